@@ -1,0 +1,16 @@
+"""The generators that come with mx, registered as any third party's are."""
+
+from __future__ import annotations
+
+from mxdev import hookimpl, lazy
+
+
+@hookimpl
+def mx_generators() -> list[object]:
+    """Announce the built-in generators without importing them."""
+    return [
+        lazy(
+            "mxdev_generators.ml_project_skeleton.generator:MLProjectSkeleton",
+            "A project that trains, tests, documents and deploys itself.",
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""The project that everything else is added to."""
