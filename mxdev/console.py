@@ -1,0 +1,92 @@
+"""Everything printed: lists and plans to stdout, talk to stderr. Colour only where a terminal reads it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO, Any
+
+import click
+
+VERB_COLOURS = {
+    "create": "green",
+    "update": "yellow",
+    "merge": "cyan",
+    "conflict": "red",
+    "remove": "red",
+    "orphan": "magenta",
+    "keep": "blue",
+    "identical": "bright_black",
+}
+
+
+def is_terminal(stream: IO[Any]) -> bool:
+    """Whether a person sits behind `stream`. A closed stream is no terminal."""
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def coloured(stream: IO[Any]) -> bool:
+    """Whether colour is wanted on `stream` (https://no-color.org)."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def can_ask() -> bool:
+    """Whether a question can be asked and read."""
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+def paint(text: str, colour: str, stream: IO[Any] | None = None, *, bold: bool = False) -> str:
+    """`text` in a colour where the stream shows one."""
+    return click.style(text, fg=colour, bold=bold) if coloured(stream or sys.stdout) else text
+
+
+def out(text: str = "") -> None:
+    """A line of the result, on stdout."""
+    click.echo(text)
+
+
+def err(text: str = "") -> None:
+    """A line of talk, on stderr."""
+    click.echo(text, err=True)
+
+
+def status(text: str) -> None:
+    """What mx is doing, on stderr."""
+    err(paint(text, "bright_black", sys.stderr))
+
+
+def warn(text: str) -> None:
+    """Something a person should know, on stderr."""
+    err(f"{paint('warning:', 'yellow', sys.stderr)} {text}")
+
+
+def error(text: str, hint: str | None = None) -> None:
+    """What went wrong, on stderr, and what to do."""
+    err(f"{paint('error:', 'red', sys.stderr, bold=True)} {text}")
+    if hint:
+        err(hint)
+
+
+def verb(name: str) -> str:
+    """A status verb as a column, in its colour."""
+    return paint(f"{name:>10}", VERB_COLOURS.get(name, "white"))
+
+
+def diff(text: str) -> None:
+    """A unified diff on stdout."""
+    for line in text.splitlines():
+        colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+        out(paint(line, colour) if colour else line)
+
+
+def ask(question: str, default: str | None = None) -> str:
+    """Ask for a line of text on stderr.
+
+    Raises:
+        click.Abort: ^C or the end of input.
+    """
+    answer = click.prompt(question, default="" if default is None else default, err=True, show_default=bool(default))
+    return str(answer)

@@ -1,0 +1,228 @@
+"""What a generator is made of: `Generator`, `option`, `argument`, and the types whose values are no free text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import click
+
+from mxdev.freetext import FreeText, is_safe
+
+if TYPE_CHECKING:
+    from mxdev.tree import Tree
+
+Scope = Literal["project", "new", "anywhere"]
+REQUIRED: Any = object()
+
+
+class Pattern(click.ParamType):
+    """Text of a fixed form, such as a DNS name.
+
+    Args:
+        regex: the whole value must match it.
+        form: the form in words, for errors ("lower-case letters, digits and dashes").
+        metavar: what `--help` shows for the value.
+        check: says in words what else is wrong with a value, or None.
+    """
+
+    name = "text"
+
+    def __init__(
+        self, regex: str, form: str, *, metavar: str = "TEXT", check: Callable[[str], str | None] | None = None
+    ) -> None:
+        self.regex = re.compile(regex)
+        self.form = form
+        self.metavar = metavar
+        self.check = check
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """What `--help` shows for the value."""
+        return self.metavar
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return `value` if it has the form; click's BadParameter otherwise."""
+        text = str(value)
+        if not self.regex.fullmatch(text):
+            self.fail(f"{text!r} is not of the form: {self.form}", param, ctx)
+        problem = self.check(text) if self.check else None
+        if problem:
+            self.fail(problem, param, ctx)
+        return text
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing a generator asks. Made by `option` and `argument`."""
+
+    name: str
+    flags: tuple[str, ...]
+    type: click.ParamType
+    default: Any
+    help: str
+    multiple: bool = False
+    is_flag: bool = False
+    ask: bool = False
+    secret: bool = False
+    shared: bool = False
+    positional: bool = False
+    formerly: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The name as templates and `self.options` know it."""
+        return self.name.replace("-", "_")
+
+    @property
+    def spelling(self) -> str:
+        """The name as a person writes it on the command line."""
+        return self.name.upper() if self.positional else self.flags[0]
+
+    def default_for(self, values: Mapping[str, Any]) -> Any:
+        """The default, given the values that were resolved before (by key). `REQUIRED` where there is none."""
+        return self.default(values) if callable(self.default) else self.default
+
+    def convert(self, raw: Any) -> Any:
+        """A typed value from what was typed, read from a file or stored.
+
+        Raises:
+            click.BadParameter: the value is wrong; the message says how.
+        """
+        if self.multiple:
+            items = raw if isinstance(raw, list | tuple) else [raw]
+            return tuple(self._one(item) for item in items)
+        if isinstance(raw, list | tuple | dict):
+            raise click.BadParameter(f"one value is wanted, not {len(raw)}")
+        return self._one(raw)
+
+    def _one(self, raw: Any) -> Any:
+        if self.is_flag:
+            return click.BOOL.convert(raw, None, None)
+        if isinstance(raw, bool):
+            raw = str(raw).lower()
+        value = self.type.convert(raw if isinstance(raw, str) else str(raw), None, None)
+        if not isinstance(value, str):
+            return value
+        plain = isinstance(self.type, Pattern | click.Choice) and (value == "" or is_safe(value))
+        return value if plain else FreeText(value)
+
+
+def _type_of(type: Any, default: Any) -> click.ParamType:
+    if type is not None or default is REQUIRED or callable(default):
+        return click.types.convert_type(type)
+    return click.types.convert_type(None if isinstance(default, tuple | list) else type, default)
+
+
+def option(
+    *flags: str,
+    type: Any = None,
+    default: Any = REQUIRED,
+    help: str = "",
+    multiple: bool = False,
+    is_flag: bool = False,
+    ask: bool = False,
+    secret: bool = False,
+    shared: bool = False,
+    formerly: str | None = None,
+) -> Option:
+    """Declare an option of a generator.
+
+    Args:
+        flags: its spellings, the long one first ("--workers").
+        type: a click type, or `Pattern`. Plain text is free text (see `mxdev.freetext`).
+        default: the value where nothing else gives one: a constant, or a pure function of the values that are
+            declared before it (a mapping by key). Without a default the option is required.
+        help: one line.
+        multiple: may be given several times; the value is a tuple.
+        is_flag: takes no value.
+        ask: ask for it on a terminal.
+        secret: never shown and never rendered.
+        shared: a project option: asked once, kept in `mx.yaml`, known to all generators.
+        formerly: the flag's old spelling, still understood.
+    """
+    long = next((flag for flag in flags if flag.startswith("--")), None)
+    if long is None:
+        raise ValueError(f"option{flags!r} needs a long flag such as --name")
+    if is_flag and default is REQUIRED:
+        default = False
+    if multiple and default is REQUIRED:
+        default = ()
+    kind = click.BOOL if is_flag else _type_of(type, default)
+    return Option(long[2:], (long, *(f for f in flags if f != long)), kind, default, help, multiple, is_flag, ask,
+                  secret, shared, formerly=formerly)  # fmt: skip
+
+
+def argument(name: str, *, type: Any = None, default: Any = REQUIRED, help: str = "", shared: bool = False) -> Option:
+    """Declare a positional argument (`argument("NAME", ...)`); the parameters are those of `option`."""
+    return Option(name.lower(), (name.lower(),), _type_of(type, default), default, help, ask=True,
+                  shared=shared, positional=True)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Values(Mapping[str, Any]):
+    """Typed values by key, readable as attributes: `self.options.workers`."""
+
+    _values: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __getattr__(self, key: str) -> Any:
+        if key.startswith("_") or key not in self._values:
+            raise AttributeError(f"there is no option {key!r}; there are: {', '.join(sorted(self._values))}")
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+class Generator:
+    """Adds one capability to a project. A pure function of its options: override `generate`.
+
+    It sees its own options, the project's, and those of the generators it requires; never the disk, a clock,
+    a random number, the network or another generator's files.
+    """
+
+    requires: ClassVar[tuple[str, ...]] = ()
+    arguments: ClassVar[tuple[Option, ...]] = ()
+    options: ClassVar[tuple[Option, ...]] = ()
+    scope: ClassVar[Scope] = "project"
+    instance_argument: ClassVar[str | None] = None
+    formerly: ClassVar[tuple[str, ...]] = ()
+    example: ClassVar[str] = ""
+    plugin: ClassVar[str] = ""
+    plugin_version: ClassVar[str] = "0"
+
+    def __init__(self, values: Values, instance: str) -> None:
+        self.values = values
+        self.instance = instance
+
+    @classmethod
+    def declared(cls) -> tuple[Option, ...]:
+        """Arguments, then options."""
+        return (*cls.arguments, *cls.options)
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+    def variables(self) -> dict[str, Any]:
+        """What templates see; a subclass adds derived values to `super().variables()`."""
+        import mxdev
+
+        return {**self.values, "mx_version": mxdev.__version__, "instance": self.instance}
+
+    def generate(self, tree: Tree) -> None:
+        """Fill `tree` with files, sections and next steps."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it generates")
+
+    @classmethod
+    def migrate(cls, options: dict[str, Any], from_version: str) -> dict[str, Any]:
+        """Options as this version wants them, from those that `from_version` of the plugin recorded."""
+        return options

@@ -1,0 +1,151 @@
+"""The filters of the target languages: the only way from free text to text.
+
+Those of data and programming languages give a complete literal with its quotes, on one line; those of
+markup give escaped inline text on one line. All of them take strings, numbers, booleans, None where the
+language has it, and (where the language has lists) lists of these.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mxdev.freetext import reveal
+
+# Line ends of YAML, HCL, JavaScript and terminals; lone surrogates cannot be written as UTF-8.
+_BREAKS = re.compile("[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]+")
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufeff\ud800-\udfff\ufffe\uffff]")
+_INVISIBLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+
+
+def _one_line(value: Any) -> str:
+    """The text on one line: breaks and tabs are blanks, control characters are gone, ends are trimmed."""
+    text = _BREAKS.sub(" ", str(reveal(value))).replace("\t", " ")
+    return _CONTROLS.sub("", text).strip()
+
+
+def _quoted(text: str, escape: Callable[[re.Match[str]], str]) -> str:
+    return _INVISIBLE.sub(escape, json.dumps(text, ensure_ascii=False))
+
+
+def _u_escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def to_json(value: Any) -> str:
+    """A JSON value on one line; strings in ASCII-safe escapes where a character does not show."""
+    return _INVISIBLE.sub(_u_escape, _utf8(json.dumps(reveal(value), ensure_ascii=False)))
+
+
+def to_yaml(value: Any) -> str:
+    """A YAML 1.1 and 1.2 value on one line: JSON is YAML, when what does not show is escaped."""
+    return to_json(value)
+
+
+def _literal(value: Any, string: Callable[[str], str], true: str, false: str, none: str | None) -> str:
+    value = reveal(value)
+    if isinstance(value, bool):
+        return true if value else false
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        return string(value)
+    if value is None and none is not None:
+        return none
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_literal(item, string, true, false, none) for item in value) + "]"
+    raise TypeError(f"a {type(value).__name__} has no literal in this language")
+
+
+def to_toml(value: Any) -> str:
+    """A TOML value: basic strings, whose escapes are those of JSON but for U+007F and above."""
+    return _literal(value, lambda text: _quoted(_utf8(text), _u_escape), "true", "false", None)
+
+
+def _utf8(text: str) -> str:
+    # A lone surrogate is no character: no file can hold one, and most languages have no escape for it.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _hcl_string(text: str) -> str:
+    # Template marks are scanned before escapes are decoded, so an escaped `$` or `%` starts none.
+    literal = _quoted(_utf8(text), _u_escape).replace("${", "\\u0024{").replace("%{", "\\u0025{")
+    # HCL knows neither \\b nor \\f; an escaped backslash before either letter is left alone.
+    return re.sub(r"\\(.)", lambda m: {"b": "\\u0008", "f": "\\u000c"}.get(m[1], m[0]), literal)
+
+
+def to_hcl(value: Any) -> str:
+    """An HCL (Terraform) value; `${` and `%{` are taken literally."""
+    return _literal(value, _hcl_string, "true", "false", "null")
+
+
+def _py_string(text: str) -> str:
+    # Double quotes unless that needs more escapes: what ruff format would write.
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    out = []
+    for character in text:
+        if character in (quote, "\\"):
+            out.append("\\" + character)
+        elif character.isprintable():
+            out.append(character)
+        else:
+            out.append(character.encode("unicode_escape").decode("ascii"))
+    return quote + "".join(out) + quote
+
+
+def to_py(value: Any) -> str:
+    """A Python literal, as `ruff format` would write it on one line."""
+    return _literal(value, _py_string, "True", "False", "None")
+
+
+def to_sh(value: Any) -> str:
+    """One shell word in single quotes; a NUL, which no shell word can hold, is dropped."""
+    text = str(reveal(value)).replace("\x00", "")
+    return "'" + text.replace("'", "'\"'\"'") + "'"
+
+
+def to_md(value: Any) -> str:
+    """Inline Markdown (CommonMark, MyST): every ASCII punctuation mark that could mean something is escaped."""
+    text = re.sub(r"([\\`*_{}\[\]()#+\-.!|~$^:=@%&<>\"'/])", r"\\\1", _one_line(value))
+    # MyST reads a leading digit and dot as a list; the dot is escaped already.
+    return text
+
+
+def to_rst(value: Any) -> str:
+    """Inline reStructuredText: all markup characters are escaped."""
+    return re.sub(r"([\\`*_|:<>\[\]{}\-+=.#~^\"'!&()/@%$;,?])", r"\\\1", _one_line(value))
+
+
+def to_html(value: Any) -> str:
+    """HTML text, safe in an attribute too."""
+    from html import escape
+
+    return escape(_one_line(value), quote=True)
+
+
+def to_dockerfile(value: Any) -> str:
+    """A double-quoted value for LABEL or ENV; variables are not substituted."""
+    text = re.sub(r"([\\\"$`])", r"\\\1", _one_line(value))
+    return f'"{text}"'
+
+
+def to_comment(value: Any) -> str:
+    """One line that is safe behind a comment mark, also before a closing `*/` or `-->`."""
+    return _one_line(value).rstrip("\\").replace("*/", "* /").replace("-->", "-- >")
+
+
+FILTERS: Mapping[str, Callable[[Any], str]] = {
+    "yaml": to_yaml,
+    "hcl": to_hcl,
+    "toml": to_toml,
+    "json": to_json,
+    "py": to_py,
+    "sh": to_sh,
+    "md": to_md,
+    "rst": to_rst,
+    "html": to_html,
+    "dockerfile": to_dockerfile,
+    "comment": to_comment,
+}

@@ -1,0 +1,156 @@
+"""What one run of one instance renders, in memory: files and sections."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from mxdev.errors import MxError
+from mxdev.freetext import FreeTextError, contains
+
+if TYPE_CHECKING:
+    from mxdev.generator import Generator
+    from mxdev.render import Renderer
+
+SUFFIX = ".jinja"
+_RESERVED = (".mx", ".git")
+
+
+@dataclass(frozen=True)
+class File:
+    """A rendered file; `source` names the template it comes from."""
+
+    path: str
+    data: bytes
+    executable: bool
+    source: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A named part of a shared file (see `mxdev.sections`); `value` is plain data, or text for a text file."""
+
+    path: str
+    address: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """A command that a person runs next, and why."""
+
+    command: str
+    why: str
+
+
+@dataclass
+class Tree:
+    """Collects what `generator` renders.
+
+    Args:
+        generator: the one that fills it.
+        filters: template filters of plugins.
+    """
+
+    generator: Generator
+    filters: Mapping[str, Callable[..., Any]] | None = None
+    files: dict[str, File] = field(default_factory=dict)
+    sections: list[Section] = field(default_factory=list)
+    next_steps: list[NextStep] = field(default_factory=list)
+    wants_repository: bool = False
+    _renderer: Renderer | None = None
+
+    def render(self, folder: str = "templates", to: str = "") -> None:
+        """Render every file below `folder` (relative to the generator's module) to the project, below `to`.
+
+        Files that end in `.jinja` are rendered, all others are copied byte for byte; the executable bit is kept. Names
+        are rendered too; one that renders to nothing leaves the file out.
+
+        Raises:
+            MxError: a template cannot be rendered, two files have the same path, a path leaves the project.
+        """
+        module = sys.modules[type(self.generator).__module__]
+        base = Path(module.__file__ or "").parent / folder
+        if not base.is_dir():
+            raise MxError(f"{type(self.generator).__name__} has no folder {folder} beside {module.__file__}")
+        for source in sorted(path for path in base.rglob("*") if path.is_file()):
+            self._render_file(source, source.relative_to(base).parts, to)
+
+    def _render_file(self, source: Path, parts: tuple[str, ...], to: str) -> None:
+        where = "/".join(parts)
+        names = [self.text(part, f"name of {where}") if "{{" in part or "{%" in part else part for part in parts]
+        if not all(names) or names[-1] == SUFFIX:
+            return
+        if any("/" in name or name in (".", "..") for name in names):
+            raise MxError(f"the name of the template {where} renders to the path {'/'.join(names)!r}")
+        executable = bool(source.stat().st_mode & 0o100)
+        data = source.read_bytes()
+        if names[-1].endswith(SUFFIX):
+            names[-1] = names[-1].removesuffix(SUFFIX)
+            data = self.text(data.decode("utf-8"), where).encode("utf-8")
+        self._add(File("/".join([*PurePosixPath(to).parts, *names]), data, executable, where))
+
+    def text(self, source: str, where: str = "text") -> str:
+        """Render a template given as text, with the generator's variables."""
+        if self._renderer is None:
+            from mxdev.render import Renderer, default_cache
+
+            self._renderer = Renderer(self.generator.variables(), filters=self.filters, cache=default_cache())
+        return self._renderer.render(source, where)
+
+    def file(self, path: str, data: str | bytes, *, executable: bool = False) -> None:
+        """Add a file whose content the generator made itself."""
+        content = data.encode("utf-8") if isinstance(data, str) else data
+        self._add(File(path, content, executable, type(self.generator).__name__))
+
+    def section(self, path: str, address: str, value: Any) -> None:
+        """Add a section of a shared file: `value` at `address`."""
+        check_path(path)
+        if any((section.path, section.address) == (path, address) for section in self.sections):
+            raise MxError(f"{self.generator.instance} renders the section {address} of {path} twice")
+        self.sections.append(Section(path, address, _plain(value, address)))
+
+    def next_step(self, command: str, why: str = "") -> None:
+        """Say what a person runs next; it is printed after the plan was applied."""
+        if contains([command, why]):
+            raise FreeTextError("free text cannot stand in a next step")
+        self.next_steps.append(NextStep(command, why))
+
+    def repository(self) -> None:
+        """Want a Git repository: `git init` is run where there is none."""
+        self.wants_repository = True
+
+    def _add(self, file: File) -> None:
+        check_path(file.path)
+        if file.path in self.files:
+            raise MxError(f"{self.generator.instance} renders {file.path} twice")
+        self.files[file.path] = file
+
+
+def check_path(path: str) -> None:
+    """Refuse a rendered path that is no plain relative path inside the project, or mx's or Git's own.
+
+    Raises:
+        MxError: with the path.
+    """
+    parts = path.split("/")
+    if not path or "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
+        raise MxError(f"a generator rendered the path {path!r}, which is not a plain path inside the project")
+    if parts[0].lower() in _RESERVED or path == "mx.yaml":
+        raise MxError(f"a generator rendered {path!r}, which is not for generators to write")
+
+
+def _plain(value: Any, address: str) -> Any:
+    # YAML would quote free text, but the tools that read shared files substitute `${...}` inside quotes too.
+    if contains(value):
+        raise FreeTextError(
+            f"free text stands in the section {address}; turn it into text with a function of mxdev.languages"
+        )
+    if isinstance(value, Mapping):
+        return {key: _plain(item, address) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, address) for item in value]
+    return value
