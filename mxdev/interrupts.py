@@ -1,0 +1,48 @@
+"""Holds ^C back for the short time in which stopping would cost more than finishing."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@dataclass
+class Signals:
+    """What arrived inside a `deferred` block: the number of the last signal, or None."""
+
+    arrived: int | None = None
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[Signals]:
+    """Signals that arrive inside the block, however many, take effect once, at its end.
+
+    One that was ignored before stays ignored. In another thread than the main one this does nothing, since Python
+    delivers signals to the main thread only.
+    """
+    signals = Signals()
+    if threading.current_thread() is not threading.main_thread():
+        yield signals
+        return
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        signals.arrived = number
+
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    held = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+    try:
+        for number in held:
+            signal.signal(number, remember)
+        yield signals
+    finally:
+        for number in held:
+            signal.signal(number, before[number])
+    # Not when an error is on its way: what it says about the project must reach the person, and it stops mx too.
+    if signals.arrived is not None:
+        signal.raise_signal(signals.arrived)

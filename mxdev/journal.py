@@ -1,0 +1,280 @@
+"""Applies a plan so that the project is the old one or the new one, whole, whatever happens.
+
+All new bytes, and all bytes that will be replaced, go into one file, `.mx/journal/prepared`. When it is on the
+disk it is renamed to `.mx/journal/committed`: that rename is the commit mark. Then the targets change. When they
+are on the disk too, the journal is retired to `.mx/undo/last`. `mxdev.recovery` finishes or takes back what a
+killed run left.
+"""
+
+# Strings and os functions on purpose: this is part of a 20 ms budget.
+# ruff: noqa: PTH100, PTH112, PTH120
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mxdev import fs
+from mxdev.errors import MxError, Refused
+from mxdev.interrupts import deferred
+from mxdev.journal_file import ABSENT, Entry, Journal, Operation, State, decode
+from mxdev.paths import resolve_inside
+from mxdev.targets import Targets, folders_above, parents, state_of
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from mxdev.recovery import Recovery
+
+__all__ = [
+    "ABSENT",
+    "Journal",
+    "Operation",
+    "Pending",
+    "State",
+    "apply",
+    "interrupted",
+    "pending",
+    "recover",
+    "stage_new",
+]
+
+FOLDER = ".mx/journal"
+PREPARED = ".mx/journal/prepared"
+COMMITTED = ".mx/journal/committed"
+SET_ASIDE = ".mx/journal/set-aside-"
+UNDO = ".mx/undo/last"
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A run that was interrupted.
+
+    Attributes:
+        title: what was run; "" when it had not been committed.
+        committed: whether the commit mark was written; without it nothing in the project changed.
+        path: the journal's file.
+    """
+
+    title: str
+    committed: bool
+    path: Path
+
+
+def interrupted(root: Path) -> bool:
+    """Whether an interrupted journal stands in `root` (two lstat, no reading)."""
+    return os.path.lexists(f"{root}/{COMMITTED}") or os.path.lexists(f"{root}/{PREPARED}")
+
+
+def pending(root: Path) -> Pending | None:
+    """The interrupted run of a project, or None. Writes nothing."""
+    committed = root / COMMITTED
+    if committed.is_file():
+        return Pending(read(committed).title, True, committed)
+    prepared = root / PREPARED
+    return Pending("", False, prepared) if os.path.lexists(prepared) else None
+
+
+def read(path: Path) -> Journal:
+    """Read a journal or an undo. Raises MxError when it is damaged or from a newer mx."""
+    try:
+        return decode(path.read_bytes(), str(path))
+    except OSError as error:
+        raise fs.explain(error, "read", path) from error
+
+
+def recover(root: Path, direction: Literal["forward", "back"] | None = None) -> Recovery:
+    """Finish or take back an interrupted run; see `mxdev.recovery.recover`."""
+    from mxdev import recovery
+
+    return recovery.recover(root, direction)
+
+
+def stage_new(target: Path, operations: Sequence[Operation], title: str) -> None:
+    """Make a new project appear by one rename; see `mxdev.staging.stage_new`."""
+    from mxdev import staging
+
+    staging.stage_new(target, operations, title)
+
+
+def apply(root: Path, operations: Sequence[Operation], *, title: str, undoable: bool = True) -> None:
+    """Change the targets of a plan, all or none.
+
+    The caller holds the lock. ^C, SIGTERM and SIGHUP that arrive while this works take effect when it is done.
+
+    Args:
+        root: the project's folder.
+        operations: one for each target; those that change nothing are left out.
+        title: what is run, for the messages of a recovery and of undo.
+        undoable: keep the journal as the undo if something outside `.mx/` changed.
+
+    Raises:
+        Refused: a target is not in its "before" state; nothing was written.
+        MxError: the system refused something; the project is as it was, or the message says that it is not.
+    """
+    wanted = [operation for operation in operations if operation.kind != "nothing"]
+    if not wanted:
+        return
+    if os.path.lexists(root / COMMITTED):
+        raise Refused(f"An interrupted run waits in {root}.", hint="Run `mx recover` first.")
+    targets = _prepare(root, wanted, title, undoable)
+    with deferred() as signals:
+        made: list[str] = []
+        try:
+            _write_down(targets, made, keep=_keeps(targets.journal))
+            if not signals.arrived:
+                _commit(targets.root, made)
+        except BaseException as error:
+            discard(root, made)
+            if isinstance(error, OSError):
+                where = f"{targets.root}/{PREPARED}"
+                raise fs.explain(
+                    error, "write", where, after="Nothing in the project was changed."
+                ) from error
+            raise
+        if signals.arrived:
+            discard(root, made)
+        else:
+            _finish(targets)
+            return
+    raise KeyboardInterrupt  # for a handler that only took note
+
+
+def _finish(targets: Targets) -> None:
+    root = Path(targets.root)
+    try:
+        targets.converge("after")
+        retire(root, targets.journal)
+    except BaseException as error:
+        from mxdev import recovery
+
+        result = recovery.roll_back(root, targets.journal, error)
+        if result is error:
+            raise
+        raise result from error
+
+
+def _keeps(journal: Journal) -> bool:
+    return journal.undoable and any(not entry.path.startswith(".mx/") for entry in journal.entries)
+
+
+def _prepare(root: Path, operations: Sequence[Operation], title: str, undoable: bool) -> Targets:
+    """Look at every target, refuse what is not as planned, and put the journal together."""
+    top = os.path.abspath(root)
+    paths = {operation.path for operation in operations}
+    above = {folder for path in paths for folder in parents(path)}
+    going = {operation.path for operation in operations if not operation.after.exists}
+    seen: dict[str, fs.Seen] = {}
+    entries: list[Entry] = []
+    blobs: dict[str, bytes] = {}
+    for operation in operations:
+        path = operation.path
+        if path in seen:
+            raise MxError(f"The plan names {path} twice.")
+        resolve_inside(root, path)
+        try:
+            found = seen[path] = fs.look(f"{top}/{path}")
+        except OSError as error:
+            raise fs.explain(error, "read", f"{top}/{path}", after="Nothing was changed.") from error
+        _verify(operation, found, passing=path in above and _only(f"{top}/{path}", path, going))
+        exists = operation.before.exists
+        entries.append(
+            Entry(path, operation.before, operation.after, found.mode if exists else None, found.owner)
+        )
+        if operation.kind == "chmod":
+            continue
+        if operation.before.sha256 is not None:
+            blobs[operation.before.sha256] = found.data
+        if operation.after.sha256 is not None:
+            blobs[operation.after.sha256] = _new_bytes(operation)
+    folders = folders_above(top, paths)
+    for folder, mode in folders.items():
+        if mode is None and folder not in going and fs.mark(f"{top}/{folder}"):
+            raise Refused(
+                f"{folder} is a file, but the plan needs a folder there; nothing was written.",
+                hint=f"Move {folder} away, then run again.",
+            )
+    journal = Journal(os.urandom(4).hex(), title, undoable, tuple(entries), folders, blobs, int(time.time()))
+    targets = Targets(root, journal)
+    targets.look(seen)
+    return targets
+
+
+def _new_bytes(operation: Operation) -> bytes:
+    data = operation.after_data
+    if data is None or State.of(data, operation.after.executable) != operation.after:
+        raise MxError(f"The plan's bytes for {operation.path} are missing or not the ones it promised.")
+    return data
+
+
+def _verify(operation: Operation, found: fs.Seen, *, passing: bool) -> None:
+    state = state_of(found, passing=passing)
+    if state == operation.before:
+        return
+    if state is None:
+        said = f"{operation.path} is {found.kind}, where mx expected {'a file' if operation.before.exists else 'nothing'}"
+        hint = f"Move {operation.path} away (or replace the link by the file itself), then run again."
+    else:
+        said = f"{operation.path} changed after the plan was made"
+        hint = "Run the command again: it plans from what is there now."
+    raise Refused(f"{said}; nothing was written.", hint=hint)
+
+
+def _only(folder: str, path: str, going: set[str]) -> bool:
+    """Whether everything in a folder is removed by the plan (then a file may take its place)."""
+    for at, _, names in os.walk(folder):
+        inside = path + at[len(folder) :]
+        if any(f"{inside}/{name}" not in going for name in names):
+            return False
+    return True
+
+
+def _write_down(targets: Targets, made: list[str], *, keep: bool) -> None:
+    disk, top = fs.current(), targets.root
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        disk.unlink(f"{top}/{PREPARED}")  # of a run that was killed before its commit mark
+    for folder in (".mx", FOLDER, *([".mx/undo"] if keep else [])):
+        if not os.path.isdir(f"{top}/{folder}"):
+            disk.mkdir(f"{top}/{folder}")
+            made.append(folder)
+    disk.write_new(f"{top}/{PREPARED}", targets.journal.encode())
+    disk.sync_file(f"{top}/{PREPARED}")
+    for folder in dict.fromkeys(os.path.dirname(folder) for folder in made):
+        disk.sync_folder(f"{top}/{folder}" if folder else top)
+
+
+def _commit(top: str, made: list[str]) -> None:
+    disk = fs.current()
+    disk.replace(f"{top}/{PREPARED}", f"{top}/{COMMITTED}")
+    disk.sync_folder(f"{top}/{FOLDER}")
+
+
+def discard(root: Path, made: Sequence[str] = (FOLDER,)) -> None:
+    """Remove a journal that has no commit mark, and the folders that were made for it."""
+    disk = fs.current()
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        disk.unlink(f"{root}/{PREPARED}")
+    for folder in reversed(made):
+        with contextlib.suppress(OSError):  # it holds something
+            disk.rmdir(f"{root}/{folder}")
+
+
+def retire(root: Path, journal: Journal) -> None:
+    """The targets are on the disk: the journal becomes the undo, or goes."""
+    disk = fs.current()
+    if _keeps(journal):
+        if not os.path.isdir(f"{root}/.mx/undo"):
+            disk.mkdir(f"{root}/.mx/undo")
+            disk.sync_folder(f"{root}/.mx")
+        disk.replace(f"{root}/{COMMITTED}", f"{root}/{UNDO}")
+        disk.sync_folder(f"{root}/.mx/undo")
+    else:
+        disk.unlink(f"{root}/{COMMITTED}")
+    disk.sync_folder(f"{root}/{FOLDER}")
+    with contextlib.suppress(OSError):  # something was set aside in it
+        disk.rmdir(f"{root}/{FOLDER}")

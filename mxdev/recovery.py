@@ -1,0 +1,214 @@
+"""What becomes of a run that was interrupted: finished, taken back, or set aside when somebody else's bytes stand in it.
+
+No bytes that mx did not write are ever overwritten or removed here, in either direction: a target that is neither
+what it was before the run nor what the run made of it is left alone and named.
+"""
+
+# Strings and os functions on purpose: this is part of a 20 ms budget.
+# ruff: noqa: PTH100, PTH120
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mxdev import fs, journal
+from mxdev.errors import MxError
+from mxdev.interrupts import deferred
+from mxdev.journal_file import Entry, Journal
+from mxdev.targets import Side, Targets
+
+Direction = Literal["forward", "back"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What a recovery did.
+
+    Attributes:
+        report: lines for a person; empty when there was nothing to recover.
+        ok: False when a file of somebody else stood in the way (the command exits 1).
+    """
+
+    report: tuple[str, ...]
+    ok: bool = True
+
+
+def recover(root: Path, direction: Direction | None = None) -> Recovery:
+    """Finish or take back what a killed run left; the caller holds the lock.
+
+    Without the commit mark nothing had changed and the journal is dropped. With it and without a direction: finished
+    when every target is "before" or "after", or taken back when that fails; when something else stands in a target,
+    the others are put back and the journal is set aside in `.mx/journal/`, so that `forward` and `back` still work.
+
+    Args:
+        root: the project's folder.
+        direction: "forward" or "back" do that with every target that is nobody else's, and write mx's bytes for the
+            others beside them, as `NAME.mx-new` (forward) or `NAME.mx-old` (back).
+
+    Raises:
+        MxError: the journal cannot be read, or the disk refuses both directions; the journal stays.
+    """
+    top = Path(os.path.abspath(root))
+    with deferred():
+        committed = top / journal.COMMITTED
+        if not os.path.lexists(committed):
+            if os.path.lexists(top / journal.PREPARED):
+                journal.discard(top, (".mx", journal.FOLDER))
+                return Recovery(("An interrupted run had changed nothing yet; its journal was removed.",))
+            aside = _set_aside(top) if direction else None
+            if aside is None:
+                return Recovery(())
+            plan = journal.read(aside)
+            fs.current().replace(str(aside), str(committed))
+        else:
+            plan = journal.read(committed)
+        targets = Targets(top, plan)
+        targets.look()
+        targets.remove_temporaries()
+        if direction is None:
+            return _by_itself(top, targets)
+        return _forced(top, targets, "after" if direction == "forward" else "before")
+
+
+def roll_back(root: Path, plan: Journal, error: BaseException) -> BaseException:
+    """Take a plan back in the process in which it failed.
+
+    Returns:
+        The error to raise: what happened and what has become of the project. `error` itself for ^C and the like.
+    """
+    try:
+        if not os.path.lexists(root / journal.COMMITTED):
+            return MxError(
+                f"{error} All changes were made, but the disk may not keep them.", hint=_hint(error)
+            )
+        targets = Targets(root, plan)
+        targets.look()
+        targets.remove_temporaries()
+        foreign = targets.foreign()
+        targets.converge("before")
+        if foreign:
+            _put_aside(root, plan)
+        else:
+            _drop(root)
+    except (OSError, MxError) as second:
+        return MxError(
+            f"{_text(error)} Taking the changes back failed too: {_text(second)} The project is half changed.",
+            hint="When the cause is gone, run `mx recover --back` (the project as it was) or `mx recover --forward`.",
+        )
+    if not isinstance(error, OSError | MxError):
+        return error
+    said = f"{_text(error)} The project is as it was before."
+    if foreign:
+        said += (
+            f" Left as it stands, since mx did not write it: {', '.join(entry.path for entry in foreign)}."
+        )
+    return MxError(said, hint=_hint(error))
+
+
+def _by_itself(root: Path, targets: Targets) -> Recovery:
+    plan = targets.journal
+    foreign = targets.foreign()
+    if not foreign:
+        try:
+            targets.converge("after")
+            journal.retire(root, plan)
+        except (OSError, MxError) as error:
+            result = roll_back(root, plan, error)
+            raise MxError(f"Could not finish the interrupted run `{plan.title}`: {result}") from error
+        return Recovery((f"Finished the interrupted run `{plan.title}` ({len(plan.entries)} files).",))
+    back = [entry.path for entry in plan.entries if targets.side(entry) == "after"]
+    targets.converge("before")
+    _put_aside(root, plan)
+    return Recovery(
+        (
+            f"The run `{plan.title}` was interrupted, and other changes were made since; it was taken back.",
+            *(f"  put back    {path}" for path in back),
+            *(
+                f"  left alone  {entry.path} (neither as it was before the run nor as the run made it)"
+                for entry in foreign
+            ),
+            "What the run wanted to write is kept: `mx recover --forward` applies the rest of it and puts the new "
+            "version of what was left alone beside it, `mx recover --back` drops it.",
+        ),
+        ok=False,
+    )
+
+
+def _forced(root: Path, targets: Targets, goal: Side) -> Recovery:
+    plan, foreign = targets.journal, targets.foreign()
+    copies = [(entry, _copy_beside(targets, entry, goal)) for entry in foreign]
+    targets.converge(goal)
+    if goal == "after":
+        journal.retire(root, plan)
+    else:
+        _drop(root)
+    done = "Finished" if goal == "after" else "Took back"
+    lines = [f"{done} the interrupted run `{plan.title}`."]
+    for entry, copy in copies:
+        beside = f"; mx's version is {copy}" if copy else ""
+        lines.append(f"  left alone  {entry.path} (changed since by something else{beside})")
+    return Recovery(tuple(lines), ok=not foreign)
+
+
+def _copy_beside(targets: Targets, entry: Entry, goal: Side) -> str | None:
+    """Write mx's bytes for a target that is somebody else's beside it; gives the copy's path, None if there are none."""
+    want = entry.after if goal == "after" else entry.before
+    data = targets.journal.blobs.get(want.sha256 or "")
+    if data is None:
+        return None
+    disk, number = fs.current(), 1
+    while True:
+        path = f"{entry.path}.mx-{'new' if goal == 'after' else 'old'}{'' if number == 1 else f'-{number}'}"
+        there = fs.look(targets.absolute(path))
+        if there.sha256 == want.sha256:
+            return path
+        if there.kind == "absent":
+            break
+        number += 1
+    target, temporary = targets.absolute(path), targets.temporary(entry)
+    try:
+        disk.write_new(temporary, data, 0o777 if want.executable else 0o666)
+        disk.sync_file(temporary)
+        disk.replace(temporary, target)
+        disk.sync_folder(os.path.dirname(target))
+    except OSError as error:
+        raise fs.explain(error, "write", target, after="The journal is kept.") from error
+    return path
+
+
+def _put_aside(root: Path, plan: Journal) -> None:
+    disk = fs.current()
+    disk.replace(f"{root}/{journal.COMMITTED}", f"{root}/{journal.SET_ASIDE}{plan.id}")
+    disk.sync_folder(f"{root}/{journal.FOLDER}")
+
+
+def _drop(root: Path) -> None:
+    disk = fs.current()
+    disk.unlink(f"{root}/{journal.COMMITTED}")
+    disk.sync_folder(f"{root}/{journal.FOLDER}")
+    for folder in (journal.FOLDER, ".mx/undo", ".mx"):
+        with contextlib.suppress(OSError):  # it holds something
+            disk.rmdir(f"{root}/{folder}")
+
+
+def _set_aside(root: Path) -> Path | None:
+    """The newest journal that was set aside."""
+    folder = root / journal.FOLDER
+    found = (
+        sorted(folder.glob("set-aside-*"), key=lambda path: path.stat().st_mtime_ns)
+        if folder.is_dir()
+        else []
+    )
+    return found[-1] if found else None
+
+
+def _text(error: BaseException) -> str:
+    return error.message if isinstance(error, MxError) else f"{error}."
+
+
+def _hint(error: BaseException) -> str | None:
+    return error.hint if isinstance(error, MxError) else None
