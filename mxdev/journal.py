@@ -7,7 +7,7 @@ killed run left.
 """
 
 # Strings and os functions on purpose: this is part of a 20 ms budget.
-# ruff: noqa: PTH100, PTH112, PTH120
+# ruff: noqa: PTH100, PTH112
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ __all__ = [
 FOLDER = ".mx/journal"
 PREPARED = ".mx/journal/prepared"
 COMMITTED = ".mx/journal/committed"
-SET_ASIDE = ".mx/journal/set-aside-"
+SET_ASIDE = ".mx/undo/set-aside-"
 UNDO = ".mx/undo/last"
 
 
@@ -120,6 +120,7 @@ def apply(root: Path, operations: Sequence[Operation], *, title: str, undoable: 
     wanted = [operation for operation in operations if operation.kind != "nothing"]
     if not wanted:
         return
+    resolve_inside(root, COMMITTED)
     if os.path.lexists(root / COMMITTED):
         raise Refused(f"An interrupted run waits in {root}.", hint="Run `mx recover` first.")
     targets = _prepare(root, wanted, title, undoable)
@@ -130,7 +131,7 @@ def apply(root: Path, operations: Sequence[Operation], *, title: str, undoable: 
             if not signals.arrived:
                 _commit(targets.root, made)
         except BaseException as error:
-            discard(root, made)
+            discard(root, made, committed=True)
             if isinstance(error, OSError):
                 where = f"{targets.root}/{PREPARED}"
                 raise fs.explain(
@@ -244,8 +245,7 @@ def _write_down(targets: Targets, made: list[str], *, keep: bool) -> None:
             made.append(folder)
     disk.write_new(f"{top}/{PREPARED}", targets.journal.encode())
     disk.sync_file(f"{top}/{PREPARED}")
-    for folder in dict.fromkeys(os.path.dirname(folder) for folder in made):
-        disk.sync_folder(f"{top}/{folder}" if folder else top)
+    disk.sync_folders([f"{top}/.mx"] * bool(made) + [top] * (".mx" in made))
 
 
 def _commit(top: str, made: list[str]) -> None:
@@ -254,11 +254,24 @@ def _commit(top: str, made: list[str]) -> None:
     disk.sync_folder(f"{top}/{FOLDER}")
 
 
-def discard(root: Path, made: Sequence[str] = (FOLDER,)) -> None:
-    """Remove a journal that has no commit mark, and the folders that were made for it."""
+def discard(
+    root: Path, made: Sequence[str] = (".mx", ".mx/undo", FOLDER), *, committed: bool = False
+) -> None:
+    """Remove a journal before any target changed, and the folders that were made for it.
+
+    As far as the system lets us: what is left without a commit mark goes with the next run.
+
+    Args:
+        root: the project's folder.
+        made: folders to remove if they are empty.
+        committed: remove it also with its mark, which was set but is not sure to be on the disk.
+    """
     disk = fs.current()
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        disk.unlink(f"{root}/{PREPARED}")
+    for name in (PREPARED, *([COMMITTED] if committed else [])):
+        with contextlib.suppress(OSError):
+            disk.unlink(f"{root}/{name}")
+    with contextlib.suppress(OSError):
+        disk.sync_folder(f"{root}/{FOLDER}")
     for folder in reversed(made):
         with contextlib.suppress(OSError):  # it holds something
             disk.rmdir(f"{root}/{folder}")

@@ -197,13 +197,8 @@ def _drop(root: Path) -> None:
 
 def _set_aside(root: Path) -> Path | None:
     """The newest journal that was set aside."""
-    folder = root / journal.FOLDER
-    found = (
-        sorted(folder.glob("set-aside-*"), key=lambda path: path.stat().st_mtime_ns)
-        if folder.is_dir()
-        else []
-    )
-    return found[-1] if found else None
+    found = [*(root / journal.SET_ASIDE).parent.glob(Path(journal.SET_ASIDE).name + "*")]
+    return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
 def _text(error: BaseException) -> str:

@@ -139,20 +139,19 @@ def _lock(stage: str) -> int | None:
 
 def _fill(stage: str, operations: Sequence[Operation]) -> None:
     disk = fs.current()
-    folders, files = {"": None}, []
+    folders, files = {""}, []
     for operation in operations:
         if not operation.after.exists or operation.after_data is None:
             continue
         for folder in reversed([*parents(operation.path)]):
             if folder not in folders:
                 disk.mkdir(f"{stage}/{folder}")
-                folders[folder] = None
+                folders.add(folder)
         path = f"{stage}/{operation.path}"
         disk.write_new(path, operation.after_data, 0o777 if operation.after.executable else 0o666)
         files.append(path)
     disk.sync_files(files)
-    for folder in folders:
-        disk.sync_folder(f"{stage}/{folder}" if folder else stage)
+    disk.sync_folders([f"{stage}/{folder}" if folder else stage for folder in sorted(folders)])
 
 
 def remove_leftovers(parent: str) -> None:

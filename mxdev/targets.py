@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -220,11 +221,9 @@ class Targets:
     def _sync_folders(self) -> None:
         changed = {_folder(entry.path) for entry in self.journal.entries if entry.kind != "chmod"}
         changed |= {_folder(folder) for folder in self.journal.folders if self._fresh(folder)}
-        for folder in sorted(changed):
-            path = self.absolute(folder)
-            if os.path.isdir(path):
-                with _explained("write", path):
-                    fs.current().sync_folder(path)
+        there = [path for path in map(self.absolute, sorted(changed)) if os.path.isdir(path)]
+        with _explained("write", self.root):
+            fs.current().sync_folders(there)
 
     def _fresh(self, folder: str) -> bool:
         return self.journal.folders[folder] is None or not os.path.isdir(self.absolute(folder))
@@ -245,7 +244,8 @@ def folders_above(root: str, paths: Iterable[str]) -> dict[str, int | None]:
             if folder in found:
                 break
             try:
-                found[folder] = os.stat(f"{root}/{folder}").st_mode & 0o7777
+                mode = os.stat(f"{root}/{folder}").st_mode
+                found[folder] = stat.S_IMODE(mode) if stat.S_ISDIR(mode) else None
             except (FileNotFoundError, NotADirectoryError):
                 found[folder] = None
     return found
