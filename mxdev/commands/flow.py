@@ -1,0 +1,123 @@
+"""`mx flow`: train through MLflow, and look at the runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+
+class _PassingOn(click.Command):
+    """A command that keeps everything after `--` for another program."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Split at the first `--`; click itself would drop it and mix both halves."""
+        if "--" in args:
+            at = args.index("--")
+            args, ctx.meta["passed_on"] = args[:at], args[at + 1 :]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """The usage line says where the other program's arguments go."""
+        return [*super().collect_usage_pieces(ctx), "[-- MLFLOW-OPTIONS]"]
+
+
+def _root() -> Path:
+    """The project around the current folder.
+
+    Raises:
+        MxError: there is none.
+    """
+    from mxdev.errors import MxError
+    from mxdev.project import find_root
+
+    root = find_root(Path.cwd())
+    if root is None:
+        raise MxError(
+            f"{Path.cwd()} is in no mx project: neither it nor a folder above it has an mx.yaml.",
+            hint="Go into a project, or make one: `mx generate MLProjectSkeleton NAME`.",
+        )
+    return root
+
+
+@click.group("flow")
+def flow() -> None:
+    """Train through MLflow, and look at the runs."""
+
+
+@flow.command("run", cls=_PassingOn)
+@click.option(
+    "-e",
+    "--entry-point",
+    "entry",
+    default="trainer",
+    show_default=True,
+    metavar="ENTRY",
+    help="Which entry point of MLproject to run.",
+)
+@click.option(
+    "-P", "parameters", multiple=True, metavar="KEY=VALUE", help="A parameter of the entry point; repeatable."
+)
+@click.option(
+    "--experiment", metavar="NAME", help="The experiment to record in; by default the project's name."
+)
+@click.option("--run-name", metavar="NAME", help="What the run is called.")
+@click.option(
+    "--python", metavar="PYTHON", help="The interpreter to run in, or with --setup to make .venv from."
+)
+@click.option("--setup", is_flag=True, help="First make .venv with the project in it, or complete it.")
+@click.option(
+    "--dry-run",
+    "--pretend",
+    "dry_run",
+    is_flag=True,
+    help="Print the command and its environment; run nothing.",
+)
+@click.pass_context
+def run(
+    ctx: click.Context,
+    entry: str,
+    parameters: tuple[str, ...],
+    experiment: str | None,
+    run_name: str | None,
+    python: str | None,
+    setup: bool,
+    dry_run: bool,
+) -> int:
+    """Train: run an entry point of the project with MLflow.
+
+    It runs in the interpreter that --python names, else in the project's .venv, else in the active environment if that
+    has the project installed. Runs are recorded where MLFLOW_TRACKING_URI says, else in .mlflow/ in the project;
+    `mx flow ui` shows them. Everything after `--` goes to `mlflow run` as it is.
+    """
+    from mxdev.flow.runner import Request
+    from mxdev.flow.runner import run as run_flow
+    from mxdev.project import Project
+
+    root = _root()
+    name = str(Project.load(root).options.get("name") or root.name)
+    request = Request(
+        entry=entry,
+        parameters=parameters,
+        passed_on=tuple(ctx.meta.get("passed_on", ())),
+        experiment=experiment,
+        run_name=run_name,
+        python=python,
+        setup=setup,
+        dry_run=dry_run,
+    )
+    return run_flow(root, name, request, os.environ)
+
+
+@flow.command("ui")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="The port to listen on."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--python", metavar="PYTHON", help="The interpreter that has MLflow.")
+def ui(port: int, host: str, python: str | None) -> int:
+    """Open MLflow's UI on the project's runs; ^C ends it."""
+    from mxdev.flow.ui import serve
+
+    return serve(_root(), host=host, port=port, python=python, environ=os.environ)

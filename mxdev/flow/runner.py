@@ -1,0 +1,245 @@
+"""`mx flow run`: MLflow's `run`, in the right interpreter, with the right store, and a word about the result."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import stat
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mxdev import console
+from mxdev.errors import INTERRUPTED, MxError
+from mxdev.flow import foreground, mlproject, tracking
+from mxdev.flow.interpreter import Interpreter, choose, venv_python
+
+_MOST_METRICS = 12
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line.
+
+    Attributes:
+        entry: the entry point.
+        parameters: `-P` values, as written.
+        passed_on: arguments for `mlflow run`, as they are.
+        experiment: `--experiment`, None for the project's own.
+        run_name: `--run-name`.
+        python: `--python`.
+    """
+
+    entry: str = "trainer"
+    parameters: Sequence[str] = ()
+    passed_on: Sequence[str] = ()
+    experiment: str | None = None
+    run_name: str | None = None
+    python: str | None = None
+    setup: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What is run: the arguments of MLflow, what differs in the environment, and where."""
+
+    root: Path
+    interpreter: Path
+    arguments: Sequence[str]
+    variables: Mapping[str, str]
+    dropped: frozenset[str]
+    store: tracking.Store
+    experiment: str | None = None
+    shim: Path | None = field(default=None)
+
+
+def run(root: Path, name: str, request: Request, environ: Mapping[str, str]) -> int:
+    """Run an entry point of the project.
+
+    Args:
+        root: the project.
+        name: the project's name, which the experiment bears.
+        request: what was asked for.
+        environ: the environment variables.
+
+    Returns:
+        MLflow's exit code.
+
+    Raises:
+        MxError: it cannot be run.
+    """
+    project = mlproject.read(root)
+    given = mlproject.parse_parameters(request.parameters)
+    mlproject.check_parameters(mlproject.entry_point(project, request.entry), given)
+    python = _interpreter(root, request, environ)
+    launch = plan(root, name, request, given, python, environ)
+    if request.dry_run:
+        console.out(shown(launch))
+        return 0
+    tracking.prepare(root, launch.store)
+    return _execute(launch, environ)
+
+
+def _interpreter(root: Path, request: Request, environ: Mapping[str, str]) -> Path:
+    """The interpreter to run in, made first if that was asked for."""
+    found: Interpreter | None
+    if request.setup:
+        from mxdev.flow.setup import make
+
+        found = make(root, explicit=request.python, environ=environ, dry_run=request.dry_run)
+        if found is None:
+            return venv_python(root / ".venv")
+        if found.mlflow is None:
+            raise MxError(
+                f"MLflow is not installed in {found.prefix}: add it to the dependencies in pyproject.toml."
+            )
+        return found.python
+    return choose(root, explicit=request.python, environ=environ).python
+
+
+def plan(
+    root: Path,
+    name: str,
+    request: Request,
+    given: Mapping[str, str],
+    python: Path,
+    environ: Mapping[str, str],
+) -> Launch:
+    """What will be run. Pure: nothing is written."""
+    store = tracking.store(root, environ)
+    options = {text.partition("=")[0] for text in request.passed_on}
+    # MLflow takes the project's place apart at `#`, and `.zip` is an archive to it; "." has neither.
+    arguments = ["run", ".", "-e", request.entry]
+    if "--env-manager" not in options:
+        arguments += ["--env-manager", "local"]
+    experiment = None
+    dropped = set()
+    if request.experiment or not (
+        options & {"--experiment-name", "--experiment-id"}
+        or environ.get("MLFLOW_EXPERIMENT_NAME")
+        or environ.get("MLFLOW_EXPERIMENT_ID")
+    ):
+        experiment = request.experiment or name
+        arguments += ["--experiment-name", experiment]
+        dropped = {"MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"}
+    if request.run_name:
+        arguments += ["--run-name", request.run_name]
+    for key, value in given.items():
+        arguments += ["-P", f"{key}={value}"]
+    variables = {"MLFLOW_TRACKING_URI": store.uri, "PYTHONUNBUFFERED": "1"}
+    if store.artifacts:
+        # Where MLflow puts artifacts of experiments that training makes itself; else they litter the project.
+        variables["_MLFLOW_SERVER_ARTIFACT_ROOT"] = store.artifacts
+    environment = python.parent.parent
+    if (environment / "pyvenv.cfg").is_file():
+        variables["VIRTUAL_ENV"] = str(environment)
+        dropped |= {"CONDA_PREFIX"}
+    # A run id from outside would make training log into that run instead of its own.
+    dropped |= {"PYTHONHOME", "MLFLOW_RUN_ID"}
+    return Launch(
+        root,
+        python,
+        [*arguments, *request.passed_on],
+        variables,
+        frozenset(key for key in dropped if key in environ),
+        store,
+        experiment,
+    )
+
+
+def shown(launch: Launch) -> str:
+    """The same run without mx, to be pasted into a shell."""
+    lines = [f"cd {shlex.quote(str(launch.root))}", "env \\"]
+    lines += [f"  -u {key} \\" for key in sorted(launch.dropped)]
+    lines += [f"  {key}={shlex.quote(value)} \\" for key, value in launch.variables.items()]
+    lines += [f'  PATH={shlex.quote(str(launch.interpreter.parent))}:"$PATH" \\']
+    lines += [f"  {shlex.join([str(launch.interpreter), '-m', 'mlflow', *launch.arguments])}"]
+    return "\n".join(lines)
+
+
+def environment(launch: Launch, environ: Mapping[str, str], first: Path | None = None) -> dict[str, str]:
+    """The whole environment of the run; `first` goes before everything on PATH."""
+    result = {key: value for key, value in environ.items() if key not in launch.dropped}
+    result.update(launch.variables)
+    path = [str(first)] if first else []
+    result["PATH"] = os.pathsep.join([*path, str(launch.interpreter.parent), environ.get("PATH", os.defpath)])
+    return result
+
+
+def _execute(launch: Launch, environ: Mapping[str, str]) -> int:
+    """Run it and say what became of it."""
+    with tempfile.TemporaryDirectory(prefix="mx-flow-") as scratch:
+        report = Path(scratch) / "report.json"
+        variables = environment(launch, environ, _python_on_path(launch.interpreter, Path(scratch)))
+        lock = str(launch.store.folder / "store.lock") if launch.store.folder else None
+        variables["MX_FLOW_JOB"] = json.dumps(
+            {
+                "report": str(report),
+                "experiment": launch.experiment,
+                "artifacts": launch.store.artifacts,
+                "lock": lock,
+            }
+        )
+        console.status(f"running in {launch.interpreter}; recording in {tracking.shown(launch.store)}")
+        script = Path(__file__).with_name("inside.py")
+        try:
+            ended = foreground.run(
+                [launch.interpreter, script, *launch.arguments], cwd=launch.root, environ=variables
+            )
+        except OSError as problem:
+            raise MxError(f"{launch.interpreter} could not be started: {problem}.") from problem
+        _tell(launch.store, _read(report))
+        if ended.interrupted and ended.code == INTERRUPTED:
+            console.status("interrupted")
+        return ended.code
+
+
+def _python_on_path(interpreter: Path, scratch: Path) -> Path | None:
+    """A folder in which `python` is the interpreter, if its own folder has none of that name.
+
+    Entry points say `python`; beside /usr/bin/python3.11 that may be missing, or another version.
+    """
+    beside = interpreter.parent / "python"
+    if os.name == "nt" or (beside.exists() and beside.samefile(interpreter)):
+        return None
+    folder = scratch / "bin"
+    folder.mkdir()
+    # A script, no link: a link's target would not find its environment.
+    for name in ("python", "python3"):
+        launcher = folder / name
+        launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(str(interpreter))} "$@"\n', encoding="utf-8")
+        launcher.chmod(launcher.stat().st_mode | stat.S_IXUSR)
+    return folder
+
+
+def _read(report: Path) -> dict[str, Any] | None:
+    """What the run reported, None when it came to nothing."""
+    try:
+        result = json.loads(report.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return result if isinstance(result, dict) else None
+
+
+def _tell(store: tracking.Store, result: dict[str, Any] | None) -> None:
+    """Say which run it was, what it measured, and how to open it."""
+    if result is None:
+        return
+    console.err()
+    console.err(f"run      {result['run_id']} ({result['name']}): {result['status']}")
+    metrics = {name: value for name, value in result["metrics"].items() if not name.startswith("system/")}
+    # What a model is judged by comes first.
+    order = sorted(metrics, key=lambda name: (not name.startswith("test"), not name.startswith("val"), name))
+    for number, name in enumerate(order[:_MOST_METRICS]):
+        console.err(f"{'' if number else 'metrics':<8} {name} = {metrics[name]:.6g}")
+    if len(order) > _MOST_METRICS:
+        console.err(f"{'':<8} and {len(order) - _MOST_METRICS} more")
+    page = f"#/experiments/{result['experiment_id']}/runs/{result['run_id']}"
+    if store.is_server:
+        console.err(f"open     {store.uri.rstrip('/')}/{page}")
+    else:
+        console.err(f"open     `mx flow ui`, then http://127.0.0.1:5000/{page}")

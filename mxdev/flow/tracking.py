@@ -1,0 +1,203 @@
+"""Where runs are recorded: the server that MLFLOW_TRACKING_URI names, else an SQLite store in the project."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import socket
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from mxdev.errors import MxError
+
+FOLDER = ".mlflow"
+
+# Columns in which MLflow's SQLite store keeps absolute places of artifacts. The schema is MLflow's own; it is touched
+# only when a project was moved, and only where table and column exist.
+_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A tracking store.
+
+    Attributes:
+        uri: what MLFLOW_TRACKING_URI says in the run.
+        folder: the folder of the store in the project; None when the store is somebody else's.
+        artifacts: the URI under which the store in the project keeps artifacts.
+    """
+
+    uri: str
+    folder: Path | None = None
+    artifacts: str | None = None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether a browser can open it as it is."""
+        return self.uri.startswith(("http://", "https://"))
+
+
+def store(root: Path, environ: Mapping[str, str]) -> Store:
+    """The store that runs of the project go to. Nothing is written yet."""
+    configured = environ.get("MLFLOW_TRACKING_URI", "").strip()
+    if configured:
+        return Store(_absolute(configured))
+    folder = root.resolve() / FOLDER
+    return Store(_sqlite_uri(folder), folder, (folder / "artifacts").as_uri())
+
+
+def _absolute(uri: str) -> str:
+    """A relative place, counted from the current folder: MLflow runs in the project's."""
+    if re.fullmatch(r"sqlite:///[^/].*", uri) and uri != "sqlite:///:memory:":
+        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}"
+    if ":" not in uri and not uri.startswith("databricks"):
+        return str(Path(uri).absolute())
+    return uri
+
+
+def _sqlite_uri(folder: Path) -> str:
+    """The URI of the database in `folder`.
+
+    SQLAlchemy cuts such a URI at `?`, and its versions disagree on `%`. A project whose path has one of these gets an
+    alias of its store, a symbolic link in the user's cache folder.
+    """
+    if not re.search(r"[%?]", str(folder)):
+        return f"sqlite:///{folder / 'mlflow.db'}"
+    return f"sqlite:///{_alias(folder) / 'mlflow.db'}"
+
+
+def _alias(folder: Path) -> Path:
+    """Where the alias of `folder` is."""
+    from platformdirs import user_cache_path
+
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    base = user_cache_path("mx") / "stores"
+    if re.search(r"[%?]", str(base)):
+        raise MxError(
+            f"{folder} has a `%` or `?` in its path, and so has the cache folder {base}; MLflow can open neither.",
+            hint="Set XDG_CACHE_HOME to a folder without them.",
+        )
+    return base / name
+
+
+def private_folder(root: Path) -> Path:
+    """Make the folder of the project's store, ignored by Git wherever it is.
+
+    Raises:
+        MxError: it cannot be made.
+    """
+    folder = root.resolve() / FOLDER
+    try:
+        folder.mkdir(exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+    except OSError as problem:
+        raise MxError(f"{folder} cannot be made: {problem.strerror or problem}.") from problem
+    return folder
+
+
+def prepare(root: Path, place: Store) -> None:
+    """Make ready what has to exist before MLflow starts; check a server before training waits minutes for it.
+
+    Raises:
+        MxError: the store cannot be used.
+    """
+    if place.folder is None:
+        if place.is_server:
+            _reachable(place.uri)
+        return
+    folder = private_folder(root)
+    if re.search(r"[%?]", str(folder)):
+        alias = _alias(folder)
+        alias.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            alias.symlink_to(folder, target_is_directory=True)
+    database = folder / "mlflow.db"
+    if database.exists() and database.stat().st_size:
+        _follow_move(database, str(place.artifacts))
+
+
+def _follow_move(database: Path, artifacts: str) -> None:
+    """Correct the places of artifacts in a store that was moved or copied with its project.
+
+    MLflow stores them absolute, so a moved project would write into its old place, and a copy into the original.
+
+    Raises:
+        MxError: the file is no database.
+    """
+    marker = f"/{FOLDER}/artifacts"
+    connection = sqlite3.connect(database, timeout=10)
+    try:
+        known = {
+            (table, column)
+            for table in {table for table, _ in _PLACES}
+            for _, column, *_ in connection.execute(f"PRAGMA table_info({table})")
+        }
+        if ("experiments", "artifact_location") not in known:
+            return
+        rows = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
+        places = {str(row[0]) for row in rows if row[0] and marker in str(row[0])}
+        for old in {place[: place.rindex(marker) + len(marker)] for place in places} - {artifacts}:
+            with connection:
+                for table, column in _PLACES:
+                    if (table, column) in known:
+                        connection.execute(
+                            f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608
+                            f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                            (artifacts, len(old) + 1, old, len(old) + 1, f"{old}/"),
+                        )
+    except sqlite3.OperationalError as problem:
+        raise MxError(
+            f"{database} cannot be opened: {problem}.", hint="Is another program writing to it?"
+        ) from problem
+    except sqlite3.DatabaseError as problem:
+        raise MxError(
+            f"{database} is damaged: {problem}.", hint="Move it away; the next run makes a new store."
+        ) from problem
+    finally:
+        connection.close()
+
+
+def _reachable(uri: str) -> None:
+    """Refuse a server that does not answer: MLflow itself tries for minutes.
+
+    Raises:
+        MxError: no connection.
+    """
+    parts = urlsplit(uri)
+    host = parts.hostname or ""
+    if getproxies().get(parts.scheme) and not proxy_bypass(host):
+        return
+    try:
+        with socket.create_connection(
+            (host, parts.port or (443 if parts.scheme == "https" else 80)), timeout=10
+        ):
+            return
+    except (OSError, ValueError) as problem:
+        raise MxError(
+            f"the tracking server {_without_password(uri)} (MLFLOW_TRACKING_URI) does not answer: {problem}.",
+            hint="Start it, or unset MLFLOW_TRACKING_URI to record runs in the project.",
+        ) from problem
+
+
+def _without_password(uri: str) -> str:
+    """`uri` as it may be printed."""
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", uri)
+
+
+def shown(place: Store) -> str:
+    """The store as a person may read it."""
+    return str(place.folder) if place.folder else _without_password(place.uri)
