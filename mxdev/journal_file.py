@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -180,24 +181,28 @@ def decode(data: bytes, name: str) -> Journal:
 def _parse(rest: bytes) -> Journal:
     line, _, blobs = rest.partition(b"\n")
     header: dict[str, Any] = json.loads(line)
+    if not re.fullmatch("[0-9a-f]{8}", header["id"]):
+        raise ValueError("id")  # it becomes part of file names
     return Journal(
         id=header["id"],
         title=header["title"],
         undoable=header["undoable"],
         made=header["made"],
-        entries=tuple(
-            Entry(
-                item["path"],
-                _state_in(item["before"]),
-                _state_in(item["after"]),
-                item["mode"],
-                tuple(item["owner"]),
-            )
-            for item in header["entries"]
-        ),
+        entries=tuple(_entry(item, header["blobs"]) for item in header["entries"]),
         folders=header["folders"],
         blobs={sha256: blobs[start : start + length] for sha256, (start, length) in header["blobs"].items()},
     )
+
+
+def _entry(item: dict[str, Any], blobs: Mapping[str, Any]) -> Entry:
+    user, group = item["owner"]
+    entry = Entry(
+        item["path"], _state_in(item["before"]), _state_in(item["after"]), item["mode"], (user, group)
+    )
+    needed = () if entry.kind == "chmod" else (entry.before.sha256, entry.after.sha256)
+    if any(sha256 is not None and sha256 not in blobs for sha256 in needed):
+        raise ValueError(entry.path)
+    return entry
 
 
 def _state_out(state: State) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from mxdev import fs
 from mxdev.errors import Refused
+from mxdev.paths import resolve_inside
 
 try:
     import fcntl
@@ -46,6 +47,7 @@ def hold(root: Path, *, wait: float = 3.0) -> Iterator[None]:
         MxError: the lock file cannot be made.
     """
     folder, path = f"{root}/.mx", f"{root}/{NAME}"
+    resolve_inside(root, NAME)
     with _explained(path):
         made = not os.path.isdir(folder)
         if made:

@@ -19,6 +19,7 @@ from mxdev import fs, journal
 from mxdev.errors import MxError
 from mxdev.interrupts import deferred
 from mxdev.journal_file import Entry, Journal
+from mxdev.paths import resolve_inside
 from mxdev.targets import Side, Targets
 
 Direction = Literal["forward", "back"]
@@ -42,7 +43,7 @@ def recover(root: Path, direction: Direction | None = None) -> Recovery:
 
     Without the commit mark nothing had changed and the journal is dropped. With it and without a direction: finished
     when every target is "before" or "after", or taken back when that fails; when something else stands in a target,
-    the others are put back and the journal is set aside in `.mx/journal/`, so that `forward` and `back` still work.
+    the others are put back and the journal is set aside in `.mx/undo/`, so that `forward` and `back` still work.
 
     Args:
         root: the project's folder.
@@ -53,19 +54,18 @@ def recover(root: Path, direction: Direction | None = None) -> Recovery:
         MxError: the journal cannot be read, or the disk refuses both directions; the journal stays.
     """
     top = Path(os.path.abspath(root))
+    resolve_inside(top, journal.COMMITTED)
     with deferred():
         committed = top / journal.COMMITTED
-        if not os.path.lexists(committed):
-            if os.path.lexists(top / journal.PREPARED):
-                journal.discard(top, (".mx", journal.FOLDER))
-                return Recovery(("An interrupted run had changed nothing yet; its journal was removed.",))
-            aside = _set_aside(top) if direction else None
-            if aside is None:
-                return Recovery(())
-            plan = journal.read(aside)
-            fs.current().replace(str(aside), str(committed))
-        else:
-            plan = journal.read(committed)
+        if os.path.lexists(top / journal.PREPARED):
+            journal.discard(top)
+            return Recovery(("An interrupted run had changed nothing yet; its journal was removed.",))
+        place = committed if os.path.lexists(committed) else _set_aside(top) if direction else None
+        if place is None:
+            return Recovery(())
+        plan = journal.read(place)
+        if place != committed:
+            _take_up(top, place)
         targets = Targets(top, plan)
         targets.look()
         targets.remove_temporaries()
@@ -103,9 +103,9 @@ def roll_back(root: Path, plan: Journal, error: BaseException) -> BaseException:
         return error
     said = f"{_text(error)} The project is as it was before."
     if foreign:
-        said += (
-            f" Left as it stands, since mx did not write it: {', '.join(entry.path for entry in foreign)}."
-        )
+        names = ", ".join(entry.path for entry in foreign)
+        said += f" Left as it stands, since mx did not write it: {names}."
+        said += " What mx wanted to write is kept; `mx recover --forward` puts it beside that."
     return MxError(said, hint=_hint(error))
 
 
@@ -182,8 +182,29 @@ def _copy_beside(targets: Targets, entry: Entry, goal: Side) -> str | None:
 
 def _put_aside(root: Path, plan: Journal) -> None:
     disk = fs.current()
+    if not os.path.isdir(f"{root}/.mx/undo"):
+        disk.mkdir(f"{root}/.mx/undo")
+        disk.sync_folder(f"{root}/.mx")
     disk.replace(f"{root}/{journal.COMMITTED}", f"{root}/{journal.SET_ASIDE}{plan.id}")
+    disk.sync_folder(f"{root}/.mx/undo")
     disk.sync_folder(f"{root}/{journal.FOLDER}")
+    with contextlib.suppress(OSError):
+        disk.rmdir(f"{root}/{journal.FOLDER}")
+
+
+def _take_up(root: Path, place: Path) -> None:
+    """Make a journal that was set aside the pending one again."""
+    disk = fs.current()
+    try:
+        if not os.path.isdir(f"{root}/{journal.FOLDER}"):
+            disk.mkdir(f"{root}/{journal.FOLDER}")
+            disk.sync_folder(f"{root}/.mx")
+        disk.replace(str(place), f"{root}/{journal.COMMITTED}")
+        disk.sync_folder(f"{root}/{journal.FOLDER}")
+    except OSError as error:
+        raise fs.explain(
+            error, "write", f"{root}/{journal.COMMITTED}", after="Nothing else was changed."
+        ) from error
 
 
 def _drop(root: Path) -> None:
