@@ -74,6 +74,12 @@ class _Compiler(CodeGenerator):
             self.write(", ")
         self.write("))")
 
+    def visit_CondExpr(self, node: nodes.CondExpr, frame: Frame) -> None:  # noqa: N802
+        # Without `else` Jinja gives an undefined value; here it is nothing, so that a name can leave a file out.
+        if node.expr2 is None:
+            node.expr2 = nodes.Const("", lineno=node.lineno)
+        super().visit_CondExpr(node, frame)
+
 
 class Environment(ImmutableSandboxedEnvironment):
     """The sandbox that templates run in."""
@@ -195,6 +201,7 @@ class Renderer:
             raise RenderError(f"{where}:{_line_of(error, where)}: {error}") from error
 
     def _compile(self, source: str, where: str) -> jinja2.Template:
+        where = where.replace("'", "").replace('"', "")  # Jinja writes it unescaped into the code it makes
         environment, cache = self.environment, self.environment.bytecode_cache
         if cache is None:
             code = environment.compile(source, where, where)

@@ -1,0 +1,73 @@
+"""The MLProjectSkeleton generator: what it asks and what it renders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mxdev import Generator, Tree, argument, option
+from mxdev_generators.ml_project_skeleton import devspace
+from mxdev_generators.ml_project_skeleton.naming import (
+    ACCOUNTS,
+    DOMAIN,
+    ENGINEER,
+    PROJECT_ID,
+    PROJECT_NAME,
+    REGION,
+    ZONE,
+    account_id,
+    bucket_prefix,
+    default_project_id,
+    package_name,
+)
+
+
+class MLProjectSkeleton(Generator):
+    """A project that trains, tests, documents and deploys itself."""
+
+    scope = "new"
+    arguments = (argument("NAME", type=PROJECT_NAME, help="The project's name, such as churn-model.", shared=True),)
+    options = (
+        option("--description", default="A machine-learning project.", help="What it is for, in one sentence.",
+               ask=True, shared=True),
+        option("--client", default="", help="Whom it is for.", shared=True),
+        option("--cloud", type=click.Choice(["gcp", "existing"]), default="gcp", ask=True, shared=True,
+               help="gcp: with Terraform for Google Cloud; existing: bring your own cluster."),
+        option("--project-id", type=PROJECT_ID, default=default_project_id, ask=True, shared=True,
+               help="The Google Cloud project's id; the project must exist."),
+        option("--region", type=REGION, default="europe-west4", ask=True, shared=True, help="The cloud region."),
+        option("--zone", type=ZONE, default="", shared=True,
+               help="A zone of the region makes the cluster zonal; empty: regional."),
+        option("--domain", type=DOMAIN, default="", shared=True, help="The domain that services get names in, if any."),
+        option("--engineer", type=ENGINEER, multiple=True, shared=True,
+               help="Email of an engineer, or 'Name <email>'; may be given several times."),
+        option("--python", type=click.Choice(["3.11", "3.12", "3.13"]), default="3.11", shared=True,
+               help="The oldest Python the project supports, and that of its image."),
+        option("--accelerator", type=click.Choice(["none", "nvidia-t4", "nvidia-l4", "nvidia-a100"]), default="none",
+               shared=True, help="The GPU of the cluster's training nodes."),
+        option("--skip-git", is_flag=True, help="Do not run `git init` where there is no repository."),
+    )  # fmt: skip
+    example = 'mx generate MLProjectSkeleton churn-model --description "Predict which customers leave."'
+
+    def variables(self) -> dict[str, Any]:
+        """The options, and the names that are made from them."""
+        values = super().variables()
+        accounts = {f"{role}_account": account_id(self.values.name, role) for role in ACCOUNTS}
+        return {
+            **values,
+            **accounts,
+            "package": package_name(self.values.name),
+            "bucket_prefix": bucket_prefix(self.values.project_id, self.values.name),
+        }
+
+    def generate(self, tree: Tree) -> None:
+        """Render the templates, the head of devspace.yaml and its two deployments."""
+        tree.render("templates")
+        for address, value in devspace.sections(self.variables()):
+            tree.section("devspace.yaml", address, value)
+        if not self.values.skip_git:
+            tree.repository()
+        tree.next_step("mx flow run --setup", "makes the project's environment and trains the model")
+        tree.next_step("mx flow ui", "shows the run")
+        tree.next_step("mx lint", "checks every file against the style guide")

@@ -1,0 +1,186 @@
+"""From a plan to the disk: questions about conflicts, the table, the journal. The same for every command that plans."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from mxdev import console
+from mxdev.errors import DONE, SAYS_NO, MxError, Refused
+from mxdev.plan import Change, Plan, Resolution
+
+JSON_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a plan is carried out; see the options of `mx generate`."""
+
+    on_conflict: Resolution | None = None
+    dry_run: bool = False
+    diff: bool = False
+    json: bool = False
+    no_input: bool = False
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether questions are allowed and can be answered."""
+        return not (self.no_input or self.json or self.dry_run) and console.can_ask()
+
+
+class Quit(Exception):  # noqa: N818 (no error: the person's answer)
+    """The person answered a question with quit."""
+
+
+def settle(plan: Plan, policy: Policy) -> None:
+    """Resolve conflicts by policy or by asking; some may stay unresolved where nobody can be asked.
+
+    Raises:
+        Quit: the person gave up; nothing was written.
+        Refused: the policy cannot be carried out for a file.
+    """
+    overwrite_all = False
+    for change in plan.conflicts:
+        if policy.on_conflict is not None:
+            change.resolve(policy.on_conflict)
+        elif overwrite_all:
+            change.resolve("overwrite")
+        elif policy.may_ask:
+            overwrite_all = _ask(change)
+
+
+_HELP = """  y  yes: overwrite yours with what the generator renders (mx keeps your bytes in .mx/undo)
+  n  no: keep yours
+  a  all: yes, to this and all that follow
+  d  diff: show what would change
+  m  merge: write both into the file, with conflict markers
+  q  quit: stop; nothing has been written
+  h  help: show this"""
+
+
+def _ask(change: Change) -> bool:
+    """Ask about one conflict; True for "all"."""
+    merges = "merge" in change.choices
+    keys = "[y/n/a/d/m/q/h]" if merges else "[y/n/a/d/q/h]"
+    while True:
+        console.err(f"{console.paint('conflict', 'red')}  {change.path}: {change.reason}")
+        answer = console.ask(f"Overwrite it? {keys}").strip().lower()[:1]
+        if answer in ("y", "a"):
+            change.resolve("overwrite")
+            return answer == "a"
+        if answer == "n":
+            change.resolve("keep")
+            return False
+        if answer == "m" and merges:
+            change.resolve("merge")
+            return False
+        if answer == "q":
+            raise Quit
+        if answer == "d":
+            new = change.choices["overwrite"]
+            console.err(difference(change.path, change.before and change.before.data, new and new.data))
+        else:
+            console.err(_HELP)
+
+
+def difference(path: str, before: bytes | None, after: bytes | None) -> str:
+    """A unified diff, or one line for what is no text."""
+    import difflib
+
+    try:
+        old, new = (data.decode("utf-8").splitlines(keepends=True) if data else [] for data in (before, after))
+    except UnicodeDecodeError:
+        return f"Binary file {path} differs\n"
+    heads = ("/dev/null" if before is None else f"a/{path}", "/dev/null" if after is None else f"b/{path}")
+    lines = difflib.unified_diff(old, new, *heads)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def show(plan: Plan, policy: Policy) -> None:
+    """Print the plan's table, with diffs if they are wanted."""
+    for change in plan.changes:
+        note = ", ".join(filter(None, [change.resolution and f"{change.resolution}", change.reason]))
+        console.out(f"{console.verb(change.status)}  {change.path}{f'  ({note})' if note else ''}")
+        if policy.diff and change.before != change.after:
+            before, after = (content.data if content else None for content in (change.before, change.after))
+            console.diff(difference(change.path, before, after))
+    console.out(summary(plan.changes))
+
+
+def summary(changes: Iterable[Change]) -> str:
+    """How many changes there are of each status, in words."""
+    counts: dict[str, int] = {}
+    for change in changes:
+        counts[change.status] = counts.get(change.status, 0) + 1
+    return ", ".join(f"{count} {status}" for status, count in counts.items()) or "nothing to do"
+
+
+def as_json(outcome: str, changes: Iterable[Change] = (), error: MxError | None = None) -> str:
+    """The object that `--json` prints; its form is part of mx's interface."""
+    rows: list[dict[str, Any]] = [
+        {
+            "path": change.path,
+            "status": change.status,
+            "resolution": change.resolution,
+            "generator": ", ".join(change.generators),
+        }
+        for change in changes
+    ]
+    message = None if error is None else str(error)
+    return json.dumps({"version": JSON_VERSION, "outcome": outcome, "changes": rows, "error": message}, ensure_ascii=False)
+
+
+def carry_out(plan: Plan, policy: Policy, *, title: str, new: bool) -> tuple[str, int]:
+    """Settle, show and apply a plan.
+
+    Args:
+        plan: the plan.
+        policy: see `Policy`.
+        title: the command, for the journal.
+        new: the project's folder does not exist yet; it appears by one rename.
+
+    Returns:
+        The outcome, as `--json` names it, and the exit code.
+    """
+    from mxdev import journal
+    from mxdev.plan_state import operations
+
+    try:
+        settle(plan, policy)
+    except Quit:
+        console.err("Quit; nothing was written.")
+        return "refused", SAYS_NO
+    unresolved = plan.conflicts
+    if not policy.json:
+        show(plan, policy)
+    if unresolved:
+        if not policy.json:
+            paths = "\n".join(f"  {change.path}: {change.reason}" for change in unresolved)
+            console.error(
+                f"These files are in conflict, and nothing was written:\n{paths}",
+                "Decide with --on-conflict keep, overwrite or merge; --diff shows what would change.",
+            )
+        return "refused", SAYS_NO
+    markers = [change.path for change in plan.changes if change.markers]
+    if policy.dry_run:
+        return "planned", SAYS_NO if markers else DONE
+    todo = operations(plan)
+    if not todo:
+        return "nothing", DONE
+    if new:
+        journal.stage_new(plan.project.root, todo, title)
+    else:
+        journal.apply(plan.project.root, todo, title=title, undoable=bool(plan.effective))
+    if markers:
+        if not policy.json:
+            console.error("These files have conflict markers in them now:\n" + "\n".join(f"  {path}" for path in markers),
+                          "Resolve them, then commit.")  # fmt: skip
+        return "markers", SAYS_NO
+    return ("applied" if plan.effective else "nothing"), DONE
+
+
+def outcome_of(error: MxError) -> str:
+    """How `--json` calls a run that ended with `error`."""
+    return "refused" if isinstance(error, Refused) else "error"

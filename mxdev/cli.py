@@ -1,0 +1,140 @@
+"""The root command; loads commands and plugins lazily, and turns every error into a message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+import mxdev
+from mxdev.errors import BUG, DONE, INTERRUPTED, USAGE, MxError
+
+# name -> (where, help). Nothing of a command is imported before it is called.
+COMMANDS = {
+    "generate": ("mxdev.commands.generate:generate", "Add a capability to a project, or start one."),
+    "lint": ("mxdev.commands.lint:lint", "Check files against the style guide."),
+    "flow": ("mxdev.commands.flow:flow", "Train and look at runs, with MLflow."),
+    "plugins": ("mxdev.commands.plugins:plugins", "List the installed plugins."),
+    "recover": ("mxdev.commands.recover:recover", "Finish or take back an interrupted run."),
+    "completion": ("mxdev.commands.completion:completion", "Print the completion script of a shell."),
+}
+ALIASES = {"g": "generate"}
+
+
+class Root(click.Group):
+    """Finds a command by name in the table, then among the plugins."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, the core's first."""
+        return [*COMMANDS, *self._of_plugins()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command called `cmd_name`; None if there is none."""
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name in COMMANDS:
+            from importlib import import_module
+
+            module, _, attribute = COMMANDS[name][0].partition(":")
+            command: click.Command = getattr(import_module(module), attribute)
+            return command
+        entry = self._of_plugins().get(name)
+        return entry.load() if entry else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with a suggestion for a wrong name."""
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and self.get_command(ctx, name) is None:
+            import difflib
+
+            near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
+            hint = f" Did you mean {near[0]}?" if near else " `mx --help` lists the commands."
+            raise click.UsageError(f"There is no command called {name}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with the help that is known without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help) for name, (_, help) in COMMANDS.items()])
+        more = self._of_plugins()
+        if more:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl([(name, f"{entry.help} ({entry.dist})") for name, entry in more.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Command names, without importing the commands."""
+        from click.shell_completion import CompletionItem
+
+        helps = {name: help for name, (_, help) in COMMANDS.items()}
+        helps |= {name: entry.help for name, entry in self._of_plugins().items()}
+        return [CompletionItem(name, help=text) for name, text in helps.items() if name.startswith(incomplete)]
+
+    def _of_plugins(self) -> dict[str, Any]:
+        from mxdev import plugins
+
+        return {e.name: e for e in plugins.entries("mx_commands") if e.name not in COMMANDS and e.name not in ALIASES}
+
+
+@click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(mxdev.__version__, "--version", prog_name="mx", message="%(prog)s %(version)s")
+def root() -> None:
+    """Generate machine-learning projects whose infrastructure works."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run mx and end the process with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run mx on `arguments` (default: the command line's); the exit code."""
+    from mxdev import console
+
+    try:
+        result = root.main(arguments, prog_name="mx", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else DONE
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return USAGE
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except MxError as error:
+        console.error(error.message, error.hint)
+        return error.code
+    except (click.Abort, KeyboardInterrupt):
+        console.err("\nInterrupted; nothing more was done.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away: nobody is left to tell.
+        sys.stdout = None
+        return DONE
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except Exception:
+        return _bug()
+
+
+def _bug() -> int:
+    """Write what is needed to mend a bug into a file; the screen gets one message."""
+    import time
+    import traceback
+
+    from mxdev import console
+    from mxdev.places import log_folder
+
+    report = (
+        f"mx {mxdev.__version__}, Python {sys.version}\n{time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n"
+        f"arguments: {sys.argv[1:]}\n\n{traceback.format_exc()}"
+    )
+    path = log_folder() / time.strftime("bug-%Y%m%d-%H%M%S.log")
+    cause = traceback.format_exc().strip().splitlines()[-1]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(report, encoding="utf-8")
+    except OSError:
+        console.error(f"This is a bug in mx: {cause}", f"Report it with this:\n{report}")
+    else:
+        console.error(f"This is a bug in mx: {cause}", f"Report it, and attach {path}.")
+    return BUG

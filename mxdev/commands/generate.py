@@ -1,0 +1,84 @@
+"""`mx generate`: lists generators, or runs one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mxdev import catalog, console
+from mxdev.errors import UsageProblem
+
+
+class Generators(click.Group):
+    """Makes a command of a generator when one is called; listing imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names that generators answer to."""
+        return list(catalog.available())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of one generator.
+
+        Raises:
+            UsageProblem: there is none of that name; the message suggests the nearest.
+        """
+        from mxdev.commands.generator_command import make
+
+        return make(catalog.load(catalog.find(cmd_name)))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, but a wrong name is told with the nearest right one."""
+        if args and args[0].startswith("-"):
+            raise click.UsageError(f"Options come after the generator's name: `mx generate NAME {args[0]}`.", ctx)
+        return args[0], self.get_command(ctx, args[0]), args[1:]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the generators with the help that is known without importing them."""
+        names = catalog.available()
+        with formatter.section("Generators"):
+            formatter.write_dl([(name, entry.help) for name, entry in names.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Generator names, in the spelling that was begun."""
+        from click.shell_completion import CompletionItem
+
+        names = {name: entry.help for name, entry in catalog.available().items()}
+        if incomplete and incomplete == incomplete.lower():
+            names = {catalog.dashed(name): text for name, text in names.items()}
+        return [CompletionItem(name, help=text) for name, text in names.items() if name.startswith(incomplete)]
+
+
+@click.command(
+    cls=Generators,
+    invoke_without_command=True,
+    subcommand_metavar="[GENERATOR] [OPTIONS]",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.pass_context
+def generate(ctx: click.Context) -> None:
+    """Add a capability to the project, or start a project.
+
+    Without a name it lists the generators. `mx generate NAME --help` says what one asks and adds.
+    """
+    if ctx.invoked_subcommand is None:
+        _list()
+
+
+def _list() -> None:
+    from mxdev.project import Project, find_root
+
+    root = find_root(Path.cwd())
+    have: dict[str, int] = {}
+    if root is not None:
+        for record in Project.load(root).instances.values():
+            have[record.generator] = have.get(record.generator, 0) + 1
+    names = catalog.available()
+    if not names:
+        raise UsageProblem("No generator is installed.", hint="Install a plugin that brings some.")
+    width = max(map(len, names))
+    homes = max(len(entry.dist) for entry in names.values())
+    for name, entry in names.items():
+        mark = "yes" if have.get(entry.name) == 1 else f"yes ({have[entry.name]})" if have.get(entry.name) else "-"
+        console.out(f"{name:<{width}}  {entry.dist:<{homes}}  {mark if root else '':<7}  {entry.help}".rstrip())

@@ -1,0 +1,158 @@
+"""The click command of one generator: its options, its help, and what happens when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from mxdev import console
+from mxdev.errors import MxError, UsageProblem
+from mxdev.generator import REQUIRED, Generator, Option
+
+COMMON = (
+    click.Option(["--dry-run", "--pretend", "dry_run"], is_flag=True, help="Show the plan; write nothing, ask nothing."),
+    click.Option(["--diff"], is_flag=True, help="Show the plan with the changes of each file."),
+    click.Option(["--json", "json"], is_flag=True, help="Print one JSON object, and ask nothing."),
+    click.Option(["--no-input"], is_flag=True, help="Ask nothing; take defaults."),
+    click.Option(
+        ["--on-conflict"],
+        type=click.Choice(["keep", "overwrite", "merge"]),
+        help="What to do with files that you and the generator both changed; merge writes conflict markers.",
+    ),
+    click.Option(
+        ["--values", "values_file"],
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Take values from this YAML or JSON file.",
+    ),
+    click.Option(["--allow-downgrade"], is_flag=True, help="Render with an older version than the one that rendered last."),
+)
+_OWN = "mx_generator_values"
+
+
+class _RawOption(click.Option):
+    """An option that is only collected; `mxdev.values` converts it and reports all errors at once."""
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        return value
+
+
+class _RawArgument(click.Argument):
+    """An argument that is only collected."""
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        return value
+
+
+class GeneratorCommand(click.Command):
+    """Adds to the help what a generator adds to a project."""
+
+    def __init__(self, generator: type[Generator], **settings: Any) -> None:
+        super().__init__(**settings)
+        self.generator = generator
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What it adds, what it requires, an example and the next steps."""
+        usage = _usage(self.generator)
+        if self.generator.requires:
+            formatter.write(f"\nRequires: {', '.join(self.generator.requires)}\n")
+        if self.generator.example and "Example" not in usage:
+            formatter.write(f"\nExample:\n  {self.generator.example}\n")
+        if usage:
+            formatter.write("\n" + usage)
+
+
+def _usage(generator: type[Generator]) -> str:
+    """The generator's USAGE.md as plain text; empty if it has none."""
+    module = sys.modules[generator.__module__]
+    path = Path(module.__file__ or "").with_name("USAGE.md")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    lines = [line for line in text.splitlines() if not line.startswith(("# ", "```"))]
+    return "\n".join(line.lstrip("#").strip() + ":" if line.startswith("##") else line for line in lines).strip("\n") + "\n"
+
+
+def make(generator: type[Generator]) -> click.Command:
+    """The command of `generator`.
+
+    Raises:
+        MxError: it declares an option that mx itself has.
+    """
+    taken = {flag for parameter in COMMON for flag in parameter.opts} | {"--help", "-h"}
+    for option in generator.declared():
+        clash = taken.intersection(option.flags)
+        if clash:
+            raise MxError(f"{generator.__name__} of {generator.plugin} declares {clash.pop()}, which is an option of mx.")
+
+    @click.pass_context
+    def call(ctx: click.Context, **parameters: Any) -> int:
+        from mxdev.commands.generator_run import run_generator
+
+        given = {
+            option.name: list(value) if option.multiple else value
+            for option in generator.declared()
+            if ctx.get_parameter_source(_parameter(option)) is click.core.ParameterSource.COMMANDLINE
+            for value in [parameters[_parameter(option)]]
+        }
+        common = {name: value for name, value in parameters.items() if not name.startswith(_OWN)}
+        return run_generator(generator, given, **common)
+
+    return GeneratorCommand(
+        generator,
+        name=generator.__name__,
+        callback=call,
+        params=[*(_click(option) for option in generator.declared()), *COMMON],
+        help=(generator.__doc__ or "").strip(),
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _parameter(option: Option) -> str:
+    return f"{_OWN}_{option.key}"
+
+
+def _click(option: Option) -> click.Parameter:
+    if option.positional:
+        return _RawArgument([_parameter(option)], type=option.type, required=False, metavar=f"[{option.name.upper()}]")
+    help = option.help
+    if not callable(option.default) and option.default not in (REQUIRED, "", (), False):
+        help = f"{help}  [default: {option.default}]"
+    if option.default is REQUIRED:
+        help = f"{help}  [required]"
+    old = [option.formerly] if option.formerly else []
+    return _RawOption([_parameter(option), *option.flags, *old], type=option.type, multiple=option.multiple,
+                      is_flag=option.is_flag, help=help)  # fmt: skip
+
+
+def ask(option: Option, default: Any) -> Any:
+    """Ask a person for an option until the answer is right; the answer as typed.
+
+    Raises:
+        click.Abort: ^C or the end of input.
+    """
+    shown = None if default is REQUIRED else str(default)
+    choices = f" ({', '.join(map(str, option.type.choices))})" if isinstance(option.type, click.Choice) else ""
+    while True:
+        answer = console.ask(f"{option.help.rstrip('.')}{choices}", shown)
+        if not answer and default is REQUIRED:
+            continue
+        try:
+            option.convert(answer)
+        except click.BadParameter as error:
+            console.err(f"  {error.message}")
+            continue
+        return answer
+
+
+def refuse_here(generator: type[Generator], need: str) -> NoReturn:
+    """The generator needs a project and there is none here."""
+    start = f"`mx generate {generator.requires[0]} NAME`" if generator.requires else "`mx generate` lists what can"
+    raise UsageProblem(
+        f"{generator.__name__} adds to a project, and {os.fspath(Path.cwd())} is in none ({need}).",
+        hint=f"Run it inside a project, or start one: {start}.",
+    )

@@ -1,0 +1,197 @@
+"""Runs one generator: finds the project, takes the lock, resolves values, plans, applies, says what is next."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mxdev import applying, console, journal
+from mxdev.applying import Policy
+from mxdev.commands.generator_command import ask, refuse_here
+from mxdev.errors import MxError, Refused, UsageProblem
+from mxdev.generator import Generator, Option
+from mxdev.plan import Plan, build
+from mxdev.project import Project, find_root
+from mxdev.rendering import Run, run, with_requirements
+from mxdev.values import Sources, read_values_file
+
+
+def run_generator(
+    generator: type[Generator],
+    given: dict[str, Any],
+    *,
+    dry_run: bool,
+    diff: bool,
+    json: bool,
+    no_input: bool,
+    on_conflict: Any,
+    values_file: Path | None,
+    allow_downgrade: bool,
+) -> int:
+    """Run `generator` with the values `given` on the command line; the exit code."""
+    policy = Policy(on_conflict, dry_run, diff, json, no_input)
+    try:
+        return _run(generator, given, policy, values_file, allow_downgrade)
+    except MxError as error:
+        if not json:
+            raise
+        console.out(applying.as_json(applying.outcome_of(error), error=error))
+        return error.code
+
+
+def _run(generator: type[Generator], given: dict[str, Any], policy: Policy, values_file: Path | None, downgrade: bool) -> int:
+    title = f"mx generate {generator.__name__}"
+    root, new = _root(generator, given, values_file, policy)
+    with _writing(root, title, policy) if root.is_dir() and not new else contextlib.nullcontext():
+        project = Project.load(root) if (root / "mx.yaml").is_file() else Project(root)
+        wanted = with_requirements(generator, project)
+        _offer(generator, wanted[:-1], policy)
+        result = run(project, wanted, _sources(given, values_file, wanted, policy), downgrade=downgrade)
+        plan = build(project, result.renderings, result.options, result.order)
+        outcome, code = applying.carry_out(plan, policy, title=title, new=new)
+        _afterwards(result, plan, policy, outcome)
+        if policy.json:
+            console.out(applying.as_json(outcome, plan.changes))
+    return code
+
+
+def _root(generator: type[Generator], given: dict[str, Any], values_file: Path | None, policy: Policy) -> tuple[Path, bool]:
+    """The folder that the generator works in, and whether it is yet to appear."""
+    here = Path.cwd()
+    found = find_root(here)
+    if generator.scope == "project":
+        if found is None:
+            refuse_here(generator, "no mx.yaml here or above")
+        return found, False
+    if generator.scope == "anywhere":
+        return found or here, False
+    return _new_root(generator, given, values_file, policy, here, found)
+
+
+def _new_root(
+    generator: type[Generator], given: dict[str, Any], values_file: Path | None, policy: Policy, here: Path, found: Path | None
+) -> tuple[Path, bool]:
+    naming = generator.arguments[0]
+    name = given.get(naming.name)
+    if name is None and found is not None:
+        return found, False
+    if name is None:
+        options = Sources(file=_values(values_file, [generator]), ask=_asker(policy))
+        from mxdev.values import resolve
+
+        given[naming.name] = name = resolve([naming], options).stored[naming.name]
+    _check(naming, name)
+    if found is not None and Project.load(found).options.get(naming.name) == name:
+        return found, False
+    target = here / str(name)
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise Refused(f"{target} is there already, and it is no folder.", hint="Choose another name, or move it away.")
+    empty = not target.exists() or not any(target.iterdir())
+    return target, empty
+
+
+def _check(option: Option, value: Any) -> None:
+    import click
+
+    try:
+        option.convert(value)
+    except click.BadParameter as error:
+        raise UsageProblem(f"{option.spelling}: {error.message}") from error
+
+
+@contextlib.contextmanager
+def _writing(root: Path, title: str, policy: Policy) -> Iterator[None]:
+    """Hold the lock, after an interrupted run was finished. A dry run takes no lock and cannot finish one."""
+    from mxdev import lock
+
+    if policy.dry_run:
+        if journal.pending(root) is not None:
+            raise Refused(
+                f"A run in {root} was interrupted, so a plan would not be true.",
+                hint="Finish it first: any command that writes does, or `mx recover`.",
+            )
+        yield
+        return
+    with lock.hold(root):
+        recovery = journal.recover(root)
+        for line in recovery.report:
+            console.err(line)
+        if not recovery.ok:
+            raise Refused(f"The interrupted run in {root} could not be finished, so {title} was not begun.")
+        yield
+
+
+def _asker(policy: Policy) -> Any:
+    return ask if policy.may_ask else None
+
+
+def _values(path: Path | None, generators: list[type[Generator]]) -> dict[str, Any]:
+    if path is None:
+        return {}
+    return read_values_file(path, [option for generator in generators for option in generator.declared()])
+
+
+def _sources(given: dict[str, Any], values_file: Path | None, wanted: list[type[Generator]], policy: Policy) -> Sources:
+    return Sources(
+        command_line=given,
+        file=_values(values_file, wanted),
+        file_name=os.fspath(values_file) if values_file else "--values",
+        ask=_asker(policy),
+    )
+
+
+def _offer(generator: type[Generator], missing: list[type[Generator]], policy: Policy) -> None:
+    """Offer what is required and missing; off a terminal the answer is yes.
+
+    Raises:
+        Refused: the person said no.
+    """
+    if not missing:
+        return
+    names = ", ".join(cls.__name__ for cls in missing)
+    if policy.may_ask and console.ask(f"{generator.__name__} requires {names}: generate it too? [Y/n]", "y")[:1].lower() != "y":
+        raise Refused(f"{generator.__name__} requires {names}; nothing was written.")
+
+
+def _afterwards(result: Run, plan: Plan, policy: Policy, outcome: str) -> None:
+    """Make the repository and say what is next."""
+    trees = [rendering.tree for rendering in result.renderings if rendering.tree is not None]
+    if outcome == "applied" and any(tree.wants_repository for tree in trees):
+        _init_repository(plan.project.root, policy)
+    if policy.json or outcome not in ("applied", "planned") or (outcome == "applied" and plan.project.source is not None):
+        return
+    steps = [step for tree in trees for step in tree.next_steps]
+    if not steps:
+        return
+    root = plan.project.root
+    console.out("\nNext steps:")
+    if root != Path.cwd():
+        console.out(f"  cd {shlex.quote(os.path.relpath(root))}")
+    width = max(len(step.command) for step in steps)
+    for step in steps:
+        console.out(f"  {step.command:<{width}}  {'# ' + step.why if step.why else ''}".rstrip())
+
+
+def _init_repository(root: Path, policy: Policy) -> None:
+    """`git init` where the project is in no repository. Without Git the project is whole all the same."""
+    import subprocess
+
+    try:
+        inside = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=root, capture_output=True, check=False)
+        if inside.returncode == 0:
+            return
+        made = subprocess.run(["git", "init", "--quiet"], cwd=root, capture_output=True, text=True, check=False)
+    except OSError:
+        console.warn("Git is not installed, so the project is in no repository; install it and run `git init`.")
+        return
+    if made.returncode:
+        console.warn(f"`git init` failed: {made.stderr.strip()}")
+    elif not policy.json:
+        console.out(f"{console.verb('run')}  git init")
+
+
+

@@ -1,0 +1,35 @@
+"""`mx plugins`: what is installed, what each plugin adds, which are broken."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from mxdev import console
+from mxdev import plugins as registry
+
+_NAMES = {"mx_generators": "generators", "mx_commands": "commands", "mx_lint_rules": "lint_rules"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def plugins(as_json: bool) -> None:
+    """List the installed plugins, what each of them adds, and which cannot be loaded."""
+    rows = [_row(plugin) for plugin in registry.installed()]
+    if as_json:
+        console.out(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        console.out(f"{row['name']} {row['version']}")
+        for kind in _NAMES.values():
+            if row[kind]:
+                console.out(f"  {kind.replace('_', ' ')}: {', '.join(row[kind])}")
+        if row["error"]:
+            console.out(f"  {console.paint('broken', 'red')}: {row['error']}")
+
+
+def _row(plugin: registry.Plugin) -> dict[str, Any]:
+    found = {name: [entry.name for entry in plugin.entries.get(hook, ())] for hook, name in _NAMES.items()}
+    return {"name": plugin.dist, "version": plugin.version, "module": plugin.module, **found, "error": plugin.error}

@@ -1,0 +1,223 @@
+"""Trees, pristine and disk make a plan: the ordered list of changes from the disk as it is to the disk as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mxdev import fs
+from mxdev.errors import MxError, Refused
+from mxdev.project import Project
+from mxdev.tree import Tree
+
+Status = Literal["create", "identical", "update", "merge", "conflict", "keep", "remove", "orphan"]
+Resolution = Literal["keep", "overwrite", "merge"]
+
+
+@dataclass(frozen=True)
+class Content:
+    """A file as it is or should be. Files only; no file is None."""
+
+    data: bytes
+    executable: bool = False
+
+
+@dataclass
+class Change:
+    """What becomes of one path.
+
+    Attributes:
+        path: relative to the root.
+        status: see the design's table of statuses.
+        generators: the instances that render it.
+        before: what stands there.
+        after: what will stand there; of a conflict, once it is resolved.
+        choices: for a conflict: what each resolution gives. No "merge" where lines cannot be merged.
+        resolution: the one that was chosen.
+        reason: why, in a few words; may be empty.
+        declined: the person did not want what was rendered.
+        adopted: mx found it there and did not create it.
+        markers: `after` has conflict markers in it.
+        on_resolved: told which resolution was chosen.
+    """
+
+    path: str
+    status: Status
+    generators: tuple[str, ...]
+    before: Content | None
+    after: Content | None
+    choices: Mapping[Resolution, Content | None] = field(default_factory=dict)
+    resolution: Resolution | None = None
+    reason: str = ""
+    declined: bool = False
+    adopted: bool = False
+    markers: bool = False
+    on_resolved: Callable[[Resolution], None] | None = None
+
+    def resolve(self, resolution: Resolution) -> None:
+        """Settle a conflict.
+
+        Raises:
+            Refused: this file cannot be merged.
+        """
+        if resolution not in self.choices:
+            raise Refused(
+                f"{self.path} cannot be merged: {self.reason or 'it is no text'}.",
+                hint="Keep yours or overwrite it: `--on-conflict keep` or `--on-conflict overwrite`.",
+            )
+        self.resolution = resolution
+        self.after = self.choices[resolution]
+        self.declined = resolution == "keep"
+        self.markers = resolution == "merge"
+        if self.on_resolved is not None:
+            self.on_resolved(resolution)
+
+
+@dataclass
+class Rendering:
+    """One instance, rendered: what it wants, and what will be recorded of it. `tree` None takes the instance away."""
+
+    instance: str
+    generator: str
+    plugin: str
+    version: str
+    options: dict[str, object]
+    requires: tuple[str, ...]
+    tree: Tree | None
+
+
+@dataclass
+class Plan:
+    """The changes outside `.mx/`, in order of their paths, and what the state becomes."""
+
+    project: Project
+    renderings: Sequence[Rendering]
+    changes: list[Change]
+    options: dict[str, object]
+    section_traces: dict[tuple[str, str, str], dict[str, object]] = field(default_factory=dict)
+    section_flags: dict[tuple[str, str, str], frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def conflicts(self) -> list[Change]:
+        """The conflicts that are not settled."""
+        return [change for change in self.changes if change.status == "conflict" and change.resolution is None]
+
+    @property
+    def effective(self) -> list[Change]:
+        """The changes that do something to the disk."""
+        return [change for change in self.changes if change.before != change.after]
+
+
+def disk_content(project: Project, path: str) -> Content | None:
+    """What stands at `path`.
+
+    Raises:
+        Refused: something that is no file stands there, or a file stands where a folder must be.
+        MxError: it cannot be read, or a link leads outside.
+    """
+    from mxdev.paths import resolve_inside
+
+    place = resolve_inside(project.root, path)
+    try:
+        seen = fs.look(str(place))
+    except OSError as error:
+        raise fs.explain(error, "read", path) from error
+    if seen.kind == "absent":
+        parent = place.parent
+        while parent != project.root and not parent.is_dir():
+            if parent.exists():
+                raise Refused(
+                    f"{parent.relative_to(project.root)} is a file, and {path} needs a folder there.",
+                    hint="Move that file away, then run the command again.",
+                )
+            parent = parent.parent
+        return None
+    if seen.kind != "file":
+        raise Refused(
+            f"{path} is {seen.kind}, and a file is to be written there.", hint="Move it away, then run the command again."
+        )
+    return Content(seen.data, bool(seen.mode & 0o100))
+
+
+def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
+    """Refuse two instances that render the same path or section, or a path below another's file.
+
+    Raises:
+        MxError: naming both.
+    """
+    files: dict[str, str] = {}
+    sections: dict[tuple[str, str], str] = {}
+    shared: dict[str, str] = {}
+    running = {rendering.instance for rendering in renderings}
+    for name, record in project.instances.items():
+        if name not in running:
+            files.update(dict.fromkeys(record.files, name))
+            sections.update({(section.path, section.address): name for section in record.sections})
+            shared.update({section.path: name for section in record.sections})
+    for rendering in renderings:
+        if rendering.tree is None:
+            continue
+        for path in rendering.tree.files:
+            _claim(files, path, path, rendering.instance)
+        for section in rendering.tree.sections:
+            key = (section.path, section.address)
+            _claim(sections, key, f"the section {section.address} of {section.path}", rendering.instance)
+            shared[section.path] = rendering.instance
+    for path, owner in files.items():
+        if path in shared:
+            raise MxError(f"{owner} renders {path} whole, and {shared[path]} a section of it.")
+        parts = path.split("/")
+        for depth in range(1, len(parts)):
+            above = "/".join(parts[:depth])
+            if above in files:
+                raise MxError(f"{files[above]} renders the file {above}, and {owner} renders {path} below it.")
+
+
+def _claim(owners: dict[Any, str], key: Any, what: str, instance: str) -> None:
+    other = owners.setdefault(key, instance)
+    if other != instance:
+        raise MxError(
+            f"{other} and {instance} both render {what}.",
+            hint="Destroy one of them, or tell the authors of their plugins.",
+        )
+
+
+def build(project: Project, renderings: Sequence[Rendering], options: dict[str, object], order: Sequence[str]) -> Plan:
+    """Compute the plan.
+
+    Args:
+        project: as it is on disk; a new one has no instances.
+        renderings: the instances of this run.
+        options: the project options as they will be.
+        order: all instances, in the order in which their sections stand.
+
+    Raises:
+        MxError, Refused: nothing can be planned; nothing was written.
+    """
+    from mxdev.plan_files import plan_files
+    from mxdev.plan_sections import plan_shared_files
+
+    check_owners(project, renderings)
+    plan = Plan(project, renderings, [], options)
+    plan.changes = [*plan_files(project, renderings), *plan_shared_files(plan, order)]
+    plan.changes.sort(key=lambda change: change.path)
+    _refuse_markers(plan)
+    return plan
+
+
+def _refuse_markers(plan: Plan) -> None:
+    """A file in which a person still has to resolve markers is not merged again."""
+    from mxdev.merge import has_markers
+
+    marked = [
+        f"  {change.path}: line {', '.join(map(str, lines))}"
+        for change in plan.changes
+        if change.status in ("merge", "conflict") and change.before is not None
+        if (lines := has_markers(change.before.data))
+    ]
+    if marked:
+        raise Refused(
+            "These files still have conflict markers in them:\n" + "\n".join(marked),
+            hint="Resolve them first, then run the command again.",
+        )

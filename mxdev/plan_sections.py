@@ -1,0 +1,224 @@
+"""The plan for shared files: every section is compared on its own, the file is one row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mxdev import sections
+from mxdev.plan import Change, Content, Plan, Rendering, Resolution, Status, disk_content
+from mxdev.state import SectionRecord
+from mxdev.tree import Section
+
+Verdict = Literal["put", "identical", "keep", "merge", "conflict", "take", "orphan", "gone"]
+
+
+@dataclass
+class _Case:
+    """One section of one instance: what was rendered last, what is rendered now, what becomes of it."""
+
+    instance: str
+    address: str
+    record: SectionRecord | None
+    new: str | None
+    base: str | None
+    verdict: Verdict = "keep"
+    text: str = ""
+    reason: str = ""
+
+
+@dataclass
+class _SharedFile:
+    """The text of a shared file on its way through the plan, and the traces of its sections."""
+
+    path: str
+    data: bytes | None
+    order: list[str]
+    traces: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
+
+    def put(self, case: _Case, text: str) -> None:
+        edit = sections.put(self.path, self.data, case.address, text, order=self.order, traces=list(self.traces.values()))
+        self.data = edit.data
+        self.traces[case.instance, case.address] = edit.trace
+
+    def take(self, case: _Case) -> None:
+        if self.data is not None:
+            trace = self.traces.pop((case.instance, case.address), {})
+            self.data = sections.take(self.path, self.data, case.address, trace)
+
+    def copy(self) -> _SharedFile:
+        return _SharedFile(self.path, self.data, self.order, dict(self.traces))
+
+
+def plan_shared_files(plan: Plan, order: Sequence[str]) -> Iterator[Change]:
+    """A change for every shared file that an instance of the run has, or had, a section of."""
+    paths: set[str] = set()
+    for rendering in plan.renderings:
+        paths.update(section.path for section in _new_sections(rendering))
+        paths.update(section.path for section in _records(plan, rendering.instance))
+    for path in sorted(paths):
+        change = _plan_shared(plan, path, order)
+        if change is not None:
+            yield change
+
+
+def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
+    before = disk_content(plan.project, path)
+    file = _SharedFile(path, before.data if before else None, _addresses(plan, path, order))
+    for name, record in plan.project.instances.items():
+        file.traces.update({(name, s.address): dict(s.trace) for s in record.sections if s.path == path})
+    cases = [case for rendering in plan.renderings for case in _cases(plan, rendering, path)]
+    for case in cases:
+        _judge(case, path, file.data)
+    for case in cases:
+        if case.verdict == "take":
+            file.take(case)
+        elif case.verdict in ("put", "merge"):
+            file.put(case, case.text)
+    _remember(plan, path, cases, file)
+    return _row(plan, path, before, cases, file)
+
+
+def _cases(plan: Plan, rendering: Rendering, path: str) -> Iterator[_Case]:
+    old = {section.address: section for section in _records(plan, rendering.instance) if section.path == path}
+    base = plan.project.pristine_sections(rendering.instance, path) if old else {}
+    new = {section.address: section for section in _new_sections(rendering) if section.path == path}
+    for address in [*(a for a in old if a not in new), *new]:
+        text = sections.render(address, new[address].value, path=path) if address in new else None
+        yield _Case(rendering.instance, address, old.get(address), text, base.get(address))
+
+
+def _judge(case: _Case, path: str, data: bytes | None) -> None:
+    """Decide what becomes of one section; the same table as for files."""
+    found = sections.read(data, case.address, path=path)
+    here = found.text if found else None
+    if case.new is None:
+        pristine = here == case.base and not (case.record and case.record.adopted)
+        case.verdict = "gone" if here is None else "take" if pristine else "orphan"
+    elif here is None:
+        case.verdict, case.text = ("put", case.new) if case.record is None else ("keep", "")
+    elif here == case.new:
+        case.verdict = "identical"
+    elif case.record is None:
+        case.verdict, case.reason = "conflict", f"{case.address} is there already, and mx did not write it"
+    elif case.base is None:
+        case.verdict, case.reason = "conflict", f"mx's record of {case.address} is missing or damaged"
+    elif here == case.base:
+        case.verdict, case.text = "put", case.new
+    elif case.new == case.base:
+        case.verdict = "keep"
+    else:
+        _merge(case, path, here)
+
+
+def _merge(case: _Case, path: str, here: str) -> None:
+    from mxdev.merge import merge_file
+
+    assert case.base is not None  # the caller looked
+    assert case.new is not None
+    merged = merge_file(path, case.base.encode(), here.encode(), case.new.encode())
+    if merged.clean:
+        case.verdict, case.text = "merge", merged.data.decode()
+    else:
+        case.verdict, case.reason = "conflict", f"you and the generator changed the same place in {case.address}"
+
+
+def _remember(plan: Plan, path: str, cases: Sequence[_Case], file: _SharedFile) -> None:
+    """Note in the plan what the records of the sections will say."""
+    for case in cases:
+        if case.new is None:
+            continue
+        key = (case.instance, path, case.address)
+        plan.section_traces[key] = file.traces.get((case.instance, case.address), {})
+        flags = set()
+        if (case.record and case.record.adopted) or (case.record is None and case.verdict in ("identical", "conflict")):
+            flags.add("adopted")
+        if case.record and case.record.declined and case.verdict == "keep":
+            flags.add("declined")
+        plan.section_flags[key] = frozenset(flags)
+
+
+def _row(plan: Plan, path: str, before: Content | None, cases: Sequence[_Case], file: _SharedFile) -> Change | None:
+    verdicts = {case.verdict for case in cases}
+    executable = bool(before and before.executable)
+    after = None if file.data is None else Content(file.data, executable)
+    generators = tuple(dict.fromkeys(case.instance for case in cases))
+    change = Change(path, "identical", generators, before, after)
+    change.reason = "; ".join(case.reason for case in cases if case.reason)
+    if "conflict" in verdicts:
+        change.status = "conflict"
+        change.choices = _choices(cases, file, executable)
+        change.on_resolved = _declare(plan, path, cases)
+        change.after = before
+    elif before == after:
+        change.status = "identical" if verdicts == {"identical"} else "orphan" if "orphan" in verdicts else "keep"
+        if before is None and verdicts <= {"gone"}:
+            return None
+    else:
+        change.status = _changed(before, after, verdicts)
+    return change
+
+
+def _changed(before: Content | None, after: Content | None, verdicts: set[Verdict]) -> Status:
+    if before is None:
+        return "create"
+    if after is None:
+        return "remove"
+    return "merge" if "merge" in verdicts else "update"
+
+
+def _choices(cases: Sequence[_Case], file: _SharedFile, executable: bool) -> dict[Resolution, Content | None]:
+    """What the file becomes by each resolution. All sections without a conflict are in all of them."""
+    from mxdev.merge import merge_lines
+
+    overwritten, base = file.copy(), file.copy()
+    for case in cases:
+        if case.verdict != "conflict":
+            continue
+        assert case.new is not None
+        overwritten.put(case, case.new)
+        if case.base is not None:
+            base.put(case, case.base)
+    assert file.data is not None  # a conflict needs something there
+    assert overwritten.data is not None
+    merged = merge_lines(base.data or b"", file.data, overwritten.data)
+    choices: dict[Resolution, Content | None] = {
+        "keep": Content(file.data, executable),
+        "overwrite": Content(overwritten.data, executable),
+    }
+    if merged.mergeable and not merged.clean:
+        choices["merge"] = Content(merged.data, executable)
+    return choices
+
+
+def _addresses(plan: Plan, path: str, order: Sequence[str]) -> list[str]:
+    """Every section's address in this file, in the order of the instances, then as each instance gives them."""
+    renderings = {rendering.instance: rendering for rendering in plan.renderings}
+    found: list[str] = []
+    for name in order:
+        rows: Sequence[Section | SectionRecord]
+        rows = _new_sections(renderings[name]) if name in renderings else _records(plan, name)
+        found += [section.address for section in rows if section.path == path]
+    return found
+
+
+def _new_sections(rendering: Rendering) -> Sequence[Section]:
+    return rendering.tree.sections if rendering.tree is not None else ()
+
+
+def _records(plan: Plan, instance: str) -> Sequence[SectionRecord]:
+    record = plan.project.instances.get(instance)
+    return record.sections if record else ()
+
+
+def _declare(plan: Plan, path: str, cases: Sequence[_Case]) -> Callable[[Resolution], None]:
+    """What a resolution means for the records: a section that was kept is declined."""
+
+    def declare(resolution: Resolution) -> None:
+        for case in cases:
+            if case.verdict == "conflict" and resolution == "keep":
+                key = (case.instance, path, case.address)
+                plan.section_flags[key] |= {"declined"}
+
+    return declare

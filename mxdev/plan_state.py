@@ -1,0 +1,143 @@
+"""A settled plan as operations of the journal: the files, and the state that remembers them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import mxdev
+from mxdev import fs, sections
+from mxdev.errors import MxError
+from mxdev.journal_file import ABSENT, Operation, State
+from mxdev.paths import resolve_inside
+from mxdev.plan import Change, Content, Plan, Rendering
+from mxdev.project import digest, write_pristine_sections
+from mxdev.state import (
+    PROJECT_FILE,
+    FileRecord,
+    Record,
+    SectionRecord,
+    new_project_file,
+    pristine_path,
+    pristine_sections_path,
+    record_path,
+    write_record,
+)
+
+GIT_FILES = {
+    ".mx/.gitignore": "# Written by mx: what only matters on this machine.\n/journal/\n/lock\n/undo/\n!pristine/**\n",
+    ".mx/.gitattributes": (
+        "# Written by mx: its records are compared byte for byte.\n* -text\npristine/** -diff linguist-generated\n"
+    ),
+}
+
+
+def operations(plan: Plan) -> list[Operation]:
+    """Everything the plan does to the disk, state included; what would change nothing is left out."""
+    done = [_operation(change.path, change.before, change.after) for change in plan.effective]
+    for path, content in _state_files(plan).items():
+        before = _on_disk(plan, path)
+        if before != content:
+            done.append(_operation(path, before, content))
+    return done
+
+
+def _operation(path: str, before: Content | None, after: Content | None) -> Operation:
+    return Operation(path, _state(before), _state(after), after.data if after else None)
+
+
+def _state(content: Content | None) -> State:
+    return ABSENT if content is None else State(digest(content.data), content.executable)
+
+
+def _on_disk(plan: Plan, path: str) -> Content | None:
+    seen = fs.look(str(resolve_inside(plan.project.root, path)))
+    if seen.kind == "absent":
+        return None
+    if seen.kind != "file":
+        raise MxError(f"{path} is {seen.kind}, and mx keeps a file there.", hint="Move it away, then run the command again.")
+    return Content(seen.data, bool(seen.mode & 0o100))
+
+
+def _state_files(plan: Plan) -> dict[str, Content | None]:
+    """What `mx.yaml` and `.mx/` will hold, for all that this plan may change."""
+    files: dict[str, Content | None] = {PROJECT_FILE: _keeping_mode(plan, PROJECT_FILE, _project_file(plan))}
+    for path, text in GIT_FILES.items():
+        files[path] = Content(text.encode("utf-8"))
+    changes = {change.path: change for change in plan.changes}
+    for rendering in plan.renderings:
+        record = _record(plan, rendering, changes)
+        files[record_path(rendering.instance)] = Content(write_record(record)) if rendering.tree else None
+        files.update(_pristine(plan, rendering))
+    return files
+
+
+def _keeping_mode(plan: Plan, path: str, data: bytes) -> Content:
+    before = _on_disk(plan, path)
+    return Content(data, before.executable if before else False)
+
+
+def _project_file(plan: Plan) -> bytes:
+    data = plan.project.source
+    if data is None:
+        return new_project_file(plan.options, f">={mxdev.__version__}")
+    known = plan.project.options
+    order = [sections.address("options", name) for name in plan.options]
+    for name, value in plan.options.items():
+        if name not in known or known[name] != value:
+            data = sections.put(PROJECT_FILE, data, sections.address("options", name), value, order=order).data
+    for name in known:
+        if name not in plan.options:
+            data = sections.take(PROJECT_FILE, data, sections.address("options", name), {}) or b""
+    return data
+
+
+def _record(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> Record:
+    tree = rendering.tree
+    files = {}
+    for path, file in (tree.files if tree else {}).items():
+        change = changes[path]
+        files[path] = FileRecord(digest(file.data), file.executable, change.adopted, change.declined)
+    return Record(
+        rendering.instance,
+        rendering.generator,
+        rendering.plugin,
+        rendering.version,
+        rendering.options,
+        rendering.requires,
+        files,
+        tuple(_section_records(plan, rendering)),
+    )
+
+
+def _section_records(plan: Plan, rendering: Rendering) -> Iterator[SectionRecord]:
+    for section in rendering.tree.sections if rendering.tree else ():
+        key = (rendering.instance, section.path, section.address)
+        rendered = sections.render(section.address, section.value)
+        flags = plan.section_flags.get(key, frozenset())
+        yield SectionRecord(
+            section.path,
+            section.address,
+            digest(rendered.encode("utf-8")),
+            plan.section_traces.get(key, {}),
+            "adopted" in flags,
+            "declined" in flags,
+        )
+
+
+def _pristine(plan: Plan, rendering: Rendering) -> dict[str, Content | None]:
+    """What the instance renders now; what it rendered last and does not any more goes."""
+    files: dict[str, Content | None] = {}
+    record = plan.project.instances.get(rendering.instance)
+    if record:
+        files.update({pristine_path(rendering.instance, path): None for path in record.files})
+        files.update({pristine_sections_path(rendering.instance, section.path): None for section in record.sections})
+    if rendering.tree is None:
+        return files
+    for file in rendering.tree.files.values():
+        files[pristine_path(rendering.instance, file.path)] = Content(file.data)
+    fragments: dict[str, dict[str, str]] = {}
+    for section in rendering.tree.sections:
+        fragments.setdefault(section.path, {})[section.address] = sections.render(section.address, section.value)
+    for path, texts in fragments.items():
+        files[pristine_sections_path(rendering.instance, path)] = Content(write_pristine_sections(texts))
+    return files
