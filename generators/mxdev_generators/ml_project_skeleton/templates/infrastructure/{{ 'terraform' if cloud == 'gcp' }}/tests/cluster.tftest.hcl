@@ -44,6 +44,19 @@ run "regional_by_default" {
     condition     = google_container_cluster.main.deletion_protection
     error_message = "The cluster must be protected unless somebody says otherwise."
   }
+
+  assert {
+    condition     = alltrue([for service in google_project_service.main : !service.disable_on_destroy])
+    error_message = "Destroying this project must not switch off services that others use."
+  }
+
+  assert {
+    condition = length(setsubtract(
+      ["artifactregistry", "cloudbuild", "compute", "container", "dataflow", "iam", "storage"],
+      [for service in google_project_service.main : trimsuffix(service.service, ".googleapis.com")],
+    )) == 0
+    error_message = "A service that the project needs is not switched on."
+  }
 }
 
 run "zonal" {
@@ -86,7 +99,7 @@ run "zonal" {
   }
 }
 
-run "private" {
+run "private_and_hardened" {
   command = plan
 
   assert {
@@ -123,33 +136,6 @@ run "private" {
     condition     = google_compute_subnetwork.nodes.private_ip_google_access
     error_message = "Nodes must reach Google's services without the internet."
   }
-}
-
-run "authorized_networks" {
-  command = plan
-
-  variables {
-    authorized_networks = { office = "203.0.113.0/24" }
-  }
-
-  assert {
-    condition     = one(google_container_cluster.main.master_authorized_networks_config[0].cidr_blocks).cidr_block == "203.0.113.0/24"
-    error_message = "The named network, and no other, must be authorized."
-  }
-
-  assert {
-    condition     = google_container_cluster.main.control_plane_endpoints_config[0].ip_endpoints_config[0].enabled
-    error_message = "An authorized network needs an IP address to reach."
-  }
-
-  assert {
-    condition     = !google_container_cluster.main.private_cluster_config[0].enable_private_endpoint
-    error_message = "An authorized network outside needs the public address."
-  }
-}
-
-run "hardened" {
-  command = plan
 
   assert {
     condition     = google_container_cluster.main.workload_identity_config[0].workload_pool == "test-project.svc.id.goog"
@@ -177,6 +163,29 @@ run "hardened" {
   }
 }
 
+run "authorized_networks" {
+  command = plan
+
+  variables {
+    authorized_networks = { office = "203.0.113.0/24" }
+  }
+
+  assert {
+    condition     = one(google_container_cluster.main.master_authorized_networks_config[0].cidr_blocks).cidr_block == "203.0.113.0/24"
+    error_message = "The named network, and no other, must be authorized."
+  }
+
+  assert {
+    condition     = google_container_cluster.main.control_plane_endpoints_config[0].ip_endpoints_config[0].enabled
+    error_message = "An authorized network needs an IP address to reach."
+  }
+
+  assert {
+    condition     = !google_container_cluster.main.private_cluster_config[0].enable_private_endpoint
+    error_message = "An authorized network outside needs the public address."
+  }
+}
+
 run "ranges_of_pods_and_services" {
   command = plan
 
@@ -192,23 +201,6 @@ run "ranges_of_pods_and_services" {
       (google_container_cluster.main.ip_allocation_policy[0].services_secondary_range_name) = "10.30.0.0/20"
     }
     error_message = "The cluster must use the ranges that the subnetwork has."
-  }
-}
-
-run "services_stay_on" {
-  command = plan
-
-  assert {
-    condition     = alltrue([for service in google_project_service.main : !service.disable_on_destroy])
-    error_message = "Destroying this project must not switch off services that others use."
-  }
-
-  assert {
-    condition = length(setsubtract(
-      ["artifactregistry", "cloudbuild", "compute", "container", "dataflow", "iam", "storage"],
-      [for service in google_project_service.main : trimsuffix(service.service, ".googleapis.com")],
-    )) == 0
-    error_message = "A service that the project needs is not switched on."
   }
 }
 

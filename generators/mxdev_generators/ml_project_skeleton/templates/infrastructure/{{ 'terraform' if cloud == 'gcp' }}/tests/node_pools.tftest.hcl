@@ -129,14 +129,6 @@ run "l4" {
     condition     = google_container_node_pool.gpu[0].node_config[0].workload_metadata_config[0].mode == "GKE_METADATA"
     error_message = "Pods must not get the identity of their node."
   }
-}
-
-run "driver_has_one_owner" {
-  command = plan
-
-  variables {
-    accelerator = "nvidia-l4"
-  }
 
   assert {
     condition     = google_container_node_pool.gpu[0].node_config[0].guest_accelerator[0].gpu_driver_installation_config[0].gpu_driver_version == "INSTALLATION_DISABLED"

@@ -1,4 +1,5 @@
-# Wrong values are refused before anything is planned, each by its own variable.
+# Wrong values are refused before anything is planned. A run lists every variable that must refuse:
+# it fails when one of them does not, and when another one does.
 # Runs offline and makes nothing: `terraform test`.
 
 mock_provider "google" {
@@ -22,130 +23,118 @@ variables {
   }
 }
 
-run "project_id" {
+run "names" {
   command = plan
 
   variables {
-    project_id = "Test_Project"
+    project_id       = "Test_Project"
+    name             = "a-cluster-has-at-most-forty-characters-xy"
+    bucket_prefix    = "ends-with-a-dash-"
+    service_accounts = { nodes = "digits-nodes", trainer = "an-id-has-at-most-30-characters", mlflow = "digits-mlflow" }
+    engineers        = ["ada@example.com", "group:everybody@example.com"]
   }
 
-  expect_failures = [var.project_id]
+  expect_failures = [
+    var.project_id,
+    var.name,
+    var.bucket_prefix,
+    var.service_accounts,
+    var.engineers,
+  ]
 }
 
-run "region" {
+run "names_at_their_longest" {
   command = plan
 
   variables {
-    region = "europe-west4-a"
-  }
-
-  expect_failures = [var.region]
-}
-
-run "zone_elsewhere" {
-  command = plan
-
-  variables {
-    zone = "us-central1-a"
-  }
-
-  expect_failures = [var.zone]
-}
-
-run "name_too_long" {
-  command = plan
-
-  variables {
-    name = "a-cluster-has-at-most-forty-characters-xy"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "name_of_forty_characters" {
-  command = plan
-
-  variables {
-    name = "a-cluster-has-at-most-forty-characters-x"
+    project_id       = "a-project-of-thirty-characters"
+    name             = "a-cluster-has-at-most-forty-characters-x"
+    bucket_prefix    = "a-prefix-leaves-ten-characters-for-a-bucket-of-artifa"
+    service_accounts = { nodes = "an-id-has-at-most-30-character", trainer = "sixsix", mlflow = "digits-mlflow" }
   }
 
   assert {
-    condition     = length(google_container_cluster.main.name) == 40
-    error_message = "Forty characters are allowed."
+    condition     = length(google_storage_bucket.main["artifacts"].name) <= 63
+    error_message = "The name of a bucket has at most 63 characters."
+  }
+
+  assert {
+    condition     = alltrue([for name in [google_compute_router.main.name, google_compute_subnetwork.nodes.name, local.services_range] : length(name) <= 63])
+    error_message = "The name of a part of the network has at most 63 characters."
   }
 }
 
-run "bucket_prefix" {
+run "places" {
   command = plan
 
   variables {
-    bucket_prefix = "ends-with-a-dash-"
+    zone        = "us-central1-a"
+    accelerator = "nvidia-l4"
+    gpu_nodes   = { zones = ["europe-west4-a", "us-central1-a"] }
   }
 
-  expect_failures = [var.bucket_prefix]
+  expect_failures = [
+    var.zone,
+    var.gpu_nodes,
+  ]
 }
 
-run "service_account_too_long" {
+run "a_zone_is_no_region" {
   command = plan
 
   variables {
-    service_accounts = { nodes = "digits-nodes", trainer = "an-id-has-at-most-30-characters", mlflow = "digits-mlflow" }
+    region    = "europe-west4-a"
+    engineers = ["allUsers"]
+    cpu_nodes = { max = 1.5 }
   }
 
-  expect_failures = [var.service_accounts]
+  expect_failures = [
+    var.region,
+    var.engineers,
+    var.cpu_nodes,
+  ]
 }
 
-run "service_account_shared" {
+run "limits" {
   command = plan
 
   variables {
+    accelerator         = "nvidia-l4"
+    noncurrent_days     = 0
+    system_nodes        = { max = 2 }
+    cpu_nodes           = { max = 0 }
+    gpu_nodes           = { max = 0 }
+    release_channel     = "UNSPECIFIED"
+    network_ranges      = { pods = "10.20.0.0" }
+    authorized_networks = { everybody = "0.0.0.0/0" }
+  }
+
+  expect_failures = [
+    var.noncurrent_days,
+    var.system_nodes,
+    var.cpu_nodes,
+    var.gpu_nodes,
+    var.release_channel,
+    var.network_ranges,
+    var.authorized_networks,
+  ]
+}
+
+run "unknown_gpu" {
+  command = plan
+
+  variables {
+    accelerator      = "nvidia-h100"
     service_accounts = { nodes = "digits-nodes", trainer = "digits-mlflow", mlflow = "digits-mlflow" }
   }
 
-  expect_failures = [var.service_accounts]
+  expect_failures = [
+    var.accelerator,
+    var.service_accounts,
+  ]
 }
 
-run "engineer_with_a_prefix" {
-  command = plan
-
-  variables {
-    engineers = ["group:everybody@example.com"]
-  }
-
-  expect_failures = [var.engineers]
-}
-
-run "engineer_without_domain" {
-  command = plan
-
-  variables {
-    engineers = ["allUsers"]
-  }
-
-  expect_failures = [var.engineers]
-}
-
-run "noncurrent_days" {
-  command = plan
-
-  variables {
-    noncurrent_days = 0
-  }
-
-  expect_failures = [var.noncurrent_days]
-}
-
-run "accelerator" {
-  command = plan
-
-  variables {
-    accelerator = "nvidia-h100"
-  }
-
-  expect_failures = [var.accelerator]
-}
-
-run "machine_for_another_gpu" {
+run "machine_of_another_gpu" {
   command = plan
 
   variables {
@@ -165,76 +154,4 @@ run "machine_with_two_gpus" {
   }
 
   expect_failures = [var.gpu_nodes]
-}
-
-run "gpu_zone_elsewhere" {
-  command = plan
-
-  variables {
-    accelerator = "nvidia-l4"
-    gpu_nodes   = { zones = ["us-central1-a"] }
-  }
-
-  expect_failures = [var.gpu_nodes]
-}
-
-run "no_gpu_nodes" {
-  command = plan
-
-  variables {
-    accelerator = "nvidia-l4"
-    gpu_nodes   = { max = 0 }
-  }
-
-  expect_failures = [var.gpu_nodes]
-}
-
-run "no_cpu_nodes" {
-  command = plan
-
-  variables {
-    cpu_nodes = { max = 0 }
-  }
-
-  expect_failures = [var.cpu_nodes]
-}
-
-run "too_few_system_nodes" {
-  command = plan
-
-  variables {
-    system_nodes = { max = 2 }
-  }
-
-  expect_failures = [var.system_nodes]
-}
-
-run "release_channel" {
-  command = plan
-
-  variables {
-    release_channel = "UNSPECIFIED"
-  }
-
-  expect_failures = [var.release_channel]
-}
-
-run "network_ranges" {
-  command = plan
-
-  variables {
-    network_ranges = { pods = "10.20.0.0" }
-  }
-
-  expect_failures = [var.network_ranges]
-}
-
-run "the_whole_internet" {
-  command = plan
-
-  variables {
-    authorized_networks = { everybody = "0.0.0.0/0" }
-  }
-
-  expect_failures = [var.authorized_networks]
 }
