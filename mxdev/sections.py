@@ -208,15 +208,14 @@ def _put_yaml(
 ) -> tuple[str, Trace]:
     from mxdev import yaml_edit
     from mxdev.yaml_document import Document
-    from mxdev.yaml_edit import parsed_fragment
+    from mxdev.yaml_trees import parsed_fragment
     from mxdev.yaml_values import value_of
 
     steps = parse(address)
     document = Document(path, text)
     if isinstance(fragment, str):
         fragment = fragment.replace("\r\n", "\n")
-        node = parsed_fragment(path, fragment, steps)
-        written = Document(f"{path} (section {address})", fragment, fragment=True)
+        written, node = parsed_fragment(path, fragment, steps)
         comment = _comment(fragment)
         try:
             value = value_of(written, node[1] if isinstance(node, tuple) else node)
@@ -246,10 +245,10 @@ def _has_value(there: Fragment, value: Any) -> bool:
 
 
 def _read_yaml(document: Document, steps: Steps) -> Fragment | None:
-    from mxdev import yaml_edit
+    from mxdev import yaml_places
     from mxdev.yaml_values import value_of
 
-    place = yaml_edit.find(document, steps)
+    place = yaml_places.find(document, steps)
     if place.depth < len(steps):
         return None
     container, node = place.nodes[-2], place.nodes[-1]
@@ -259,11 +258,11 @@ def _read_yaml(document: Document, steps: Steps) -> Fragment | None:
     def load() -> Any:
         return value_of(document, node)
 
-    there = yaml_edit.region(document, container, place.positions[-1])
+    there = yaml_places.region(document, container, place.positions[-1])
     if there is None:  # it does not have its lines for itself: flow style
         return Fragment(document.text[node.start : node.end] + "\n", document.line_of(node.start) + 1, load)
-    found = yaml_edit.raw(document, there)
-    step = yaml_edit.own_step(document, node, there.column)
+    found = yaml_places.raw(document, there)
+    step = yaml_places.own_step(document, node, there.column)
     if step not in (None, 2) and not document.refers(there.first, there.last):
         comment = _comment(found)
         try:

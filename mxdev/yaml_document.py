@@ -212,10 +212,9 @@ class Document:
         """The line of the dash of an item, None if the item does not have its lines for itself (`- - x`)."""
         item = sequence.items[number]
         line = self.line_of(item.start)
-        above = (
-            self.line_of(sequence.items[number - 1].end - 1) if number else self.line_of(sequence.start) - 1
-        )
-        while line > max(above, -1):
+        before = self._last_content_line(sequence.items[number - 1]) if number else -1
+        above = max(before, self.line_of(sequence.start) - 1)
+        while line > above:
             if match := re.match(r"( *)-(?=[ \t\r\n]|$)", self.lines[line]):
                 column = len(match[1])
                 if sequence.tag or sequence.anchor or column == self.column_of(sequence.start):
