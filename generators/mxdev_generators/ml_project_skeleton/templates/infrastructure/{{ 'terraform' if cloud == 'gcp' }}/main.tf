@@ -1,3 +1,5 @@
+# What the other files share.
+
 locals {
   # Where the cluster is: Google calls both a zone and a region a location.
   location = var.zone == "" ? var.region : var.zone
