@@ -9,7 +9,7 @@ from typing import Any
 
 from mxdev import console
 from mxdev.errors import DONE, SAYS_NO, MxError, Refused
-from mxdev.plan import Change, Plan, Resolution
+from mxdev.plan import Change, Content, Plan, Resolution
 
 JSON_VERSION = 1
 
@@ -30,7 +30,7 @@ class Policy:
         return not (self.no_input or self.json or self.dry_run) and console.can_ask()
 
 
-class Quit(Exception):  # noqa: N818 (no error: the person's answer)
+class Quit(Exception):
     """The person answered a question with quit."""
 
 
@@ -79,10 +79,13 @@ def _ask(change: Change) -> bool:
         if answer == "q":
             raise Quit
         if answer == "d":
-            new = change.choices["overwrite"]
-            console.err(difference(change.path, change.before and change.before.data, new and new.data))
+            console.err(difference(change.path, _bytes(change.before), _bytes(change.choices["overwrite"])))
         else:
             console.err(_HELP)
+
+
+def _bytes(content: Content | None) -> bytes | None:
+    return content.data if content else None
 
 
 def difference(path: str, before: bytes | None, after: bytes | None) -> str:
@@ -90,12 +93,16 @@ def difference(path: str, before: bytes | None, after: bytes | None) -> str:
     import difflib
 
     try:
-        old, new = (data.decode("utf-8").splitlines(keepends=True) if data else [] for data in (before, after))
+        old, new = (
+            data.decode("utf-8").splitlines(keepends=True) if data else [] for data in (before, after)
+        )
     except UnicodeDecodeError:
         return f"Binary file {path} differs\n"
     heads = ("/dev/null" if before is None else f"a/{path}", "/dev/null" if after is None else f"b/{path}")
     lines = difflib.unified_diff(old, new, *heads)
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )
 
 
 def show(plan: Plan, policy: Policy) -> None:
@@ -104,8 +111,7 @@ def show(plan: Plan, policy: Policy) -> None:
         note = ", ".join(filter(None, [change.resolution and f"{change.resolution}", change.reason]))
         console.out(f"{console.verb(change.status)}  {change.path}{f'  ({note})' if note else ''}")
         if policy.diff and change.before != change.after:
-            before, after = (content.data if content else None for content in (change.before, change.after))
-            console.diff(difference(change.path, before, after))
+            console.diff(difference(change.path, _bytes(change.before), _bytes(change.after)))
     console.out(summary(plan.changes))
 
 
@@ -129,7 +135,9 @@ def as_json(outcome: str, changes: Iterable[Change] = (), error: MxError | None 
         for change in changes
     ]
     message = None if error is None else str(error)
-    return json.dumps({"version": JSON_VERSION, "outcome": outcome, "changes": rows, "error": message}, ensure_ascii=False)
+    return json.dumps(
+        {"version": JSON_VERSION, "outcome": outcome, "changes": rows, "error": message}, ensure_ascii=False
+    )
 
 
 def carry_out(plan: Plan, policy: Policy, *, title: str, new: bool) -> tuple[str, int]:

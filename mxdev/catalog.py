@@ -46,7 +46,8 @@ def find(name: str) -> Entry:
     clashing = [known for known in names if "/" in known and dashed(known.rpartition("/")[2]) == dashed(bare)]
     if clashing:
         raise UsageProblem(
-            f"{name} is in more than one plugin: {', '.join(clashing)}.", hint="Name the one you mean in full."
+            f"{name} is in more than one plugin: {', '.join(clashing)}.",
+            hint="Name the one you mean in full.",
         )
     import difflib
 

@@ -41,7 +41,9 @@ class Root(click.Group):
         entry = self._of_plugins().get(name)
         return entry.load() if entry else None
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click's, with a suggestion for a wrong name."""
         name = args[0] if args else ""
         if name and not name.startswith("-") and self.get_command(ctx, name) is None:
@@ -67,12 +69,18 @@ class Root(click.Group):
 
         helps = {name: help for name, (_, help) in COMMANDS.items()}
         helps |= {name: entry.help for name, entry in self._of_plugins().items()}
-        return [CompletionItem(name, help=text) for name, text in helps.items() if name.startswith(incomplete)]
+        return [
+            CompletionItem(name, help=text) for name, text in helps.items() if name.startswith(incomplete)
+        ]
 
     def _of_plugins(self) -> dict[str, Any]:
         from mxdev import plugins
 
-        return {e.name: e for e in plugins.entries("mx_commands") if e.name not in COMMANDS and e.name not in ALIASES}
+        return {
+            e.name: e
+            for e in plugins.entries("mx_commands")
+            if e.name not in COMMANDS and e.name not in ALIASES
+        }
 
 
 @click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})

@@ -88,5 +88,7 @@ def ask(question: str, default: str | None = None) -> str:
     Raises:
         click.Abort: ^C or the end of input.
     """
-    answer = click.prompt(question, default="" if default is None else default, err=True, show_default=bool(default))
+    answer = click.prompt(
+        question, default="" if default is None else default, err=True, show_default=bool(default)
+    )
     return str(answer)

@@ -28,6 +28,7 @@ class FreeText:
     """A person's text. `reveal(value)` is for language filters and for state, never for templates."""
 
     __slots__ = ("__text",)
+    __text: str
 
     def __init__(self, text: str) -> None:
         object.__setattr__(self, "_FreeText__text", str(text))
@@ -48,10 +49,10 @@ class FreeText:
         return f"<free text of {len(self.__text)} characters>"
 
     def __eq__(self, other: object) -> bool:
-        return self.__text == (other.__text if isinstance(other, FreeText) else other)
+        return bool(self.__text == (other.__text if isinstance(other, FreeText) else other))
 
     def __lt__(self, other: FreeText | str) -> bool:
-        return self.__text < reveal(other)
+        return bool(self.__text < reveal(other))
 
     def __hash__(self) -> int:
         return hash(self.__text)
@@ -100,7 +101,7 @@ class FreeText:
 def reveal(value: Any) -> Any:
     """`value` with all free text in it, however deep, as plain `str`."""
     if isinstance(value, FreeText):
-        return value._FreeText__text  # type: ignore[attr-defined]
+        return value._FreeText__text
     if isinstance(value, list | GeneratorType | map | filter | zip):
         return [reveal(item) for item in value]
     if isinstance(value, tuple):

@@ -14,11 +14,16 @@ from mxdev.freetext import FreeText, is_safe
 if TYPE_CHECKING:
     from mxdev.tree import Tree
 
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:  # generic in newer versions of click only
+    ParamType = click.ParamType
+
 Scope = Literal["project", "new", "anywhere"]
 REQUIRED: Any = object()
 
 
-class Pattern(click.ParamType):
+class Pattern(ParamType):
     """Text of a fixed form, such as a DNS name.
 
     Args:
@@ -31,7 +36,12 @@ class Pattern(click.ParamType):
     name = "text"
 
     def __init__(
-        self, regex: str, form: str, *, metavar: str = "TEXT", check: Callable[[str], str | None] | None = None
+        self,
+        regex: str,
+        form: str,
+        *,
+        metavar: str = "TEXT",
+        check: Callable[[str], str | None] | None = None,
     ) -> None:
         self.regex = re.compile(regex)
         self.form = form
@@ -59,7 +69,7 @@ class Option:
 
     name: str
     flags: tuple[str, ...]
-    type: click.ParamType
+    type: ParamType
     default: Any
     help: str
     multiple: bool = False
@@ -109,10 +119,12 @@ class Option:
         return value if plain else FreeText(value)
 
 
-def _type_of(type: Any, default: Any) -> click.ParamType:
+def _type_of(type: Any, default: Any) -> ParamType:
     if type is not None or default is REQUIRED or callable(default):
-        return click.types.convert_type(type)
-    return click.types.convert_type(None if isinstance(default, tuple | list) else type, default)
+        kind: ParamType = click.types.convert_type(type)
+        return kind
+    kind = click.types.convert_type(None, None if isinstance(default, tuple | list) else default)
+    return kind
 
 
 def option(
@@ -154,7 +166,9 @@ def option(
                   secret, shared, formerly=formerly)  # fmt: skip
 
 
-def argument(name: str, *, type: Any = None, default: Any = REQUIRED, help: str = "", shared: bool = False) -> Option:
+def argument(
+    name: str, *, type: Any = None, default: Any = REQUIRED, help: str = "", shared: bool = False
+) -> Option:
     """Declare a positional argument (`argument("NAME", ...)`); the parameters are those of `option`."""
     return Option(name.lower(), (name.lower(),), _type_of(type, default), default, help, ask=True,
                   shared=shared, positional=True)  # fmt: skip

@@ -101,7 +101,9 @@ class Plan:
     @property
     def conflicts(self) -> list[Change]:
         """The conflicts that are not settled."""
-        return [change for change in self.changes if change.status == "conflict" and change.resolution is None]
+        return [
+            change for change in self.changes if change.status == "conflict" and change.resolution is None
+        ]
 
     @property
     def effective(self) -> list[Change]:
@@ -135,7 +137,8 @@ def disk_content(project: Project, path: str) -> Content | None:
         return None
     if seen.kind != "file":
         raise Refused(
-            f"{path} is {seen.kind}, and a file is to be written there.", hint="Move it away, then run the command again."
+            f"{path} is {seen.kind}, and a file is to be written there.",
+            hint="Move it away, then run the command again.",
         )
     return Content(seen.data, bool(seen.mode & 0o100))
 
@@ -171,7 +174,9 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
         for depth in range(1, len(parts)):
             above = "/".join(parts[:depth])
             if above in files:
-                raise MxError(f"{files[above]} renders the file {above}, and {owner} renders {path} below it.")
+                raise MxError(
+                    f"{files[above]} renders the file {above}, and {owner} renders {path} below it."
+                )
 
 
 def _claim(owners: dict[Any, str], key: Any, what: str, instance: str) -> None:
@@ -183,7 +188,9 @@ def _claim(owners: dict[Any, str], key: Any, what: str, instance: str) -> None:
         )
 
 
-def build(project: Project, renderings: Sequence[Rendering], options: dict[str, object], order: Sequence[str]) -> Plan:
+def build(
+    project: Project, renderings: Sequence[Rendering], options: dict[str, object], order: Sequence[str]
+) -> Plan:
     """Compute the plan.
 
     Args:

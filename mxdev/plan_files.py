@@ -48,7 +48,9 @@ def _plan_file(
         return replace(change, reason="you deleted it", declined=record.declined)
     if base is not None:
         # The mode is merged on its own: what the person did to it stays.
-        new = replace(new, executable=new.executable if disk.executable == base.executable else disk.executable)
+        new = replace(
+            new, executable=new.executable if disk.executable == base.executable else disk.executable
+        )
     if disk == new:
         return replace(change, status="identical")
     if disk == base:

@@ -38,7 +38,9 @@ class _SharedFile:
     traces: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
 
     def put(self, case: _Case, text: str) -> None:
-        edit = sections.put(self.path, self.data, case.address, text, order=self.order, traces=list(self.traces.values()))
+        edit = sections.put(
+            self.path, self.data, case.address, text, order=self.order, traces=list(self.traces.values())
+        )
         self.data = edit.data
         self.traces[case.instance, case.address] = edit.trace
 
@@ -121,7 +123,10 @@ def _merge(case: _Case, path: str, here: str) -> None:
     if merged.clean:
         case.verdict, case.text = "merge", merged.data.decode()
     else:
-        case.verdict, case.reason = "conflict", f"you and the generator changed the same place in {case.address}"
+        case.verdict, case.reason = (
+            "conflict",
+            f"you and the generator changed the same place in {case.address}",
+        )
 
 
 def _remember(plan: Plan, path: str, cases: Sequence[_Case], file: _SharedFile) -> None:
@@ -132,14 +137,18 @@ def _remember(plan: Plan, path: str, cases: Sequence[_Case], file: _SharedFile) 
         key = (case.instance, path, case.address)
         plan.section_traces[key] = file.traces.get((case.instance, case.address), {})
         flags = set()
-        if (case.record and case.record.adopted) or (case.record is None and case.verdict in ("identical", "conflict")):
+        if (case.record and case.record.adopted) or (
+            case.record is None and case.verdict in ("identical", "conflict")
+        ):
             flags.add("adopted")
         if case.record and case.record.declined and case.verdict == "keep":
             flags.add("declined")
         plan.section_flags[key] = frozenset(flags)
 
 
-def _row(plan: Plan, path: str, before: Content | None, cases: Sequence[_Case], file: _SharedFile) -> Change | None:
+def _row(
+    plan: Plan, path: str, before: Content | None, cases: Sequence[_Case], file: _SharedFile
+) -> Change | None:
     verdicts = {case.verdict for case in cases}
     executable = bool(before and before.executable)
     after = None if file.data is None else Content(file.data, executable)
@@ -152,7 +161,9 @@ def _row(plan: Plan, path: str, before: Content | None, cases: Sequence[_Case], 
         change.on_resolved = _declare(plan, path, cases)
         change.after = before
     elif before == after:
-        change.status = "identical" if verdicts == {"identical"} else "orphan" if "orphan" in verdicts else "keep"
+        change.status = (
+            "identical" if verdicts == {"identical"} else "orphan" if "orphan" in verdicts else "keep"
+        )
         if before is None and verdicts <= {"gone"}:
             return None
     else:

@@ -54,7 +54,10 @@ def _on_disk(plan: Plan, path: str) -> Content | None:
     if seen.kind == "absent":
         return None
     if seen.kind != "file":
-        raise MxError(f"{path} is {seen.kind}, and mx keeps a file there.", hint="Move it away, then run the command again.")
+        raise MxError(
+            f"{path} is {seen.kind}, and mx keeps a file there.",
+            hint="Move it away, then run the command again.",
+        )
     return Content(seen.data, bool(seen.mode & 0o100))
 
 
@@ -84,7 +87,10 @@ def _project_file(plan: Plan) -> bytes:
     order = [sections.address("options", name) for name in plan.options]
     for name, value in plan.options.items():
         if name not in known or known[name] != value:
-            data = sections.put(PROJECT_FILE, data, sections.address("options", name), value, order=order).data
+            address = sections.address("options", name)
+            data = sections.put(
+                PROJECT_FILE, data, address, sections.render(address, value), order=order
+            ).data
     for name in known:
         if name not in plan.options:
             data = sections.take(PROJECT_FILE, data, sections.address("options", name), {}) or b""
@@ -130,14 +136,18 @@ def _pristine(plan: Plan, rendering: Rendering) -> dict[str, Content | None]:
     record = plan.project.instances.get(rendering.instance)
     if record:
         files.update({pristine_path(rendering.instance, path): None for path in record.files})
-        files.update({pristine_sections_path(rendering.instance, section.path): None for section in record.sections})
+        files.update(
+            {pristine_sections_path(rendering.instance, section.path): None for section in record.sections}
+        )
     if rendering.tree is None:
         return files
     for file in rendering.tree.files.values():
         files[pristine_path(rendering.instance, file.path)] = Content(file.data)
     fragments: dict[str, dict[str, str]] = {}
     for section in rendering.tree.sections:
-        fragments.setdefault(section.path, {})[section.address] = sections.render(section.address, section.value)
+        fragments.setdefault(section.path, {})[section.address] = sections.render(
+            section.address, section.value
+        )
     for path, texts in fragments.items():
         files[pristine_sections_path(rendering.instance, path)] = Content(write_pristine_sections(texts))
     return files

@@ -134,7 +134,9 @@ def _announce(plugin: Plugin) -> list[str]:
         manager.register(module, plugin.dist)
         for hook in HOOKS:
             plugin.entries[hook] = [
-                _entry(item, plugin, module) for result in getattr(manager.hook, hook)() for item in result or ()
+                _entry(item, plugin, module)
+                for result in getattr(manager.hook, hook)()
+                for item in result or ()
             ]
     except Exception as error:  # A plugin may raise anything; none of it may stop mx.
         plugin.error = f"{type(error).__name__}: {error}"

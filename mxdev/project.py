@@ -74,15 +74,25 @@ class Project:
             source = path.read_bytes()
         except FileNotFoundError:
             raise MxError(
-                f"{root} has no {PROJECT_FILE}.", hint=f"Take it back from version control: `git checkout -- {PROJECT_FILE}`."
+                f"{root} has no {PROJECT_FILE}.",
+                hint=f"Take it back from version control: `git checkout -- {PROJECT_FILE}`.",
             ) from None
         except OSError as error:
             raise MxError(f"{path} cannot be read: {error.strerror}") from error
         raw = parse(source, PROJECT_FILE)
         options = raw.get("options") or {}
         if not isinstance(options, dict):
-            raise MxError(f"{PROJECT_FILE}: `options` is no mapping.", hint="Write `options:` and one `name: value` a line.")
-        project = cls(root, {str(key): value for key, value in options.items()}, {}, str(raw.get("requires-mx") or ""), source)
+            raise MxError(
+                f"{PROJECT_FILE}: `options` is no mapping.",
+                hint="Write `options:` and one `name: value` a line.",
+            )
+        project = cls(
+            root,
+            {str(key): value for key, value in options.items()},
+            {},
+            str(raw.get("requires-mx") or ""),
+            source,
+        )
         project.check_version()
         for file, data in _records(root):
             record = read_record(data, file)
@@ -122,13 +132,21 @@ class Project:
     def pristine(self, instance: str, path: str) -> bytes | None:
         """What `instance` rendered last for `path`; None if it is missing or not what the record says."""
         data = self.read(pristine_path(instance, path))
-        return data if data is not None and digest(data) == self.instances[instance].files[path].sha256 else None
+        return (
+            data if data is not None and digest(data) == self.instances[instance].files[path].sha256 else None
+        )
 
     def pristine_sections(self, instance: str, path: str) -> dict[str, str]:
         """The fragments that `instance` rendered last for the shared file `path`, by address; damaged ones left out."""
         fragments = read_pristine_sections(self.read(pristine_sections_path(instance, path)) or b"{}")
-        known = {section.address: section.sha256 for section in self.instances[instance].sections if section.path == path}
-        return {key: text for key, text in fragments.items() if known.get(key) == digest(text.encode("utf-8"))}
+        known = {
+            section.address: section.sha256
+            for section in self.instances[instance].sections
+            if section.path == path
+        }
+        return {
+            key: text for key, text in fragments.items() if known.get(key) == digest(text.encode("utf-8"))
+        }
 
 
 def _records(root: Path) -> Iterator[tuple[str, bytes]]:

@@ -88,7 +88,9 @@ class Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(["%", "+"])
     _operators: Mapping[str, Callable[[Any, Any], Any]] = {"%": operator.mod, "+": operator.add}
 
-    def __init__(self, cache: BytecodeCache | None = None, filters: Mapping[str, Callable[..., Any]] | None = None) -> None:
+    def __init__(
+        self, cache: BytecodeCache | None = None, filters: Mapping[str, Callable[..., Any]] | None = None
+    ) -> None:
         super().__init__(
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -197,7 +199,15 @@ class Renderer:
             return str(template.render(self.variables))
         except jinja2.TemplateSyntaxError as error:
             raise RenderError(f"{where}:{error.lineno}: {error.message}") from error
-        except (jinja2.TemplateError, FreeTextError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        except (
+            jinja2.TemplateError,
+            FreeTextError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            LookupError,
+            AttributeError,
+        ) as error:
             raise RenderError(f"{where}:{_line_of(error, where)}: {error}") from error
 
     def _compile(self, source: str, where: str) -> jinja2.Template:

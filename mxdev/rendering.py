@@ -55,7 +55,9 @@ def with_requirements(cls: type[Generator], project: Project) -> list[type[Gener
     return list(wanted.values())
 
 
-def run(project: Project, generators: Sequence[type[Generator]], sources: Sources, *, downgrade: bool = False) -> Run:
+def run(
+    project: Project, generators: Sequence[type[Generator]], sources: Sources, *, downgrade: bool = False
+) -> Run:
     """Resolve values and render.
 
     Args:
@@ -88,7 +90,12 @@ def _render_others(result: Run, sources: Sources, known: dict[str, Values], down
 
 
 def _render_one(
-    result: Run, cls: type[Generator], sources: Sources, known: dict[str, Values], downgrade: bool, instance: str = ""
+    result: Run,
+    cls: type[Generator],
+    sources: Sources,
+    known: dict[str, Values],
+    downgrade: bool,
+    instance: str = "",
 ) -> None:
     shared = [option for option in cls.declared() if option.shared]
     own = [option for option in cls.declared() if not option.shared]
@@ -111,7 +118,15 @@ def _render_one(
     stored = {key: value for key, value in second.stored.items() if not _is_secret(key, own)}
     needs = tuple(_instances_of(need, result) or (need,) for need in cls.requires)
     result.renderings.append(
-        Rendering(name, cls.__name__, cls.plugin, cls.plugin_version, stored, tuple(n for group in needs for n in group), tree)
+        Rendering(
+            name,
+            cls.__name__,
+            cls.plugin,
+            cls.plugin_version,
+            stored,
+            tuple(n for group in needs for n in group),
+            tree,
+        )
     )
 
 
@@ -127,7 +142,9 @@ def _inherited(result: Run, cls: type[Generator], known: dict[str, Values]) -> d
 
 def _recorded_values(result: Run, generator: str) -> Values:
     cls = catalog.load(catalog.find(generator))
-    record = next((record for record in result.project.instances.values() if record.generator == generator), None)
+    record = next(
+        (record for record in result.project.instances.values() if record.generator == generator), None
+    )
     stored = {**result.options, **(record.options if record else {})}
     quiet = Sources(project=stored, environment={})
     return Values(resolve([option for option in cls.declared() if not option.secret], quiet).typed)
@@ -139,7 +156,9 @@ def _instances_of(generator: str, result: Run) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _instance_name(cls: type[Generator], own: list[Option], sources: Sources, earlier: Mapping[str, Any]) -> str:
+def _instance_name(
+    cls: type[Generator], own: list[Option], sources: Sources, earlier: Mapping[str, Any]
+) -> str:
     if cls.instance_argument is None:
         return cls.__name__
     wanted = cls.instance_argument.lower()
@@ -147,7 +166,9 @@ def _instance_name(cls: type[Generator], own: list[Option], sources: Sources, ea
     resolved: Resolved = resolve(naming, sources, earlier)
     part = str(reveal(resolved.typed[wanted.replace("-", "_")]))
     if not part or not all(character.isalnum() or character in "-_" for character in part):
-        raise UsageProblem(f"{naming[0].spelling} names the instance: letters, digits, - and _ only, not {part!r}.")
+        raise UsageProblem(
+            f"{naming[0].spelling} names the instance: letters, digits, - and _ only, not {part!r}."
+        )
     return f"{cls.__name__}:{part}"
 
 
@@ -170,4 +191,6 @@ def _set_order(result: Run) -> None:
     requires = {name: record.requires for name, record in result.project.instances.items()}
     requires |= {rendering.instance: rendering.requires for rendering in result.renderings}
     gone = {rendering.instance for rendering in result.renderings if rendering.tree is None}
-    result.order = catalog.by_requirements([n for n in requires if n not in gone], lambda name: requires[name])
+    result.order = catalog.by_requirements(
+        [n for n in requires if n not in gone], lambda name: requires[name]
+    )

@@ -126,7 +126,10 @@ def read_record(data: bytes, where: str) -> Record:
     try:
         files = {
             str(path): FileRecord(
-                _sha(item["sha256"]), item.get("executable", False), item.get("adopted", False), item.get("declined", False)
+                _sha(item["sha256"]),
+                item.get("executable", False),
+                item.get("adopted", False),
+                item.get("declined", False),
             )
             for path, item in (raw.get("files") or {}).items()
         }
@@ -143,7 +146,8 @@ def read_record(data: bytes, where: str) -> Record:
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MxError(
-            f"{where} is no record of a generator: {type(error).__name__}: {error}", hint=_RESTORE.format(where=where)
+            f"{where} is no record of a generator: {type(error).__name__}: {error}",
+            hint=_RESTORE.format(where=where),
         ) from error
 
 
@@ -165,7 +169,9 @@ def write_record(record: Record) -> bytes:
         f"requires: {flow(list(record.requires))}",
     ]
     lines += _block("options", [f"  {scalar(name)}: {flow(value)}" for name, value in record.options.items()])
-    lines += _block("files", [f"  {scalar(path)}: {_file(file)}" for path, file in sorted(record.files.items())])
+    lines += _block(
+        "files", [f"  {scalar(path)}: {_file(file)}" for path, file in sorted(record.files.items())]
+    )
     lines += _block("sections", [f"  - {_section(section)}" for section in record.sections])
     return ("\n".join(lines) + "\n").encode("utf-8")
 
@@ -186,12 +192,17 @@ def _section(section: SectionRecord) -> str:
 
 
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./@+-]*")
-_WORDS = frozenset("y n yes no on off true false null".split())
+_WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
 
 
 def scalar(value: Any) -> str:
     """A string, number, flag or None as YAML on one line, plain where that is safe in every YAML."""
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS and value.strip("."):
+    if (
+        isinstance(value, str)
+        and _PLAIN.fullmatch(value)
+        and value.lower() not in _WORDS
+        and value.strip(".")
+    ):
         return value
     from mxdev.languages import to_yaml
 

@@ -81,7 +81,9 @@ class Tree:
 
     def _render_file(self, source: Path, parts: tuple[str, ...], to: str) -> None:
         where = "/".join(parts)
-        names = [self.text(part, f"name of {where}") if "{{" in part or "{%" in part else part for part in parts]
+        names = [
+            self.text(part, f"name of {where}") if "{{" in part or "{%" in part else part for part in parts
+        ]
         if not all(names) or names[-1] == SUFFIX:
             return
         if any("/" in name or name in (".", "..") for name in names):

@@ -52,7 +52,9 @@ def environment_name(option: Option) -> str:
     return f"MX_OPT_{option.key.upper()}"
 
 
-def resolve(options: Iterable[Option], sources: Sources, earlier: Mapping[str, Any] | None = None) -> Resolved:
+def resolve(
+    options: Iterable[Option], sources: Sources, earlier: Mapping[str, Any] | None = None
+) -> Resolved:
     """Find a value for every option.
 
     Args:
@@ -81,7 +83,9 @@ def resolve(options: Iterable[Option], sources: Sources, earlier: Mapping[str, A
                     raw, origin = default, "default"
             value = option.convert(raw)
         except click.BadParameter as error:
-            where = {"project": "mx.yaml or .mx/generators", "default": "its default"}.get(origin or "", origin)
+            where = {"project": "mx.yaml or .mx/generators", "default": "its default"}.get(
+                origin or "", origin
+            )
             problems.append(f"{option.spelling} ({where}): {error.message}")
             continue
         seen[option.key] = resolved.typed[option.key] = value
@@ -140,10 +144,14 @@ def read_values_file(path: Path, known: Iterable[Option]) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise MxError(f"{path}: the values cannot be read: {error}") from error
     if not isinstance(data, dict):
-        raise UsageProblem(f"{path}: a mapping from option names to values is wanted, such as `region: europe-west4`.")
+        raise UsageProblem(
+            f"{path}: a mapping from option names to values is wanted, such as `region: europe-west4`."
+        )
     names = {option.name for option in known}
     values = {str(key).removeprefix("--").replace("_", "-"): value for key, value in data.items()}
     unknown = sorted(set(values) - names)
     if unknown:
-        raise UsageProblem(f"{path}: no option is called {', '.join(unknown)}; there are: {', '.join(sorted(names))}.")
+        raise UsageProblem(
+            f"{path}: no option is called {', '.join(unknown)}; there are: {', '.join(sorted(names))}."
+        )
     return values

@@ -28,10 +28,14 @@ class Generators(click.Group):
 
         return make(catalog.load(catalog.find(cmd_name)))
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click's, but a wrong name is told with the nearest right one."""
         if args and args[0].startswith("-"):
-            raise click.UsageError(f"Options come after the generator's name: `mx generate NAME {args[0]}`.", ctx)
+            raise click.UsageError(
+                f"Options come after the generator's name: `mx generate NAME {args[0]}`.", ctx
+            )
         return args[0], self.get_command(ctx, args[0]), args[1:]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -47,7 +51,9 @@ class Generators(click.Group):
         names = {name: entry.help for name, entry in catalog.available().items()}
         if incomplete and incomplete == incomplete.lower():
             names = {catalog.dashed(name): text for name, text in names.items()}
-        return [CompletionItem(name, help=text) for name, text in names.items() if name.startswith(incomplete)]
+        return [
+            CompletionItem(name, help=text) for name, text in names.items() if name.startswith(incomplete)
+        ]
 
 
 @click.command(
@@ -80,5 +86,13 @@ def _list() -> None:
     width = max(map(len, names))
     homes = max(len(entry.dist) for entry in names.values())
     for name, entry in names.items():
-        mark = "yes" if have.get(entry.name) == 1 else f"yes ({have[entry.name]})" if have.get(entry.name) else "-"
-        console.out(f"{name:<{width}}  {entry.dist:<{homes}}  {mark if root else '':<7}  {entry.help}".rstrip())
+        mark = (
+            "yes"
+            if have.get(entry.name) == 1
+            else f"yes ({have[entry.name]})"
+            if have.get(entry.name)
+            else "-"
+        )
+        console.out(
+            f"{name:<{width}}  {entry.dist:<{homes}}  {mark if root else '':<7}  {entry.help}".rstrip()
+        )

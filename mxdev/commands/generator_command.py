@@ -14,7 +14,9 @@ from mxdev.errors import MxError, UsageProblem
 from mxdev.generator import REQUIRED, Generator, Option
 
 COMMON = (
-    click.Option(["--dry-run", "--pretend", "dry_run"], is_flag=True, help="Show the plan; write nothing, ask nothing."),
+    click.Option(
+        ["--dry-run", "--pretend", "dry_run"], is_flag=True, help="Show the plan; write nothing, ask nothing."
+    ),
     click.Option(["--diff"], is_flag=True, help="Show the plan with the changes of each file."),
     click.Option(["--json", "json"], is_flag=True, help="Print one JSON object, and ask nothing."),
     click.Option(["--no-input"], is_flag=True, help="Ask nothing; take defaults."),
@@ -28,7 +30,11 @@ COMMON = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Take values from this YAML or JSON file.",
     ),
-    click.Option(["--allow-downgrade"], is_flag=True, help="Render with an older version than the one that rendered last."),
+    click.Option(
+        ["--allow-downgrade"],
+        is_flag=True,
+        help="Render with an older version than the one that rendered last.",
+    ),
 )
 _OWN = "mx_generator_values"
 
@@ -74,7 +80,12 @@ def _usage(generator: type[Generator]) -> str:
     except OSError:
         return ""
     lines = [line for line in text.splitlines() if not line.startswith(("# ", "```"))]
-    return "\n".join(line.lstrip("#").strip() + ":" if line.startswith("##") else line for line in lines).strip("\n") + "\n"
+    return (
+        "\n".join(line.lstrip("#").strip() + ":" if line.startswith("##") else line for line in lines).strip(
+            "\n"
+        )
+        + "\n"
+    )
 
 
 def make(generator: type[Generator]) -> click.Command:
@@ -87,10 +98,12 @@ def make(generator: type[Generator]) -> click.Command:
     for option in generator.declared():
         clash = taken.intersection(option.flags)
         if clash:
-            raise MxError(f"{generator.__name__} of {generator.plugin} declares {clash.pop()}, which is an option of mx.")
+            raise MxError(
+                f"{generator.__name__} of {generator.plugin} declares {clash.pop()}, which is an option of mx."
+            )
 
     @click.pass_context
-    def call(ctx: click.Context, **parameters: Any) -> int:
+    def call(ctx: click.Context, /, **parameters: Any) -> int:
         from mxdev.commands.generator_run import run_generator
 
         given = {
@@ -118,7 +131,9 @@ def _parameter(option: Option) -> str:
 
 def _click(option: Option) -> click.Parameter:
     if option.positional:
-        return _RawArgument([_parameter(option)], type=option.type, required=False, metavar=f"[{option.name.upper()}]")
+        return _RawArgument(
+            [_parameter(option)], type=option.type, required=False, metavar=f"[{option.name.upper()}]"
+        )
     help = option.help
     if not callable(option.default) and option.default not in (REQUIRED, "", (), False):
         help = f"{help}  [default: {option.default}]"
@@ -136,7 +151,9 @@ def ask(option: Option, default: Any) -> Any:
         click.Abort: ^C or the end of input.
     """
     shown = None if default is REQUIRED else str(default)
-    choices = f" ({', '.join(map(str, option.type.choices))})" if isinstance(option.type, click.Choice) else ""
+    choices = (
+        f" ({', '.join(map(str, option.type.choices))})" if isinstance(option.type, click.Choice) else ""
+    )
     while True:
         answer = console.ask(f"{option.help.rstrip('.')}{choices}", shown)
         if not answer and default is REQUIRED:
@@ -151,7 +168,11 @@ def ask(option: Option, default: Any) -> Any:
 
 def refuse_here(generator: type[Generator], need: str) -> NoReturn:
     """The generator needs a project and there is none here."""
-    start = f"`mx generate {generator.requires[0]} NAME`" if generator.requires else "`mx generate` lists what can"
+    start = (
+        f"`mx generate {generator.requires[0]} NAME`"
+        if generator.requires
+        else "`mx generate` lists what can"
+    )
     raise UsageProblem(
         f"{generator.__name__} adds to a project, and {os.fspath(Path.cwd())} is in none ({need}).",
         hint=f"Run it inside a project, or start one: {start}.",

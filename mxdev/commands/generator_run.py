@@ -43,7 +43,13 @@ def run_generator(
         return error.code
 
 
-def _run(generator: type[Generator], given: dict[str, Any], policy: Policy, values_file: Path | None, downgrade: bool) -> int:
+def _run(
+    generator: type[Generator],
+    given: dict[str, Any],
+    policy: Policy,
+    values_file: Path | None,
+    downgrade: bool,
+) -> int:
     title = f"mx generate {generator.__name__}"
     root, new = _root(generator, given, values_file, policy)
     with _writing(root, title, policy) if root.is_dir() and not new else contextlib.nullcontext():
@@ -59,7 +65,9 @@ def _run(generator: type[Generator], given: dict[str, Any], policy: Policy, valu
     return code
 
 
-def _root(generator: type[Generator], given: dict[str, Any], values_file: Path | None, policy: Policy) -> tuple[Path, bool]:
+def _root(
+    generator: type[Generator], given: dict[str, Any], values_file: Path | None, policy: Policy
+) -> tuple[Path, bool]:
     """The folder that the generator works in, and whether it is yet to appear."""
     here = Path.cwd()
     found = find_root(here)
@@ -73,7 +81,12 @@ def _root(generator: type[Generator], given: dict[str, Any], values_file: Path |
 
 
 def _new_root(
-    generator: type[Generator], given: dict[str, Any], values_file: Path | None, policy: Policy, here: Path, found: Path | None
+    generator: type[Generator],
+    given: dict[str, Any],
+    values_file: Path | None,
+    policy: Policy,
+    here: Path,
+    found: Path | None,
 ) -> tuple[Path, bool]:
     naming = generator.arguments[0]
     name = given.get(naming.name)
@@ -89,7 +102,9 @@ def _new_root(
         return found, False
     target = here / str(name)
     if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise Refused(f"{target} is there already, and it is no folder.", hint="Choose another name, or move it away.")
+        raise Refused(
+            f"{target} is there already, and it is no folder.", hint="Choose another name, or move it away."
+        )
     empty = not target.exists() or not any(target.iterdir())
     return target, empty
 
@@ -135,7 +150,9 @@ def _values(path: Path | None, generators: list[type[Generator]]) -> dict[str, A
     return read_values_file(path, [option for generator in generators for option in generator.declared()])
 
 
-def _sources(given: dict[str, Any], values_file: Path | None, wanted: list[type[Generator]], policy: Policy) -> Sources:
+def _sources(
+    given: dict[str, Any], values_file: Path | None, wanted: list[type[Generator]], policy: Policy
+) -> Sources:
     return Sources(
         command_line=given,
         file=_values(values_file, wanted),
@@ -153,7 +170,11 @@ def _offer(generator: type[Generator], missing: list[type[Generator]], policy: P
     if not missing:
         return
     names = ", ".join(cls.__name__ for cls in missing)
-    if policy.may_ask and console.ask(f"{generator.__name__} requires {names}: generate it too? [Y/n]", "y")[:1].lower() != "y":
+    if (
+        policy.may_ask
+        and console.ask(f"{generator.__name__} requires {names}: generate it too? [Y/n]", "y")[:1].lower()
+        != "y"
+    ):
         raise Refused(f"{generator.__name__} requires {names}; nothing was written.")
 
 
@@ -162,7 +183,11 @@ def _afterwards(result: Run, plan: Plan, policy: Policy, outcome: str) -> None:
     trees = [rendering.tree for rendering in result.renderings if rendering.tree is not None]
     if outcome == "applied" and any(tree.wants_repository for tree in trees):
         _init_repository(plan.project.root, policy)
-    if policy.json or outcome not in ("applied", "planned") or (outcome == "applied" and plan.project.source is not None):
+    if (
+        policy.json
+        or outcome not in ("applied", "planned")
+        or (outcome == "applied" and plan.project.source is not None)
+    ):
         return
     steps = [step for tree in trees for step in tree.next_steps]
     if not steps:
@@ -184,14 +209,15 @@ def _init_repository(root: Path, policy: Policy) -> None:
         inside = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=root, capture_output=True, check=False)
         if inside.returncode == 0:
             return
-        made = subprocess.run(["git", "init", "--quiet"], cwd=root, capture_output=True, text=True, check=False)
+        made = subprocess.run(
+            ["git", "init", "--quiet"], cwd=root, capture_output=True, text=True, check=False
+        )
     except OSError:
-        console.warn("Git is not installed, so the project is in no repository; install it and run `git init`.")
+        console.warn(
+            "Git is not installed, so the project is in no repository; install it and run `git init`."
+        )
         return
     if made.returncode:
         console.warn(f"`git init` failed: {made.stderr.strip()}")
     elif not policy.json:
         console.out(f"{console.verb('run')}  git init")
-
-
-

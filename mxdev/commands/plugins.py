@@ -32,4 +32,10 @@ def plugins(as_json: bool) -> None:
 
 def _row(plugin: registry.Plugin) -> dict[str, Any]:
     found = {name: [entry.name for entry in plugin.entries.get(hook, ())] for hook, name in _NAMES.items()}
-    return {"name": plugin.dist, "version": plugin.version, "module": plugin.module, **found, "error": plugin.error}
+    return {
+        "name": plugin.dist,
+        "version": plugin.version,
+        "module": plugin.module,
+        **found,
+        "error": plugin.error,
+    }

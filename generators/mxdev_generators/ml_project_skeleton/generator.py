@@ -27,7 +27,9 @@ class MLProjectSkeleton(Generator):
     """A project that trains, tests, documents and deploys itself."""
 
     scope = "new"
-    arguments = (argument("NAME", type=PROJECT_NAME, help="The project's name, such as churn-model.", shared=True),)
+    arguments = (
+        argument("NAME", type=PROJECT_NAME, help="The project's name, such as churn-model.", shared=True),
+    )
     options = (
         option("--description", default="A machine-learning project.", help="What it is for, in one sentence.",
                ask=True, shared=True),

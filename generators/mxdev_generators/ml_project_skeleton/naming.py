@@ -12,13 +12,28 @@ from typing import Any
 import click
 
 from mxdev.freetext import FreeText
-from mxdev.generator import Pattern
+from mxdev.generator import ParamType, Pattern
 
 ACCOUNTS = ("nodes", "trainer", "mlflow")
 _ACCOUNT_LENGTH = 30
 _BUCKET_PREFIX_LENGTH = 50
 # Imported by the project itself: a package of that name would hide them.
-_TAKEN = frozenset("torch mlflow hydra sklearn numpy omegaconf matplotlib tests docs conf src mxdev".split())
+_TAKEN = frozenset(
+    [
+        "torch",
+        "mlflow",
+        "hydra",
+        "sklearn",
+        "numpy",
+        "omegaconf",
+        "matplotlib",
+        "tests",
+        "docs",
+        "conf",
+        "src",
+        "mxdev",
+    ]
+)
 
 
 def package_name(name: str) -> str:
@@ -57,7 +72,9 @@ DOMAIN = Pattern(
     "a DNS name in lower case, such as ml.example.com, or empty",
     metavar="DOMAIN",
 )
-_EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)+")
+_EMAIL = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)+"
+)
 _NAMED = re.compile(r"(?P<name>.*?)\s*<(?P<email>[^<>\s]+)>", re.DOTALL)
 
 
@@ -69,7 +86,7 @@ class Engineer:
     name: FreeText
 
 
-class EngineerType(click.ParamType):
+class EngineerType(ParamType):
     """`ada@example.com` or `Ada Lovelace <ada@example.com>`."""
 
     name = "email"
