@@ -35,6 +35,7 @@ project = found(sys.argv[1]) if sys.argv[1] else None
 print(json.dumps({
     "executable": sys.executable, "version": "%d.%d.%d" % sys.version_info[:3], "prefix": sys.prefix, "venv": sys.prefix != sys.base_prefix,
     "mlflow": version("mlflow", "mlflow-skinny"), "torch": version("torch"),
+    "pip": version("pip"),
     "project": project.version if project else None,
     "origin": project.read_text("direct_url.json") if project else None}))
 """
@@ -52,11 +53,7 @@ class Interpreter:
     project_at: Path | None
     mlflow: str | None
     torch: str | None
-
-    @property
-    def bin(self) -> Path:
-        """The folder that goes first on PATH."""
-        return self.python.parent
+    pip: str | None
 
 
 def venv_python(folder: Path) -> Path:
@@ -114,6 +111,7 @@ def probe(python: Path, distribution: str | None) -> Interpreter | None:
         project_at=_folder(facts["origin"]),
         mlflow=facts["mlflow"],
         torch=facts["torch"],
+        pip=facts["pip"],
     )
 
 
@@ -216,18 +214,13 @@ def _complete(found: Interpreter, root: Path, distribution: str | None) -> Inter
             hint=_how(root, found),
         )
     if found.mlflow is None:
+        from mxdev.flow.setup import install
+
+        command = " && ".join(shlex.join(step) for step in install(found, ["mlflow"]))
         raise MxError(
-            f"MLflow is not installed in {found.prefix}: install it with "
-            f"`{shlex.join([*_pip(found.python), 'mlflow'])}`, or run `mx flow run --setup`."
+            f"MLflow is not installed in {found.prefix}: install it with `{command}`, or run `mx flow run --setup`."
         )
     return found
-
-
-def _pip(python: Path) -> list[str]:
-    """The command that installs into an interpreter's environment."""
-    from mxdev.flow.setup import installer
-
-    return installer(python)
 
 
 def _how(root: Path, found: Interpreter | None = None) -> str:
@@ -235,7 +228,5 @@ def _how(root: Path, found: Interpreter | None = None) -> str:
     from mxdev.flow.setup import commands
 
     lines = ["`mx flow run --setup` makes it; by hand:", f"    cd {shlex.quote(str(root))}"]
-    lines += [
-        f"    {shlex.join(command)}" for command in commands(root, into=found.python if found else None)
-    ]
+    lines += [f"    {shlex.join(command)}" for command in commands(root, into=found)]
     return "\n".join(lines)

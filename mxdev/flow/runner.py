@@ -8,7 +8,7 @@ import shlex
 import stat
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from mxdev import console
 from mxdev.errors import INTERRUPTED, MxError
 from mxdev.flow import foreground, mlproject, tracking
 from mxdev.flow.interpreter import Interpreter, choose, venv_python
+from mxdev.flow.odd_paths import through
 
 _MOST_METRICS = 12
 
@@ -54,7 +55,6 @@ class Launch:
     dropped: frozenset[str]
     store: tracking.Store
     experiment: str | None = None
-    shim: Path | None = field(default=None)
 
 
 def run(root: Path, name: str, request: Request, environ: Mapping[str, str]) -> int:
@@ -134,6 +134,7 @@ def plan(
     if store.artifacts:
         # Where MLflow puts artifacts of experiments that training makes itself; else they litter the project.
         variables["_MLFLOW_SERVER_ARTIFACT_ROOT"] = store.artifacts
+    python = through(root, python)
     environment = python.parent.parent
     if (environment / "pyvenv.cfg").is_file():
         variables["VIRTUAL_ENV"] = str(environment)
@@ -175,6 +176,8 @@ def _execute(launch: Launch, environ: Mapping[str, str]) -> int:
     with tempfile.TemporaryDirectory(prefix="mx-flow-") as scratch:
         report = Path(scratch) / "report.json"
         variables = environment(launch, environ, _python_on_path(launch.interpreter, Path(scratch)))
+        # Where MLflow downloads what `path` parameters name; it never cleans up there.
+        variables.setdefault("MLFLOW_TMP_DIR", str(Path(scratch) / "downloads"))
         lock = str(launch.store.folder / "store.lock") if launch.store.folder else None
         variables["MX_FLOW_JOB"] = json.dumps(
             {

@@ -33,20 +33,26 @@ _STAMP = "mx-setup.json"
 _HEAVY = "torch"
 
 
-def uv() -> str | None:
-    """The `uv` beside mx's own interpreter, or the one on PATH."""
-    beside = shutil.which("uv", path=str(Path(sys.executable).parent))
-    return beside or shutil.which("uv")
+def uv(beside: Path | None = None) -> str | None:
+    """The `uv` beside mx's own interpreter, on PATH, or beside the interpreter `beside`."""
+    own = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+    return own or (shutil.which("uv", path=str(beside.parent)) if beside else None)
 
 
-def installer(python: Path) -> list[str]:
-    """The command, without packages, that installs into the environment of `python`."""
-    program = uv()
-    return (
-        [program, "pip", "install", "--python", str(python)]
-        if program
-        else [str(python), "-m", "pip", "install"]
-    )
+def install(into: Interpreter | None, what: list[str]) -> list[list[str]]:
+    """The commands that install into an environment.
+
+    Args:
+        into: its interpreter; None for a `.venv` that is yet to be made.
+        what: the arguments of `pip install`.
+    """
+    python = into.python if into else venv_python(Path(".venv"))
+    program = uv(beside=into.python if into else None)
+    if program:
+        return [[program, "pip", "install", "--python", str(python), *what]]
+    # An environment that uv once made has no pip.
+    steps = [[str(python), "-m", "ensurepip"]] if into and into.pip is None else []
+    return [*steps, [str(python), "-m", "pip", "install", *what]]
 
 
 def requirement(root: Path) -> str:
@@ -56,7 +62,11 @@ def requirement(root: Path) -> str:
 
 
 def commands(
-    root: Path, *, python: Path | None = None, into: Path | None = None, constraints: Path | None = None
+    root: Path,
+    *,
+    python: Path | None = None,
+    into: Interpreter | None = None,
+    constraints: Path | None = None,
 ) -> list[list[str]]:
     """The commands that make the environment, to be run in the project's folder.
 
@@ -67,9 +77,7 @@ def commands(
         constraints: a file of versions to keep to.
     """
     steps: list[list[str]] = []
-    target = into
-    if target is None:
-        target = venv_python(Path(".venv"))
+    if into is None:
         base = str(python or sys.executable)
         program = uv()
         if program:
@@ -77,8 +85,7 @@ def commands(
         else:
             steps.append([base, "-m", "venv", ".venv"])
     limit = ["--constraint", str(constraints)] if constraints else []
-    steps.append([*installer(target), *limit, "--editable", requirement(root)])
-    return steps
+    return [*steps, *install(into, [*limit, "--editable", requirement(root)])]
 
 
 def make(
@@ -121,8 +128,7 @@ def _build(root: Path, folder: Path, explicit: str | None, environ: Mapping[str,
         base = base_python(root, explicit)
         _stamp(folder, root, "unfinished")
         console.status(f"making {folder} with {base}")
-        steps = commands(root, python=base)
-        _do(steps[0], root, environ)
+        _do(commands(root, python=base)[:1], root, environ)
         present = probe(venv_python(folder), name)
         if present is None:
             raise MxError(
@@ -134,16 +140,15 @@ def _build(root: Path, folder: Path, explicit: str | None, environ: Mapping[str,
         _stamp(folder, root, "unfinished")
     console.status(f"installing {name or root.name} and what it needs into {folder}")
     with _kept_versions(root, present, explicit, environ) as constraints:
-        steps = commands(root, into=present.python, constraints=constraints)
         try:
-            _do(steps[-1], root, environ)
-        except MxError:
-            if constraints is None:
+            _do(commands(root, into=present, constraints=constraints), root, environ)
+        except MxError as problem:
+            if constraints is None or problem.code == INTERRUPTED:
                 raise
             console.warn(
                 f"that did not work with {constraints.read_text().strip()}, which is here already; without:"
             )
-            _do(commands(root, into=present.python)[-1], root, environ)
+            _do(commands(root, into=present), root, environ)
     done = probe(present.python, name)
     if done is None or (name and not belongs(done, root)):
         raise MxError(f"{folder} was made, but {name} is not installed in it.")
@@ -296,30 +301,31 @@ def _public(version: str, root: Path) -> str | None:
     return None
 
 
-def _do(command: list[str], root: Path, environ: Mapping[str, str]) -> None:
-    """Run one step, its output on stderr.
+def _do(steps: list[list[str]], root: Path, environ: Mapping[str, str]) -> None:
+    """Run some of the commands, their output on stderr.
 
     Raises:
-        MxError: it failed or was interrupted.
+        MxError: one failed or was interrupted.
     """
-    console.status(f"$ {shlex.join(command)}")
-    # Without these, pip and uv would look at the environment that is active instead of the one that is made.
+    # With these, pip and uv would look at the environment that is active instead of the one that is made.
     clean = {
         key: value
         for key, value in environ.items()
         if key not in ("VIRTUAL_ENV", "PYTHONHOME", "CONDA_PREFIX")
     }
-    try:
-        ended = foreground.run(command, cwd=root, environ=clean, output_to_stderr=True)
-    except OSError as problem:
-        raise MxError(f"`{command[0]}` could not be started: {problem}.") from problem
     again = "`mx flow run --setup` goes on where it stopped."
-    if ended.interrupted:
-        raise MxError("interrupted while making the environment.", hint=again, code=INTERRUPTED)
-    if ended.code:
-        raise MxError(
-            f"`{shlex.join(command)}` failed with exit code {ended.code}; its output is above.", hint=again
-        )
+    for command in steps:
+        console.status(f"$ {shlex.join(command)}")
+        try:
+            ended = foreground.run(command, cwd=root, environ=clean, output_to_stderr=True)
+        except OSError as problem:
+            raise MxError(f"`{command[0]}` could not be started: {problem}.") from problem
+        if ended.interrupted:
+            raise MxError("interrupted while making the environment.", hint=again, code=INTERRUPTED)
+        if ended.code:
+            raise MxError(
+                f"`{shlex.join(command)}` failed with exit code {ended.code}; see above.", hint=again
+            )
 
 
 @contextlib.contextmanager

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
 import re
 import socket
 import sqlite3
@@ -15,6 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from mxdev.errors import MxError
+from mxdev.flow.odd_paths import make_alias, plain
 
 FOLDER = ".mlflow"
 
@@ -55,7 +53,7 @@ def store(root: Path, environ: Mapping[str, str]) -> Store:
     if configured:
         return Store(_absolute(configured))
     folder = root.resolve() / FOLDER
-    return Store(_sqlite_uri(folder), folder, (folder / "artifacts").as_uri())
+    return Store(f"sqlite:///{plain(root) / FOLDER / 'mlflow.db'}", folder, (folder / "artifacts").as_uri())
 
 
 def _absolute(uri: str) -> str:
@@ -65,31 +63,6 @@ def _absolute(uri: str) -> str:
     if ":" not in uri and not uri.startswith("databricks"):
         return str(Path(uri).absolute())
     return uri
-
-
-def _sqlite_uri(folder: Path) -> str:
-    """The URI of the database in `folder`.
-
-    SQLAlchemy cuts such a URI at `?`, and its versions disagree on `%`. A project whose path has one of these gets an
-    alias of its store, a symbolic link in the user's cache folder.
-    """
-    if not re.search(r"[%?]", str(folder)):
-        return f"sqlite:///{folder / 'mlflow.db'}"
-    return f"sqlite:///{_alias(folder) / 'mlflow.db'}"
-
-
-def _alias(folder: Path) -> Path:
-    """Where the alias of `folder` is."""
-    from platformdirs import user_cache_path
-
-    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    base = user_cache_path("mx") / "stores"
-    if re.search(r"[%?]", str(base)):
-        raise MxError(
-            f"{folder} has a `%` or `?` in its path, and so has the cache folder {base}; MLflow can open neither.",
-            hint="Set XDG_CACHE_HOME to a folder without them.",
-        )
-    return base / name
 
 
 def private_folder(root: Path) -> Path:
@@ -120,11 +93,7 @@ def prepare(root: Path, place: Store) -> None:
             _reachable(place.uri)
         return
     folder = private_folder(root)
-    if re.search(r"[%?]", str(folder)):
-        alias = _alias(folder)
-        alias.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            alias.symlink_to(folder, target_is_directory=True)
+    make_alias(root)
     database = folder / "mlflow.db"
     if database.exists() and database.stat().st_size:
         _follow_move(database, str(place.artifacts))

@@ -16,6 +16,7 @@ from mxdev import console
 from mxdev.errors import INTERRUPTED, MxError
 from mxdev.flow import foreground, tracking
 from mxdev.flow.interpreter import choose
+from mxdev.flow.odd_paths import through
 
 
 def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapping[str, str]) -> int:
@@ -42,7 +43,8 @@ def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapp
     interpreter = choose(root, explicit=python, environ=environ, need_project=False)
     check_port(host, port)
     tracking.prepare(root, store)
-    command = [str(interpreter.python), "-m", "mlflow", "server", "--host", host, "--port", str(port)]
+    program = through(root, interpreter.python)
+    command = [str(program), "-m", "mlflow", "server", "--host", host, "--port", str(port)]
     command += ["--workers", "1", "--backend-store-uri", store.uri]
     if store.artifacts:
         command += ["--default-artifact-root", store.artifacts]
@@ -51,7 +53,7 @@ def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapp
     }
     # Eight more processes that only evaluate language models.
     variables.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    variables["PATH"] = os.pathsep.join([str(interpreter.bin), environ.get("PATH", os.defpath)])
+    variables["PATH"] = os.pathsep.join([str(program.parent), environ.get("PATH", os.defpath)])
     address = f"http://{_in_url(host)}:{port}"
     console.status(f"starting MLflow's UI for {tracking.shown(store)}; ^C ends it")
 
