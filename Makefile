@@ -1,0 +1,55 @@
+# Everything here needs Python 3.11 or later, make and git; the rest is set up in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/python -m uv
+DEMO := demo
+JOBS ?= 2
+
+.PHONY: help setup demo test test-all check docs examples bench clean
+
+help:
+	@echo "make demo      set up, generate a project, lint it, train it, run its tests"
+	@echo "make test      set up, run all checks and tests"
+	@echo "make test-all  the same, and the full product of the generators' choices"
+	@echo "make check     Ruff and mypy only"
+	@echo "make docs      build the documentation"
+	@echo "make examples  render examples/ again"
+	@echo "make bench     time mx beside Copier, Cookiecutter and Hygen"
+
+# The environment is made again when what it is made of changes.
+$(VENV)/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("mx needs Python 3.11 or later; this is %s. Set PYTHON=..." % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+	@$(UV) pip install --quiet --python $(BIN)/python --editable '.[dev]'
+	@touch $@
+
+setup: $(VENV)/ready
+
+demo: setup
+	@rm -rf $(DEMO) && mkdir $(DEMO)
+	@BIN=$(CURDIR)/$(BIN) DEMO=$(CURDIR)/$(DEMO) sh .ci/demo
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy mxdev generators/mxdev_generators
+
+test: check
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+test-all: check
+	MX_TEST_ALL=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+docs: setup
+	$(BIN)/sphinx-build -W --keep-going -n -b html docs docs/_build/html
+
+examples: setup
+	$(BIN)/python tests/golden.py
+
+bench: setup
+	$(BIN)/python benchmarks/run.py $(ARGUMENTS)
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
