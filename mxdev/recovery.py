@@ -5,7 +5,7 @@ what it was before the run nor what the run made of it is left alone and named.
 """
 
 # Strings and os functions on purpose: this is part of a 20 ms budget.
-# ruff: noqa: PTH100, PTH120
+# ruff: noqa: PTH100, PTH112, PTH120
 
 from __future__ import annotations
 
@@ -57,12 +57,13 @@ def recover(root: Path, direction: Direction | None = None) -> Recovery:
     resolve_inside(top, journal.COMMITTED)
     with deferred():
         committed = top / journal.COMMITTED
-        if os.path.lexists(top / journal.PREPARED):
+        dropped = os.path.lexists(top / journal.PREPARED)
+        if dropped:
             journal.discard(top)
-            return Recovery(("An interrupted run had changed nothing yet; its journal was removed.",))
         place = committed if os.path.lexists(committed) else _set_aside(top) if direction else None
         if place is None:
-            return Recovery(())
+            said = "An interrupted run had changed nothing yet; its journal was removed."
+            return Recovery((said,) if dropped else ())
         plan = journal.read(place)
         if place != committed:
             _take_up(top, place)

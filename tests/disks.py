@@ -1,0 +1,401 @@
+"""Disks for tests: one that writes down what is done to it, one that fails, one at which the process dies; and a model
+of what a loss of power leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import random
+import shutil
+import signal
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mxdev import fs
+from mxdev.journal import ABSENT, Operation, State
+
+CHANGES = ("write_new", "replace", "unlink", "mkdir", "rmdir", "chmod", "chown")
+SYNCS = ("sync_file", "sync_folder")
+Tree = dict[str, tuple[Any, ...]]
+
+
+class WatchedFS(fs.FileSystem):
+    """Calls `on(number, name, arguments)` before each primitive. Nothing is really synced, and all happens in order."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def on(self, number: int, name: str, arguments: tuple[Any, ...]) -> None:
+        """To be overridden."""
+
+    def done(self, name: str, arguments: tuple[Any, ...]) -> None:
+        """Called after a primitive that raised nothing; to be overridden."""
+
+    def together(self, sync: Callable[[str], None], paths: Sequence[str]) -> None:
+        for path in paths:
+            sync(path)
+
+    def _sync(self, path: str) -> None:
+        os.close(os.open(path, os.O_RDONLY))
+
+
+def _watch(name: str) -> None:
+    real = getattr(fs.FileSystem, name)
+
+    def primitive(self: WatchedFS, *arguments: Any) -> Any:
+        number, self.count = self.count, self.count + 1
+        self.on(number, name, arguments)
+        result = real(self, *arguments)
+        self.done(name, arguments)
+        return result
+
+    setattr(WatchedFS, name, primitive)
+
+
+for _name in CHANGES + SYNCS:
+    _watch(_name)
+
+
+class RecordingFS(WatchedFS):
+    """Keeps (name, arguments) of each operation that worked in `log`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log: list[tuple[str, tuple[Any, ...]]] = []
+
+    def done(self, name: str, arguments: tuple[Any, ...]) -> None:
+        self.log.append((name, arguments))
+
+
+class FailingFS(WatchedFS):
+    """Raises an errno at operation `at`, and at the later ones whose name is in `after`."""
+
+    def __init__(self, at: int, number: int, after: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.at, self.errno, self.after = at, number, after
+        self.failed = ""
+
+    def on(self, number: int, name: str, arguments: tuple[Any, ...]) -> None:
+        if number == self.at or (number > self.at and name in self.after):
+            self.failed = self.failed or name
+            if name == "write_new":  # some bytes came through, as on a disk that runs full
+                fs.FileSystem.write_new(self, arguments[0], arguments[1][: len(arguments[1]) // 2])
+            raise OSError(self.errno, os.strerror(self.errno), arguments[0])
+
+
+class KillingFS(WatchedFS):
+    """The process dies at operation `at`; in the middle of it, where that is a write."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def on(self, number: int, name: str, arguments: tuple[Any, ...]) -> None:
+        if number == self.at:
+            if name == "write_new":
+                fs.FileSystem.write_new(self, arguments[0], arguments[1][: len(arguments[1]) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def in_child(work: Callable[[], object], disk: fs.FileSystem) -> int | None:
+    """Run `work` in a child process on `disk`; gives the signal that ended it, None if it came to its end."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        try:
+            with fs.use(disk):
+                work()
+            os._exit(0)
+        except BaseException:
+            os._exit(70)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        return os.WTERMSIG(status)
+    assert os.WEXITSTATUS(status) == 0, "the child failed"
+    return None
+
+
+def snapshot(root: Path) -> Tree:
+    """Everything below a folder: bytes, permission bits, links; without the lock, the undo, and an empty journal folder."""
+    found: Tree = {}
+    for at, folders, files in os.walk(root):
+        for name in folders + files:
+            path = f"{at}/{name}"
+            mode = os.lstat(path).st_mode
+            relative = os.path.relpath(path, root)
+            if stat.S_ISLNK(mode):
+                found[relative] = ("link", str(Path(path).readlink()))
+            elif stat.S_ISDIR(mode):
+                found[relative] = ("folder", stat.S_IMODE(mode))
+            else:
+                found[relative] = ("file", stat.S_IMODE(mode), Path(path).read_bytes())
+    for path in [path for path in found if path == ".mx/lock" or path.startswith(".mx/undo")]:
+        del found[path]
+    for empty in (".mx/journal", ".mx"):
+        if empty in found and not any(path.startswith(empty + "/") for path in found):
+            del found[empty]
+    return found
+
+
+def build(root: Path, tree: Tree) -> None:
+    """Make a folder as `snapshot` would see it."""
+    root.mkdir()
+    for path in sorted(tree):
+        place, (kind, *rest) = root / path, tree[path]
+        if kind == "folder":
+            place.mkdir()
+        elif kind == "file":
+            place.write_bytes(rest[1])
+        if kind != "link":
+            place.chmod(rest[0])
+        else:
+            place.symlink_to(rest[0])
+
+
+def change(
+    path: str, before: bytes | None, after: bytes | None, was_x: bool = False, is_x: bool = False
+) -> Operation:
+    """An operation from bytes."""
+    return Operation(
+        path,
+        ABSENT if before is None else State.of(before, was_x),
+        ABSENT if after is None else State.of(after, is_x),
+        after,
+    )
+
+
+OLD: Tree = {
+    "mx.yaml": ("file", 0o644, b"version: 1\n"),
+    "theirs.txt": ("file", 0o600, b"not mx's\n"),
+    "edit.txt": ("file", 0o640, b"first\n"),
+    "tool.sh": ("file", 0o755, b"#!/bin/sh\n"),
+    "turned.sh": ("file", 0o644, b"echo\n"),
+    "swap": ("file", 0o644, b"a file becomes a folder\n"),
+    "dir": ("folder", 0o750),
+    "dir/in": ("folder", 0o755),
+    "dir/in/gone.txt": ("file", 0o644, b"goes, and its folders\n"),
+    "half": ("folder", 0o755),
+    "half/gone.txt": ("file", 0o600, b"goes\n"),
+    "half/stays.txt": ("file", 0o644, b"stays\n"),
+    ".mx": ("folder", 0o755),
+    ".mx/pristine": ("folder", 0o755),
+    ".mx/pristine/edit.txt.pristine": ("file", 0o644, b"first\n"),
+}
+PLAN = [
+    change("mx.yaml", b"version: 1\n", b"version: 1\nname: x\n"),
+    change("edit.txt", b"first\n", b"second, and longer\n"),
+    change("tool.sh", b"#!/bin/sh\n", b"#!/bin/sh\nset -e\n", True, True),
+    change("turned.sh", b"echo\n", b"echo\n", False, True),
+    change("swap", b"a file becomes a folder\n", None),
+    change("swap/inside.txt", None, b"inside\n"),
+    change("dir/in/gone.txt", b"goes, and its folders\n", None),
+    change("half/gone.txt", b"goes\n", None),
+    change("new/deep/file.txt", None, b"new\n"),
+    change("new/run", None, b"#!\n", False, True),
+    change(".mx/pristine/edit.txt.pristine", b"first\n", b"second, and longer\n"),
+]
+NEW: Tree = {
+    **{path: what for path, what in OLD.items() if not path.startswith(("dir", "half/gone", "swap"))},
+    "mx.yaml": ("file", 0o644, b"version: 1\nname: x\n"),
+    "edit.txt": ("file", 0o640, b"second, and longer\n"),
+    "tool.sh": ("file", 0o755, b"#!/bin/sh\nset -e\n"),
+    "turned.sh": ("file", 0o755, b"echo\n"),
+    "swap": ("folder", 0o755),
+    "swap/inside.txt": ("file", 0o644, b"inside\n"),
+    "new": ("folder", 0o755),
+    "new/deep": ("folder", 0o755),
+    "new/deep/file.txt": ("file", 0o644, b"new\n"),
+    "new/run": ("file", 0o755, b"#!\n"),
+    ".mx/pristine/edit.txt.pristine": ("file", 0o644, b"second, and longer\n"),
+}
+
+
+@contextlib.contextmanager
+def memory() -> Iterator[Path]:
+    """A folder in memory where the system has one: hundreds of small projects are made there."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def project(place: Path, tree: Tree | None = None) -> Iterator[Path]:
+    """A project as in OLD, removed afterwards."""
+    root = place / "project"
+    build(root, OLD if tree is None else tree)
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root)
+
+
+# --- what a loss of power leaves behind -------------------------------------------------------------------------------
+
+
+@dataclass
+class Inode:
+    """A file or folder; its place in a tree is in the entries of folders."""
+
+    folder: bool
+    mode: int
+    data: bytes = b""
+    entries: dict[str, Inode] = field(default_factory=dict)
+
+
+@dataclass
+class Effect:
+    """One thing that an operation did, which stays uncertain until operation `synced`."""
+
+    at: int
+    inode: Inode
+    kind: str  # data, mode, entry
+    value: Any
+    synced: float = float("inf")
+
+
+class PowerLoss:
+    """Replays a log on a model of a disk; `images(k)` are the disks that a loss of power may leave after k operations.
+
+    The model is the weakest that POSIX allows: bytes and bits of a file are uncertain (missing, half, there) until that file is
+    synced; each name made, replaced or removed in a folder is uncertain, each on its own, until that folder is
+    synced, syncs of files do not help names. A rename within a folder is one step; between folders it is two.
+    """
+
+    def __init__(
+        self, start: Tree, log: Sequence[tuple[str, tuple[Any, ...]]], root: str, without: int | None = None
+    ) -> None:
+        self.start, self.log, self.root, self.without = start, log, root, without
+        self.top = Inode(True, 0o755)
+        for path in sorted(start):
+            kind, mode, *data = start[path]
+            folder, name = self._parent(path)
+            folder.entries[name] = Inode(kind == "folder", mode, *data)
+        self.durable: dict[int, dict[str, Inode]] = {}
+        self._freeze(self.top)
+        self.effects: list[Effect] = []
+        for number, (name, arguments) in enumerate(log):
+            self._play(number, name, arguments)
+
+    def _freeze(self, inode: Inode) -> None:
+        self.durable[id(inode)] = dict(inode.entries)
+        for child in inode.entries.values():
+            self._freeze(child)
+
+    def _find(self, path: str) -> Inode:
+        at = self.top
+        for part in path.split("/") if path else ():
+            at = at.entries[part]
+        return at
+
+    def _parent(self, path: str) -> tuple[Inode, str]:
+        folder, _, name = path.rpartition("/")
+        return self._find(folder), name
+
+    def _entry(self, number: int, folder: Inode, changes: dict[str, Inode | None]) -> None:
+        for name, inode in changes.items():
+            if inode is None:
+                del folder.entries[name]
+            else:
+                folder.entries[name] = inode
+        self.effects.append(Effect(number, folder, "entry", changes))
+
+    def _play(self, number: int, name: str, arguments: tuple[Any, ...]) -> None:
+        paths = [os.path.relpath(value, self.root) for value in arguments if isinstance(value, str)]
+        paths = ["" if path == "." else path for path in paths]
+        if name in SYNCS:
+            if number == self.without:
+                return
+            inode = self._find(paths[0])
+            assert inode.folder == (name == "sync_folder"), f"{name} of {paths[0]}"
+            for effect in self.effects:
+                if effect.inode is inode:
+                    effect.synced = min(effect.synced, number)
+        elif name == "write_new":
+            mode = arguments[2] if len(arguments) > 2 else 0o666
+            inode = Inode(False, mode & ~0o022, b"")
+            folder, last = self._parent(paths[0])
+            self._entry(number, folder, {last: inode})
+            self.effects.append(Effect(number, inode, "data", arguments[1]))
+        elif name == "mkdir":
+            inode = Inode(True, 0o755)
+            self.durable[id(inode)] = {}
+            folder, last = self._parent(paths[0])
+            self._entry(number, folder, {last: inode})
+        elif name == "chmod":
+            self.effects.append(Effect(number, self._find(paths[0]), "mode", arguments[1]))
+        elif name in ("unlink", "rmdir"):
+            folder, last = self._parent(paths[0])
+            if last in folder.entries and not (name == "rmdir" and folder.entries[last].entries):
+                self._entry(number, folder, {last: None})
+        elif name == "replace":
+            (source, old), (target, new) = map(self._parent, paths)
+            inode = source.entries[old]
+            if source is target:
+                self._entry(number, source, {old: None, new: inode})
+            else:
+                self._entry(number, target, {new: inode})
+                self._entry(number, source, {old: None})
+
+    def images(self, k: int, seed: int = 1, most: int = 160) -> Iterator[Tree]:
+        """Disks after a loss of power when the first k operations were done; all of them, or a fixed selection."""
+        happened = [effect for effect in self.effects if effect.at < k]
+        unsure = [number for number, effect in enumerate(happened) if effect.synced >= k]
+        choices = [(1.0, 0.0, 0.5) if happened[number].kind == "data" else (1.0, 0.0) for number in unsure]
+        total = 1
+        for choice in choices:
+            total *= len(choice)
+        picks: Iterator[tuple[float, ...]]
+        picks = itertools.product(*choices) if total <= most else self._selection(choices, seed + k, most)
+        for pick in picks:
+            yield self._image(happened, dict(zip(unsure, pick, strict=True)))
+
+    def _selection(
+        self, choices: list[tuple[float, ...]], seed: int, most: int
+    ) -> Iterator[tuple[float, ...]]:
+        size = len(choices)
+        for value in (1.0, 0.0):
+            yield (value,) * size
+            for number in range(size):
+                yield (*(value,) * number, 1.0 - value, *(value,) * (size - number - 1))
+        for number in range(1, size):
+            yield (*(1.0,) * number, *(0.0,) * (size - number))
+            yield (*(0.0,) * number, *(1.0,) * (size - number))
+        chance = random.Random(seed)
+        for _ in range(most):
+            yield tuple(chance.choice(choice) for choice in choices)
+
+    def _image(self, happened: list[Effect], pick: dict[int, float]) -> Tree:
+        entries: dict[int, dict[str, Inode]] = {}
+        modes: dict[int, int] = {}
+        data: dict[int, bytes] = {}
+        for number, effect in enumerate(happened):
+            kept, key = pick.get(number, 1.0), id(effect.inode)
+            if effect.kind == "data":
+                data[key] = effect.value[: int(len(effect.value) * kept)]
+            elif kept and effect.kind == "mode":
+                modes[key] = effect.value
+            elif kept:
+                names = entries.setdefault(key, dict(self.durable[key]))
+                for name, inode in effect.value.items():
+                    if inode is None:
+                        names.pop(name, None)
+                    else:
+                        names[name] = inode
+        tree: Tree = {}
+
+        def walk(folder: Inode, prefix: str) -> None:
+            for name, inode in entries.get(id(folder), self.durable[id(folder)]).items():
+                mode = modes.get(id(inode), inode.mode)
+                if inode.folder:
+                    tree[prefix + name] = ("folder", mode)
+                    walk(inode, f"{prefix}{name}/")
+                else:
+                    tree[prefix + name] = ("file", mode, data.get(id(inode), inode.data))
+
+        walk(self.top, "")
+        return tree
