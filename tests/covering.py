@@ -1,0 +1,87 @@
+"""A pairwise covering set: few combinations in which every pair of choices of two options occurs together.
+
+`python tests/covering.py` prints the set that the tests use.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+HOSTILE = "He said \"hi\" {{ 7*7 }} ${x} $(id) #c: [\n'; import os # %{ if true } </script> שלום 🦊 \\"
+
+# The first choice of each is what `--no-input` gives; `None` leaves the option out.
+SKELETON: dict[str, Sequence[Any]] = {
+    "name": ("churn-model", "m1", "a-name-of-forty-characters-is-the-longest"),
+    "description": (None, HOSTILE, "-"),
+    "client": (None, HOSTILE),
+    "cloud": ("gcp", "existing"),
+    "project_id": (None, "acme-ml-4711"),
+    "zone": (None, "europe-west4-a"),
+    "domain": (None, "ml.example.com"),
+    "engineer": (None, ("ada@example.com", f"{HOSTILE.replace('<', '').replace('>', '')} <grace@example.com>")),
+    "python": ("3.11", "3.12", "3.13"),
+    "accelerator": ("none", "nvidia-t4", "nvidia-l4", "nvidia-a100"),
+}
+
+Row = dict[str, Any]
+
+
+def pairwise(choices: Mapping[str, Sequence[Any]]) -> list[Row]:
+    """A small set of rows that covers every pair; the first row is the first choice of each. Deterministic."""
+    names = list(choices)
+    missing = {
+        ((first, a), (second, b))
+        for first, second in itertools.combinations(names, 2)
+        for a in range(len(choices[first]))
+        for b in range(len(choices[second]))
+    }
+    rows: list[dict[str, int]] = []
+    while missing:
+        row = dict.fromkeys(names, 0) if not rows else _next(choices, missing)
+        missing -= set(itertools.combinations(row.items(), 2))
+        rows.append(row)
+    return [{name: choices[name][index] for name, index in row.items()} for row in rows]
+
+
+def _next(choices: Mapping[str, Sequence[Any]], missing: set[Any]) -> dict[str, int]:
+    """The row that greedily covers most of what is missing, begun with the first missing pair."""
+    row = dict(min(missing))
+    for name in choices:
+        if name not in row:
+            row[name] = max(range(len(choices[name])), key=lambda index: _gain(row, name, index, choices, missing))
+    return {name: row[name] for name in choices}
+
+
+def _gain(row: dict[str, int], name: str, index: int, choices: Mapping[str, Sequence[Any]], missing: set[Any]) -> int:
+    whole = {key: index if key == name else row[key] for key in choices if key == name or key in row}
+    return sum(pair in missing for pair in itertools.combinations(whole.items(), 2) if any(key == name for key, _ in pair))
+
+
+def every(choices: Mapping[str, Sequence[Any]]) -> list[Row]:
+    """The full product."""
+    return [dict(zip(choices, row, strict=True)) for row in itertools.product(*choices.values())]
+
+
+def rows() -> list[Row]:
+    """What the tests render: the covering set, or with `MX_TEST_ALL` the full product. Options that are left out are gone."""
+    found = every(SKELETON) if os.environ.get("MX_TEST_ALL") else pairwise(SKELETON)
+    return [{name: value for name, value in row.items() if value is not None} for row in found]
+
+
+def label(row: Row) -> str:
+    """A short name of a row, for a test's id."""
+    return "-".join(
+        f"{name[:4]}={str(value)[:11] if str(value).isprintable() and len(str(value)) < 12 else 'x'}"
+        for name, value in row.items()
+        if value != SKELETON[name][0]
+    ) or "default"
+
+
+if __name__ == "__main__":
+    found = rows()
+    for row in found:
+        print(row)
+    print(f"{len(found)} rows cover every pair; the full product has {len(every(SKELETON))}")

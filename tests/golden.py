@@ -1,0 +1,50 @@
+"""Renders `examples/` again: `python tests/golden.py`, or `make examples`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from mxdev.testing import mx
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+PROJECTS = {
+    "churn-model": ["generate", "MLProjectSkeleton", "churn-model", "--no-input", "--skip-git"],
+}
+
+
+def render(name: str, folder: Path) -> Path:
+    """Render one example below `folder`; its root."""
+    done = mx(*PROJECTS[name], cwd=folder)
+    if done.code:
+        raise SystemExit(f"{name}: {done.stderr}")
+    return folder / name
+
+
+def files(root: Path) -> dict[str, tuple[bytes, bool]]:
+    """Bytes and executable bit of every file of a project that a person would commit."""
+    ignored = (".mx/lock", ".mx/undo/", ".mx/journal/")
+    return {
+        name: (path.read_bytes(), bool(path.stat().st_mode & 0o100))
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not (name := path.relative_to(root).as_posix()).startswith(ignored)
+    }
+
+
+def main() -> None:
+    """Render every example in its place."""
+    for name in PROJECTS:
+        with tempfile.TemporaryDirectory() as scratch:
+            fresh = files(render(name, Path(scratch)))
+        shutil.rmtree(EXAMPLES / name, ignore_errors=True)
+        for path, (data, executable) in fresh.items():
+            target = EXAMPLES / name / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+            target.chmod(0o755 if executable else 0o644)
+        print(f"examples/{name}: {len(fresh)} files")
+
+
+if __name__ == "__main__":
+    main()
