@@ -38,6 +38,7 @@ def run(
     environ: Mapping[str, str],
     meanwhile: Callable[[subprocess.Popen[bytes]], None] | None = None,
     output_to_stderr: bool = False,
+    server: bool = False,
 ) -> Ended:
     """Run `command` and wait for it.
 
@@ -47,6 +48,8 @@ def run(
         environ: its whole environment.
         meanwhile: called in a thread of its own once the program runs.
         output_to_stderr: its stdout joins its stderr.
+        server: it reads nothing and passes signals on to its own workers: whatever ends this process reaches it alone,
+            as SIGTERM.
 
     Raises:
         OSError: it could not be started.
@@ -55,14 +58,14 @@ def run(
         [os.fspath(part) for part in command],
         cwd=cwd,
         env=dict(environ),
-        stdin=None if _usable(0) else subprocess.DEVNULL,
+        stdin=None if _usable(0) and not server else subprocess.DEVNULL,
         stdout=2 if output_to_stderr and _usable(2) else None,
         process_group=0,
     )
     if meanwhile is not None:
         threading.Thread(target=meanwhile, args=(child,), daemon=True).start()
     received: list[int] = []
-    with _forwarding(child, received), _terminal_of(child):
+    with _forwarding(child, received, server), contextlib.nullcontext() if server else _terminal_of(child):
         code = _wait(child)
     interrupted = bool(received) or code in (INTERRUPTED, 128 + signal.SIGINT)
     if interrupted:
@@ -142,8 +145,8 @@ def _terminal_of(child: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _forwarding(child: subprocess.Popen[bytes], received: list[int]) -> Iterator[None]:
-    """Hand the signals that end this process to the whole group of the program instead, the third time SIGKILL."""
+def _forwarding(child: subprocess.Popen[bytes], received: list[int], server: bool) -> Iterator[None]:
+    """Hand the signals that end this process to the program instead, the third time as SIGKILL."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -151,7 +154,10 @@ def _forwarding(child: subprocess.Popen[bytes], received: list[int]) -> Iterator
     def forward(number: int, _frame: object) -> None:
         received.append(number)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, number if len(received) < 3 else signal.SIGKILL)
+            if server and len(received) < 3:
+                os.kill(child.pid, signal.SIGTERM)
+            else:
+                os.killpg(child.pid, number if len(received) < 3 else signal.SIGKILL)
 
     previous = {}
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

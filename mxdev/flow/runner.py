@@ -243,6 +243,6 @@ def _tell(store: tracking.Store, result: dict[str, Any] | None) -> None:
         console.err(f"{'':<8} and {len(order) - _MOST_METRICS} more")
     page = f"#/experiments/{result['experiment_id']}/runs/{result['run_id']}"
     if store.is_server:
-        console.err(f"open     {store.uri.rstrip('/')}/{page}")
+        console.err(f"open     {tracking.page(store)}/{page}")
     else:
         console.err(f"open     `mx flow ui`, then http://127.0.0.1:5000/{page}")

@@ -162,11 +162,16 @@ def _reachable(uri: str) -> None:
         ) from problem
 
 
-def _without_password(uri: str) -> str:
-    """`uri` as it may be printed."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", uri)
+def page(place: Store) -> str:
+    """The address of a server for a browser, without the credentials that MLflow takes from it."""
+    return re.sub(r"://[^/@]*@", "://", place.uri).rstrip("/")
 
 
 def shown(place: Store) -> str:
     """The store as a person may read it."""
     return str(place.folder) if place.folder else _without_password(place.uri)
+
+
+def _without_password(uri: str) -> str:
+    """`uri` as it may be printed."""
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", uri)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shlex
-import signal
 import socket
 import subprocess
 import time
@@ -30,7 +29,7 @@ def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapp
         environ: the environment variables.
 
     Returns:
-        MLflow's exit code; 0 when ^C ended it, which is the only way it ends.
+        MLflow's exit code; 0 when ^C ended it, which is how it is meant to end.
 
     Raises:
         MxError: it cannot be started.
@@ -38,7 +37,7 @@ def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapp
     store = tracking.store(root, environ)
     if store.is_server:
         console.err("MLFLOW_TRACKING_URI names a server, which has its own page:")
-        console.out(store.uri)
+        console.out(tracking.page(store))
         return 0
     interpreter = choose(root, explicit=python, environ=environ, need_project=False)
     check_port(host, port)
@@ -62,11 +61,10 @@ def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapp
             console.err(f"open {address}")
 
     try:
-        ended = foreground.run(command, cwd=root, environ=variables, meanwhile=announce)
+        ended = foreground.run(command, cwd=root, environ=variables, meanwhile=announce, server=True)
     except OSError as problem:
         raise MxError(f"`{shlex.join(command)}` could not be started: {problem}.") from problem
-    stopped = ended.interrupted and ended.code in (0, 1, INTERRUPTED, 128 + signal.SIGINT)
-    return 0 if stopped else ended.code
+    return 0 if ended.interrupted and ended.code == INTERRUPTED else ended.code
 
 
 def _in_url(host: str) -> str:
