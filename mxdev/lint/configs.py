@@ -1,0 +1,55 @@
+"""Which configuration is in force for a file: the nearest one of the repository, else mx's house style."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+STYLE = Path(__file__).parent / "style"
+
+
+def repository(path: Path) -> Path | None:
+    """The nearest folder, `path` itself included, that is the top of a Git repository; None if there is none."""
+    return next((folder for folder in (path, *path.parents) if (folder / ".git").exists()), None)
+
+
+class Configs:
+    """Looks for configuration files upwards from a file, and remembers.
+
+    The search ends at the top of the Git repository, else of the mx project, else of the disk: what lies above a
+    repository is not shared with the colleagues and CI, and so would give everybody other findings.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, Path], Path | None] = {}
+
+    def nearest(
+        self, file: Path, names: Sequence[str], accept: Callable[[Path], bool] = lambda path: True
+    ) -> Path | None:
+        """The nearest file with one of `names` that `accept` takes, from the file's folder upwards; earlier names win."""
+        return self._nearest(file.parent, names, accept)
+
+    def group(
+        self, files: Iterable[Path], names: Sequence[str], accept: Callable[[Path], bool] = lambda path: True
+    ) -> dict[Path | None, list[Path]]:
+        """`files` by their configuration; those that have none under None."""
+        groups: dict[Path | None, list[Path]] = {}
+        for file in files:
+            groups.setdefault(self.nearest(file, names, accept), []).append(file)
+        return groups
+
+    def _nearest(self, folder: Path, names: Sequence[str], accept: Callable[[Path], bool]) -> Path | None:
+        key = (names[0], folder)
+        if key not in self._found:
+            here = (folder / name for name in names)
+            found = next((path for path in here if path.is_file() and accept(path)), None)
+            if found is None and not _is_top(folder):
+                found = self._nearest(folder.parent, names, accept)
+            self._found[key] = found
+        return self._found[key]
+
+
+def _is_top(folder: Path) -> bool:
+    if folder == folder.parent or (folder / ".git").exists():
+        return True
+    return (folder / "mx.yaml").is_file() and repository(folder) is None

@@ -1,0 +1,123 @@
+"""Runs an external linter on many files: command lines that fit, names that fit, and no crash that goes unseen."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mxdev.lint.rule import Context, LinterBroke
+
+if TYPE_CHECKING:
+    from mxdev.tools import Result
+
+# Bytes of file names on one command line: Windows takes 32 thousand characters in all, Linux 128 KiB and more.
+LONGEST = 24_000 if sys.platform == "win32" else 100_000
+TIMEOUT = 600.0  # seconds for one command line
+
+# The linters write and read UTF-8, whatever the machine speaks; two of them mangle names in another locale.
+ENVIRONMENT: Mapping[str, str | None] = {
+    "LC_ALL": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
+    "NO_COLOR": "1",
+    "FORCE_COLOR": None,
+    "CLICOLOR_FORCE": None,
+    "PYTHONUTF8": "1",
+}
+
+
+def run_chunks(
+    context: Context,
+    arguments: Sequence[str],
+    files: Sequence[Path],
+    *,
+    cwd: Path | None,
+    env: Mapping[str, str | None] | None,
+    codes: Sequence[int],
+) -> Iterator[Result]:
+    """See `Context.run`."""
+    from mxdev import tools
+
+    program = context.program
+    if program is None:
+        raise LinterBroke("the rule runs a program but names none in `tool`")
+    cwd = cwd or context.root
+    environment = {**ENVIRONMENT, **program.tool.environment, **(env or {})}
+    for names in chunks([name(file, cwd) for file in files]):
+        result = tools.run(
+            (*program.command, *arguments, *names), cwd=cwd, env=environment, capture=True, timeout=TIMEOUT
+        )
+        if result.code not in codes:
+            raise broke(context, result)
+        yield result
+
+
+def chunks(names: Sequence[str], longest: int | None = None) -> Iterator[list[str]]:
+    """`names` in lists that each fit on a command line."""
+    longest = LONGEST if longest is None else longest
+    chunk: list[str] = []
+    size = 0
+    for one in names:
+        length = len(os.fsencode(one)) + 3
+        if chunk and size + length > longest:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(one)
+        size += length
+    if chunk:
+        yield chunk
+
+
+def name(file: Path, cwd: Path) -> str:
+    """What a file is called on a command line that runs in `cwd`; never taken for an option."""
+    relative = os.path.relpath(file, cwd)
+    return f"./{relative}" if relative.startswith("-") else relative
+
+
+class Names:
+    """Finds the file that a linter means: some give absolute names, some resolve links, some mangle odd bytes."""
+
+    def __init__(self, files: Sequence[Path], cwd: Path) -> None:
+        self._cwd = cwd
+        self._files: dict[str, Path] = {}
+        real = os.path.realpath(cwd)
+        for file in files:
+            relative = os.path.relpath(file, cwd)
+            for form in (relative, str(file), f"{real}/{relative}", os.path.normpath(f"{real}/{relative}")):
+                self._files[form] = file
+                self._files[readable(form)] = file
+
+    def __getitem__(self, reported: str) -> Path:
+        normal = os.path.normpath(reported)
+        return self._files.get(reported) or self._files.get(normal) or self._cwd / normal
+
+
+def readable(text: str) -> str:
+    """`text` without the surrogates that stand for bytes that are no UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def broke(context: Context, result: Result, why: str | None = None) -> LinterBroke:
+    """The error for a linter that did not do its work, with the end of what it said."""
+    program = context.program
+    what = f"{program.tool.name} {program.version}" if program else "the linter"
+    said = (result.stderr.strip() or result.stdout.strip()).decode("utf-8", "replace")[-2000:]
+    message = f"{what} {why or 'failed'} (exit code {result.code})"
+    return LinterBroke(f"{message}. It said:\n{said}" if said else f"{message} and said nothing")
+
+
+def as_json(context: Context, result: Result, kind: type) -> Any:
+    """What the linter printed, as JSON of one kind.
+
+    Raises:
+        LinterBroke: it is none; or it is empty though the exit code says that something was found.
+    """
+    try:
+        value = json.loads(result.stdout)
+    except ValueError:
+        value = None
+    if not isinstance(value, kind):
+        raise broke(context, result, "printed something that mx does not understand")
+    return value

@@ -1,0 +1,177 @@
+"""Which files `mx lint` looks at."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mxdev.errors import UsageProblem
+from mxdev.lint.configs import repository
+
+# Folders that hold no source of this project. Naming one, or something in it, makes it count all the same.
+SKIPPED = frozenset(
+    (".git", ".hg", ".svn", ".venv", "node_modules", ".terraform", "__pycache__", ".tox", ".nox",
+     ".mypy_cache", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints")
+)  # fmt: skip
+SKIPPED_STATE = frozenset(("pristine", "undo", "journal"))  # below .mx/
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was asked for, and what that comes to.
+
+    Attributes:
+        files: absolute, sorted, each once.
+        named: the files and folders that the person named, absolute.
+        root: the repository of all of it, else the project, else the nearest folder above all of it.
+        notes: what the person should know about files that are not looked at.
+    """
+
+    files: tuple[Path, ...]
+    named: tuple[Path, ...]
+    root: Path
+    notes: tuple[str, ...] = ()
+
+    def covers(self, path: Path) -> bool:
+        """Whether `path` was named, or a folder above it."""
+        return any(path == one or one in path.parents for one in self.named)
+
+
+@dataclass
+class _Found:
+    files: set[Path] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+
+def select(paths: Sequence[str], cwd: Path) -> Selection:
+    """The files below `paths`; none means `cwd`.
+
+    A file that is named counts, whatever it is. In a folder count, in a Git repository, the files that Git knows or
+    would add (`.gitignore` holds), elsewhere all; links and the folders in `SKIPPED` are left out.
+
+    Raises:
+        UsageProblem: a path is not there.
+    """
+    named = tuple(dict.fromkeys(Path(os.path.abspath(cwd / path)) for path in paths or (".",)))  # noqa: PTH100
+    found = _Found()
+    for given, path in zip(paths or (".",), named, strict=False):
+        if path.is_dir():
+            _folder(path, found)
+        elif path.is_file():
+            found.files.add(path)
+        else:
+            raise UsageProblem(f"There is no file or folder {given}.", hint=f"Paths start from {cwd}.")
+    return Selection(tuple(sorted(found.files)), named, _root(named), tuple(found.notes))
+
+
+def _root(named: Sequence[Path]) -> Path:
+    from mxdev.project import find_root
+
+    folders = [path if path.is_dir() else path.parent for path in named]
+    for look in (repository, find_root):
+        tops = {look(folder) for folder in folders}
+        if len(tops) == 1 and (top := tops.pop()) is not None:
+            return top
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError:  # two drives
+        return folders[0]
+
+
+def _folder(folder: Path, found: _Found) -> None:
+    listed = _from_git(folder, found) if repository(folder) else None
+    if listed is None:
+        found.files.update(_walk(folder))
+        return
+    skipped: dict[Path, bool] = {folder: False}
+    nested: list[str] = []
+    for path in listed:
+        if _is_skipped(path.parent, skipped):
+            continue
+        kind = _kind(path)
+        if kind == "file":
+            found.files.add(path)
+        elif kind == "folder":
+            nested.append(os.path.relpath(path, folder))
+    if nested:
+        more = f" and {len(nested) - 3} more" if len(nested) > 3 else ""
+        found.notes.append(
+            f"not looked into, since each is a Git repository of its own: {', '.join(nested[:3])}{more}. "
+            "Name a folder to check it."
+        )
+
+
+def _from_git(folder: Path, found: _Found) -> list[Path] | None:
+    """What Git lists below `folder`; None where it cannot be asked, and where it ignores the folder as a whole."""
+    result = _git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ".")
+    if isinstance(result, str):
+        found.notes.append(f".gitignore is not respected in {folder}: {result}")
+        return None
+    listed = [folder / os.fsdecode(name) for name in result.split(b"\0") if name]
+    if not listed and not isinstance(
+        _git(folder.parent, "check-ignore", "--quiet", "--", f"./{folder.name}"), str
+    ):
+        return None
+    return listed
+
+
+def _git(cwd: Path, *arguments: str) -> bytes | str:
+    """What git prints; a text that says why not."""
+    from mxdev import tools
+    from mxdev.errors import MxError
+
+    command = tools.locate("git")
+    if command is None:
+        return "git is missing"
+    # Inside a hook these point at the repository of the hook, which need not be the one of the folder.
+    env = {"LC_ALL": "C", **dict.fromkeys(("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"))}
+    try:
+        result = tools.run((*command, *arguments), cwd=cwd, env=env, capture=True, timeout=120)
+    except MxError as error:
+        return error.message
+    if result.code:
+        lines = result.stderr.decode("utf-8", "replace").strip().splitlines()
+        return lines[0] if lines else f"git {arguments[0]} exited with {result.code}"
+    return result.stdout
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for here, folders, names in os.walk(folder):
+        place = Path(here)
+        folders[:] = sorted(name for name in folders if not _skip_folder(place / name))
+        yield from (path for path in map(place.joinpath, names) if _kind(path) == "file")
+
+
+def _is_skipped(folder: Path, known: dict[Path, bool]) -> bool:
+    if folder not in known:
+        known[folder] = _is_skipped(folder.parent, known) or _skip_folder(folder)
+    return known[folder]
+
+
+def _skip_folder(folder: Path) -> bool:
+    if folder.name in SKIPPED or (folder.name in SKIPPED_STATE and folder.parent.name == ".mx"):
+        return True
+    return (folder / "pyvenv.cfg").exists()  # a virtual environment by another name
+
+
+def _kind(path: Path) -> str:
+    """ "file", "folder", or "other": a link, which is looked at where it leads to; a pipe; a file that is gone."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return "other"
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
+
+
+def projects(selection: Selection) -> list[Path]:
+    """The roots of the mx projects that the selection lies in or contains."""
+    from mxdev.project import find_root
+
+    folders: Iterable[Path] = (path if path.is_dir() else path.parent for path in selection.named)
+    roots = {root for folder in folders if (root := find_root(folder)) is not None}
+    # Another program may have an `mx.yaml` too; below a folder that was named only one with `.mx/` is ours.
+    roots.update(f.parent for f in selection.files if f.name == "mx.yaml" and (f.parent / ".mx").is_dir())
+    return sorted(roots)
