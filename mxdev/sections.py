@@ -213,24 +213,32 @@ def _put_yaml(
 
     steps = parse(address)
     document = Document(path, text)
+    there = _read_yaml(document, steps)
     if isinstance(fragment, str):
         fragment = fragment.replace("\r\n", "\n")
+        if there is not None and there.text == fragment:
+            return text, yaml_edit.inherited(traces, steps)
         written, node = parsed_fragment(path, fragment, steps)
         comment = _comment(fragment)
-        try:
-            value = value_of(written, node[1] if isinstance(node, tuple) else node)
-        except MxError:
-            value = None
-        canonical = fragment == _try_render(steps, value, comment, 2)
+
+        def load() -> Any:
+            return value_of(written, node[1] if isinstance(node, tuple) else node)
+
+        canonical = fragment == _try_render(steps, load, comment, 2)
     else:
-        value, canonical = fragment, True
-        there = _read_yaml(document, steps)
-        if comment is None and there is not None and _has_value(there, value):
+        if comment is None and there is not None and _has_value(there, fragment):
             return text, yaml_edit.inherited(traces, steps)
+
+        def load() -> Any:
+            return value
+
+        value, canonical = fragment, True
         fragment = _render(steps, value, comment, 2)
+        if there is not None and there.text == fragment:
+            return text, yaml_edit.inherited(traces, steps)
 
     def wider(step: int) -> str:
-        return _render(steps, value, comment, step) if canonical else fragment
+        return _render(steps, load(), comment, step) if canonical else fragment
 
     return yaml_edit.put(document, steps, fragment, wider, order, traces)
 
@@ -252,8 +260,8 @@ def _read_yaml(document: Document, steps: Steps) -> Fragment | None:
     if place.depth < len(steps):
         return None
     container, node = place.nodes[-2], place.nodes[-1]
-    assert container is not None  # noqa: S101  (for the type checker: the way to it was found)
-    assert node is not None  # noqa: S101
+    assert container is not None
+    assert node is not None
 
     def load() -> Any:
         return value_of(document, node)
@@ -262,23 +270,20 @@ def _read_yaml(document: Document, steps: Steps) -> Fragment | None:
     if there is None:  # it does not have its lines for itself: flow style
         return Fragment(document.text[node.start : node.end] + "\n", document.line_of(node.start) + 1, load)
     found = yaml_places.raw(document, there)
-    step = yaml_places.own_step(document, node, there.column)
-    if step not in (None, 2) and not document.refers(there.first, there.last):
+    if not document.refers(there.first, there.last):
         comment = _comment(found)
-        try:
-            value = load()
-            if found == _render(steps, value, comment, step or 2):
-                found = _render(steps, value, comment, 2)
-        except MxError:
-            pass  # a person's own text
+        for step in yaml_places.steps_in(found):
+            if found == _try_render(steps, load, comment, step):
+                found = _render(steps, load(), comment, 2)
+                break
     return Fragment(found, there.first + 1, load)
 
 
-def _try_render(steps: Steps, value: Any, comment: str | None, step: int) -> str | None:
+def _try_render(steps: Steps, load: Callable[[], Any], comment: str | None, step: int) -> str | None:
     try:
-        return _render(steps, value, comment, step)
+        return _render(steps, load(), comment, step)
     except MxError:
-        return None
+        return None  # a person's own text
 
 
 def _comment(text: str) -> str | None:

@@ -69,8 +69,8 @@ def _name(name: str) -> str:
 
 def normal(text: str) -> str:
     """The text of a section as mx keeps it: `\\n` line breaks, one at the end unless it is empty."""
-    text = text.replace("\r\n", "\n")
-    return text if not text or text.endswith("\n") else text + "\n"
+    text = text if not text or text.endswith("\n") else text + "\n"
+    return re.sub(r"\r+\n", "\n", text)
 
 
 def read(path: str, text: str, name: str) -> str | None:
@@ -122,8 +122,13 @@ def take(path: str, text: str, name: str, trace: dict[str, Any]) -> str | None:
         return None
     bom = "\ufeff" if lines[block.first].startswith("\ufeff") else ""
     before, after = lines[: block.first], lines[block.last + 1 :]
-    if not after and before and _hash(before[-1].rstrip("\r\n")) in trace.get("newline", ()):
-        before[-1] = re.sub(r"\r?\n\Z", "", before[-1])
+    if not after and before:
+        for newline in ("\n", "\r\n"):  # the line break that putting added
+            if before[-1].endswith(newline) and _hash(before[-1].removesuffix(newline)) in trace.get(
+                "newline", ()
+            ):
+                before[-1] = before[-1].removesuffix(newline)
+                break
     return bom + "".join(before + after)
 
 

@@ -85,6 +85,8 @@ class Document:
         self.path = path
         self.bom = BOM if text.startswith(BOM) else ""
         self.text = text[len(self.bom) :]
+        if self.text.startswith(BOM):  # libyaml would take it for no character at all
+            raise MxError(f"{path}:1: the file starts with two byte order marks.", hint="Remove one of them.")
         self.lines = _LINE.findall(self.text)
         self.starts: list[int] = []
         at = 0

@@ -65,7 +65,7 @@ def _replace(
     document: Document, place: Place, steps: Steps, fragment: str, wider: Callable[[int], str]
 ) -> str:
     container, node, number = place.nodes[-2], place.nodes[-1], place.positions[-1]
-    assert container is not None  # noqa: S101  (for the type checker: the way to it was found)
+    assert container is not None
     there = region(document, container, number)
     if there is None:
         raise shares_a_line(document, child(container, number), steps, fragment)
@@ -105,7 +105,7 @@ def _insert(
             hint=f"Add that item to the list, then run the command again, or paste this into it:\n\n{fragment}",
         )
     step = step_at(document, place, depth)
-    at, column = place_for(document, place, steps, order, step)
+    at, column = place_for(document, place, steps, order, step, fragment)
     text = wider(step)
     entry = _meant(document, text, steps, None)
     lines = [" " * (column + number * step) + container_line(key) for number, key in enumerate(made)]
@@ -115,7 +115,7 @@ def _insert(
     newline = _newline(document, at)
     new = _spliced(document, at, at, lines, newline)
     if not _verified(document, new, with_new(document, place, entry, at), steps, text):
-        raise cannot(document, steps, min(at, len(document.lines)), fragment)
+        raise cannot(document, steps, min(at, len(document.lines) - 1), fragment)
     if made:
         known = trace.get("containers", [])
         trace["containers"] = [*known, *(unparse(steps[: depth + n + 1]) for n in range(len(made)))]
@@ -148,7 +148,7 @@ def take(document: Document, steps: Steps, trace: Trace) -> str | None:
         return None
     refuse_parent(document, place, steps, None)
     container, number = place.nodes[-2], place.positions[-1]
-    assert container is not None  # noqa: S101
+    assert container is not None
     there = region(document, container, number)
     if there is None:
         raise shares_a_line(document, child(container, number), steps, None)
@@ -158,8 +158,8 @@ def take(document: Document, steps: Steps, trace: Trace) -> str | None:
     first, last = there.first, there.last
     while len(positions) > 1 and unparse(steps[: len(positions) - 1]) in made:
         holder, above = nodes[len(positions) - 1], nodes[len(positions) - 2]
-        assert holder is not None  # noqa: S101
-        assert above is not None  # noqa: S101
+        assert holder is not None
+        assert above is not None
         outer = region(document, above, positions[-2])
         if len(holder.entries) + len(holder.items) > 1 or outer is None or holder.anchor or holder.tag:
             break

@@ -45,7 +45,7 @@ def find(document: Document, steps: Steps) -> Place:
         if number is None:
             break
         node = nodes[-1]
-        assert node is not None  # noqa: S101  (for the type checker: a position was found in it)
+        assert node is not None
         positions.append(number)
         nodes.append(node.entries[number][1] if isinstance(step, Key) else node.items[number])
     return Place(tuple(nodes), tuple(positions))
@@ -135,6 +135,18 @@ def own_step(document: Document, node: Node | None, column: int) -> int | None:
     return step if 2 <= step <= 8 else None
 
 
+def steps_in(text: str) -> list[int]:
+    """The indentations other than 2 that a section's text at the left edge may be written with."""
+    found = {int(digit) for digit in re.findall(r"[|]([3-8])-?$", text, re.MULTILINE)}
+    before = 0
+    for line in text.split("\n"):
+        if content := line.lstrip(" "):
+            found.add(len(line) - len(content) - before)
+            dashes = re.match(r"(?:- )*", content)
+            before = len(line) - len(content) + (dashes.end() if dashes else 0)
+    return sorted(found & set(range(3, 9)))
+
+
 def step_at(document: Document, place: Place, depth: int) -> int:
     """By how many spaces a new entry of the container at `depth` is to be indented: as its siblings, else as the file, else 2."""
     for node in (*reversed(place.nodes[: depth + 1]), None):
@@ -148,7 +160,7 @@ def step_at(document: Document, place: Place, depth: int) -> int:
 
 
 def place_for(
-    document: Document, place: Place, steps: Steps, order: Sequence[str], step: int
+    document: Document, place: Place, steps: Steps, order: Sequence[str], step: int, fragment: str
 ) -> tuple[int, int]:
     """The line before which a new entry goes, and its column."""
     depth = place.depth
@@ -157,18 +169,15 @@ def place_for(
         if depth == 0:
             return document.end_line, 0
         parent, number = place.nodes[-2], place.positions[-1]
-        assert parent is not None  # noqa: S101
+        assert parent is not None
         there = region(document, parent, number)
         if there is None:
-            raise shares_a_line(document, child(parent, number), steps, "")
+            raise shares_a_line(document, child(parent, number), steps, fragment)
         return there.last + 1, there.column + step
     regions = [region(document, container, n) for n in range(len(container.entries) + len(container.items))]
-    column = document.column_of(container.entries[0][0].start) if container.entries else None
+    column = _column(document, container, regions)
     if column is None:
-        first = regions[0]
-        if first is None:
-            raise shares_a_line(document, child(container, 0), steps, "")
-        column = first.column
+        raise shares_a_line(document, child(container, 0), steps, fragment)
     wanted = siblings(order, steps[:depth])
     if steps[depth] in wanted:
         mine = wanted.index(steps[depth])
@@ -183,10 +192,20 @@ def place_for(
             if there is not None:
                 return _above_comments(document, there), column
     last = regions[-1]
-    if last is None:  # the only key stands behind a dash: its last line is found all the same
+    if last is None:  # it stands behind a dash or a `?`: its last line is found all the same
         node = container.entries[-1][1] if container.entries else container.items[-1]
         return document.last_line(node, column) + 1, column
     return last.last + 1, column
+
+
+def _column(document: Document, container: Node, regions: Sequence[Region | None]) -> int | None:
+    """Where the keys or dashes of a block stand; None if no line shows it."""
+    for there in regions:
+        if there is not None:
+            return there.column
+    if container.kind == "mapping" and not container.anchor and not container.tag:
+        return document.column_of(container.start)  # behind a dash, or at a `?`
+    return None
 
 
 def _above_comments(document: Document, there: Region) -> int:

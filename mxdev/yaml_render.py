@@ -34,8 +34,8 @@ _WORDS = {
     "..",
 }
 # Everything that is made like a number, a date or a time: 1e3, 0x1f, 0o17, 1_000, 12:30:45, 2001-01-01T00:00Z, .5, +.inf
-_NUMBER_LIKE = re.compile(r"[-+.]*[0-9][0-9a-fA-FxXoOeEtTzZ_.:+ -]*|[-+]?\.(?:inf|nan)", re.IGNORECASE)
-_PLAIN = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|-(?=[^\s\-,\[\]{}]))(?:.*\S)?", re.ASCII)
+_NUMBER_LIKE = re.compile(r"[-+._]*[0-9][0-9a-fA-FxXoOeEtTzZ_.:+ -]*|[-+]?\.(?:inf|nan)", re.IGNORECASE)
+_PLAIN = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|-(?=[^\s,\[\]{}]))(?:.*\S)?", re.ASCII)
 # What may stand unescaped: YAML's printable characters without those that some reader takes for a line break, and the BOM.
 _ESCAPED = re.compile(
     "[^\\t\\n\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"

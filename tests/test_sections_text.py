@@ -1,0 +1,115 @@
+"""Sections of text files between marker lines."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mxdev import sections
+from mxdev.errors import MxError
+
+PATH = ".gitignore"
+fast = settings(deadline=None, max_examples=150)
+NAMES = ["Alpha", "Beta:demo", "Gamma"]
+# Any text without marker lines; lone carriage returns and Unicode's line breaks are ordinary characters here.
+TEXTS = st.text(st.sampled_from(list("a#!*/ \t\n\n\n\r\u2028\ufeffé\U0001f600<>")), max_size=30).filter(
+    lambda t: "mx:" not in t
+)
+
+
+def test_a_section_stands_between_its_markers() -> None:
+    edit = sections.put(PATH, b"mine\n", "MLProjectSkeleton", "*.pyc\n.venv/")
+    assert edit.data == b"mine\n# >>> mx:MLProjectSkeleton\n*.pyc\n.venv/\n# <<< mx:MLProjectSkeleton\n"
+    found = sections.read(edit.data, "MLProjectSkeleton", path=PATH)
+    assert found is not None
+    assert (found.text, found.value, found.line) == ("*.pyc\n.venv/\n", "*.pyc\n.venv/\n", 2)
+    assert sections.render("MLProjectSkeleton", "*.pyc\n.venv/", path=PATH) == found.text
+    other = sections.put(PATH, edit.data, "MLProjectSkeleton", "new\n", traces=[edit.trace])
+    assert other.data == edit.data.replace(b"*.pyc\n.venv/\n", b"new\n")
+    assert sections.read(b"", "MLProjectSkeleton", path=PATH) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"a\n# >>> mx:A\nb\n", r"\.gitignore:2: the section `# >>> mx:A` has no end marker `# <<< mx:A`"),
+        (
+            b"# >>> mx:A\n# >>> mx:B\n# <<< mx:B\n",
+            r"\.gitignore:1: the section `# >>> mx:A` has no end marker",
+        ),
+        (b"a\n\n# <<< mx:B\n", r"\.gitignore:3: the end marker `# <<< mx:B` has no begin marker"),
+        (b"# >>> mx:A\n# <<< mx:B\n", r"\.gitignore:2: the end marker `# <<< mx:B` has no begin marker"),
+        (
+            b"# >>> mx:A\n# <<< mx:A\n# >>> mx:A\n# <<< mx:A\n",
+            r"\.gitignore:3: .* is there twice, first on line 1",
+        ),
+        (b"\xff\n", r"\.gitignore:1: the file is not UTF-8"),
+    ],
+)
+def test_broken_markers_are_an_error_with_the_line(data: bytes, says: str) -> None:
+    for act in (
+        lambda: sections.put(PATH, data, "A", "x"),
+        lambda: sections.take(PATH, data, "A", {}),
+        lambda: sections.read(data, "A", path=PATH),
+    ):
+        with pytest.raises(MxError, match=says):
+            act()
+
+
+@pytest.mark.parametrize("name", ["", " A", "A\nB", "A "])
+def test_odd_names_are_refused(name: str) -> None:
+    with pytest.raises(MxError, match="cannot name a section"):
+        sections.put(PATH, b"", name, "x")
+
+
+def test_a_text_with_marker_lines_is_refused() -> None:
+    with pytest.raises(MxError, match="looks like a section marker"):
+        sections.put(PATH, b"", "A", "x\n# <<< mx:A\n")
+    with pytest.raises(MxError, match="must be text, not list"):
+        sections.put(PATH, b"", "A", ["x"])
+
+
+@fast
+@given(
+    st.one_of(st.none(), TEXTS),
+    st.lists(TEXTS, min_size=3, max_size=3),
+    st.permutations(NAMES),
+    st.permutations(NAMES),
+    st.booleans(),
+)
+def test_every_order_of_puts_and_takes_gives_the_original_back(
+    text: str | None, contents: list[str], arrival: list[str], leaving: list[str], windows: bool
+) -> None:
+    data = None if text is None else (text.replace("\n", "\r\n") if windows else text).encode()
+    now, traces = data, {}
+    for name in arrival:
+        edit = sections.put(
+            PATH, now, name, contents[NAMES.index(name)], order=NAMES, traces=list(traces.values())
+        )
+        assert (
+            sections.put(PATH, edit.data, name, contents[NAMES.index(name)], order=NAMES, traces=[edit.trace])
+            == edit
+        )
+        now, traces[name] = edit.data, edit.trace
+    assert now is not None
+    lines = now.decode().split("\n")
+    begins = [line.rstrip().removeprefix("\ufeff") for line in lines if ">>> mx:" in line]
+    assert begins == [f"# >>> mx:{name}" for name in NAMES]
+    for name in NAMES:
+        found = sections.read(now, name, path=PATH)
+        assert found is not None
+        assert found.text == sections.render(name, contents[NAMES.index(name)], path=PATH)
+    for name in leaving:
+        assert now is not None
+        now = sections.take(PATH, now, name, traces[name])
+    assert now == data
+
+
+@fast
+@given(TEXTS, TEXTS, TEXTS)
+def test_what_a_person_adds_in_the_meantime_survives(text: str, above: str, below: str) -> None:
+    text = (text + "\n").lstrip("\ufeff")
+    edit = sections.put(PATH, text.encode(), "A", "x\n")
+    grown = (above + "\n").encode() + edit.data + below.encode()
+    assert sections.take(PATH, grown, "A", edit.trace) == (above + "\n" + text + below).encode()
