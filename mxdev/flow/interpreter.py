@@ -214,7 +214,7 @@ def _complete(found: Interpreter, root: Path, distribution: str | None) -> Inter
             hint=_how(root, found),
         )
     if found.mlflow is None:
-        from mxdev.flow.setup import install
+        from mxdev.flow.packages import install
 
         command = " && ".join(shlex.join(step) for step in install(found, ["mlflow"]))
         raise MxError(
@@ -225,7 +225,7 @@ def _complete(found: Interpreter, root: Path, distribution: str | None) -> Inter
 
 def _how(root: Path, found: Interpreter | None = None) -> str:
     """The commands that make the environment, ready to be pasted."""
-    from mxdev.flow.setup import commands
+    from mxdev.flow.packages import commands
 
     lines = ["`mx flow run --setup` makes it; by hand:", f"    cd {shlex.quote(str(root))}"]
     lines += [f"    {shlex.join(command)}" for command in commands(root, into=found)]

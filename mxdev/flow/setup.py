@@ -8,84 +8,19 @@ import json
 import os
 import shlex
 import shutil
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from mxdev import console
 from mxdev.errors import INTERRUPTED, MxError
 from mxdev.flow import foreground
-from mxdev.flow.interpreter import (
-    Interpreter,
-    belongs,
-    distribution_name,
-    locate,
-    probe,
-    pyproject,
-    venv_python,
-)
+from mxdev.flow.interpreter import Interpreter, belongs, distribution_name, locate, probe, venv_python
+from mxdev.flow.packages import base_python, commands, kept_versions
 
-# Written into the environment before anything else: whoever finds it "unfinished" may clear the folder, because it
-# was mx that began it; and whoever finds it "done" for the same pyproject.toml has nothing to do.
+# Written into the environment before anything else. "done" for the same pyproject.toml: there is nothing to do.
+# "unfinished": an earlier setup was cut short. "made": mx made this environment, and may clear it when it is broken.
 _STAMP = "mx-setup.json"
-# Installed by the gigabyte, and for that reason taken in the version that is here already.
-_HEAVY = "torch"
-
-
-def uv(beside: Path | None = None) -> str | None:
-    """The `uv` beside mx's own interpreter, on PATH, or beside the interpreter `beside`."""
-    own = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
-    return own or (shutil.which("uv", path=str(beside.parent)) if beside else None)
-
-
-def install(into: Interpreter | None, what: list[str]) -> list[list[str]]:
-    """The commands that install into an environment.
-
-    Args:
-        into: its interpreter; None for a `.venv` that is yet to be made.
-        what: the arguments of `pip install`.
-    """
-    python = into.python if into else venv_python(Path(".venv"))
-    program = uv(beside=into.python if into else None)
-    if program:
-        return [[program, "pip", "install", "--python", str(python), *what]]
-    # An environment that uv once made has no pip.
-    steps = [[str(python), "-m", "ensurepip"]] if into and into.pip is None else []
-    return [*steps, [str(python), "-m", "pip", "install", *what]]
-
-
-def requirement(root: Path) -> str:
-    """What is installed, in the project's folder: itself, with its development tools if it has any."""
-    extras = pyproject(root).get("project", {}).get("optional-dependencies", {})
-    return ".[dev]" if isinstance(extras, dict) and "dev" in extras else "."
-
-
-def commands(
-    root: Path,
-    *,
-    python: Path | None = None,
-    into: Interpreter | None = None,
-    constraints: Path | None = None,
-) -> list[list[str]]:
-    """The commands that make the environment, to be run in the project's folder.
-
-    Args:
-        root: the project.
-        python: the interpreter that the environment is made from, mx's own by default.
-        into: an interpreter that is there already and only needs the packages.
-        constraints: a file of versions to keep to.
-    """
-    steps: list[list[str]] = []
-    if into is None:
-        base = str(python or sys.executable)
-        program = uv()
-        if program:
-            steps.append([program, "venv", "--python", base, "--allow-existing", ".venv"])
-        else:
-            steps.append([base, "-m", "venv", ".venv"])
-    limit = ["--constraint", str(constraints)] if constraints else []
-    return [*steps, *install(into, [*limit, "--editable", requirement(root)])]
 
 
 def make(
@@ -122,49 +57,48 @@ def make(
 def _build(root: Path, folder: Path, explicit: str | None, environ: Mapping[str, str]) -> Interpreter:
     """Create or complete the environment; the stamp says `unfinished` until all of it is there."""
     name = distribution_name(root)
+    before = _stamp(folder)
     present = probe(venv_python(folder), name) if os.path.lexists(folder) else None
     if present is None:
         _make_room(folder)
+        before = {"made": True}
         base = base_python(root, explicit)
-        _stamp(folder, root, "unfinished")
+        _write_stamp(folder, root, "unfinished", made=True)
         console.status(f"making {folder} with {base}")
         _do(commands(root, python=base)[:1], root, environ)
         present = probe(venv_python(folder), name)
         if present is None:
             raise MxError(
-                f"{folder} was made, but its Python does not work.",
-                hint=f"`{base}` is what it was made with.",
+                f"{folder} was made, but its Python does not work.", hint=f"It was made with {base}."
             )
     else:
         _same_version(present, explicit)
-        _stamp(folder, root, "unfinished")
+        _write_stamp(folder, root, "unfinished", made=before.get("made") is True)
+    again = before.get("state") == "unfinished"
     console.status(f"installing {name or root.name} and what it needs into {folder}")
-    with _kept_versions(root, present, explicit, environ) as constraints:
+    with kept_versions(root, present, explicit, environ, again=again) as constraints:
         try:
-            _do(commands(root, into=present, constraints=constraints), root, environ)
+            _do(commands(root, into=present, constraints=constraints, again=again), root, environ)
         except MxError as problem:
             if constraints is None or problem.code == INTERRUPTED:
                 raise
             console.warn(
                 f"that did not work with {constraints.read_text().strip()}, which is here already; without:"
             )
-            _do(commands(root, into=present), root, environ)
+            _do(commands(root, into=present, again=again), root, environ)
     done = probe(present.python, name)
     if done is None or (name and not belongs(done, root)):
         raise MxError(f"{folder} was made, but {name} is not installed in it.")
-    _stamp(folder, root, "done")
+    _write_stamp(folder, root, "done", made=before.get("made") is True)
     return done
 
 
 def _finished(root: Path, folder: Path) -> Interpreter | None:
     """The environment's interpreter, if the stamp says that all is there and it is."""
-    try:
-        stamp = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    stamp = _stamp(folder)
+    if stamp.get("state") != "done" or stamp.get("pyproject") != _digest(root):
         return None
     name = distribution_name(root)
-    if stamp != {"state": "done", "pyproject": _digest(root)}:
-        return None
     found = probe(venv_python(folder), name)
     return found if found and found.mlflow and (name is None or belongs(found, root)) else None
 
@@ -174,10 +108,20 @@ def _digest(root: Path) -> str:
     return hashlib.sha256((root / "pyproject.toml").read_bytes()).hexdigest()
 
 
-def _stamp(folder: Path, root: Path, state: str) -> None:
-    """Say in the environment how far it is."""
+def _stamp(folder: Path) -> dict[str, Any]:
+    """What an earlier setup wrote into the environment; empty when there was none."""
+    try:
+        stamp = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def _write_stamp(folder: Path, root: Path, state: str, *, made: bool) -> None:
+    """Say in the environment how far it is, and who made it."""
     folder.mkdir(exist_ok=True)
-    (folder / _STAMP).write_text(json.dumps({"state": state, "pyproject": _digest(root)}), encoding="utf-8")
+    text = json.dumps({"state": state, "made": made, "pyproject": _digest(root)})
+    (folder / _STAMP).write_text(text, encoding="utf-8")
 
 
 def _make_room(folder: Path) -> None:
@@ -188,11 +132,8 @@ def _make_room(folder: Path) -> None:
     """
     if not os.path.lexists(folder):
         return
-    if (
-        folder.is_symlink()
-        or not folder.is_dir()
-        or (any(folder.iterdir()) and not (folder / _STAMP).is_file())
-    ):
+    ours = not folder.is_symlink() and folder.is_dir() and _stamp(folder).get("made") is True
+    if not ours and (folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())):
         raise MxError(
             f"{folder} is in the way: its Python does not work, and mx did not make it.",
             hint=f"Move it away, or remove it with `rm -r {shlex.quote(str(folder))}`, and run this again.",
@@ -213,92 +154,6 @@ def _same_version(found: Interpreter, explicit: str | None) -> None:
             f"{found.prefix} has Python {found.version}, and --python {explicit} is {wanted.version}.",
             hint=f"Remove it first: `rm -r {shlex.quote(str(found.prefix))}`.",
         )
-
-
-def base_python(root: Path, explicit: str | None) -> Path:
-    """The interpreter to make the environment from: `--python`, mx's own, or one on PATH that the project takes.
-
-    Raises:
-        MxError: none satisfies `requires-python`.
-    """
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    text = pyproject(root).get("project", {}).get("requires-python") or ""
-    try:
-        wanted = SpecifierSet(text)
-    except InvalidSpecifier as problem:
-        raise MxError(
-            f"{root / 'pyproject.toml'}: requires-python = {text!r} is no version range."
-        ) from problem
-    seen = []
-    for path in [locate(explicit)] if explicit else _pythons():
-        found = probe(path, None)
-        if found is None:
-            continue
-        if wanted.contains(found.version, prereleases=True):
-            return found.python
-        seen.append(f"{found.version} ({path})")
-    raise MxError(
-        f"the project needs Python {text or 'of any version'}, and "
-        + (f"here is only {', '.join(seen)}." if seen else "none was found that works."),
-        hint="Install one (for example with `uv python install VERSION`), then `mx flow run --setup --python PATH`.",
-    )
-
-
-def _pythons() -> Iterator[Path]:
-    """Candidates, mx's own interpreter first."""
-    yield Path(sys.executable)
-    for name in [*(f"python3.{minor}" for minor in range(11, 20)), "python3", "python"]:
-        path = shutil.which(name)
-        if path:
-            yield Path(path)
-
-
-@contextlib.contextmanager
-def _kept_versions(
-    root: Path, target: Interpreter, explicit: str | None, environ: Mapping[str, str]
-) -> Iterator[Path | None]:
-    """A constraints file that keeps to the PyTorch which is on this machine already, if the project takes it.
-
-    uv has its files in the cache then, and makes hard links instead of downloading gigabytes again.
-    """
-    from mxdev.flow.interpreter import active
-
-    version = None
-    if target.torch is None:
-        others = [locate(explicit)] if explicit else []
-        for path in [*others, *active(environ)]:
-            found = probe(path, None)
-            if found and found.torch and found.version.split(".")[:2] == target.version.split(".")[:2]:
-                version = _public(found.torch, root)
-                if version:
-                    break
-    if version is None:
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="mx-") as folder:
-        path = Path(folder) / "constraints.txt"
-        path.write_text(f"{_HEAVY}=={version}\n", encoding="utf-8")
-        yield path
-
-
-def _public(version: str, root: Path) -> str | None:
-    """`version` without its local part (`+cpu`), if the project's own requirements allow it."""
-    from packaging.requirements import InvalidRequirement, Requirement
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        public = Version(version).public
-    except InvalidVersion:
-        return None
-    for text in pyproject(root).get("project", {}).get("dependencies", []):
-        try:
-            wanted = Requirement(text)
-        except InvalidRequirement:
-            continue
-        if wanted.name.lower() == _HEAVY:
-            return public if wanted.specifier.contains(public) else None
-    return None
 
 
 def _do(steps: list[list[str]], root: Path, environ: Mapping[str, str]) -> None:

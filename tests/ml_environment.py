@@ -1,0 +1,60 @@
+"""A Python with the machine-learning stack, for tests that really train.
+
+`MX_TEST_ML_PYTHON` names one; otherwise it is made once with uv (PyTorch brings gigabytes on Linux, which uv's hard
+links make nearly free the second time) and kept in the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+REQUIREMENTS = (
+    "torch>=2.7,<3",
+    "mlflow>=3.12,<4",
+    "scikit-learn>=1.6,<2",
+    "hydra-core>=1.3.2,<2",
+    "matplotlib>=3.10,<4",
+    "numpy>=2.1,<3",
+    "pytest>=8.4,<10",
+    "hatchling>=1.27,<2",
+)
+
+
+def uv() -> str:
+    """The uv beside the tests' interpreter or on PATH."""
+    found = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+    if found is None:
+        pytest.skip("uv is not installed: `pip install uv`, or name an interpreter in MX_TEST_ML_PYTHON")
+    return found
+
+
+def interpreter() -> Path:
+    """The interpreter; makes its environment when there is none. A half-made one is made anew."""
+    named = os.environ.get("MX_TEST_ML_PYTHON")
+    if named:
+        return Path(named)
+    key = hashlib.sha256("\n".join([sys.version, sys.platform, *REQUIREMENTS]).encode()).hexdigest()[:16]
+    folder = user_cache_path("mx-devtool-tests") / f"ml-{key}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    python = folder / "bin" / "python"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "complete").exists():
+            subprocess.run([uv(), "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
+            subprocess.run([uv(), "pip", "install", "--quiet", "--python", python, *REQUIREMENTS], check=True)
+            (folder / "complete").touch()
+    return python
+
+
+@pytest.fixture(scope="session")
+def ml_python() -> Path:
+    """A Python interpreter with torch, mlflow, scikit-learn, hydra-core, matplotlib and pytest."""
+    return interpreter()
