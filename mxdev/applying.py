@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from mxdev import console
 from mxdev.errors import DONE, SAYS_NO, MxError, Refused
-from mxdev.plan import Change, Content, Plan, Resolution
+from mxdev.journal_file import Operation
+from mxdev.plan import Change, Content, Resolution
 
 JSON_VERSION = 1
 
@@ -34,7 +36,12 @@ class Quit(Exception):
     """The person answered a question with quit."""
 
 
-def settle(plan: Plan, policy: Policy) -> None:
+def unresolved(work: Work) -> list[Change]:
+    """The conflicts that are not settled."""
+    return [change for change in work.changes if change.status == "conflict" and change.resolution is None]
+
+
+def settle(work: Work, policy: Policy) -> None:
     """Resolve conflicts by policy or by asking; some may stay unresolved where nobody can be asked.
 
     Raises:
@@ -42,7 +49,7 @@ def settle(plan: Plan, policy: Policy) -> None:
         Refused: the policy cannot be carried out for a file.
     """
     overwrite_all = False
-    for change in plan.conflicts:
+    for change in unresolved(work):
         if policy.on_conflict is not None:
             change.resolve(policy.on_conflict)
         elif overwrite_all:
@@ -105,14 +112,14 @@ def difference(path: str, before: bytes | None, after: bytes | None) -> str:
     )
 
 
-def show(plan: Plan, policy: Policy) -> None:
+def show(work: Work, policy: Policy) -> None:
     """Print the plan's table, with diffs if they are wanted."""
-    for change in plan.changes:
+    for change in work.changes:
         note = ", ".join(filter(None, [change.resolution and f"{change.resolution}", change.reason]))
         console.out(f"{console.verb(change.status)}  {change.path}{f'  ({note})' if note else ''}")
         if policy.diff and change.before != change.after:
             console.diff(difference(change.path, _bytes(change.before), _bytes(change.after)))
-    console.out(summary(plan.changes))
+    console.out(summary(work.changes))
 
 
 def summary(changes: Iterable[Change]) -> str:
@@ -140,11 +147,24 @@ def as_json(outcome: str, changes: Iterable[Change] = (), error: MxError | None 
     )
 
 
-def carry_out(plan: Plan, policy: Policy, *, title: str, new: bool) -> tuple[str, int]:
-    """Settle, show and apply a plan.
+class Work(Protocol):
+    """What can be carried out: a plan, or the taking back of one."""
+
+    changes: list[Change]
+
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+
+    def operations(self) -> list[Operation]:
+        """What is done to the disk, once all conflicts are settled."""
+
+
+def carry_out(work: Work, policy: Policy, *, title: str, new: bool = False) -> tuple[str, int]:
+    """Settle, show and apply.
 
     Args:
-        plan: the plan.
+        work: what to do.
         policy: see `Policy`.
         title: the command, for the journal.
         new: the project's folder does not exist yet; it appears by one rename.
@@ -153,40 +173,40 @@ def carry_out(plan: Plan, policy: Policy, *, title: str, new: bool) -> tuple[str
         The outcome, as `--json` names it, and the exit code.
     """
     from mxdev import journal
-    from mxdev.plan_state import operations
 
     try:
-        settle(plan, policy)
+        settle(work, policy)
     except Quit:
         console.err("Quit; nothing was written.")
         return "refused", SAYS_NO
-    unresolved = plan.conflicts
     if not policy.json:
-        show(plan, policy)
-    if unresolved:
+        show(work, policy)
+    if refused := unresolved(work):
         if not policy.json:
-            paths = "\n".join(f"  {change.path}: {change.reason}" for change in unresolved)
+            paths = "\n".join(f"  {change.path}: {change.reason}" for change in refused)
             console.error(
                 f"These files are in conflict, and nothing was written:\n{paths}",
                 "Decide with --on-conflict keep, overwrite or merge; --diff shows what would change.",
             )
         return "refused", SAYS_NO
-    markers = [change.path for change in plan.changes if change.markers]
+    markers = [change.path for change in work.changes if change.markers]
     if policy.dry_run:
         return "planned", SAYS_NO if markers else DONE
-    todo = operations(plan)
-    if not todo:
-        return "nothing", DONE
-    if new:
-        journal.stage_new(plan.project.root, todo, title)
-    else:
-        journal.apply(plan.project.root, todo, title=title, undoable=bool(plan.effective))
+    todo = work.operations()
+    effective = any(change.before != change.after for change in work.changes)
+    if new and todo:
+        journal.stage_new(work.root, todo, title)
+    elif todo:
+        journal.apply(work.root, todo, title=title, undoable=effective)
     if markers:
         if not policy.json:
-            console.error("These files have conflict markers in them now:\n" + "\n".join(f"  {path}" for path in markers),
-                          "Resolve them, then commit.")  # fmt: skip
+            console.error(
+                "These files have conflict markers in them now:\n"
+                + "\n".join(f"  {path}" for path in markers),
+                "Resolve them, then commit.",
+            )
         return "markers", SAYS_NO
-    return ("applied" if plan.effective else "nothing"), DONE
+    return ("applied" if effective else "nothing"), DONE
 
 
 def outcome_of(error: MxError) -> str:

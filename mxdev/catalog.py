@@ -72,6 +72,30 @@ def load(entry: Entry) -> type[Generator]:
     return cls
 
 
+def load_recorded(name: str, plugin: str) -> type[Generator]:
+    """The class of a generator that a project's record names; it may have been renamed since.
+
+    Raises:
+        MxError: neither the plugin nor another one has it any more.
+    """
+    try:
+        return load(find(name))
+    except UsageProblem:
+        pass
+    for entry in plugins.entries("mx_generators"):
+        # Only the class knows its old names; a plugin that lost one is asked for all of its own.
+        if entry.dist == plugin and name in (cls := load(entry)).formerly:
+            return cls
+    if any(known.dist == plugin for known in plugins.installed()):
+        raise MxError(
+            f"The plugin {plugin} has no generator {name} any more.",
+            hint="Install a version that has it, or leave what it rendered as it is.",
+        )
+    raise MxError(
+        f"The plugin {plugin}, which renders {name}, is not installed.", hint=f"Run `pip install {plugin}`."
+    )
+
+
 def by_requirements(names: Iterable[str], requires: Callable[[str], Sequence[str]]) -> list[str]:
     """`names` in an order of their own: what is required first, then by name; independent of arrival.
 

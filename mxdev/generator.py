@@ -86,6 +86,11 @@ class Option:
         return self.name.replace("-", "_")
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The name, and the one it had formerly: both are understood, the first is written."""
+        return (self.name, self.formerly.lstrip("-")) if self.formerly else (self.name,)
+
+    @property
     def spelling(self) -> str:
         """The name as a person writes it on the command line."""
         return self.name.upper() if self.positional else self.flags[0]

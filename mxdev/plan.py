@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from mxdev import fs
 from mxdev.errors import MxError, Refused
+from mxdev.journal_file import Operation
 from mxdev.project import Project
 from mxdev.tree import Tree
 
@@ -40,6 +42,7 @@ class Change:
         adopted: mx found it there and did not create it.
         markers: `after` has conflict markers in it.
         on_resolved: told which resolution was chosen.
+        rendered: the path that the generator gives it, where a person renamed the file; "" for a shared file.
     """
 
     path: str
@@ -54,6 +57,7 @@ class Change:
     adopted: bool = False
     markers: bool = False
     on_resolved: Callable[[Resolution], None] | None = None
+    rendered: str = ""
 
     def resolve(self, resolution: Resolution) -> None:
         """Settle a conflict.
@@ -76,7 +80,10 @@ class Change:
 
 @dataclass
 class Rendering:
-    """One instance, rendered: what it wants, and what will be recorded of it. `tree` None takes the instance away."""
+    """One instance, rendered: what it wants, and what will be recorded of it.
+
+    `tree` None takes the instance away. `previous` is the name that its record has when the generator was renamed.
+    """
 
     instance: str
     generator: str
@@ -85,6 +92,25 @@ class Rendering:
     options: dict[str, object]
     requires: tuple[str, ...]
     tree: Tree | None
+    previous: str | None = None
+
+    @property
+    def known_as(self) -> str:
+        """The name that the project's records know it by."""
+        return self.previous or self.instance
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Paths for which a person wants more than the table says.
+
+    Attributes:
+        retry: offer again what the generator renders, although it was declined.
+        restore: bring back a file that the person deleted.
+    """
+
+    retry: frozenset[str] = frozenset()
+    restore: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -95,20 +121,25 @@ class Plan:
     renderings: Sequence[Rendering]
     changes: list[Change]
     options: dict[str, object]
+    wishes: Wishes = field(default_factory=Wishes)
     section_traces: dict[tuple[str, str, str], dict[str, object]] = field(default_factory=dict)
     section_flags: dict[tuple[str, str, str], frozenset[str]] = field(default_factory=dict)
 
     @property
-    def conflicts(self) -> list[Change]:
-        """The conflicts that are not settled."""
-        return [
-            change for change in self.changes if change.status == "conflict" and change.resolution is None
-        ]
+    def root(self) -> Path:
+        """The project's folder."""
+        return self.project.root
 
     @property
     def effective(self) -> list[Change]:
         """The changes that do something to the disk."""
         return [change for change in self.changes if change.before != change.after]
+
+    def operations(self) -> list[Operation]:
+        """Everything the plan does to the disk, once its conflicts are settled; see `mxdev.plan_state`."""
+        from mxdev import plan_state
+
+        return plan_state.operations(self)
 
 
 def disk_content(project: Project, path: str) -> Content | None:
@@ -152,7 +183,7 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
     files: dict[str, str] = {}
     sections: dict[tuple[str, str], str] = {}
     shared: dict[str, str] = {}
-    running = {rendering.instance for rendering in renderings}
+    running = {rendering.known_as for rendering in renderings}
     for name, record in project.instances.items():
         if name not in running:
             files.update(dict.fromkeys(record.files, name))
@@ -189,7 +220,11 @@ def _claim(owners: dict[Any, str], key: Any, what: str, instance: str) -> None:
 
 
 def build(
-    project: Project, renderings: Sequence[Rendering], options: dict[str, object], order: Sequence[str]
+    project: Project,
+    renderings: Sequence[Rendering],
+    options: dict[str, object],
+    order: Sequence[str],
+    wishes: Wishes | None = None,
 ) -> Plan:
     """Compute the plan.
 
@@ -198,6 +233,7 @@ def build(
         renderings: the instances of this run.
         options: the project options as they will be.
         order: all instances, in the order in which their sections stand.
+        wishes: what a person wants more.
 
     Raises:
         MxError, Refused: nothing can be planned; nothing was written.
@@ -206,8 +242,8 @@ def build(
     from mxdev.plan_sections import plan_shared_files
 
     check_owners(project, renderings)
-    plan = Plan(project, renderings, [], options)
-    plan.changes = [*plan_files(project, renderings), *plan_shared_files(plan, order)]
+    plan = Plan(project, renderings, [], options, wishes or Wishes())
+    plan.changes = [*plan_files(plan), *plan_shared_files(plan, order)]
     plan.changes.sort(key=lambda change: change.path)
     _refuse_markers(plan)
     return plan

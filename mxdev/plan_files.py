@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
-from mxdev.plan import Change, Content, Rendering, Resolution, disk_content
-from mxdev.project import Project
+from mxdev import renames
+from mxdev.plan import Change, Content, Plan, Rendering, Resolution, disk_content
 from mxdev.state import FileRecord
 from mxdev.tree import File
 
 
-def plan_files(project: Project, renderings: Sequence[Rendering]) -> Iterator[Change]:
+def plan_files(plan: Plan) -> Iterator[Change]:
     """A change for every path that an instance renders now or rendered last."""
-    for rendering in renderings:
+    for rendering in plan.renderings:
         files = rendering.tree.files if rendering.tree is not None else {}
-        record = project.instances.get(rendering.instance)
+        record = plan.project.instances.get(rendering.known_as)
         known = record.files if record else {}
         for path in sorted({*files, *known}):
-            change = _plan_file(project, rendering.instance, path, files.get(path), known.get(path))
+            change = _plan_file(plan, rendering, path, files.get(path), known.get(path))
             if change is not None:
                 yield change
 
 
 def _plan_file(
-    project: Project, instance: str, path: str, file: File | None, record: FileRecord | None
+    plan: Plan, rendering: Rendering, path: str, file: File | None, record: FileRecord | None
 ) -> Change | None:
-    disk = disk_content(project, path)
+    place = record.moved or path if record else path
+    disk = disk_content(plan.project, place)
+    if record is not None and disk is None:
+        place, disk = _follow(plan, place)
     new = Content(file.data, file.executable) if file else None
-    change = Change(path, "keep", (instance,), disk, disk, adopted=bool(record and record.adopted))
+    change = Change(place, "keep", (rendering.instance,), disk, disk, adopted=bool(record and record.adopted))
+    change.rendered = path
     if record is None:
         assert new is not None  # a path is rendered, recorded or both
         if disk is None:
@@ -36,30 +40,44 @@ def _plan_file(
         if disk == new:
             return replace(change, status="identical", adopted=True)
         return _conflict(change, None, disk, new, "a file that mx did not write is in the way")
-    data = project.pristine(instance, path)
+    data = plan.project.pristine(rendering.known_as, path)
     base = None if data is None else Content(data, record.executable)
     if new is None:
         if disk is None:
             return None
         if disk == base and not record.adopted:
             return replace(change, status="remove", after=None)
-        return replace(change, status="orphan", reason="it was adopted" if disk == base else "it was edited")
+        return replace(change, status="orphan", reason="it was adopted" if disk == base else "you edited it")
     if disk is None:
+        if path in plan.wishes.restore:
+            return replace(change, status="create", after=new, reason="restored")
         return replace(change, reason="you deleted it", declined=record.declined)
     if base is not None:
         # The mode is merged on its own: what the person did to it stays.
-        new = replace(
-            new, executable=new.executable if disk.executable == base.executable else disk.executable
-        )
+        same_mode = disk.executable == base.executable
+        new = replace(new, executable=new.executable if same_mode else disk.executable)
     if disk == new:
         return replace(change, status="identical")
     if disk == base:
         return replace(change, status="update", after=new)
+    if path in plan.wishes.retry or place in plan.wishes.retry:
+        return _conflict(
+            change, None, disk, new, "you declined this before" if record.declined else "it is to be offered"
+        )
     if base is None:
         return _conflict(change, None, disk, new, "mx's record of what it rendered is missing or damaged")
     if new.data == base.data and new.executable == disk.executable:
         return replace(change, reason="you edited it", declined=record.declined)
     return _merge(change, base, disk, new)
+
+
+def _follow(plan: Plan, path: str) -> tuple[str, Content | None]:
+    """Where a file that is gone went, if Git can tell; else the same path, and nothing there."""
+    target = renames.follow(plan.project.root, path)
+    if target is None:
+        return path, None
+    found = disk_content(plan.project, target)
+    return (target, found) if found is not None else (path, None)
 
 
 def _merge(change: Change, base: Content, disk: Content, new: Content) -> Change:

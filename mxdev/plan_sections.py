@@ -58,7 +58,7 @@ def plan_shared_files(plan: Plan, order: Sequence[str]) -> Iterator[Change]:
     paths: set[str] = set()
     for rendering in plan.renderings:
         paths.update(section.path for section in _new_sections(rendering))
-        paths.update(section.path for section in _records(plan, rendering.instance))
+        paths.update(section.path for section in _records(plan, rendering.known_as))
     for path in sorted(paths):
         change = _plan_shared(plan, path, order)
         if change is not None:
@@ -68,7 +68,9 @@ def plan_shared_files(plan: Plan, order: Sequence[str]) -> Iterator[Change]:
 def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
     before = disk_content(plan.project, path)
     file = _SharedFile(path, before.data if before else None, _addresses(plan, path, order))
-    for name, record in plan.project.instances.items():
+    now = {rendering.known_as: rendering.instance for rendering in plan.renderings}
+    for known, record in plan.project.instances.items():
+        name = now.get(known, known)
         file.traces.update({(name, s.address): dict(s.trace) for s in record.sections if s.path == path})
     cases = [case for rendering in plan.renderings for case in _cases(plan, rendering, path)]
     for case in cases:
@@ -83,8 +85,8 @@ def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
 
 
 def _cases(plan: Plan, rendering: Rendering, path: str) -> Iterator[_Case]:
-    old = {section.address: section for section in _records(plan, rendering.instance) if section.path == path}
-    base = plan.project.pristine_sections(rendering.instance, path) if old else {}
+    old = {section.address: section for section in _records(plan, rendering.known_as) if section.path == path}
+    base = plan.project.pristine_sections(rendering.known_as, path) if old else {}
     new = {section.address: section for section in _new_sections(rendering) if section.path == path}
     for address in [*(a for a in old if a not in new), *new]:
         text = sections.render(address, new[address].value, path=path) if address in new else None

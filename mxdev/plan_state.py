@@ -66,7 +66,7 @@ def _state_files(plan: Plan) -> dict[str, Content | None]:
     files: dict[str, Content | None] = {PROJECT_FILE: _keeping_mode(plan, PROJECT_FILE, _project_file(plan))}
     for path, text in GIT_FILES.items():
         files[path] = Content(text.encode("utf-8"))
-    changes = {change.path: change for change in plan.changes}
+    changes = {change.rendered or change.path: change for change in plan.changes}
     for rendering in plan.renderings:
         record = _record(plan, rendering, changes)
         files[record_path(rendering.instance)] = Content(write_record(record)) if rendering.tree else None
@@ -102,7 +102,9 @@ def _record(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> Rec
     files = {}
     for path, file in (tree.files if tree else {}).items():
         change = changes[path]
-        files[path] = FileRecord(digest(file.data), file.executable, change.adopted, change.declined)
+        files[path] = FileRecord(
+            digest(file.data), file.executable, change.adopted, change.declined, _moved(change)
+        )
     return Record(
         rendering.instance,
         rendering.generator,
@@ -113,6 +115,10 @@ def _record(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> Rec
         files,
         tuple(_section_records(plan, rendering)),
     )
+
+
+def _moved(change: Change) -> str:
+    return change.path if change.path != change.rendered else ""
 
 
 def _section_records(plan: Plan, rendering: Rendering) -> Iterator[SectionRecord]:
@@ -133,11 +139,13 @@ def _section_records(plan: Plan, rendering: Rendering) -> Iterator[SectionRecord
 def _pristine(plan: Plan, rendering: Rendering) -> dict[str, Content | None]:
     """What the instance renders now; what it rendered last and does not any more goes."""
     files: dict[str, Content | None] = {}
-    record = plan.project.instances.get(rendering.instance)
+    record = plan.project.instances.get(rendering.known_as)
     if record:
-        files.update({pristine_path(rendering.instance, path): None for path in record.files})
+        if rendering.known_as != rendering.instance:
+            files[record_path(rendering.known_as)] = None
+        files.update({pristine_path(rendering.known_as, path): None for path in record.files})
         files.update(
-            {pristine_sections_path(rendering.instance, section.path): None for section in record.sections}
+            {pristine_sections_path(rendering.known_as, section.path): None for section in record.sections}
         )
     if rendering.tree is None:
         return files

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,10 +12,26 @@ from mxdev.freetext import reveal
 from mxdev.generator import Generator, Option, Values
 from mxdev.plan import Rendering
 from mxdev.project import Project
+from mxdev.state import Record
 from mxdev.tree import Tree
-from mxdev.values import Resolved, Sources, resolve
+from mxdev.values import Sources, resolve
 
-Approve = Callable[[str, list[str]], bool]
+
+@dataclass(frozen=True)
+class Job:
+    """One instance that a run renders.
+
+    Attributes:
+        generator: its class.
+        sources: where its values come from, beside the project.
+        record: what is recorded of it; None for one that is new, or that its argument names.
+        name: its name; "" where its argument says.
+    """
+
+    generator: type[Generator]
+    sources: Sources
+    record: Record | None = None
+    name: str = ""
 
 
 @dataclass
@@ -28,6 +44,7 @@ class Run:
         renderings: of the instances in the run, in order.
         order: all instances of the project after the run, in the order of their sections.
         origin: where each value comes from, by instance and option name.
+        dropped: options that were recorded and that nobody declares any more, by instance ("" for project options).
     """
 
     project: Project
@@ -35,6 +52,19 @@ class Run:
     renderings: list[Rendering] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
     origin: dict[str, dict[str, str]] = field(default_factory=dict)
+    dropped: dict[str, list[str]] = field(default_factory=dict)
+    _values: dict[str, Values] = field(default_factory=dict)
+
+    def instances_of(self, generator: str) -> tuple[str, ...]:
+        """The instances of a generator, recorded or rendered in this run."""
+        replaced = {rendering.previous for rendering in self.renderings if rendering.previous}
+        names = [
+            r.name
+            for r in self.project.instances.values()
+            if r.generator == generator and r.name not in replaced
+        ]
+        names += [rendering.instance for rendering in self.renderings if rendering.generator == generator]
+        return tuple(dict.fromkeys(names))
 
 
 def with_requirements(cls: type[Generator], project: Project) -> list[type[Generator]]:
@@ -55,10 +85,15 @@ def with_requirements(cls: type[Generator], project: Project) -> list[type[Gener
     return list(wanted.values())
 
 
+def quiet(sources: Sources) -> Sources:
+    """The same sources without the command line, a file and a person: for instances that nobody asked for."""
+    return replace(sources, command_line={}, file={}, environment={}, ask=None)
+
+
 def run(
     project: Project, generators: Sequence[type[Generator]], sources: Sources, *, downgrade: bool = False
 ) -> Run:
-    """Resolve values and render.
+    """Resolve values and render what `mx generate` asks for.
 
     Args:
         project: the project as it is; a new one is empty.
@@ -69,107 +104,130 @@ def run(
     Raises:
         UsageProblem, MxError: a value is wrong or missing, a generator is not installed, a template is broken.
     """
+    jobs = [
+        Job(cls, sources if cls is generators[-1] else replace(sources, command_line={}))
+        for cls in generators
+    ]
     result = Run(project, dict(project.options))
-    known_values: dict[str, Values] = {}
-    for cls in generators:
-        mine = sources if cls is generators[-1] else replace(sources, command_line={})
-        _render_one(result, cls, mine, known_values, downgrade)
-    if project.instances and any(result.options[name] != value for name, value in project.options.items()):
-        _render_others(result, sources, known_values, downgrade)
-    _set_order(result)
+    for job in jobs:
+        _render(result, job, downgrade)
+    if any(result.options.get(name) != value for name, value in project.options.items()):
+        # A changed project option reaches every instance, in the same plan.
+        running = {rendering.instance for rendering in result.renderings}
+        for job in recorded_jobs(project, quiet(sources)):
+            if job.name not in running:
+                _render(result, job, downgrade)
+    return finish(result)
+
+
+def rerun(project: Project, jobs: Sequence[Job], *, downgrade: bool = False) -> Run:
+    """Render recorded instances again: what `mx update` and `mx set` do. Parameters and errors as those of `run`."""
+    result = Run(project, dict(project.options))
+    for job in jobs:
+        _render(result, job, downgrade)
+    return finish(result)
+
+
+def recorded_jobs(project: Project, sources: Sources, names: Sequence[str] | None = None) -> list[Job]:
+    """A job for each recorded instance (or for those called `names`), in order of what they require.
+
+    Raises:
+        MxError: a plugin is not installed any more.
+    """
+    wanted = list(project.instances) if names is None else list(names)
+    records = {name: project.instances[name] for name in wanted}
+    ordered = catalog.by_requirements(records, lambda name: records[name].requires)
+    return [
+        Job(
+            catalog.load_recorded(records[name].generator, records[name].plugin), sources, records[name], name
+        )
+        for name in ordered
+    ]
+
+
+def finish(result: Run) -> Run:
+    """Put the instances of the run and those that stay into the order of their sections."""
+    requires = {name: record.requires for name, record in result.project.instances.items()}
+    for rendering in result.renderings:
+        requires.pop(rendering.previous or "", None)
+        requires[rendering.instance] = rendering.requires
+        if rendering.tree is None:
+            del requires[rendering.instance]
+    result.order = catalog.by_requirements(requires, lambda name: requires[name])
     return result
 
 
-def _render_others(result: Run, sources: Sources, known: dict[str, Values], downgrade: bool) -> None:
-    """A changed project option reaches every instance, in the same plan."""
-    running = {rendering.instance for rendering in result.renderings}
-    rest = {name: record for name, record in result.project.instances.items() if name not in running}
-    for name in catalog.by_requirements(rest, lambda name: rest[name].requires):
-        cls = catalog.load(catalog.find(rest[name].generator))
-        _render_one(result, cls, replace(sources, command_line={}, file={}, ask=None), known, downgrade, name)
-
-
-def _render_one(
-    result: Run,
-    cls: type[Generator],
-    sources: Sources,
-    known: dict[str, Values],
-    downgrade: bool,
-    instance: str = "",
-) -> None:
+def _render(result: Run, job: Job, downgrade: bool) -> None:
+    cls = job.generator
     shared = [option for option in cls.declared() if option.shared]
     own = [option for option in cls.declared() if not option.shared]
-    earlier = _inherited(result, cls, known)
-    first = resolve(shared, replace(sources, project=result.options), earlier)
-    name = instance or _instance_name(cls, own, sources, {**earlier, **first.typed})
-    record = result.project.instances.get(name)
+    earlier = _inherited(result, cls)
+    first = resolve(shared, replace(job.sources, project=result.options), earlier)
+    known = {**earlier, **first.typed}
+    name, record = _which(result, job, own, known)
     if record is not None and not downgrade:
         _refuse_older(cls, name, record.version)
     recorded = cls.migrate(dict(record.options), record.version) if record else {}
-    second = resolve(own, replace(sources, project=recorded), {**earlier, **first.typed})
-    typed = {**earlier, **first.typed, **second.typed}
+    second = resolve(own, replace(job.sources, project=recorded), known)
     secrets = {option.key for option in cls.declared() if option.secret}
-    values = Values({key: value for key, value in typed.items() if key not in secrets})
+    values = Values({k: v for k, v in {**known, **second.typed}.items() if k not in secrets})
     tree = Tree(cls(values, name))
     tree.generator.generate(tree)
-    known[cls.__name__] = values
+    result._values[cls.__name__] = values
+    for option in shared:
+        for old in option.names[1:]:
+            result.options.pop(old, None)
     result.options.update(first.stored)
     result.origin[name] = {**first.origin, **second.origin}
-    stored = {key: value for key, value in second.stored.items() if not _is_secret(key, own)}
-    needs = tuple(_instances_of(need, result) or (need,) for need in cls.requires)
+    stored = {key: value for key, value in second.stored.items() if key.replace("-", "_") not in secrets}
+    understood = {old for option in own for old in option.names}
+    if gone := [key for key in recorded if key not in understood]:
+        result.dropped[name] = gone
+    needs = [instance for need in cls.requires for instance in result.instances_of(need) or (need,)]
+    previous = record.name if record is not None and record.name != name else None
     result.renderings.append(
-        Rendering(
-            name,
-            cls.__name__,
-            cls.plugin,
-            cls.plugin_version,
-            stored,
-            tuple(n for group in needs for n in group),
-            tree,
-        )
+        Rendering(name, cls.__name__, cls.plugin, cls.plugin_version, stored, tuple(needs), tree, previous)
     )
 
 
-def _inherited(result: Run, cls: type[Generator], known: dict[str, Values]) -> dict[str, Any]:
+def _which(result: Run, job: Job, own: list[Option], known: Mapping[str, Any]) -> tuple[str, Record | None]:
+    """The instance's name, and its record. A generator that was renamed takes its old instances over."""
+    cls = job.generator
+    if job.record is not None:
+        part = job.name.partition(":")[2]
+        return (f"{cls.__name__}:{part}" if part else cls.__name__), job.record
+    name = cls.__name__
+    if cls.instance_argument is not None:
+        wanted = cls.instance_argument.lower()
+        naming = next(option for option in own if option.name == wanted)
+        part = str(reveal(resolve([naming], job.sources, known).typed[naming.key]))
+        if not part or not all(character.isalnum() or character in "-_" for character in part):
+            raise UsageProblem(
+                f"{naming.spelling} names the instance: letters, digits, - and _ only, not {part!r}."
+            )
+        name = f"{cls.__name__}:{part}"
+    formerly = [name.replace(cls.__name__, old, 1) for old in cls.formerly]
+    return name, next(
+        (result.project.instances[n] for n in (name, *formerly) if n in result.project.instances), None
+    )
+
+
+def _inherited(result: Run, cls: type[Generator]) -> dict[str, Any]:
     """The values of what `cls` requires: resolved in this run, or as recorded."""
     values: dict[str, Any] = {}
     for need in cls.requires:
-        if need not in known:
-            known[need] = _recorded_values(result, need)
-        values.update(known[need])
+        if need not in result._values:
+            result._values[need] = _recorded_values(result, need)
+        values.update(result._values[need])
     return values
 
 
 def _recorded_values(result: Run, generator: str) -> Values:
     cls = catalog.load(catalog.find(generator))
-    record = next(
-        (record for record in result.project.instances.values() if record.generator == generator), None
-    )
+    record = next((r for r in result.project.instances.values() if r.generator == generator), None)
     stored = {**result.options, **(record.options if record else {})}
-    quiet = Sources(project=stored, environment={})
-    return Values(resolve([option for option in cls.declared() if not option.secret], quiet).typed)
-
-
-def _instances_of(generator: str, result: Run) -> tuple[str, ...]:
-    names = [record.name for record in result.project.instances.values() if record.generator == generator]
-    names += [rendering.instance for rendering in result.renderings if rendering.generator == generator]
-    return tuple(dict.fromkeys(names))
-
-
-def _instance_name(
-    cls: type[Generator], own: list[Option], sources: Sources, earlier: Mapping[str, Any]
-) -> str:
-    if cls.instance_argument is None:
-        return cls.__name__
-    wanted = cls.instance_argument.lower()
-    naming = [option for option in own if option.name == wanted]
-    resolved: Resolved = resolve(naming, sources, earlier)
-    part = str(reveal(resolved.typed[wanted.replace("-", "_")]))
-    if not part or not all(character.isalnum() or character in "-_" for character in part):
-        raise UsageProblem(
-            f"{naming[0].spelling} names the instance: letters, digits, - and _ only, not {part!r}."
-        )
-    return f"{cls.__name__}:{part}"
+    sources = Sources(project=stored, environment={})
+    return Values(resolve([option for option in cls.declared() if not option.secret], sources).typed)
 
 
 def _refuse_older(cls: type[Generator], name: str, rendered: str) -> None:
@@ -181,16 +239,3 @@ def _refuse_older(cls: type[Generator], name: str, rendered: str) -> None:
             f"{name} was rendered by {cls.plugin} {rendered}, and {cls.plugin_version} is installed.",
             hint="Update the plugin, or say `--allow-downgrade` to render with the older one.",
         )
-
-
-def _is_secret(name: str, options: Sequence[Option]) -> bool:
-    return any(option.name == name and option.secret for option in options)
-
-
-def _set_order(result: Run) -> None:
-    requires = {name: record.requires for name, record in result.project.instances.items()}
-    requires |= {rendering.instance: rendering.requires for rendering in result.renderings}
-    gone = {rendering.instance for rendering in result.renderings if rendering.tree is None}
-    result.order = catalog.by_requirements(
-        [n for n in requires if n not in gone], lambda name: requires[name]
-    )

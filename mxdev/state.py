@@ -24,12 +24,13 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file that an instance rendered: the pristine bytes' hash, and how it came here."""
+    """A file that an instance rendered: the pristine bytes' hash, how it came here, and where the person moved it."""
 
     sha256: str
     executable: bool = False
     adopted: bool = False
     declined: bool = False
+    moved: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def read_record(data: bytes, where: str) -> Record:
                 item.get("executable", False),
                 item.get("adopted", False),
                 item.get("declined", False),
+                str(item.get("moved") or ""),
             )
             for path, item in (raw.get("files") or {}).items()
         }
@@ -182,7 +184,7 @@ def _block(key: str, lines: list[str]) -> list[str]:
 
 def _file(file: FileRecord) -> str:
     flags = {name: True for name in ("executable", "adopted", "declined") if getattr(file, name)}
-    return flow({"sha256": file.sha256, **flags})
+    return flow({"sha256": file.sha256, **flags, **({"moved": file.moved} if file.moved else {})})
 
 
 def _section(section: SectionRecord) -> str:

@@ -86,7 +86,8 @@ def resolve(
             where = {"project": "mx.yaml or .mx/generators", "default": "its default"}.get(
                 origin or "", origin
             )
-            problems.append(f"{option.spelling} ({where}): {error.message}")
+            mend = f" Set another: `mx set {option.name}=VALUE`." if origin == "project" else ""
+            problems.append(f"{option.spelling} ({where}): {error.message}{mend}")
             continue
         seen[option.key] = resolved.typed[option.key] = value
         resolved.stored[option.name] = _storable(raw, value, option)
@@ -103,12 +104,15 @@ def resolve(
 
 
 def _lookup(option: Option, sources: Sources) -> tuple[Any, str | None]:
-    if option.name in sources.command_line:
-        return sources.command_line[option.name], "command line"
-    if option.name in sources.file:
-        return sources.file[option.name], sources.file_name
-    if option.name in sources.project:
-        return sources.project[option.name], "project"
+    places = (
+        (sources.command_line, "command line"),
+        (sources.file, sources.file_name),
+        (sources.project, "project"),
+    )
+    for values, origin in places:
+        for known in option.names:
+            if known in values:
+                return values[known], origin
     name = environment_name(option)
     if name in sources.environment:
         text = sources.environment[name]
@@ -147,7 +151,7 @@ def read_values_file(path: Path, known: Iterable[Option]) -> dict[str, Any]:
         raise UsageProblem(
             f"{path}: a mapping from option names to values is wanted, such as `region: europe-west4`."
         )
-    names = {option.name for option in known}
+    names = {name for option in known for name in option.names}
     values = {str(key).removeprefix("--").replace("_", "-"): value for key, value in data.items()}
     unknown = sorted(set(values) - names)
     if unknown:
