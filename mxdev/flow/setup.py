@@ -58,10 +58,13 @@ def _build(root: Path, folder: Path, explicit: str | None, environ: Mapping[str,
     """Create or complete the environment; the stamp says `unfinished` until all of it is there."""
     name = distribution_name(root)
     before = _stamp(folder)
+    cut_short = before.get("state") == "unfinished"
     present = probe(venv_python(folder), name) if os.path.lexists(folder) else None
-    if present is None:
+    if present is None or (cut_short and before.get("made") is True):
+        # Anew, also where Python works: a package that seems to be installed may lack files. The installer's cache
+        # makes that cheap; to install again on top (`--reinstall`) would make uv ignore its cache.
         _make_room(folder)
-        before = {"made": True}
+        before, cut_short = {"made": True}, False
         base = base_python(root, explicit)
         _write_stamp(folder, root, "unfinished", made=True)
         console.status(f"making {folder} with {base}")
@@ -74,18 +77,17 @@ def _build(root: Path, folder: Path, explicit: str | None, environ: Mapping[str,
     else:
         _same_version(present, explicit)
         _write_stamp(folder, root, "unfinished", made=before.get("made") is True)
-    again = before.get("state") == "unfinished"
     console.status(f"installing {name or root.name} and what it needs into {folder}")
-    with kept_versions(root, present, explicit, environ, again=again) as constraints:
+    with kept_versions(root, present, explicit, environ, again=cut_short) as constraints:
         try:
-            _do(commands(root, into=present, constraints=constraints, again=again), root, environ)
+            _do(commands(root, into=present, constraints=constraints, again=cut_short), root, environ)
         except MxError as problem:
             if constraints is None or problem.code == INTERRUPTED:
                 raise
             console.warn(
                 f"that did not work with {constraints.read_text().strip()}, which is here already; without:"
             )
-            _do(commands(root, into=present, again=again), root, environ)
+            _do(commands(root, into=present, again=cut_short), root, environ)
     done = probe(present.python, name)
     if done is None or (name and not belongs(done, root)):
         raise MxError(f"{folder} was made, but {name} is not installed in it.")
@@ -138,7 +140,7 @@ def _make_room(folder: Path) -> None:
             f"{folder} is in the way: its Python does not work, and mx did not make it.",
             hint=f"Move it away, or remove it with `rm -r {shlex.quote(str(folder))}`, and run this again.",
         )
-    console.status(f"clearing {folder}, whose Python does not work")
+    console.status(f"clearing {folder}, which is broken or unfinished")
     shutil.rmtree(folder)
 
 
