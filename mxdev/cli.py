@@ -13,6 +13,9 @@ from mxdev.errors import BUG, DONE, INTERRUPTED, USAGE, MxError
 # name -> (where, help). Nothing of a command is imported before it is called.
 COMMANDS = {
     "generate": ("mxdev.commands.generate:generate", "Add a capability to a project, or start one."),
+    "update": ("mxdev.commands.update:update", "Render again, and merge with your edits."),
+    "set": ("mxdev.commands.set:set_options", "Change options, and update what they reach."),
+    "destroy": ("mxdev.commands.destroy:destroy", "Remove what a generator added."),
     "lint": ("mxdev.commands.lint:lint", "Check files against the style guide."),
     "flow": ("mxdev.commands.flow:flow", "Train and look at runs, with MLflow."),
     "plugins": ("mxdev.commands.plugins:plugins", "List the installed plugins."),

@@ -10,30 +10,17 @@ from typing import Any, NoReturn
 import click
 
 from mxdev import console
+from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS
 from mxdev.errors import MxError, UsageProblem
 from mxdev.generator import REQUIRED, Generator, Option
 
 COMMON = (
-    click.Option(
-        ["--dry-run", "--pretend", "dry_run"], is_flag=True, help="Show the plan; write nothing, ask nothing."
-    ),
-    click.Option(["--diff"], is_flag=True, help="Show the plan with the changes of each file."),
-    click.Option(["--json", "json"], is_flag=True, help="Print one JSON object, and ask nothing."),
-    click.Option(["--no-input"], is_flag=True, help="Ask nothing; take defaults."),
-    click.Option(
-        ["--on-conflict"],
-        type=click.Choice(["keep", "overwrite", "merge"]),
-        help="What to do with files that you and the generator both changed; merge writes conflict markers.",
-    ),
+    *PLAN_OPTIONS,
+    DOWNGRADE,
     click.Option(
         ["--values", "values_file"],
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Take values from this YAML or JSON file.",
-    ),
-    click.Option(
-        ["--allow-downgrade"],
-        is_flag=True,
-        help="Render with an older version than the one that rendered last.",
     ),
 )
 _OWN = "mx_generator_values"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mxdev import applying, console, journal
+from mxdev import applying, console
 from mxdev.applying import Policy
 from mxdev.commands.generator_command import ask, refuse_here
-from mxdev.errors import MxError, Refused, UsageProblem
+from mxdev.commands.planning import answering, writing
+from mxdev.errors import Refused, UsageProblem
 from mxdev.generator import Generator, Option
 from mxdev.plan import Plan, build
 from mxdev.project import Project, find_root
@@ -34,13 +34,7 @@ def run_generator(
 ) -> int:
     """Run `generator` with the values `given` on the command line; the exit code."""
     policy = Policy(on_conflict, dry_run, diff, json, no_input)
-    try:
-        return _run(generator, given, policy, values_file, allow_downgrade)
-    except MxError as error:
-        if not json:
-            raise
-        console.out(applying.as_json(applying.outcome_of(error), error=error))
-        return error.code
+    return answering(policy, lambda: _run(generator, given, policy, values_file, allow_downgrade))
 
 
 def _run(
@@ -52,7 +46,7 @@ def _run(
 ) -> int:
     title = f"mx generate {generator.__name__}"
     root, new = _root(generator, given, values_file, policy)
-    with _writing(root, title, policy) if root.is_dir() and not new else contextlib.nullcontext():
+    with writing(root, title, policy) if root.is_dir() and not new else contextlib.nullcontext():
         project = Project.load(root) if (root / "mx.yaml").is_file() else Project(root)
         wanted = with_requirements(generator, project)
         _offer(generator, wanted[:-1], policy)
@@ -116,28 +110,6 @@ def _check(option: Option, value: Any) -> None:
         option.convert(value)
     except click.BadParameter as error:
         raise UsageProblem(f"{option.spelling}: {error.message}") from error
-
-
-@contextlib.contextmanager
-def _writing(root: Path, title: str, policy: Policy) -> Iterator[None]:
-    """Hold the lock, after an interrupted run was finished. A dry run takes no lock and cannot finish one."""
-    from mxdev import lock
-
-    if policy.dry_run:
-        if journal.pending(root) is not None:
-            raise Refused(
-                f"A run in {root} was interrupted, so a plan would not be true.",
-                hint="Finish it first: any command that writes does, or `mx recover`.",
-            )
-        yield
-        return
-    with lock.hold(root):
-        recovery = journal.recover(root)
-        for line in recovery.report:
-            console.err(line)
-        if not recovery.ok:
-            raise Refused(f"The interrupted run in {root} could not be finished, so {title} was not begun.")
-        yield
 
 
 def _asker(policy: Policy) -> Any:

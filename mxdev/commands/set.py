@@ -1,0 +1,45 @@
+"""`mx set`: change options, and update in the same plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS, change_project, policy_of, with_options
+from mxdev.errors import UsageProblem
+
+
+@with_options(*PLAN_OPTIONS, DOWNGRADE)
+@click.command("set")
+@click.argument("assignments", nargs=-1, required=True, metavar="KEY=VALUE...")
+def set_options(assignments: tuple[str, ...], **parameters: Any) -> int:
+    """Change options and update what they reach, in one plan.
+
+    KEY is a project option (`region`) or an option of one instance (`StreamlitApp:demo.port`). An option that takes several values is
+    given several times; `KEY=` without a value empties it.
+    """
+    from mxdev import updating
+
+    downgrade = parameters.pop("allow_downgrade")
+    notes = updating.Notes()
+    changes = _parse(assignments)
+    return change_project(
+        "mx set",
+        policy_of(parameters),
+        lambda project: updating.change_options(project, changes, notes, downgrade=downgrade),
+        lambda: notes.lines,
+    )
+
+
+def _parse(assignments: tuple[str, ...]) -> dict[str, Any]:
+    """One value, or the list of all that were given, by key."""
+    given: dict[str, list[str]] = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not key:
+            raise UsageProblem(
+                f"{assignment!r} is no assignment.", hint="Write `mx set region=europe-west4`."
+            )
+        given.setdefault(key, []).append(value)
+    return {key: values[0] if len(values) == 1 else values for key, values in given.items()}

@@ -1,0 +1,49 @@
+"""`mx update`: render again with the installed generators, and merge with what the person did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mxdev.commands.planning import (
+    DOWNGRADE,
+    PLAN_OPTIONS,
+    change_project,
+    complete_instances,
+    instance_names,
+    policy_of,
+    with_options,
+)
+
+
+@with_options(*PLAN_OPTIONS, DOWNGRADE)
+@click.command()
+@click.argument("instances", nargs=-1, shell_complete=complete_instances)
+@click.option(
+    "--retry", multiple=True, metavar="PATH", help="Offer again a change that you declined; may be repeated."
+)
+@click.option(
+    "--restore", multiple=True, metavar="PATH", help="Bring back a file that you deleted; may be repeated."
+)
+def update(
+    instances: tuple[str, ...], retry: tuple[str, ...], restore: tuple[str, ...], **parameters: Any
+) -> int:
+    """Render INSTANCES (default: all) again with the installed generators, and merge with your edits.
+
+    What you changed is kept or merged, what you deleted stays deleted, and nothing is overwritten unasked.
+    """
+    from mxdev import updating
+    from mxdev.plan import Wishes
+
+    downgrade = parameters.pop("allow_downgrade")
+    notes = updating.Notes()
+    wishes = Wishes(frozenset(retry), frozenset(restore))
+    return change_project(
+        "mx update",
+        policy_of(parameters),
+        lambda project: updating.update(
+            project, instance_names(project, instances) or None, wishes, notes, downgrade=downgrade
+        ),
+        lambda: notes.lines,
+    )

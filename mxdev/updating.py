@@ -1,0 +1,187 @@
+"""Plans for a project that is there: update, set, destroy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mxdev import catalog
+from mxdev.errors import MxError, Refused, UsageProblem
+from mxdev.generator import Generator
+from mxdev.plan import Plan, Rendering, Wishes, build
+from mxdev.project import Project
+from mxdev.rendering import Job, Run, finish, recorded_jobs, rerun
+from mxdev.values import Sources
+
+
+@dataclass
+class Notes:
+    """What a person should know beside the table."""
+
+    lines: list[str] = field(default_factory=list)
+
+
+def installed_instances(project: Project, names: Sequence[str] | None, notes: Notes) -> list[str]:
+    """The instances to render; one whose plugin is gone is left as it is when nobody named it.
+
+    Raises:
+        MxError: an instance was named and its plugin is gone.
+    """
+    found = []
+    for name in project.instances if names is None else names:
+        record = project.instances[name]
+        try:
+            catalog.load_recorded(record.generator, record.plugin)
+        except MxError as error:
+            if names is not None:
+                raise
+            notes.lines.append(f"{name} is left as it is: {error.message}")
+        else:
+            found.append(name)
+    return found
+
+
+def update(
+    project: Project, names: Sequence[str] | None, wishes: Wishes, notes: Notes, *, downgrade: bool
+) -> Plan:
+    """Render instances again (all of them, if `names` is None) with what is recorded."""
+    wanted = installed_instances(project, names, notes)
+    jobs = recorded_jobs(project, Sources(environment={}), wanted)
+    result = rerun(project, jobs, downgrade=downgrade)
+    _drop_undeclared(result, jobs, notes)
+    _check_wishes(project, wishes)
+    return build(project, result.renderings, result.options, result.order, wishes)
+
+
+def change_options(project: Project, changes: Mapping[str, Any], notes: Notes, *, downgrade: bool) -> Plan:
+    """Change options and render again, in one plan.
+
+    Args:
+        project: the project.
+        changes: `region`, or `Instance.option` for one instance; a value, or a list of them.
+
+    Raises:
+        UsageProblem: nobody declares such an option.
+    """
+    jobs = recorded_jobs(project, Sources(environment={}), installed_instances(project, None, notes))
+    given: dict[str, dict[str, Any]] = {job.name: {} for job in jobs}
+    for key, value in changes.items():
+        owners = _owners(key, jobs)
+        for job, name in owners:
+            given[job.name][name] = value
+    jobs = [replace(job, sources=replace(job.sources, command_line=given[job.name])) for job in jobs]
+    result = rerun(project, jobs, downgrade=downgrade)
+    _drop_undeclared(result, jobs, notes)
+    return build(project, result.renderings, result.options, result.order)
+
+
+def _owners(key: str, jobs: Sequence[Job]) -> list[tuple[Job, str]]:
+    """Who declares the option: all that share it, or the one instance it belongs to."""
+    instance, dot, name = key.rpartition(".")
+    name = name.removeprefix("--").replace("_", "-")
+    found = []
+    for job in jobs:
+        option = next((option for option in job.generator.declared() if name in option.names), None)
+        if option is not None and (not dot or catalog.dashed(instance) == catalog.dashed(job.name)):
+            found.append((job, option))
+    if not found:
+        known = sorted({option.name for job in jobs for option in job.generator.declared()})
+        raise UsageProblem(f"No option here is called {key}.", hint=f"There are: {', '.join(known)}.")
+    if not all(option.shared for _, option in found) and len(found) > 1:
+        names = ", ".join(f"{job.name}.{name}" for job, _ in found)
+        raise UsageProblem(f"More than one instance has the option {name}: name one of {names}.")
+    for job, option in found:
+        if job.generator.instance_argument and option.name == job.generator.instance_argument.lower():
+            raise UsageProblem(f"{option.name} names the instance {job.name} and cannot be changed.")
+    return [(job, option.name) for job, option in found]
+
+
+def destroy(project: Project, names: Sequence[str], notes: Notes, *, with_dependents: bool) -> Plan:
+    """Take instances away, and nothing else.
+
+    Raises:
+        Refused: something that stays requires one of them.
+    """
+    going = list(dict.fromkeys(names))
+    while dependents := _dependents(project, going):
+        if not with_dependents:
+            wanted = ", ".join(f"{name} (requires {need})" for name, need in dependents)
+            raise Refused(
+                f"{', '.join(names)} cannot be destroyed: {wanted}.",
+                hint="Destroy that first, or say --with-dependents to destroy both.",
+            )
+        going += [name for name, _ in dependents]
+    result = Run(project, dict(project.options))
+    for name in going:
+        record = project.instances[name]
+        result.renderings.append(
+            Rendering(name, record.generator, record.plugin, record.version, {}, (), None)
+        )
+    stays = _jobs_that_load(project, going)
+    if len(stays) == len(project.instances) - len(going):
+        _drop_undeclared(finish(result), stays, notes)
+    return build(project, result.renderings, result.options, finish(result).order)
+
+
+def _dependents(project: Project, going: Iterable[str]) -> list[tuple[str, str]]:
+    gone = set(going)
+    return [
+        (record.name, need)
+        for record in project.instances.values()
+        if record.name not in gone
+        for need in record.requires
+        if need in gone
+    ]
+
+
+def _jobs_that_load(project: Project, going: Sequence[str]) -> list[Job]:
+    """A job for each instance that stays and whose plugin is installed."""
+    staying = [name for name in project.instances if name not in going]
+    return recorded_jobs(project, Sources(environment={}), installed_instances_quietly(project, staying))
+
+
+def installed_instances_quietly(project: Project, names: Sequence[str]) -> list[str]:
+    """Those of `names` whose plugin is installed."""
+    found = []
+    for name in names:
+        record = project.instances[name]
+        try:
+            catalog.load_recorded(record.generator, record.plugin)
+        except MxError:
+            continue
+        found.append(name)
+    return found
+
+
+def _drop_undeclared(result: Run, jobs: Sequence[Job], notes: Notes) -> None:
+    """Project options that no instance declares any more go; it is said which. Unknown while a plugin is missing."""
+    for instance, names in result.dropped.items():
+        notes.lines.append(
+            f"{instance} has no option {', '.join(names)} any more; the recorded value is dropped."
+        )
+    covered = (
+        {job.name for job in jobs}
+        | {r.instance for r in result.renderings}
+        | {r.known_as for r in result.renderings}
+    )
+    if set(result.project.instances) - covered:
+        return
+    generators: set[type[Generator]] = {job.generator for job in jobs}
+    declared = {option.name for cls in generators for option in cls.declared() if option.shared}
+    for name in [name for name in result.options if name not in declared]:
+        del result.options[name]
+        if name in result.project.options and jobs:
+            notes.lines.append(f"Nothing declares the project option {name} any more; it is dropped.")
+
+
+def _check_wishes(project: Project, wishes: Wishes) -> None:
+    known = {path for record in project.instances.values() for path in record.files}
+    known |= {
+        file.moved for record in project.instances.values() for file in record.files.values() if file.moved
+    }
+    unknown = sorted((wishes.retry | wishes.restore) - known)
+    if unknown:
+        raise UsageProblem(
+            f"No generator here renders {', '.join(unknown)}.", hint="Paths are relative to the project."
+        )
