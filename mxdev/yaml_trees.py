@@ -41,7 +41,7 @@ def container_line(key: Key) -> str:
 def parsed_key(key: Key) -> Node:
     """The node of a container's key."""
     document = Document("", container_line(key))
-    assert document.root is not None  # noqa: S101
+    assert document.root is not None
     return document.root.entries[0][0]
 
 
@@ -59,7 +59,7 @@ def with_node(
     result: tuple[Node, Node] | Node | None = new
     for depth in range(len(positions) - 1, -1, -1):
         node, number = nodes[depth], positions[depth]
-        assert node is not None  # noqa: S101
+        assert node is not None
         if node.kind == "mapping":
             entries = list(node.entries)
             if isinstance(result, Node):
@@ -68,10 +68,10 @@ def with_node(
             result = with_entries(node, entries)
         else:
             items = list(node.items)
-            assert not isinstance(result, tuple)  # noqa: S101
+            assert not isinstance(result, tuple)
             items[number : number + 1] = [] if result is None else [result]
             result = with_items(node, items)
-    assert isinstance(result, Node)  # noqa: S101
+    assert isinstance(result, Node)
     return result
 
 
@@ -92,7 +92,7 @@ def with_new(document: Document, place: Place, new: tuple[Node, Node] | Node, at
     if not place.positions:
         return grown
     node = place.nodes[-2]
-    assert node is not None  # noqa: S101
+    assert node is not None
     number = place.positions[-1]
     return with_node(
         place.nodes, place.positions, (node.entries[number][0], grown) if node.kind == "mapping" else grown
