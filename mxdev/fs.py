@@ -269,3 +269,12 @@ def explain(error: OSError, doing: str, path: str | os.PathLike[str], *, after: 
         error.errno or 0, (error.strerror or str(error), "Correct this and run again.")
     )
     return MxError(f"Cannot {doing} {os.fspath(path)}: {reason}.{' ' + after if after else ''}", hint=hint)
+
+
+@contextlib.contextmanager
+def explained(doing: str, path: str | os.PathLike[str], *, after: str = "") -> Iterator[None]:
+    """An OSError inside the `with` block becomes the MxError of `explain`."""
+    try:
+        yield
+    except OSError as error:
+        raise explain(error, doing, path, after=after) from error

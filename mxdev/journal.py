@@ -126,10 +126,12 @@ def apply(root: Path, operations: Sequence[Operation], *, title: str, undoable: 
     targets = _prepare(root, wanted, title, undoable)
     with deferred() as signals:
         made: list[str] = []
+        committed = False
         try:
             _write_down(targets, made, keep=_keeps(targets.journal))
             if not signals.arrived:
-                _commit(targets.root, made)
+                _commit(targets.root)
+                committed = True  # from here on a signal waits until all is done
         except BaseException as error:
             discard(root, made, committed=True)
             if isinstance(error, OSError):
@@ -138,11 +140,10 @@ def apply(root: Path, operations: Sequence[Operation], *, title: str, undoable: 
                     error, "write", where, after="Nothing in the project was changed."
                 ) from error
             raise
-        if signals.arrived:
-            discard(root, made)
-        else:
+        if committed:
             _finish(targets)
             return
+        discard(root, made)
     raise KeyboardInterrupt  # for a handler that only took note
 
 
@@ -178,10 +179,8 @@ def _prepare(root: Path, operations: Sequence[Operation], title: str, undoable: 
         if path in seen:
             raise MxError(f"The plan names {path} twice.")
         resolve_inside(root, path)
-        try:
+        with fs.explained("read", f"{top}/{path}", after="Nothing was changed."):
             found = seen[path] = fs.look(f"{top}/{path}")
-        except OSError as error:
-            raise fs.explain(error, "read", f"{top}/{path}", after="Nothing was changed.") from error
         _verify(operation, found, passing=path in above and _only(f"{top}/{path}", path, going))
         exists = operation.before.exists
         entries.append(
@@ -248,7 +247,7 @@ def _write_down(targets: Targets, made: list[str], *, keep: bool) -> None:
     disk.sync_folders([f"{top}/.mx"] * bool(made) + [top] * (".mx" in made))
 
 
-def _commit(top: str, made: list[str]) -> None:
+def _commit(top: str) -> None:
     disk = fs.current()
     disk.replace(f"{top}/{PREPARED}", f"{top}/{COMMITTED}")
     disk.sync_folder(f"{top}/{FOLDER}")
@@ -280,14 +279,20 @@ def discard(
 def retire(root: Path, journal: Journal) -> None:
     """The targets are on the disk: the journal becomes the undo, or goes."""
     disk = fs.current()
-    if _keeps(journal):
-        if not os.path.isdir(f"{root}/.mx/undo"):
-            disk.mkdir(f"{root}/.mx/undo")
-            disk.sync_folder(f"{root}/.mx")
-        disk.replace(f"{root}/{COMMITTED}", f"{root}/{UNDO}")
-        disk.sync_folder(f"{root}/.mx/undo")
-    else:
-        disk.unlink(f"{root}/{COMMITTED}")
-    disk.sync_folder(f"{root}/{FOLDER}")
-    with contextlib.suppress(OSError):  # something was set aside in it
+    with fs.explained("retire the journal", root / COMMITTED):
+        if _keeps(journal):
+            make_undo_folder(root)
+            disk.replace(f"{root}/{COMMITTED}", f"{root}/{UNDO}")
+            disk.sync_folder(f"{root}/.mx/undo")
+        else:
+            disk.unlink(f"{root}/{COMMITTED}")
+        disk.sync_folder(f"{root}/{FOLDER}")
+    with contextlib.suppress(OSError):  # it holds something
         disk.rmdir(f"{root}/{FOLDER}")
+
+
+def make_undo_folder(root: Path) -> None:
+    """Make `.mx/undo/`, durably, if it is not there."""
+    if not os.path.isdir(f"{root}/.mx/undo"):
+        fs.current().mkdir(f"{root}/.mx/undo")
+        fs.current().sync_folder(f"{root}/.mx")

@@ -48,7 +48,7 @@ def hold(root: Path, *, wait: float = 3.0) -> Iterator[None]:
     """
     folder, path = f"{root}/.mx", f"{root}/{NAME}"
     resolve_inside(root, NAME)
-    with _explained(path):
+    with fs.explained("take the lock", path, after="Nothing was changed."):
         made = not os.path.isdir(folder)
         if made:
             with contextlib.suppress(FileExistsError):
@@ -62,14 +62,6 @@ def hold(root: Path, *, wait: float = 3.0) -> Iterator[None]:
                 _tidy(folder, path)
         finally:
             release()
-
-
-@contextlib.contextmanager
-def _explained(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise fs.explain(error, "take the lock", path, after="Nothing was changed.") from error
 
 
 def _tidy(folder: str, path: str) -> None:

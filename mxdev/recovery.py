@@ -81,11 +81,13 @@ def roll_back(root: Path, plan: Journal, error: BaseException) -> BaseException:
     Returns:
         The error to raise: what happened and what has become of the project. `error` itself for ^C and the like.
     """
+    ordinary = isinstance(error, OSError | MxError)
+    if not os.path.lexists(root / journal.COMMITTED):  # it was being retired
+        said = f"{_text(error)} All changes were made, but the disk may not keep them."
+        return MxError(said, hint=_hint(error)) if ordinary else error
+    foreign: list[Entry] = []
+    doubt = ""
     try:
-        if not os.path.lexists(root / journal.COMMITTED):
-            return MxError(
-                f"{error} All changes were made, but the disk may not keep them.", hint=_hint(error)
-            )
         targets = Targets(root, plan)
         targets.look()
         targets.remove_temporaries()
@@ -96,13 +98,15 @@ def roll_back(root: Path, plan: Journal, error: BaseException) -> BaseException:
         else:
             _drop(root)
     except (OSError, MxError) as second:
-        return MxError(
-            f"{_text(error)} Taking the changes back failed too: {_text(second)} The project is half changed.",
-            hint="When the cause is gone, run `mx recover --back` (the project as it was) or `mx recover --forward`.",
-        )
-    if not isinstance(error, OSError | MxError):
+        if os.path.lexists(root / journal.COMMITTED):
+            said = f"{_text(error)} Taking the changes back failed too: {_text(second)} The project is half changed."
+            return MxError(
+                said, hint="When the cause is gone, run `mx recover --back` or `mx recover --forward`."
+            )
+        doubt = ", but the disk may not keep that"
+    if not ordinary:
         return error
-    said = f"{_text(error)} The project is as it was before."
+    said = f"{_text(error)} The project is as it was before{doubt}."
     if foreign:
         names = ", ".join(entry.path for entry in foreign)
         said += f" Left as it stands, since mx did not write it: {names}."
@@ -171,47 +175,42 @@ def _copy_beside(targets: Targets, entry: Entry, goal: Side) -> str | None:
             break
         number += 1
     target, temporary = targets.absolute(path), targets.temporary(entry)
-    try:
+    with fs.explained("write", target, after="The journal is kept."):
         disk.write_new(temporary, data, 0o777 if want.executable else 0o666)
         disk.sync_file(temporary)
         disk.replace(temporary, target)
         disk.sync_folder(os.path.dirname(target))
-    except OSError as error:
-        raise fs.explain(error, "write", target, after="The journal is kept.") from error
     return path
 
 
 def _put_aside(root: Path, plan: Journal) -> None:
-    disk = fs.current()
-    if not os.path.isdir(f"{root}/.mx/undo"):
-        disk.mkdir(f"{root}/.mx/undo")
-        disk.sync_folder(f"{root}/.mx")
-    disk.replace(f"{root}/{journal.COMMITTED}", f"{root}/{journal.SET_ASIDE}{plan.id}")
-    disk.sync_folder(f"{root}/.mx/undo")
-    disk.sync_folder(f"{root}/{journal.FOLDER}")
-    with contextlib.suppress(OSError):
+    """Keep a journal that could not be finished, where it does not count as interrupted."""
+    disk, place = fs.current(), f"{root}/{journal.SET_ASIDE}{plan.id}"
+    with fs.explained("keep the journal as", place):
+        journal.make_undo_folder(root)
+        disk.replace(f"{root}/{journal.COMMITTED}", place)
+        disk.sync_folder(f"{root}/.mx/undo")
+        disk.sync_folder(f"{root}/{journal.FOLDER}")
+    with contextlib.suppress(OSError):  # it holds something
         disk.rmdir(f"{root}/{journal.FOLDER}")
 
 
 def _take_up(root: Path, place: Path) -> None:
     """Make a journal that was set aside the pending one again."""
     disk = fs.current()
-    try:
+    with fs.explained("write", f"{root}/{journal.COMMITTED}", after="Nothing else was changed."):
         if not os.path.isdir(f"{root}/{journal.FOLDER}"):
             disk.mkdir(f"{root}/{journal.FOLDER}")
             disk.sync_folder(f"{root}/.mx")
         disk.replace(str(place), f"{root}/{journal.COMMITTED}")
         disk.sync_folder(f"{root}/{journal.FOLDER}")
-    except OSError as error:
-        raise fs.explain(
-            error, "write", f"{root}/{journal.COMMITTED}", after="Nothing else was changed."
-        ) from error
 
 
 def _drop(root: Path) -> None:
     disk = fs.current()
-    disk.unlink(f"{root}/{journal.COMMITTED}")
-    disk.sync_folder(f"{root}/{journal.FOLDER}")
+    with fs.explained("remove", f"{root}/{journal.COMMITTED}"):
+        disk.unlink(f"{root}/{journal.COMMITTED}")
+        disk.sync_folder(f"{root}/{journal.FOLDER}")
     for folder in (journal.FOLDER, ".mx/undo", ".mx"):
         with contextlib.suppress(OSError):  # it holds something
             disk.rmdir(f"{root}/{folder}")

@@ -48,12 +48,14 @@ def stage_new(target: Path, operations: Sequence[Operation], title: str) -> None
     with deferred() as signals:
         remove_leftovers(parent)
         stage, lock = _open_stage(parent, name)
+        placed = False
         try:
             _fill(stage, operations)
             if not signals.arrived:
                 if os.path.isdir(top):
                     fs.current().chmod(stage, os.stat(top).st_mode & 0o7777)
                 fs.current().replace(stage, top)
+                placed = True
         except BaseException as error:
             remove_tree(stage)
             if isinstance(error, FileExistsError | NotADirectoryError) or (
@@ -66,16 +68,11 @@ def stage_new(target: Path, operations: Sequence[Operation], title: str) -> None
         finally:
             if lock is not None:
                 os.close(lock)
-        if signals.arrived:
-            remove_tree(stage)
-        else:
-            try:
+        if placed:
+            with fs.explained("sync", parent, after=f"{top} was made, but the disk may not keep it."):
                 fs.current().sync_folder(parent)
-            except OSError as error:
-                raise fs.explain(
-                    error, "sync", parent, after=f"{top} was made, but the disk may not keep it."
-                ) from error
             return
+        remove_tree(stage)
     raise KeyboardInterrupt
 
 

@@ -105,8 +105,12 @@ class Targets:
     def remove_temporaries(self) -> None:
         """Remove what a killed run left beside the targets."""
         for entry in self.journal.entries:
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                fs.current().unlink(self.temporary(entry))
+            temporary = self.temporary(entry)
+            with (
+                fs.explained("remove", temporary),
+                contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            ):
+                fs.current().unlink(temporary)
 
     def converge(self, goal: Side) -> None:
         """Move every target that stands on the other side to `goal`; foreign ones stay as they are.
@@ -129,7 +133,7 @@ class Targets:
                 self._make_folders(entry.path, goal)
             self._write_temporary(entry, wanted[entry.path], goal)
         temporaries = [self.temporary(entry) for entry in writes]
-        with _explained("write", self.root):
+        with fs.explained("write", self.root):
             disk.sync_files(temporaries)
 
         for entry in removals:
@@ -145,7 +149,7 @@ class Targets:
         for entry, temporary in zip(writes, temporaries, strict=True):
             with self._checked(entry, "write"):
                 disk.replace(temporary, self.absolute(entry.path))
-        self._sync_folders()
+        self._sync_folders(goal)
 
     @contextlib.contextmanager
     def _checked(self, entry: Entry, doing: str) -> Iterator[None]:
@@ -153,7 +157,7 @@ class Targets:
         path, seen = self.absolute(entry.path), self.seen[entry.path]
         if seen.kind != "a folder" and fs.mark(path) != seen.mark:
             raise ChangedError(f"{entry.path} was changed by something else while mx was at work.")
-        with _explained(doing, path):
+        with fs.explained(doing, path):
             yield
 
     def _make_folders(self, path: str, goal: Side) -> None:
@@ -163,7 +167,7 @@ class Targets:
                 break
             missing.append(folder)
         for folder in reversed(missing):
-            with _explained("make the folder", self.absolute(folder)):
+            with fs.explained("make the folder", self.absolute(folder)):
                 fs.current().mkdir(self.absolute(folder))
                 mode = self.journal.folders.get(folder)
                 if (
@@ -175,8 +179,8 @@ class Targets:
 
     def _write_temporary(self, entry: Entry, want: State, goal: Side) -> None:
         disk, temporary = fs.current(), self.temporary(entry)
-        assert want.sha256 is not None  # noqa: S101 - for the type checker; writes have bytes
-        with _explained("write", self.absolute(entry.path)):
+        assert want.sha256 is not None
+        with fs.explained("write", self.absolute(entry.path)):
             disk.write_new(temporary, self.journal.blobs[want.sha256], 0o777 if want.executable else 0o666)
             self._dress(entry, want, goal, temporary)
 
@@ -195,13 +199,13 @@ class Targets:
     def _set_mode(self, entry: Entry, want: State, goal: Side, *, change: bool) -> None:
         path = self.absolute(entry.path)
         if change:
-            assert entry.mode is not None  # noqa: S101 - for the type checker; the file was there
+            assert entry.mode is not None
             with self._checked(entry, "set the permissions of"):
                 mode = self.seen[entry.path].mode
                 fs.current().chmod(
                     path, entry.mode if goal == "before" else with_execute(mode, want.executable)
                 )
-        with _explained("write", path):
+        with fs.explained("write", path):
             fs.current().sync_file(path)
 
     def _remove_folders(self, goal: Side, wanted: dict[str, State]) -> None:
@@ -211,18 +215,22 @@ class Targets:
         if goal == "before":
             gone &= {folder for folder, mode in self.journal.folders.items() if mode is None}
         for folder in sorted(gone - needed, key=lambda name: -name.count("/")):
-            with _explained("remove the folder", self.absolute(folder)):
+            with fs.explained("remove the folder", self.absolute(folder)):
                 try:
                     fs.current().rmdir(self.absolute(folder))
                 except OSError as error:
                     if error.errno not in _STAYS:
                         raise
 
-    def _sync_folders(self) -> None:
+    def _sync_folders(self, goal: Side) -> None:
         changed = {_folder(entry.path) for entry in self.journal.entries if entry.kind != "chmod"}
         changed |= {_folder(folder) for folder in self.journal.folders if self._fresh(folder)}
+        if goal == "before":  # folders that were removed and are made again
+            removed = (entry.path for entry in self.journal.entries if not entry.after.exists)
+            for folder in {folder for path in removed for folder in parents(path)}:
+                changed |= {folder, _folder(folder)}
         there = [path for path in map(self.absolute, sorted(changed)) if os.path.isdir(path)]
-        with _explained("write", self.root):
+        with fs.explained("write", self.root):
             fs.current().sync_folders(there)
 
     def _fresh(self, folder: str) -> bool:
@@ -253,11 +261,3 @@ def folders_above(root: str, paths: Iterable[str]) -> dict[str, int | None]:
 
 def _folder(path: str) -> str:
     return path.rpartition("/")[0]
-
-
-@contextlib.contextmanager
-def _explained(doing: str, path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise fs.explain(error, doing, path) from error

@@ -1,19 +1,15 @@
-"""Disks for tests: one that writes down what is done to it, one that fails, one at which the process dies; and a model
-of what a loss of power leaves behind."""
+"""Disks for tests: one that writes down what is done to it, one that fails, one at which the process dies."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-import random
 import shutil
 import signal
 import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +19,7 @@ from mxdev.journal import ABSENT, Operation, State
 CHANGES = ("write_new", "replace", "unlink", "mkdir", "rmdir", "chmod", "chown")
 SYNCS = ("sync_file", "sync_folder")
 Tree = dict[str, tuple[Any, ...]]
+Log = list[tuple[str, tuple[Any, ...]]]
 
 
 class WatchedFS(fs.FileSystem):
@@ -67,13 +64,13 @@ class RecordingFS(WatchedFS):
 
     def __init__(self) -> None:
         super().__init__()
-        self.log: list[tuple[str, tuple[Any, ...]]] = []
+        self.log: Log = []
 
     def done(self, name: str, arguments: tuple[Any, ...]) -> None:
         self.log.append((name, arguments))
 
 
-class FailingFS(WatchedFS):
+class FailingFS(RecordingFS):
     """Raises an errno at operation `at`, and at the later ones whose name is in `after`."""
 
     def __init__(self, at: int, number: int, after: Sequence[str] = ()) -> None:
@@ -85,7 +82,9 @@ class FailingFS(WatchedFS):
         if number == self.at or (number > self.at and name in self.after):
             self.failed = self.failed or name
             if name == "write_new":  # some bytes came through, as on a disk that runs full
-                fs.FileSystem.write_new(self, arguments[0], arguments[1][: len(arguments[1]) // 2])
+                half = (arguments[0], arguments[1][: len(arguments[1]) // 2], *arguments[2:])
+                fs.FileSystem.write_new(self, *half)
+                self.done(name, half)
             raise OSError(self.errno, os.strerror(self.errno), arguments[0])
 
 
@@ -121,8 +120,11 @@ def in_child(work: Callable[[], object], disk: fs.FileSystem) -> int | None:
     return None
 
 
-def snapshot(root: Path) -> Tree:
-    """Everything below a folder: bytes, permission bits, links; without the lock, the undo, and an empty journal folder."""
+def snapshot(root: Path, *, hidden: bool = False) -> Tree:
+    """Everything below a folder: bytes, permission bits, links.
+
+    Unless `hidden`, without the lock, the undo, and an empty folder of the journal.
+    """
     found: Tree = {}
     for at, folders, files in os.walk(root):
         for name in folders + files:
@@ -135,6 +137,8 @@ def snapshot(root: Path) -> Tree:
                 found[relative] = ("folder", stat.S_IMODE(mode))
             else:
                 found[relative] = ("file", stat.S_IMODE(mode), Path(path).read_bytes())
+    if hidden:
+        return found
     for path in [path for path in found if path == ".mx/lock" or path.startswith(".mx/undo")]:
         del found[path]
     for empty in (".mx/journal", ".mx"):
@@ -232,170 +236,3 @@ def project(place: Path, tree: Tree | None = None) -> Iterator[Path]:
         yield root
     finally:
         shutil.rmtree(root)
-
-
-# --- what a loss of power leaves behind -------------------------------------------------------------------------------
-
-
-@dataclass
-class Inode:
-    """A file or folder; its place in a tree is in the entries of folders."""
-
-    folder: bool
-    mode: int
-    data: bytes = b""
-    entries: dict[str, Inode] = field(default_factory=dict)
-
-
-@dataclass
-class Effect:
-    """One thing that an operation did, which stays uncertain until operation `synced`."""
-
-    at: int
-    inode: Inode
-    kind: str  # data, mode, entry
-    value: Any
-    synced: float = float("inf")
-
-
-class PowerLoss:
-    """Replays a log on a model of a disk; `images(k)` are the disks that a loss of power may leave after k operations.
-
-    The model is the weakest that POSIX allows: bytes and bits of a file are uncertain (missing, half, there) until that file is
-    synced; each name made, replaced or removed in a folder is uncertain, each on its own, until that folder is
-    synced, syncs of files do not help names. A rename within a folder is one step; between folders it is two.
-    """
-
-    def __init__(
-        self, start: Tree, log: Sequence[tuple[str, tuple[Any, ...]]], root: str, without: int | None = None
-    ) -> None:
-        self.start, self.log, self.root, self.without = start, log, root, without
-        self.top = Inode(True, 0o755)
-        for path in sorted(start):
-            kind, mode, *data = start[path]
-            folder, name = self._parent(path)
-            folder.entries[name] = Inode(kind == "folder", mode, *data)
-        self.durable: dict[int, dict[str, Inode]] = {}
-        self._freeze(self.top)
-        self.effects: list[Effect] = []
-        for number, (name, arguments) in enumerate(log):
-            self._play(number, name, arguments)
-
-    def _freeze(self, inode: Inode) -> None:
-        self.durable[id(inode)] = dict(inode.entries)
-        for child in inode.entries.values():
-            self._freeze(child)
-
-    def _find(self, path: str) -> Inode:
-        at = self.top
-        for part in path.split("/") if path else ():
-            at = at.entries[part]
-        return at
-
-    def _parent(self, path: str) -> tuple[Inode, str]:
-        folder, _, name = path.rpartition("/")
-        return self._find(folder), name
-
-    def _entry(self, number: int, folder: Inode, changes: dict[str, Inode | None]) -> None:
-        for name, inode in changes.items():
-            if inode is None:
-                del folder.entries[name]
-            else:
-                folder.entries[name] = inode
-        self.effects.append(Effect(number, folder, "entry", changes))
-
-    def _play(self, number: int, name: str, arguments: tuple[Any, ...]) -> None:
-        paths = [os.path.relpath(value, self.root) for value in arguments if isinstance(value, str)]
-        paths = ["" if path == "." else path for path in paths]
-        if name in SYNCS:
-            if number == self.without:
-                return
-            inode = self._find(paths[0])
-            assert inode.folder == (name == "sync_folder"), f"{name} of {paths[0]}"
-            for effect in self.effects:
-                if effect.inode is inode:
-                    effect.synced = min(effect.synced, number)
-        elif name == "write_new":
-            mode = arguments[2] if len(arguments) > 2 else 0o666
-            inode = Inode(False, mode & ~0o022, b"")
-            folder, last = self._parent(paths[0])
-            self._entry(number, folder, {last: inode})
-            self.effects.append(Effect(number, inode, "data", arguments[1]))
-        elif name == "mkdir":
-            inode = Inode(True, 0o755)
-            self.durable[id(inode)] = {}
-            folder, last = self._parent(paths[0])
-            self._entry(number, folder, {last: inode})
-        elif name == "chmod":
-            self.effects.append(Effect(number, self._find(paths[0]), "mode", arguments[1]))
-        elif name in ("unlink", "rmdir"):
-            folder, last = self._parent(paths[0])
-            if last in folder.entries and not (name == "rmdir" and folder.entries[last].entries):
-                self._entry(number, folder, {last: None})
-        elif name == "replace":
-            (source, old), (target, new) = map(self._parent, paths)
-            inode = source.entries[old]
-            if source is target:
-                self._entry(number, source, {old: None, new: inode})
-            else:
-                self._entry(number, target, {new: inode})
-                self._entry(number, source, {old: None})
-
-    def images(self, k: int, seed: int = 1, most: int = 160) -> Iterator[Tree]:
-        """Disks after a loss of power when the first k operations were done; all of them, or a fixed selection."""
-        happened = [effect for effect in self.effects if effect.at < k]
-        unsure = [number for number, effect in enumerate(happened) if effect.synced >= k]
-        choices = [(1.0, 0.0, 0.5) if happened[number].kind == "data" else (1.0, 0.0) for number in unsure]
-        total = 1
-        for choice in choices:
-            total *= len(choice)
-        picks: Iterator[tuple[float, ...]]
-        picks = itertools.product(*choices) if total <= most else self._selection(choices, seed + k, most)
-        for pick in picks:
-            yield self._image(happened, dict(zip(unsure, pick, strict=True)))
-
-    def _selection(
-        self, choices: list[tuple[float, ...]], seed: int, most: int
-    ) -> Iterator[tuple[float, ...]]:
-        size = len(choices)
-        for value in (1.0, 0.0):
-            yield (value,) * size
-            for number in range(size):
-                yield (*(value,) * number, 1.0 - value, *(value,) * (size - number - 1))
-        for number in range(1, size):
-            yield (*(1.0,) * number, *(0.0,) * (size - number))
-            yield (*(0.0,) * number, *(1.0,) * (size - number))
-        chance = random.Random(seed)
-        for _ in range(most):
-            yield tuple(chance.choice(choice) for choice in choices)
-
-    def _image(self, happened: list[Effect], pick: dict[int, float]) -> Tree:
-        entries: dict[int, dict[str, Inode]] = {}
-        modes: dict[int, int] = {}
-        data: dict[int, bytes] = {}
-        for number, effect in enumerate(happened):
-            kept, key = pick.get(number, 1.0), id(effect.inode)
-            if effect.kind == "data":
-                data[key] = effect.value[: int(len(effect.value) * kept)]
-            elif kept and effect.kind == "mode":
-                modes[key] = effect.value
-            elif kept:
-                names = entries.setdefault(key, dict(self.durable[key]))
-                for name, inode in effect.value.items():
-                    if inode is None:
-                        names.pop(name, None)
-                    else:
-                        names[name] = inode
-        tree: Tree = {}
-
-        def walk(folder: Inode, prefix: str) -> None:
-            for name, inode in entries.get(id(folder), self.durable[id(folder)]).items():
-                mode = modes.get(id(inode), inode.mode)
-                if inode.folder:
-                    tree[prefix + name] = ("folder", mode)
-                    walk(inode, f"{prefix}{name}/")
-                else:
-                    tree[prefix + name] = ("file", mode, data.get(id(inode), inode.data))
-
-        walk(self.top, "")
-        return tree

@@ -1,0 +1,180 @@
+"""One writer at a time; the second one is told who the first is."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+import pytest
+from disks import FailingFS
+
+from mxdev import fs, lock
+from mxdev.errors import MxError, Refused
+
+HOLD = "import sys, time\nfrom pathlib import Path\nfrom mxdev import lock\nwith lock.hold(Path(sys.argv[1])):\n print('held', flush=True)\n time.sleep(60)"
+
+
+@contextmanager
+def holder(root: Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(root)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / ".mx").mkdir()
+    return tmp_path
+
+
+def test_a_second_process_is_told_who_holds_it(root: Path) -> None:
+    with holder(root) as process:
+        start = time.monotonic()
+        with pytest.raises(Refused) as caught, lock.hold(root, wait=0.3):
+            raise AssertionError("not reached")
+        assert 0.3 <= time.monotonic() - start < 3
+        said = str(caught.value)
+        assert f"process {process.pid} " in said
+        assert time.strftime("%Y-%m-%d") in said
+        assert "-c" in said
+        assert str(root) in said
+
+
+def test_the_lock_of_a_dead_process_is_no_obstacle(root: Path) -> None:
+    with holder(root) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        with lock.hold(root, wait=0):
+            pass
+
+
+def test_it_waits_for_the_first_to_end(root: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        with lock.hold(root):
+            (root / "started").touch()
+            time.sleep(0.3)
+        os._exit(0)
+    while not (root / "started").exists():
+        time.sleep(0.005)
+    with lock.hold(root, wait=10):
+        assert os.waitpid(child, os.WNOHANG) is not None
+    os.waitpid(child, 0) if _alive(child) else None
+
+
+def _alive(child: int) -> bool:
+    try:
+        os.kill(child, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_processes_never_overlap(root: Path) -> None:
+    counter, children = root / "counter", []
+    counter.write_text("0")
+    for _ in range(6):
+        child = os.fork()
+        if child == 0:
+            for _ in range(20):
+                with lock.hold(root, wait=30):
+                    number = int(counter.read_text())
+                    time.sleep(0.0005)
+                    counter.write_text(str(number + 1))
+            os._exit(0)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 6
+    assert counter.read_text() == "120"
+
+
+def test_it_excludes_the_filelock_package_and_is_excluded_by_it(root: Path) -> None:
+    theirs = filelock.FileLock(root / ".mx/lock")
+    with lock.hold(root), pytest.raises(filelock.Timeout):
+        theirs.acquire(timeout=0)
+    with theirs, pytest.raises(Refused), lock.hold(root, wait=0):
+        pass
+
+
+def test_without_flock_it_is_the_filelock_package(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "fcntl", None)
+    with lock.hold(root), pytest.raises(Refused), lock.hold(root, wait=0.1):
+        pass
+    with lock.hold(root, wait=0):
+        pass
+
+
+@pytest.mark.parametrize("left", [b"", b"not json", b"[]", b'{"pid": 1}'])
+def test_a_holder_that_left_no_name(root: Path, left: bytes) -> None:
+    with lock.hold(root):
+        (root / ".mx/lock").write_bytes(left)
+        with pytest.raises(Refused, match="left no name"), lock.hold(root, wait=0):
+            pass
+
+
+def test_nothing_is_left_where_nothing_came_in(tmp_path: Path) -> None:
+    with lock.hold(tmp_path):
+        assert (tmp_path / ".mx/lock").exists()
+    assert [*tmp_path.iterdir()] == []
+    with lock.hold(tmp_path):
+        (tmp_path / ".mx/record").touch()
+    assert (tmp_path / ".mx/lock").exists()
+
+
+def test_a_lock_that_was_removed_meanwhile_is_not_the_lock(tmp_path: Path) -> None:
+    """The holder made `.mx/` for the lock and took it away again, while we waited with its old file open."""
+
+    class Slow(fs.FileSystem):
+        removed = False
+
+        def open_lock(self, path: str) -> int:
+            descriptor = super().open_lock(path)
+            if not self.removed:
+                self.removed = True
+                Path(path).unlink()
+            return descriptor
+
+    (tmp_path / ".mx").mkdir()
+    with (
+        fs.use(Slow()),
+        lock.hold(tmp_path),
+        fs.use(fs.FileSystem()),
+        pytest.raises(Refused),
+        lock.hold(tmp_path, wait=0),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.EACCES, "permission denied"), (errno.EROFS, "read-only"), (errno.ENOSPC, "full")],
+)
+def test_a_folder_that_cannot_be_written(tmp_path: Path, number: int, words: str) -> None:
+    with fs.use(FailingFS(0, number)), pytest.raises(MxError, match=words), lock.hold(tmp_path):
+        pass
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_errors_of_the_work_inside_pass_through(root: Path) -> None:
+    with pytest.raises(OSError, match="work"), lock.hold(root):
+        raise OSError("work")
+    with lock.hold(root, wait=0):
+        pass
+
+
+def test_a_lock_that_is_a_link_to_elsewhere(root: Path) -> None:
+    (root / ".mx/lock").symlink_to("/etc/hostname")
+    with pytest.raises(MxError, match="symbolic link"), lock.hold(root):
+        pass
