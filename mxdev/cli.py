@@ -16,6 +16,7 @@ COMMANDS = {
     "update": ("mxdev.commands.update:update", "Render again, and merge with your edits."),
     "set": ("mxdev.commands.set:set_options", "Change options, and update what they reach."),
     "destroy": ("mxdev.commands.destroy:destroy", "Remove what a generator added."),
+    "undo": ("mxdev.commands.undo:undo", "Take back the last plan that changed something."),
     "lint": ("mxdev.commands.lint:lint", "Check files against the style guide."),
     "flow": ("mxdev.commands.flow:flow", "Train and look at runs, with MLflow."),
     "plugins": ("mxdev.commands.plugins:plugins", "List the installed plugins."),

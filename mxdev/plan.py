@@ -239,11 +239,12 @@ def build(
         MxError, Refused: nothing can be planned; nothing was written.
     """
     from mxdev.plan_files import plan_files
+    from mxdev.plan_project import plan_project_file
     from mxdev.plan_sections import plan_shared_files
 
     check_owners(project, renderings)
     plan = Plan(project, renderings, [], options, wishes or Wishes())
-    plan.changes = [*plan_files(plan), *plan_shared_files(plan, order)]
+    plan.changes = [*plan_files(plan), *plan_shared_files(plan, order), plan_project_file(plan)]
     plan.changes.sort(key=lambda change: change.path)
     _refuse_markers(plan)
     return plan

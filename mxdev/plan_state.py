@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import mxdev
 from mxdev import fs, sections
 from mxdev.errors import MxError
 from mxdev.journal_file import ABSENT, Operation, State
 from mxdev.paths import resolve_inside
 from mxdev.plan import Change, Content, Plan, Rendering
+from mxdev.plan_project import git_files
 from mxdev.project import digest, write_pristine_sections
 from mxdev.state import (
-    PROJECT_FILE,
     FileRecord,
     Record,
     SectionRecord,
-    new_project_file,
     pristine_path,
     pristine_sections_path,
     record_path,
     write_record,
 )
-
-GIT_FILES = {
-    ".mx/.gitignore": "# Written by mx: what only matters on this machine.\n/journal/\n/lock\n/undo/\n!pristine/**\n",
-    ".mx/.gitattributes": (
-        "# Written by mx: its records are compared byte for byte.\n* -text\npristine/** -diff linguist-generated\n"
-    ),
-}
 
 
 def operations(plan: Plan) -> list[Operation]:
@@ -62,39 +53,14 @@ def _on_disk(plan: Plan, path: str) -> Content | None:
 
 
 def _state_files(plan: Plan) -> dict[str, Content | None]:
-    """What `mx.yaml` and `.mx/` will hold, for all that this plan may change."""
-    files: dict[str, Content | None] = {PROJECT_FILE: _keeping_mode(plan, PROJECT_FILE, _project_file(plan))}
-    for path, text in GIT_FILES.items():
-        files[path] = Content(text.encode("utf-8"))
+    """What `.mx/` will hold, for all that this plan may change."""
+    files = git_files(plan)
     changes = {change.rendered or change.path: change for change in plan.changes}
     for rendering in plan.renderings:
         record = _record(plan, rendering, changes)
         files[record_path(rendering.instance)] = Content(write_record(record)) if rendering.tree else None
         files.update(_pristine(plan, rendering))
     return files
-
-
-def _keeping_mode(plan: Plan, path: str, data: bytes) -> Content:
-    before = _on_disk(plan, path)
-    return Content(data, before.executable if before else False)
-
-
-def _project_file(plan: Plan) -> bytes:
-    data = plan.project.source
-    if data is None:
-        return new_project_file(plan.options, f">={mxdev.__version__}")
-    known = plan.project.options
-    order = [sections.address("options", name) for name in plan.options]
-    for name, value in plan.options.items():
-        if name not in known or known[name] != value:
-            address = sections.address("options", name)
-            data = sections.put(
-                PROJECT_FILE, data, address, sections.render(address, value), order=order
-            ).data
-    for name in known:
-        if name not in plan.options:
-            data = sections.take(PROJECT_FILE, data, sections.address("options", name), {}) or b""
-    return data
 
 
 def _record(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> Record:

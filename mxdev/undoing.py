@@ -1,0 +1,155 @@
+"""The last plan that changed something, taken back. It is a plan itself, so taking it back again redoes it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mxdev import fs, journal
+from mxdev.errors import Refused
+from mxdev.journal_file import ABSENT, Entry, Journal, Operation, State
+from mxdev.paths import resolve_inside
+from mxdev.plan import Change, Content
+
+
+@dataclass
+class Undo:
+    """The taking back of a journal; `mxdev.applying.carry_out` carries it out.
+
+    Attributes:
+        root: the project's folder.
+        last: the journal that is taken back.
+        changes: a row for each path outside `.mx/`.
+        state: what is done to mx's own files.
+    """
+
+    root: Path
+    last: Journal
+    changes: list[Change] = field(default_factory=list)
+    state: list[Operation] = field(default_factory=list)
+
+    def operations(self) -> list[Operation]:
+        """What is done to the disk, once all conflicts are settled."""
+        rows = [change for change in self.changes if change.before != change.after]
+        return [_operation(change.path, change.before, change.after) for change in rows] + self.state
+
+    @property
+    def command(self) -> str:
+        """What this run is called: an undo that is taken back is the command itself again."""
+        again = self.last.title.removeprefix("undo of ")
+        return again if again != self.last.title else f"undo of {self.last.title}"
+
+    def title(self) -> str:
+        """What is taken back, and when it was run, in words."""
+        return f"{self.last.title} of {time.strftime('%Y-%m-%d %H:%M', time.localtime(self.last.made))}"
+
+
+def find(here: Path) -> Path | None:
+    """The nearest folder, upwards, that is a project or has something to take back."""
+    start = here.absolute()
+    marks = ("mx.yaml", journal.UNDO, journal.COMMITTED)
+    return next((f for f in (start, *start.parents) if any((f / mark).is_file() for mark in marks)), None)
+
+
+def plan(root: Path, *, merge: bool) -> Undo:
+    """Plan to take back what changed last.
+
+    Args:
+        root: the project's folder.
+        merge: merge with what was done to the files since; otherwise such a file stops it.
+
+    Raises:
+        Refused: there is nothing to take back, or files changed since; the message lists them.
+        MxError: the record of it cannot be read.
+    """
+    path = root / journal.UNDO
+    if not path.is_file():
+        raise Refused(
+            f"There is nothing to take back in {root}.",
+            hint="mx keeps the last plan that changed a file, on this machine.",
+        )
+    undo = Undo(root, journal.read(path))
+    changed: list[str] = []
+    for entry in undo.last.entries:
+        now = _content(root, entry.path)
+        matches = _state(now) == entry.after
+        if entry.path.startswith(".mx/"):
+            if matches:
+                undo.state.append(_operation(entry.path, now, _content_of(undo.last, entry.before)))
+            else:
+                changed.append(entry.path)
+        elif matches or merge:
+            undo.changes.append(_back(undo.last, entry, now) if matches else _merged(undo.last, entry, now))
+        else:
+            changed.append(entry.path)
+    if changed:
+        lines = "\n".join(f"  {name}" for name in changed)
+        raise Refused(
+            f"These files changed since {undo.title()}, so it cannot be taken back:\n{lines}",
+            hint="Put them back first, or merge: `mx undo --merge`.",
+        )
+    undo.changes.sort(key=lambda change: change.path)
+    return undo
+
+
+def _back(last: Journal, entry: Entry, now: Content | None) -> Change:
+    then = _content_of(last, entry.before)
+    if entry.kind == "chmod" and now is not None:
+        then = Content(now.data, entry.before.executable)
+    status = "create" if now is None else "remove" if then is None else "update"
+    return Change(entry.path, status, (), now, then)  # type: ignore[arg-type]
+
+
+def _merged(last: Journal, entry: Entry, now: Content | None) -> Change:
+    """A file that changed since: the same three-way merge as in an update, with the plan's result as the base."""
+    from mxdev.merge import merge_file
+
+    then, base = _content_of(last, entry.before), _content_of(last, entry.after)
+    change = Change(entry.path, "keep", (), now, now)
+    if then is None:
+        change.status, change.reason = "orphan" if now else "keep", "it was changed since"
+        return change
+    if now is None:
+        change.reason = "it was deleted since"
+        return change
+    change.choices = {"keep": now, "overwrite": then}
+    if base is not None:
+        merged = merge_file(entry.path, base.data, now.data, then.data)
+        settled = Content(merged.data, now.executable)
+        if merged.clean:
+            change.status, change.after = ("keep" if settled == now else "merge"), settled
+            return change
+        if merged.mergeable:
+            change.choices = {**change.choices, "merge": settled}
+    change.status, change.reason = "conflict", "it was changed since in the same place"
+    return change
+
+
+def _content(root: Path, path: str) -> Content | None:
+    place = resolve_inside(root, path)
+    try:
+        seen = fs.look(str(place))
+    except OSError as error:
+        raise fs.explain(error, "read", path) from error
+    if seen.kind == "absent":
+        return None
+    if seen.kind != "file":
+        raise Refused(
+            f"{path} is {seen.kind} now, and it was a file.", hint="Move it away, then run the command again."
+        )
+    return Content(seen.data, bool(seen.mode & 0o100))
+
+
+def _content_of(last: Journal, state: State) -> Content | None:
+    if state.sha256 is None:
+        return None
+    return Content(last.blobs.get(state.sha256, b""), state.executable)
+
+
+def _state(content: Content | None) -> State:
+    return ABSENT if content is None else State.of(content.data, content.executable)
+
+
+def _operation(path: str, before: Content | None, after: Content | None) -> Operation:
+    return Operation(path, _state(before), _state(after), after.data if after else None)
