@@ -27,13 +27,17 @@ class ModelConfig:
 
 @dataclass
 class TrainingConfig:
-    """How the network is trained. `device` is `auto`, or any name that PyTorch knows."""
+    """How the network is trained.
+
+    `device` is `auto`, or any name that PyTorch knows; `threads` counts on the CPU only.
+    """
 
     epochs: int
     batch_size: int
     learning_rate: float
     weight_decay: float
     device: str
+    threads: int
 
 
 @dataclass

@@ -15,11 +15,16 @@ def choose_device(name: str) -> torch.device:
     return found or torch.device("cpu")
 
 
-def make_repeatable(seed: int) -> None:
-    """Seed every source of random numbers, and let PyTorch choose deterministic algorithms only."""
+def make_repeatable(seed: int, threads: int) -> None:
+    """Seed every source of random numbers, and let PyTorch choose deterministic algorithms only.
+
+    Args:
+        threads: number of CPU threads; another number adds in another order and rounds differently.
+    """
     # cuBLAS reads this when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+    torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)

@@ -73,7 +73,7 @@ def fit(
 def run(config: TrainerConfig) -> str:
     """Train, log everything that makes the run repeatable, and return the run's id."""
     tracking.open_store(config.experiment)
-    make_repeatable(config.seed)
+    make_repeatable(config.seed, config.training.threads)
     device = choose_device(config.training.device)
     digits = data.load(config.data)
     model = DigitClassifier(config.model).to(device)
@@ -83,8 +83,9 @@ def run(config: TrainerConfig) -> str:
         fit(model, digits.train, digits.validation, config.training, _progress(config.training))
         result = evaluation.report(model, digits.test, device)
         log_model(model.cpu(), digits.test.images[:4])
-    log.info("test accuracy %.4f, run %s", result, active.info.run_id)
-    return active.info.run_id
+    run_id: str = active.info.run_id
+    log.info("test accuracy %.4f, run %s", result, run_id)
+    return run_id
 
 
 def log_origin(config: TrainerConfig, digits: Digits, device: torch.device) -> None:
