@@ -36,7 +36,7 @@ else
 fi"""
 
 # POSIX shell, run by DevSpace itself; `$` without braces, which DevSpace would take for a variable of its own.
-_PASSWORD = """\
+_BEFORE_DATABASE = """\
 # Makes the database's password once. It is printed nowhere and is on no command line.
 set -o pipefail
 kube() {{ {kubectl} --namespace {name} "$@"; }}
@@ -99,7 +99,7 @@ def sections(options: Mapping[str, Any]) -> list[tuple[str, object]]:
         ("deployments.cuda-drivers", _cuda_drivers(name, str(options["cloud"]))),
         (
             "hooks[name=database-password]",
-            _hook("database-password", "before:deploy:train-infrastructure", _PASSWORD.format(**fill)),
+            _hook("database-password", "before:deploy:train-infrastructure", _BEFORE_DATABASE.format(**fill)),
         ),
         (
             "hooks[name=cuda-smoke-test]",

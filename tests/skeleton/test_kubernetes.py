@@ -1,0 +1,270 @@
+"""The Kubernetes manifests of a rendered project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from checks_kubernetes import check_devspace, check_manifests
+
+from mxdev.testing import render, text, write
+from mxdev.tree import Tree
+
+FOLDER = "infrastructure/kubernetes"
+CLOUDS = ("gcp", "existing")
+GPUS = ("nvidia-t4", "nvidia-l4", "nvidia-a100")
+ACCELERATORS = ("none", *GPUS)
+# Privileged by nature; everything else must be as harmless as it can be.
+INSTALLER = "nvidia-driver-installer"
+
+
+def project(**options: Any) -> Tree:
+    return render("MLProjectSkeleton", **{"name": "churn-model", **options})
+
+
+def objects(tree: Tree, folder: str = FOLDER) -> list[dict[str, Any]]:
+    files = [
+        path
+        for path in tree.files
+        if path.startswith(folder) and path.endswith(".yaml") and not path.endswith("_values.yaml")
+    ]
+    return [item for path in sorted(files) for item in yaml.safe_load_all(text(tree, path))]
+
+
+def one(tree: Tree, kind: str, name: str, folder: str = FOLDER) -> dict[str, Any]:
+    found = [
+        item for item in objects(tree, folder) if (item["kind"], item["metadata"]["name"]) == (kind, name)
+    ]
+    assert len(found) == 1, f"{kind}/{name}: {len(found)}"
+    return found[0]
+
+
+def pods(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
+    for item in objects(tree):
+        if "template" in item.get("spec", {}):
+            yield item["metadata"]["name"], item["spec"]["template"]["spec"]
+
+
+def server(tree: Tree) -> dict[str, Any]:
+    return one(tree, "Deployment" if tree.generator.values.cloud == "gcp" else "StatefulSet", "mlflow")
+
+
+def container(workload: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = workload["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def environment(workload: dict[str, Any]) -> dict[str, Any]:
+    return {entry["name"]: entry.get("value") for entry in container(workload).get("env", [])}
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize("accelerator", ACCELERATORS)
+@pytest.mark.parametrize("domain", ["", "ml.example.com"])
+def test_every_choice_fits_the_schemas(cloud: str, accelerator: str, domain: str, tmp_path: Path) -> None:
+    write(project(cloud=cloud, accelerator=accelerator, domain=domain), tmp_path)
+    assert check_manifests(tmp_path / FOLDER) == []
+    assert check_devspace(tmp_path / "devspace.yaml") == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        ("targetPort: http", "targetport: http", "targetport"),
+        ("replicas: 1", "replicas: one", "one"),
+        (":v3.17.0-full", ":latest", "no fixed version"),
+        (":v3.17.0-full", "", "no fixed version"),
+        ("kind: Service\n", "kind: Secret\n", "a secret in the repository"),
+        ("namespace: churn-model", "labels: {}", "no namespace"),
+    ],
+)
+def test_the_checks_see_a_fault(before: str, after: str, problem: str, tmp_path: Path) -> None:
+    write(project(), tmp_path)
+    path = tmp_path / FOLDER / "train-infrastructure" / "mlflow.yaml"
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after))
+    assert any(problem in found for found in check_manifests(tmp_path / FOLDER))
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_data_outlives_a_purge(cloud: str) -> None:
+    """DevSpace deletes every object it applied: what must stay is none of them, but made by a StatefulSet."""
+    tree = project(cloud=cloud)
+    assert "PersistentVolumeClaim" not in [item["kind"] for item in objects(tree)]
+    kept = {"postgresql": "data"} if cloud == "gcp" else {"postgresql": "data", "mlflow": "artifacts"}
+    for name, volume in kept.items():
+        spec = one(tree, "StatefulSet", name)["spec"]
+        assert spec["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Retain"
+        assert [claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]] == [volume]
+        mounts = {mount["name"]: mount["mountPath"] for mount in container({"spec": spec})["volumeMounts"]}
+        inside = {"data": "PGDATA", "artifacts": "MLFLOW_ARTIFACTS_DESTINATION"}[volume]
+        assert str(environment({"spec": spec})[inside]).startswith(mounts[volume])
+
+
+def test_artifacts_go_to_the_bucket_as_a_google_service_account() -> None:
+    tree = project(project_id="acme-ml-4711")
+    assert (
+        environment(server(tree))["MLFLOW_ARTIFACTS_DESTINATION"]
+        == "gs://acme-ml-4711-churn-model-artifacts/mlflow"
+    )
+    for name in ("mlflow", "trainer"):
+        account = one(tree, "ServiceAccount", name)["metadata"]["annotations"][
+            "iam.gke.io/gcp-service-account"
+        ]
+        assert account == f"churn-model-{name}@acme-ml-4711.iam.gserviceaccount.com"
+    assert server(tree)["spec"]["template"]["spec"]["serviceAccountName"] == "mlflow"
+
+
+def test_an_existing_cluster_needs_nothing_of_google() -> None:
+    tree = project(cloud="existing", accelerator="nvidia-l4", project_id="acme-ml-4711")
+    whole = "".join(text(tree, path) for path in tree.files if path.startswith(FOLDER))
+    assert not re.search(r"gke|gserviceaccount|gs://|acme-ml-4711", whole)
+
+
+def test_the_password_is_in_no_file_and_in_no_address() -> None:
+    tree = project()
+    assert one(tree, "StatefulSet", "postgresql")["spec"]["template"]["spec"]["volumes"][0]["secret"] == {
+        "secretName": "mlflow-database",
+        "defaultMode": 0o440,
+    }
+    for step in [container(server(tree)), *server(tree)["spec"]["template"]["spec"]["initContainers"]]:
+        secrets = [entry for entry in step["env"] if "valueFrom" in entry]
+        reference = {"name": "mlflow-database", "key": "password"}
+        assert secrets == [{"name": "PGPASSWORD", "valueFrom": {"secretKeyRef": reference}}]
+    assert "//mlflow@postgresql:5432/" in environment(server(tree))["MLFLOW_BACKEND_STORE_URI"]
+
+
+def test_only_the_server_reaches_the_database() -> None:
+    tree = project()
+    policy = one(tree, "NetworkPolicy", "postgresql")["spec"]
+    assert (
+        policy["podSelector"]["matchLabels"].items() <= labels(one(tree, "StatefulSet", "postgresql")).items()
+    )
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert "egress" not in policy
+    ((rule,), (port,)) = policy["ingress"][0]["from"], policy["ingress"][0]["ports"]
+    selector = rule["podSelector"]["matchLabels"]
+    assert port["port"] == 5432
+    matched = {item["metadata"]["name"] for item in objects(tree) if selector.items() <= labels(item).items()}
+    assert matched == {"mlflow"}
+
+
+def labels(item: dict[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = item.get("spec", {}).get("template", {}).get("metadata", {}).get("labels", {})
+    return found
+
+
+@pytest.mark.parametrize("domain", ["", "ml.example.com"])
+def test_the_server_answers_to_its_names(domain: str) -> None:
+    values = environment(server(project(domain=domain)))
+    hosts = str(values["MLFLOW_SERVER_ALLOWED_HOSTS"]).split(",")
+    wanted = {"localhost:*", "mlflow:*", "mlflow.churn-model.svc.cluster.local:*"}
+    assert wanted <= set(hosts)
+    assert ("mlflow.ml.example.com" in hosts) == bool(domain)
+    assert values.get("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS") == (
+        f"https://mlflow.{domain}" if domain else None
+    )
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_pods_can_do_little_harm(cloud: str) -> None:
+    seen = []
+    for name, pod in pods(project(cloud=cloud, accelerator="nvidia-l4")):
+        seen.append(name)
+        assert pod["automountServiceAccountToken"] is False, name
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for step in [*pod.get("initContainers", []), *pod["containers"]]:
+            where, context = f"{name}/{step['name']}", step["securityContext"]
+            assert {"requests", "limits"} <= set(step["resources"]), where
+            if where == f"{INSTALLER}/install":
+                continue
+            assert (context.get("runAsNonRoot") or pod["securityContext"].get("runAsNonRoot")) is True, where
+            assert context["allowPrivilegeEscalation"] is False, where
+            assert context["capabilities"] == {"drop": ["ALL"]}, where
+            if name != "replaced-by-mlflow":
+                assert context["readOnlyRootFilesystem"] is True, where
+    assert len(seen) == (5 if cloud == "gcp" else 4)
+
+
+@pytest.mark.parametrize("gpu", GPUS)
+def test_the_driver_has_one_owner(gpu: str) -> None:
+    tree = project(accelerator=gpu)
+    terms = one(tree, "DaemonSet", INSTALLER)["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
+    (term,) = terms["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert {item["key"]: item["operator"] for item in term["matchExpressions"]} == {
+        "cloud.google.com/gke-accelerator": "Exists",
+        "cloud.google.com/gke-gpu-driver-version": "DoesNotExist",
+    }
+    pools = "".join(text(tree, path) for path in tree.files if path.endswith(".tf"))
+    assert re.findall(r'gpu_driver_version\s*=\s*"(\w+)"', pools) == ["INSTALLATION_DISABLED"]
+    assert f'"{gpu_label(tree)}"' in pools
+
+
+def test_elsewhere_the_operator_owns_the_driver() -> None:
+    tree = project(cloud="existing", accelerator="nvidia-l4")
+    assert "DaemonSet" not in [item["kind"] for item in objects(tree)]
+    values = yaml.safe_load(text(tree, f"{FOLDER}/cuda-drivers/gpu_operator_values.yaml"))
+    assert values["driver"]["enabled"] is True
+
+
+def gpu_label(tree: Tree) -> str:
+    selector: dict[str, str] = one(tree, "Job", "replaced-by-mlflow")["spec"]["template"]["spec"][
+        "nodeSelector"
+    ]
+    return selector["cloud.google.com/gke-accelerator"]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize("accelerator", ACCELERATORS)
+def test_jobs_ask_for_the_gpu_that_there_is(cloud: str, accelerator: str) -> None:
+    tree = project(cloud=cloud, accelerator=accelerator)
+    for name in ("replaced-by-mlflow", "cuda-smoke-test"):
+        job = one(tree, "Job", name)
+        pod = job["spec"]["template"]["spec"]
+        wanted = accelerator != "none" or name == "cuda-smoke-test"
+        assert ("nvidia.com/gpu" in container(job)["resources"]["limits"]) == wanted
+        assert ("tolerations" in pod) == wanted
+        assert ("nodeSelector" in pod) == (cloud == "gcp" and accelerator != "none")
+    # A node that never comes must not keep the smoke test waiting for ever.
+    assert one(tree, "Job", "cuda-smoke-test")["spec"]["activeDeadlineSeconds"] <= 3600
+
+
+def test_the_job_template_is_what_mlflow_takes() -> None:
+    """mlflow/projects/kubernetes.py sets name, image and command of the first container and appends to its `env`."""
+    job = one(project(), "Job", "replaced-by-mlflow")
+    assert job["metadata"]["namespace"] == "churn-model"
+    assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+    assert job["spec"]["template"]["spec"]["serviceAccountName"] == "trainer"
+    assert container(job)["env"] == []
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_every_waiver_says_why(cloud: str) -> None:
+    for item in objects(project(cloud=cloud, accelerator="nvidia-l4")):
+        waivers = {
+            key: value
+            for key, value in item["metadata"].get("annotations", {}).items()
+            if key.startswith("checkov.io/")
+        }
+        assert list(waivers) == [f"checkov.io/skip{number}" for number in range(1, len(waivers) + 1)]
+        assert all(re.fullmatch(r"CKV2?_K8S_\d+=.{15,}", value) for value in waivers.values()), waivers
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_readme_speaks_of_what_is_there(cloud: str) -> None:
+    tree = project(cloud=cloud)
+    readme = text(tree, f"{FOLDER}/README.md")
+    for kind, name in re.findall(r"\b(deployment|statefulset)/(\w+)", readme):
+        one(tree, {"deployment": "Deployment", "statefulset": "StatefulSet"}[kind], name)
+    for name in re.findall(r"`((?:train-infrastructure|cuda-drivers)/[\w.]*|[\w/]+\.yaml)`", readme):
+        assert any(
+            path.startswith(f"{FOLDER}/{name}") or path == name for path in [*tree.files, "devspace.yaml"]
+        ), name
+    claims = re.findall(r"pvc/(\w+)-(\w+)-0", readme)
+    assert claims == (
+        [("data", "postgresql")] if cloud == "gcp" else [("data", "postgresql"), ("artifacts", "mlflow")]
+    )
