@@ -1,13 +1,14 @@
 """The filters of the target languages: the only way from free text to text.
 
-Those of data and programming languages give a complete literal with its quotes, on one line; those of
-markup give escaped inline text on one line. All of them take strings, numbers, booleans, None where the
-language has it, and (where the language has lists) lists of these.
+Those of data and programming languages give a complete literal with its quotes, on one line (in a shell's word
+alone a line break stays one); those of markup give escaped inline text on one line. All of them take strings,
+numbers, booleans, None where the language has it, and (where the language has lists) lists of these.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,9 +16,13 @@ from typing import Any
 from mxdev.freetext import reveal
 
 # Line ends of YAML, HCL, JavaScript and terminals; lone surrogates cannot be written as UTF-8.
-_BREAKS = re.compile("[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]+")
+_BREAKS = re.compile("[\r\n\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029]+")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufeff\ud800-\udfff\ufffe\uffff]")
 _INVISIBLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+_STRING_OR_EXPONENT = re.compile(r'("(?:[^"\\]|\\.)*")|(-?\b\d+(?:\.\d+)?)(e[+-]?\d+)')
+# What a tool reads in a comment: the encoding of a Python file (PEP 263), the directives of a Dockerfile.
+_CODING = re.compile(r"coding(?=[:=])")
+_DIRECTIVE = re.compile(r"^([A-Za-z][A-Za-z0-9]*)(?=\s*=)")
 
 
 def _one_line(value: Any) -> str:
@@ -36,12 +41,20 @@ def _u_escape(match: re.Match[str]) -> str:
 
 def to_json(value: Any) -> str:
     """A JSON value on one line; strings in ASCII-safe escapes where a character does not show."""
-    return _INVISIBLE.sub(_u_escape, _utf8(json.dumps(reveal(value), ensure_ascii=False)))
+    text = json.dumps(reveal(value), ensure_ascii=False, allow_nan=False)
+    return _INVISIBLE.sub(_u_escape, _utf8(text))
+
+
+def _with_point(match: re.Match[str]) -> str:
+    if match[2] is None or "." in match[2]:
+        return match[0]
+    return f"{match[2]}.0{match[3]}"
 
 
 def to_yaml(value: Any) -> str:
     """A YAML 1.1 and 1.2 value on one line: JSON is YAML, when what does not show is escaped."""
-    return to_json(value)
+    # YAML 1.1 wants a point in a number with an exponent. Inside strings nothing may change.
+    return _STRING_OR_EXPONENT.sub(_with_point, to_json(value))
 
 
 def _literal(value: Any, string: Callable[[str], str], true: str, false: str, none: str | None) -> str:
@@ -49,6 +62,8 @@ def _literal(value: Any, string: Callable[[str], str], true: str, false: str, no
     if isinstance(value, bool):
         return true if value else false
     if isinstance(value, int | float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value} is no number that can be written")
         return repr(value)
     if isinstance(value, str):
         return string(value)
@@ -101,21 +116,21 @@ def to_py(value: Any) -> str:
 
 
 def to_sh(value: Any) -> str:
-    """One shell word in single quotes; a NUL, which no shell word can hold, is dropped."""
-    text = str(reveal(value)).replace("\x00", "")
+    """One shell word in single quotes; a NUL, which no shell word can hold, is dropped. Line breaks stay."""
+    text = _utf8(str(reveal(value))).replace("\x00", "")
     return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
 def to_md(value: Any) -> str:
     """Inline Markdown (CommonMark, MyST): every ASCII punctuation mark that could mean something is escaped."""
-    text = re.sub(r"([\\`*_{}\[\]()#+\-.!|~$^:=@%&<>\"'/])", r"\\\1", _one_line(value))
-    # MyST reads a leading digit and dot as a list; the dot is escaped already.
-    return text
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~$^:=@%&<>\"'/])", r"\\\1", _one_line(value))
 
 
 def to_rst(value: Any) -> str:
     """Inline reStructuredText: all markup characters are escaped."""
-    return re.sub(r"([\\`*_|:<>\[\]{}\-+=.#~^\"'!&()/@%$;,?])", r"\\\1", _one_line(value))
+    text = re.sub(r"([\\`*_|:<>\[\]{}\-+=.#~^\"'!&()/@%$;,?])", r"\\\1", _one_line(value))
+    # An escaped blank is nothing, but a line that begins with it is no bullet (of any script) and no transition.
+    return text if not text or text[0].isalnum() else "\\ " + text
 
 
 def to_html(value: Any) -> str:
@@ -126,14 +141,20 @@ def to_html(value: Any) -> str:
 
 
 def to_dockerfile(value: Any) -> str:
-    """A double-quoted value for LABEL or ENV; variables are not substituted."""
-    text = re.sub(r"([\\\"$`])", r"\\\1", _one_line(value))
+    """A double-quoted value for LABEL or ENV; variables are not substituted.
+
+    A backslash before a quote, or at the end, is followed by a blank: BuildKit needs none, but hadolint cannot read it.
+    """
+    text = re.sub(r'\\(?="|$)', r"\\ ", _one_line(value))
+    text = re.sub(r"([\\\"$])", r"\\\1", text)
     return f'"{text}"'
 
 
 def to_comment(value: Any) -> str:
-    """One line that is safe behind a comment mark, also before a closing `*/` or `-->`."""
-    return _one_line(value).rstrip("\\").replace("*/", "* /").replace("-->", "-- >")
+    """One line that is safe behind a comment mark: it ends no comment (`*/`, `-->`) and directs no tool."""
+    text = _one_line(value).replace("*/", "* /").replace("-->", "-- >").replace("--!>", "--! >")
+    text = _DIRECTIVE.sub(r"'\1'", _CODING.sub("coding ", text))
+    return text.rstrip("\\ ")
 
 
 FILTERS: Mapping[str, Callable[[Any], str]] = {
