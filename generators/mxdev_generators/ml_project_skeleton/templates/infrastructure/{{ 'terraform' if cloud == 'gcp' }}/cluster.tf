@@ -38,14 +38,19 @@ resource "google_container_cluster" "main" {
     }
   }
 
-  # Without blocks in it: no network at all.
-  master_authorized_networks_config {
-    dynamic "cidr_blocks" {
-      for_each = var.authorized_networks
+  # Only where there is an IP address to reach: Google forgets this block otherwise, and Terraform would
+  # want it back at every plan.
+  dynamic "master_authorized_networks_config" {
+    for_each = length(var.authorized_networks) > 0 ? [var.authorized_networks] : []
 
-      content {
-        display_name = cidr_blocks.key
-        cidr_block   = cidr_blocks.value
+    content {
+      dynamic "cidr_blocks" {
+        for_each = master_authorized_networks_config.value
+
+        content {
+          display_name = cidr_blocks.key
+          cidr_block   = cidr_blocks.value
+        }
       }
     }
   }
@@ -92,6 +97,8 @@ resource "google_container_cluster" "main" {
   initial_node_count       = 1
 
   node_config {
+    disk_type       = "pd-standard"
+    disk_size_gb    = 50
     service_account = google_service_account.nodes.email
 
     workload_metadata_config {

@@ -5,12 +5,14 @@ locals {
   cpu_pools = {
     system = {
       machine_type = var.system_nodes.machine_type
+      disk_gb      = 50
       min          = 1
       max          = var.system_nodes.max
       spot         = false
     }
     cpu = {
       machine_type = var.cpu_nodes.machine_type
+      disk_gb      = 100
       min          = 0
       max          = var.cpu_nodes.max
       spot         = var.cpu_nodes.spot
@@ -43,7 +45,7 @@ resource "google_container_node_pool" "cpu" {
     spot            = each.value.spot
     image_type      = "COS_CONTAINERD"
     disk_type       = "pd-balanced"
-    disk_size_gb    = 100
+    disk_size_gb    = each.value.disk_gb
     service_account = google_service_account.nodes.email
     oauth_scopes    = ["https://www.googleapis.com/auth/cloud-platform"]
     resource_labels = local.labels

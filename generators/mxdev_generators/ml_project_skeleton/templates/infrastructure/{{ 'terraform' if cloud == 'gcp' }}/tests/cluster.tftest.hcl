@@ -123,7 +123,7 @@ run "private_and_hardened" {
   }
 
   assert {
-    condition     = length(google_container_cluster.main.master_authorized_networks_config[0].cidr_blocks) == 0
+    condition     = length(google_container_cluster.main.master_authorized_networks_config) == 0
     error_message = "No network is authorized by default."
   }
 
