@@ -16,7 +16,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mxdev.errors import MxError
 
@@ -163,8 +163,7 @@ def use(other: FileSystem) -> Iterator[FileSystem]:
         _current = before
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What stands at one path.
 
     Attributes:

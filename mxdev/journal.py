@@ -15,9 +15,8 @@ import contextlib
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mxdev import fs
 from mxdev.errors import MxError, Refused
@@ -51,8 +50,7 @@ SET_ASIDE = ".mx/undo/set-aside-"
 UNDO = ".mx/undo/last"
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """A run that was interrupted.
 
     Attributes:

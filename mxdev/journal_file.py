@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mxdev.errors import MxError
 
@@ -79,8 +79,7 @@ class Operation:
         return "chmod" if self.before.sha256 == self.after.sha256 else "replace"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One target in a journal: what it was, what it becomes, and the permission bits and owner it had."""
 
     path: str

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mxdev import fs, journal
 from mxdev.errors import MxError
@@ -25,8 +24,7 @@ from mxdev.targets import Side, Targets
 Direction = Literal["forward", "back"]
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
+class Recovery(NamedTuple):
     """What a recovery did.
 
     Attributes:

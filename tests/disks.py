@@ -181,6 +181,7 @@ OLD: Tree = {
     "tool.sh": ("file", 0o755, b"#!/bin/sh\n"),
     "turned.sh": ("file", 0o644, b"echo\n"),
     "swap": ("file", 0o644, b"a file becomes a folder\n"),
+    "empty": ("folder", 0o755),
     "dir": ("folder", 0o750),
     "dir/in": ("folder", 0o755),
     "dir/in/gone.txt": ("file", 0o644, b"goes, and its folders\n"),
@@ -202,6 +203,7 @@ PLAN = [
     change("half/gone.txt", b"goes\n", None),
     change("new/deep/file.txt", None, b"new\n"),
     change("new/run", None, b"#!\n", False, True),
+    change("empty/first.txt", None, b"first\n"),
     change(".mx/pristine/edit.txt.pristine", b"first\n", b"second, and longer\n"),
 ]
 NEW: Tree = {
@@ -216,6 +218,7 @@ NEW: Tree = {
     "new/deep": ("folder", 0o755),
     "new/deep/file.txt": ("file", 0o644, b"new\n"),
     "new/run": ("file", 0o755, b"#!\n"),
+    "empty/first.txt": ("file", 0o644, b"first\n"),
     ".mx/pristine/edit.txt.pristine": ("file", 0o644, b"second, and longer\n"),
 }
 
