@@ -122,6 +122,8 @@ class Plan:
     changes: list[Change]
     options: dict[str, object]
     wishes: Wishes = field(default_factory=Wishes)
+    extra: dict[str, Content] = field(default_factory=dict)
+    overridden: dict[str, list[str]] = field(default_factory=dict)
     section_traces: dict[tuple[str, str, str], dict[str, object]] = field(default_factory=dict)
     section_flags: dict[tuple[str, str, str], frozenset[str]] = field(default_factory=dict)
 
@@ -225,6 +227,7 @@ def build(
     options: dict[str, object],
     order: Sequence[str],
     wishes: Wishes | None = None,
+    extra: Mapping[str, Content] | None = None,
 ) -> Plan:
     """Compute the plan.
 
@@ -234,6 +237,7 @@ def build(
         options: the project options as they will be.
         order: all instances, in the order in which their sections stand.
         wishes: what a person wants more.
+        extra: files of mx's own below `.mx/overrides/` that are written with it, by path.
 
     Raises:
         MxError, Refused: nothing can be planned; nothing was written.
@@ -243,11 +247,26 @@ def build(
     from mxdev.plan_sections import plan_shared_files
 
     check_owners(project, renderings)
-    plan = Plan(project, renderings, [], options, wishes or Wishes())
+    plan = Plan(project, renderings, [], options, wishes or Wishes(), dict(extra or {}))
+    _lay_over(plan)
     plan.changes = [*plan_files(plan), *plan_shared_files(plan, order), plan_project_file(plan)]
     plan.changes.sort(key=lambda change: change.path)
     _refuse_markers(plan)
     return plan
+
+
+def _lay_over(plan: Plan) -> None:
+    """Lay a person's overrides over the rendered sections."""
+    from mxdev import overrides
+
+    trees = [rendering.tree for rendering in plan.renderings if rendering.tree is not None]
+    paths = {section.path for tree in trees for section in tree.sections}
+    values = {path: overrides.read(plan.project, path, plan.extra) for path in paths}
+    for tree in trees:
+        tree.sections, changed = overrides.lay_over(tree.sections, values)
+        for section in tree.sections:
+            if section.address in changed:
+                plan.overridden.setdefault(section.path, []).append(section.address)
 
 
 def _refuse_markers(plan: Plan) -> None:

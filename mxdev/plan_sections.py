@@ -156,7 +156,10 @@ def _row(
     after = None if file.data is None else Content(file.data, executable)
     generators = tuple(dict.fromkeys(case.instance for case in cases))
     change = Change(path, "identical", generators, before, after)
-    change.reason = "; ".join(case.reason for case in cases if case.reason)
+    reasons = [case.reason for case in cases if case.reason]
+    if path in plan.overridden:
+        reasons.append(f"with your overrides of {', '.join(plan.overridden[path])}")
+    change.reason = "; ".join(reasons)
     if "conflict" in verdicts:
         change.status = "conflict"
         change.choices = _choices(cases, file, executable)

@@ -54,7 +54,7 @@ def _on_disk(plan: Plan, path: str) -> Content | None:
 
 def _state_files(plan: Plan) -> dict[str, Content | None]:
     """What `.mx/` will hold, for all that this plan may change."""
-    files = git_files(plan)
+    files = {**git_files(plan), **plan.extra}
     changes = {change.rendered or change.path: change for change in plan.changes}
     for rendering in plan.renderings:
         record = _record(plan, rendering, changes)

@@ -184,13 +184,18 @@ def _block(key: str, lines: list[str]) -> list[str]:
 
 def _file(file: FileRecord) -> str:
     flags = {name: True for name in ("executable", "adopted", "declined") if getattr(file, name)}
-    return flow({"sha256": file.sha256, **flags, **({"moved": file.moved} if file.moved else {})})
+    return _hashed({"sha256": file.sha256, **flags, **({"moved": file.moved} if file.moved else {})})
 
 
 def _section(section: SectionRecord) -> str:
     fields: dict[str, Any] = {"path": section.path, "address": section.address, "sha256": section.sha256}
     fields |= {"trace": section.trace} if section.trace else {}
-    return flow(fields | {name: True for name in ("adopted", "declined") if getattr(section, name)})
+    return _hashed(fields | {name: True for name in ("adopted", "declined") if getattr(section, name)})
+
+
+def _hashed(fields: dict[str, Any]) -> str:
+    # Always quoted: some hashes would be numbers, and a list that is half quoted reads badly.
+    return flow(fields).replace(f"sha256: {fields['sha256']}", f'sha256: "{fields["sha256"]}"')
 
 
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./@+-]*")

@@ -1,0 +1,90 @@
+"""`mx status`: what a person changed, and whether an update is waiting."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from mxdev import console
+from mxdev.commands.planning import complete_instances, instance_names, project_root
+from mxdev.errors import DONE, SAYS_NO, MxError
+
+JSON_VERSION = 1
+_TOLD = ("edited", "missing", "renamed", "conflicted", "declined", "damaged")
+
+
+@click.command()
+@click.argument("instances", nargs=-1, shell_complete=complete_instances)
+@click.option(
+    "--exit-code", is_flag=True, help="Exit with 1 if an update is waiting or something needs a person."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
+    """Show what INSTANCES (default: all) rendered, what you changed, and whether an update is waiting.
+
+    With --exit-code: 1 if an update is waiting, a file has conflict markers, or mx's records are damaged; your edits are no fault.
+    """
+    from mxdev.project import Project
+
+    project = Project.load(project_root())
+    rows = [_row(project, name) for name in instance_names(project, instances) or project.instances]
+    needed = any(row["update"] or row["problem"] or row["conflicted"] or row["damaged"] for row in rows)
+    if as_json:
+        console.out(
+            json.dumps({"version": JSON_VERSION, "clean": not needed, "instances": rows}, ensure_ascii=False)
+        )
+    else:
+        for row in rows:
+            _print(row)
+        if not rows:
+            console.out("Nothing has been generated here.")
+    return SAYS_NO if exit_code and needed else DONE
+
+
+def _row(project: Any, name: str) -> dict[str, Any]:
+    from mxdev import drift, plugins
+
+    record = project.instances[name]
+    installed = next((p.version for p in plugins.installed() if p.dist == record.plugin), None)
+    waiting, problem = _waiting(project, name)
+    return {
+        "instance": name,
+        "generator": record.generator,
+        "plugin": record.plugin,
+        "rendered_version": record.version,
+        "installed_version": installed,
+        "update": waiting,
+        "problem": problem,
+        **drift.of(project, record).as_dict(),
+    }
+
+
+def _waiting(project: Any, name: str) -> tuple[list[str] | None, str | None]:
+    """The paths that `mx update` would change, or why that cannot be told."""
+    from mxdev import updating
+    from mxdev.plan import Wishes
+
+    try:
+        plan = updating.update(project, [name], Wishes(), updating.Notes(), downgrade=False)
+    except MxError as error:
+        return None, str(error)
+    return [c.path for c in plan.changes if c.status not in ("identical", "keep", "orphan")], None
+
+
+def _print(row: dict[str, Any]) -> None:
+    versions = f"{row['plugin']} {row['rendered_version']}"
+    if row["installed_version"] != row["rendered_version"]:
+        versions += f", installed: {row['installed_version'] or 'none'}"
+    console.out(f"{row['instance']} ({versions})")
+    for what in _TOLD:
+        for path in row[what]:
+            target = f" -> {row[what][path]}" if isinstance(row[what], dict) else ""
+            console.out(f"  {what:>10}  {path}{target}")
+    if row["problem"]:
+        console.out(f"  {console.paint('cannot update', 'red')}: {row['problem']}")
+    elif row["update"]:
+        console.out(f"  an update is waiting for {len(row['update'])} files: `mx update --dry-run` shows it")
+    else:
+        console.out("  up to date")

@@ -1,0 +1,118 @@
+"""A person's edits as a patch that `git apply` takes, against what was rendered."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import zlib
+from collections.abc import Iterator
+
+from mxdev import sections
+from mxdev.drift import Edit, file_edits
+from mxdev.plan import Content, disk_content
+from mxdev.project import Project
+from mxdev.state import Record
+
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def of(project: Project, records: list[Record]) -> Iterator[str]:
+    """The patch, one piece a file. Applied to a project as it was rendered, it gives the project as it is."""
+    edits = [
+        edit for record in records for _, edit in file_edits(project, record) if edit.rendered is not None
+    ]
+    edits += list(_shared(project, records))
+    for edit in sorted(edits, key=lambda edit: edit.place):
+        if edit.rendered != edit.disk or edit.path != edit.place:
+            yield _piece(edit)
+
+
+def _shared(project: Project, records: list[Record]) -> Iterator[Edit]:
+    """Shared files with every section of these instances as it was rendered, against what is there."""
+    for path in dict.fromkeys(section.path for record in records for section in record.sections):
+        disk = disk_content(project, path)
+        data = disk.data if disk else None
+        order = [
+            s.address for record in project.instances.values() for s in record.sections if s.path == path
+        ]
+        for record in records:
+            for address, text in project.pristine_sections(record.name, path).items():
+                data = sections.put(path, data, address, text, order=order).data
+        if data is not None:
+            yield Edit(path, path, Content(data, bool(disk and disk.executable)), disk)
+
+
+def _mode(content: Content) -> str:
+    return "100755" if content.executable else "100644"
+
+
+def _piece(edit: Edit) -> str:
+    """One file in Git's extended form (git-diff, "Generating patch text with -p")."""
+    old, new = _name("a", edit.path), _name("b", edit.place)
+    before, after = edit.rendered, edit.disk
+    assert before is not None  # the caller looked
+    head = [f"diff --git {old} {new}"]
+    if after is None:
+        head.append(f"deleted file mode {_mode(before)}")
+    elif before.executable != after.executable:
+        head += [f"old mode {_mode(before)}", f"new mode {_mode(after)}"]
+    if edit.path != edit.place and after is not None:
+        share = (
+            difflib.SequenceMatcher(None, before.data, after.data, autojunk=False).ratio()
+            if len(before.data) < 4096
+            else 0.5
+        )
+        head += [
+            f"similarity index {int(share * 100)}%",
+            f"rename from {edit.path}",
+            f"rename to {edit.place}",
+        ]
+    text = "\n".join(head) + "\n"
+    if after is not None and before.data == after.data:
+        return text
+    return text + _body(old, new, before.data, after.data if after else None)
+
+
+def _name(side: str, path: str) -> str:
+    """`a/path`, quoted as Git quotes names with odd characters."""
+    name = f"{side}/{path}"
+    if name.isprintable() and not set('"\\') & set(name):
+        return name
+    quoted = "".join(
+        f"\\{byte:03o}" if byte < 32 or byte > 126 else f"\\{chr(byte)}" if chr(byte) in '"\\' else chr(byte)
+        for byte in name.encode("utf-8")
+    )
+    return f'"{quoted}"'
+
+
+def _body(old: str, new: str, before: bytes, after: bytes | None) -> str:
+    if b"\0" in before or b"\0" in (after or b""):
+        return _binary(before, after or b"")
+    try:
+        left, right = (data.decode("utf-8").split("\n") for data in (before, after or b""))
+    except UnicodeDecodeError:
+        return _binary(before, after or b"")
+    heads = (old, "/dev/null" if after is None else new)
+    lines = difflib.unified_diff(_lines(left), _lines(right), *heads)
+    # A tab ends a name with blanks (as Git writes it), so that `git apply` finds where it ends.
+    out = [
+        f"{line[:-1]}\t\n" if number < 2 and " " in line[4:] else line for number, line in enumerate(lines)
+    ]
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in out)
+
+
+def _lines(parts: list[str]) -> list[str]:
+    # Only a line feed ends a line: `str.splitlines` would also cut at form feeds and the like.
+    return [f"{part}\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+def _binary(before: bytes, after: bytes) -> str:
+    """Git's binary patch: both sides whole, deflated, base 85 (git's diff.c, `emit_binary_diff_body`)."""
+    return f"GIT binary patch\n{_literal(after)}\n{_literal(before)}\n"
+
+
+def _literal(data: bytes) -> str:
+    packed = zlib.compress(data)
+    rows = [packed[start : start + 52] for start in range(0, len(packed), 52)]
+    lines = [f"{_ALPHABET[len(row) - 1]}{base64.b85encode(row, pad=True).decode()}\n" for row in rows]
+    return f"literal {len(data)}\n" + "".join(lines)
