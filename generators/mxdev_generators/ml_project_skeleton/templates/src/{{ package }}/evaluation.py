@@ -40,7 +40,7 @@ def draw(matrix: Tensor) -> Figure:
     """A picture of a confusion matrix."""
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(matrix, cmap="Blues")
+    axes.imshow(matrix.numpy(), cmap="Blues")
     axes.set(xlabel="predicted", ylabel="label", title="Confusion matrix, test data")
     axes.set_xticks(range(len(CLASSES)), CLASSES)
     axes.set_yticks(range(len(CLASSES)), CLASSES)

@@ -17,18 +17,18 @@ STAGE = "stage"
 def open_store(experiment: str) -> str:
     """Choose the tracking store and the experiment, and return the experiment's id.
 
-    What the environment names is taken (`mlflow run` and `mx flow run` set it); without it the store
-    is `.mlflow/` in the project.
+    `MLFLOW_TRACKING_URI` names the store (`mx flow run` sets it); without it, it is `.mlflow/` in the
+    project. Where `mlflow run` has started a run already, its experiment is taken.
     """
     if not mlflow.is_tracking_uri_set():
         folder = project_root() / ".mlflow"
         folder.mkdir(exist_ok=True)
         mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
         _create(experiment, folder / "artifacts")
-    if experiment_id := os.environ.get("MLFLOW_EXPERIMENT_ID"):
-        return experiment_id
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", experiment)
-    return str(mlflow.set_experiment(name).experiment_id)
+    if run_id := os.environ.get("MLFLOW_RUN_ID"):
+        started = mlflow.get_run(run_id).info.experiment_id
+        return str(mlflow.set_experiment(experiment_id=started).experiment_id)
+    return str(mlflow.set_experiment(experiment).experiment_id)
 
 
 def find_run(experiment_id: str, run_id: str) -> Run:
