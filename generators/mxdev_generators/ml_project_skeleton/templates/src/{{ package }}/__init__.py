@@ -1,5 +1,1 @@
 """The package of this project: data, model, trainer and evaluation."""
-
-__version__ = "0.1.0"
-
-DESCRIPTION = {{ description | py }}
