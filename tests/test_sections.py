@@ -67,6 +67,25 @@ def test_a_section_without_an_order_goes_to_the_end_of_its_container() -> None:
     assert put(FILE, "vars.a.b", 1) == FILE.replace(b"\n# The end", b"vars:\n  a:\n    b: 1\n\n# The end")
 
 
+def test_line_breaks_and_byte_order_mark_are_those_of_the_file() -> None:
+    data = "\ufeffa: 1\r\nb:\r\n  c: 1\r\n".encode()
+    assert put(data, "b.d", {"e": "x\ny"}) == data + b"  d:\r\n    e: |-\r\n      x\r\n      y\r\n"
+    assert put(data, "z", 1, ["z", "a"]) == data.replace(b"a: 1", b"z: 1\r\na: 1")
+    assert put(data, "a", 2) == data.replace(b"a: 1", b"a: 2")
+    assert put(b"a: 1", "b", 2) == b"a: 1\nb: 2\n"
+    found = sections.read(put(data, "b.d", {"e": "x\ny"}), "b.d")
+    assert found is not None
+    assert found.text == "d:\n  e: |-\n    x\n    y\n"
+
+
+def test_a_text_that_would_not_be_read_back_is_refused() -> None:
+    for text in ("a: 1\n# behind\n", "a: 1\n\n", "# above\na: 1\n", "a: 1\nb: 2\n", " a: 1\n", "a: 1"):
+        with pytest.raises(MxError):
+            sections.put("d.yaml", b"x: 1\n", "a", text)
+    kept = sections.put("d.yaml", b"x:\n  y: 1\n", "x.a", "a:\n  b: 1 # note\n  # end\n").data
+    assert kept == b"x:\n  y: 1\n  a:\n    b: 1 # note\n    # end\n"
+
+
 def test_containers_stand_in_the_order_of_their_sections() -> None:
     order = ["version", "imports[path=a]", "deployments.mine", "hooks"]
     new = put(FILE, "imports[path=a]", {"path": "a"}, order)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from mxdev import sections
 from mxdev.errors import MxError
-from mxdev.yaml_document import Document
 from mxdev.yaml_render import equal
 
 PATH = "devspace.yaml"
@@ -38,7 +37,7 @@ VALUES = {
     "deep.er.most": {"last": "clipped\nblock\n"},
 }
 fast = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 # A foreign top-level entry as lines; {k} is its key, {s} the file's indentation.
@@ -102,7 +101,7 @@ def documents(draw: st.DrawFn, known: bool = False) -> bytes:
         elif kind == "filled":
             children = draw(st.lists(st.sampled_from(FOREIGN), min_size=1, max_size=3))
             for number, child in enumerate(children):
-                text = draw(gap).replace("\n", "\n" + step) + child.format(k=f"own{number}", s=step)
+                text = draw(gap) + child.format(k=f"own{number}", s=step)
                 lines += "\n" + "\n".join(step + line if line.strip() else line for line in text.split("\n"))
         pieces.append(lines)
     pieces = draw(st.permutations(pieces))
@@ -147,10 +146,10 @@ def load(data: bytes) -> object:
 
 
 def valid(data: bytes) -> bool:
+    """Whether PyYAML reads it; the pieces never repeat a key, so mx has no other reason to refuse the file."""
     try:
         load(data)
-        Document(PATH, data.decode())
-    except (yaml.YAMLError, MxError, ValueError):
+    except (yaml.YAMLError, ValueError):
         return False
     return True
 
@@ -312,7 +311,7 @@ def test_replacing_changes_only_the_section(data: bytes, address: str, value: ob
 RAW = st.text(st.sampled_from(list("ab:-#|>&*!'\"{}[],? \n\n\n  \t\r%.\ufeffé\U0001f600")), max_size=40)
 
 
-@settings(fast, max_examples=400)
+@settings(fast, max_examples=250)
 @given(RAW, st.sampled_from(["a", "a.b", "b", "b[a=b]", "a.b.c"]), st.booleans())
 @example("a: !!str\n\n# c\nb: 1", "b", True)
 @example("a:\n  - - b\n", "a[b=b]", False)
@@ -336,7 +335,7 @@ def test_any_text_is_edited_exactly_or_refused(text: str, address: str, value: b
         assert re.split("\r\n|\r|\n", edit.data.decode())[:start] == re.split("\r\n|\r|\n", text)[:start]
 
 
-@settings(fast, max_examples=200)
+@settings(fast, max_examples=150)
 @given(st.one_of(documents(), RAW.map(str.encode)))
 @example("\ufeffa: \U0001f600\n\U0001f600é: |\n  \U0001f600\n\nb: 1\n".encode())
 def test_libyaml_gives_the_positions_that_pyyaml_gives(data: bytes) -> None:
