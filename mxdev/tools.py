@@ -47,10 +47,10 @@ TOOLS: Mapping[str, Tool] = {
     tool.name: tool
     for tool in (
         # 0.16 is the first with `ruff format --check --output-format json`.
-        Tool("ruff", _PIP, "0.16"),
+        Tool("ruff", _PIP, "0.16", environment={"RUFF_OUTPUT_FILE": None}),
         Tool("yamllint", _PIP, "1.30", module="yamllint"),
-        Tool("hadolint", _PIP, "2.10"),
-        Tool("shellcheck", _PIP, "0.7"),
+        Tool("hadolint", _PIP, "2.10", environment={"HADOLINT_VERBOSE": None}),
+        Tool("shellcheck", _PIP, "0.7", environment={"SHELLCHECK_OPTS": None}),
         Tool(
             "terraform",
             "see https://developer.hashicorp.com/terraform/install",

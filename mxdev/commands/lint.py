@@ -107,7 +107,7 @@ def _talk(report: Report, cwd: Path) -> None:
     for path in report.fixed:
         console.status(f"fixed {location(path, cwd)}")
     for one in report.broken:
-        console.error(f"{one.rule} could not do its work, so its findings are missing: {one.message}")
+        console.error(f"{one.rule} has no result: {one.message}")
     for line in report_text.missing(report):
         console.warn(line)
     console.err(report_text.summary(report))

@@ -84,7 +84,7 @@ def _root(named: Sequence[Path]) -> Path:
 def _folder(folder: Path, found: _Found) -> None:
     listed = _from_git(folder, found) if repository(folder) else None
     if listed is None:
-        found.files.update(_walk(folder))
+        found.files.update(_walk(folder, found))
         return
     skipped: dict[Path, bool] = {folder: False}
     nested: list[str] = []
@@ -138,8 +138,13 @@ def _git(cwd: Path, *arguments: str) -> bytes | str:
     return result.stdout
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for here, folders, names in os.walk(folder):
+def _walk(folder: Path, found: _Found) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        found.notes.append(
+            f"{error.filename} cannot be read ({error.strerror}), so nothing in it is checked."
+        )
+
+    for here, folders, names in os.walk(folder, onerror=unreadable):
         place = Path(here)
         folders[:] = sorted(name for name in folders if not _skip_folder(place / name))
         yield from (path for path in map(place.joinpath, names) if _kind(path) == "file")

@@ -31,9 +31,9 @@ class HandEdited(Rule):
                     if section.declined or not context.covers(project.root / section.path):
                         continue  # declined: the person was asked, and decided
                     if section.path not in bases:
-                        bases[section.path] = project.pristine_sections(record.name, section.path)
+                        bases[section.path] = _bases(project, record, section.path)
                     base = bases[section.path].get(section.address)
-                    if base is not None:  # a missing one is the business of the rule `pristine`
+                    if base is not None:
                         yield from self._compare(project, record, section, base)
 
     def _compare(
@@ -60,6 +60,14 @@ class HandEdited(Rule):
             f"If an option says the same, set it instead: `mx generate {record.generator} --help` lists them. "
             f"To keep the edit, write `# {ALLOW}` into the section",
         )  # fmt: skip
+
+
+def _bases(project: Project, record: Record, path: str) -> dict[str, str]:
+    """What mx rendered last; empty where that cannot be read, which is the business of the rule `pristine`."""
+    try:
+        return project.pristine_sections(record.name, path)
+    except MxError:
+        return {}
 
 
 def _same(here: str, base: str, *, yaml: bool) -> bool:

@@ -19,35 +19,48 @@ def lines(report: Report, cwd: Path) -> Iterator[str]:
 
 
 def print_table(report: Report, cwd: Path) -> None:
-    """A table on stdout, which is a terminal. Nothing for no findings."""
+    """A table for each file on stdout, which is a terminal; nothing for no findings."""
     if not report.findings:
         return
-    from rich.box import SIMPLE_HEAD
+    from itertools import groupby
+
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for name in ("Where", "Rule", "Severity"):
-        table.add_column(name, overflow="fold")
-    table.add_column("Message", overflow="fold", ratio=1)
-    for finding in report.findings:  # Text, not str: names and messages are no markup
-        link = Text(finding.rule, style=f"link {finding.url}" if finding.url else "")
-        severity = Text(finding.severity, style=_COLOURS[finding.severity])
-        table.add_row(Text(_place(finding, cwd)), link, severity, Text(_printable(finding.message)))
-    Console().print(table)
+    console = Console(highlight=False)
+    place, rule = (max(map(len, column)) for column in zip(*map(_columns, report.findings), strict=True))
+    for path, findings in groupby(report.findings, key=lambda finding: finding.path):
+        # Text, not str: names and messages are no markup.
+        table = Table(
+            title=Text(location(path, cwd), "bold"), title_justify="left", box=None, show_header=False
+        )
+        table.add_column(width=place, justify="right", style="bright_black")
+        table.add_column(width=max(map(len, _COLOURS)))
+        table.add_column(overflow="fold", width=min(rule, console.width // 3))
+        table.add_column(overflow="fold")
+        for finding in findings:
+            link = Text(finding.rule, f"link {finding.url}" if finding.url else "")
+            severity = Text(finding.severity, _COLOURS[finding.severity])
+            table.add_row(_columns(finding)[0], severity, link, Text(_printable(finding.message)))
+        console.print(table)
+    console.print()
+
+
+def _columns(finding: Finding) -> tuple[str, str]:
+    return f"{finding.line}:{finding.column}", finding.rule
 
 
 def summary(report: Report) -> str:
     """What was found and who looked, in one line."""
     count, files = len(report.findings), len({finding.path for finding in report.findings})
     found = f"{_count(count, 'finding')} in {_count(files, 'file')}" if count else "no findings"
-    if not report.checked:
+    what = [_count(len(report.checked), "file")] if report.checked else []
+    what += ["the records of mx"] if report.projects else []
+    if not what:
         return f"{found}; there was no file to check"
     who = [f"{name} {version}" for name, version in sorted(report.programs.items())]
-    return (
-        f"{found}; checked {_count(len(report.checked), 'file')} with {', '.join([*who, 'the rules of mx'])}"
-    )
+    return f"{found}; checked {' and '.join(what)} with {', '.join([*who, 'the rules of mx'])}"
 
 
 def _count(number: int, what: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mxdev.lint import kinds
 from mxdev.lint.configs import STYLE
-from mxdev.lint.external import Names, as_json, broke
+from mxdev.lint.external import Names, as_json, broke, readable
 from mxdev.lint.rule import Context, Finding, Rule, Severity
 
 if TYPE_CHECKING:
@@ -79,11 +79,27 @@ def _grouped(context: Context) -> Iterable[tuple[list[str], list[Path]]]:
         context.files, (".ruff.toml", "ruff.toml", "pyproject.toml"), _configures_ruff
     )
     own = sorted(file for config, files in groups.items() if config is not None for file in files)
+    options = ["--force-exclude", *_cache(context.files)]
     if own:
-        yield ["--force-exclude"], own
+        yield options, own
     if None in groups:
-        # Without a cache: it would litter a folder that has nothing to do with Ruff.
-        yield ["--force-exclude", "--no-cache", "--config", str(STYLE / "ruff.toml")], groups[None]
+        yield [*options, "--config", str(STYLE / "ruff.toml")], groups[None]
+
+
+def _cache(files: Sequence[Path]) -> list[str]:
+    """Keep Ruff's cache among mx's: in the folder that is checked it would be litter."""
+    import os
+
+    from mxdev.places import cache_folder
+
+    if any(readable(str(file)) != str(file) for file in files):
+        return ["--no-cache"]  # Ruff 0.17 dies of a name that is no UTF-8 when it writes its cache
+    folder = cache_folder() / "ruff"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return ["--no-cache"]
+    return ["--cache-dir", str(folder)] if os.access(folder, os.W_OK) else ["--no-cache"]
 
 
 def _configures_ruff(path: Path) -> bool:
@@ -109,6 +125,8 @@ def _diagnostics(
 
 
 def _parse(context: Context, result: Result) -> list[dict[str, Any]]:
+    if not result.stdout and not result.code and b"No Python files found" in result.stderr:
+        return []  # its configuration excludes every file; the formatter then prints not even an empty list
     items: list[dict[str, Any]] = as_json(context, result, list)
     if not items and result.code:
         raise broke(context, result)

@@ -47,6 +47,7 @@ class Report:
     Attributes:
         findings: sorted by place.
         checked: the files that at least one rule looked at.
+        projects: how many mx projects were looked at as a whole.
         programs: the external programs that ran, by name, with their versions.
         missing: the linters that are not there though there is something for them to check.
         broken: the rules that could not do their work.
@@ -55,6 +56,7 @@ class Report:
 
     findings: list[Finding] = field(default_factory=list)
     checked: set[Path] = field(default_factory=set)
+    projects: int = 0
     programs: dict[str, str] = field(default_factory=dict)
     missing: list[Missing] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
@@ -95,6 +97,7 @@ def run(rules: Sequence[Known], selection: Selection, *, fix: bool = False) -> R
     _each(_check, ready)
     for job in ready:
         report.checked.update(job.context.files)
+        report.projects = max(report.projects, len(job.context.projects))
         report.broken += [broken for broken in job.broken if broken not in report.broken]
     report.findings = _merged(ready)
     return report

@@ -1,0 +1,203 @@
+"""Choosing rules, and rules of plugins."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sites import make_distribution
+
+PLUGIN = """
+from mxdev import hookimpl, lazy
+
+@hookimpl
+def mx_lint_rules():
+    return [
+        lazy("acme_rules_impl:NoTodo", "No TODO is left."),
+        lazy("acme_rules_impl:exploding", "Breaks."),
+        lazy("acme_rules_impl:taken", "Has a name that is taken."),
+        lazy("acme_rules_impl:NotThere", "Is not there."),
+        lazy("acme_rules_impl:no_rule", "Is no rule."),
+    ]
+"""
+RULES = """
+from pathlib import Path
+from mxdev.lint.rule import Finding, Rule
+from mxdev.tools import Tool
+
+class NoTodo(Rule):
+    name = "no-todo"
+    summary = "No TODO is left."
+    can_fix = True
+
+    def applies(self, files):
+        return [file for file in files if file.suffix == ".md"]
+
+    def check(self, context):
+        for file in context.files:
+            for number, line in enumerate(file.read_text().splitlines(), 1):
+                if "TODO" in line:
+                    yield Finding(file.relative_to(context.root), number, line.index("TODO") + 1, self.name, "info", "Do it,\\n now.")
+
+    def fix(self, context):
+        for file in context.files:
+            file.write_text(file.read_text().replace("FIXABLE TODO", "done"))
+
+class Exploding(Rule):
+    name = "exploding"
+    summary = "Breaks."
+    def applies(self, files):
+        return [file for file in files if file.suffix == ".boom"]
+    def check(self, context):
+        yield Finding(context.files[0], 0, 0, "", "error", "before")
+        if "severity" in context.files[0].name:
+            yield Finding(context.files[0], 1, 1, "", "fatal", "x")
+        raise ZeroDivisionError("inside the rule")
+
+class Taken(Rule):
+    name = "yamllint"
+    summary = "Has a name that is taken."
+    tool = Tool("acme-linter", "ask acme", version_args=("version",))
+    def applies(self, files):
+        return [file for file in files if file.suffix == ".acme"]
+    def check(self, context):
+        for result in context.run(["check"], codes=(0,)):
+            for line in result.stdout.decode().splitlines():
+                yield Finding(context.root / line, 1, 1, self.name, "warning", "acme")
+
+exploding, taken, no_rule = Exploding(), Taken(), 42
+"""
+
+
+@pytest.fixture
+def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A plugin with rules, installed for this process."""
+    import sys
+
+    from mxdev import plugin_index, plugins
+
+    site = tmp_path / "rules-site"
+    make_distribution(
+        site, "acme-rules", modules={"acme_rules.py": PLUGIN, "acme_rules_impl.py": RULES}, version="2.0"
+    )
+    monkeypatch.syspath_prepend(site)
+    plugin_index.forget()
+    plugins._warned.clear()
+    yield site
+    plugin_index.forget()
+    for name in ("acme_rules", "acme_rules_impl"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return folder
+
+
+def test_list_rules(mx: Any, rules: Path) -> None:
+    result = mx("lint", "--list-rules")
+    assert result.code == 0
+    rows = [line.split(maxsplit=3) for line in result.out.splitlines()]
+    assert rows[0] == ["RULE", "TOOL", "PLUGIN", "CHECKS"]
+    assert [row[0] for row in rows[1:]] == [
+        "ruff-check", "ruff-format", "yamllint", "hadolint", "terraform-fmt", "shellcheck", "merge-markers", "hand-edited",
+        "pristine", "no-todo", "exploding", "acme-rules/yamllint",
+    ]  # fmt: skip
+    assert rows[1][1:3] == ["ruff", "mx-devtool"]
+    assert rows[-3] == ["no-todo", "-", "acme-rules", "No TODO is left."]
+    assert rows[-1][1] == "acme-linter"
+    assert all(row[3] for row in rows)
+    assert result.err.count("a lint rule of the plugin acme-rules is left out: ") == 2
+    assert [
+        row["name"] for row in mx("lint", "--list-rules", "--format", "json", "--rule", "no-todo").json
+    ] == ["no-todo"]
+
+
+def test_a_rule_of_a_plugin(mx: Any, rules: Path, here: Path, write: Any) -> None:
+    write(here, {"a.md": "x\n  TODO y\n", "b.txt": "TODO\n", "c.md": "FIXABLE TODO\n"})
+    result = mx("lint", "--rule", "no-todo", cwd=here)
+    assert result.out == "a.md:2:3: no-todo info Do it, now.\nc.md:1:9: no-todo info Do it, now.\n"
+    assert result.code == 1
+    assert mx("lint", "--skip", "no-todo", cwd=here).code == 0
+    result = mx("lint", "--fix", cwd=here)
+    assert result.out == "a.md:2:3: no-todo info Do it, now.\n"
+    assert "fixed c.md" in result.err
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [("a.boom", "ZeroDivisionError: inside the rule"), ("severity.boom", "'fatal' is no severity")],
+)
+def test_a_rule_that_breaks(file: str, said: str, mx: Any, rules: Path, here: Path, write: Any) -> None:
+    write(here, {file: "x\n", "a.md": "TODO\n"})
+    result = mx("lint", cwd=here)
+    assert result.code == 4
+    assert "error: exploding has no result: the rule of acme-rules failed: " in result.err
+    assert said in result.err
+    assert "acme_rules_impl.py:" in result.err or "runner.py:" in result.err
+    assert sorted(result.out.splitlines()) == sorted(
+        [f"{file}:1:1: exploding error before", "a.md:1:1: no-todo info Do it, now."]
+    )
+
+
+def test_a_tool_of_a_plugin(mx: Any, rules: Path, here: Path, write: Any, fake: Any) -> None:
+    write(here, {"a.acme": "x\n", "-b c.acme": "x\n"})
+    result = mx("lint", "--require-all", cwd=here)
+    assert result.code == 1
+    assert "acme-linter is missing, so 2 files went without it. Install it: ask acme" in result.err
+    fake("acme-linter", "assert sys.argv[1] == 'check'\nprint('\\n'.join(sys.argv[2:]))\n")
+    result = mx("lint", cwd=here)
+    assert result.out == "-b c.acme:1:1: yamllint warning acme\na.acme:1:1: yamllint warning acme\n"
+    assert "with acme-linter 99.0.0" in result.err
+    assert mx("lint", "--skip", "acme-rules/yamllint", cwd=here).out == ""
+
+
+def test_a_wrong_name(mx: Any) -> None:
+    for option in ("--rule", "--skip"):
+        result = mx("lint", option, "hadolnt")
+        assert result.code == 2
+        assert "There is no lint rule called hadolnt.\nDid you mean hadolint?" in result.err
+    assert "There are: ruff-check, ruff-format, " in mx("lint", "--rule", "zzz").err
+
+
+def test_the_documented_example_works(tmp_path: Path) -> None:
+    """The rule in the docstring of `mxdev.lint.rule`."""
+    import inspect
+    import textwrap
+
+    from mxdev.lint import rule
+
+    source = inspect.cleandoc(rule.__doc__ or "").partition("\n\n")[2]
+    space: dict[str, Any] = {}
+    exec(textwrap.dedent(source), space)
+    file = tmp_path / "a.py"
+    file.write_text("x = 1\ny = 2  # TODO\n")
+    example = space["NoTodo"]()
+    files = tuple(example.applies([file, tmp_path / "b.md"]))
+    (finding,) = example.check(rule.Context(tmp_path, files))
+    assert (finding.path, finding.line, finding.column) == (file, 2, 10)
+
+
+def test_the_house_style_is_what_ruff_understands(need: Any, mx: Any, here: Path, write: Any) -> None:
+    """Ruff's and yamllint's own defaults change; what mx writes down must be valid for the versions that it takes."""
+    for tool in ("ruff", "yamllint", "hadolint"):
+        need(tool)
+    from mxdev.lint.configs import STYLE
+
+    shutil.copy(STYLE / "yamllint.yaml", here / "style.yaml")
+    shutil.copy(STYLE / "hadolint.yaml", here / "style2.yaml")
+    write(
+        here,
+        {
+            "a.py": "x = 1\n",
+            "Dockerfile": "FROM debian:13\nRUN apt-get update && apt-get install -y --no-install-recommends git\n",
+        },
+    )
+    result = mx("lint", cwd=here)
+    assert (result.code, result.out) == (1, "Dockerfile:2:1: hadolint/DL3009 info Delete the apt lists (/var/lib/apt/lists) after installing something\n"), result  # fmt: skip
+    assert "warning" not in result.err
