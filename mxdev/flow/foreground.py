@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from mxdev.errors import INTERRUPTED
 
-# How long what is left of an interrupted program may take to end by itself, in seconds.
+# How long what is left of an interrupted program may take to end, in seconds, before the next stronger signal.
 _LAST_WORDS = 3.0
 
 
@@ -172,14 +171,14 @@ def _forwarding(child: subprocess.Popen[bytes], received: list[int], server: boo
 
 
 def _sweep(group: int) -> None:
-    """End what an interrupted program left in its group."""
+    """End what an interrupted program left in its group. It was signalled already and may still be cleaning up."""
     try:
-        os.killpg(group, signal.SIGTERM)
-        deadline = time.monotonic() + _LAST_WORDS
-        while time.monotonic() < deadline:
-            os.killpg(group, 0)
-            time.sleep(0.05)
-        os.killpg(group, signal.SIGKILL)
-        print(f"what it had started did not end within {_LAST_WORDS:.0f} s and was killed", file=sys.stderr)
+        for number in (None, signal.SIGTERM, signal.SIGKILL):
+            if number is not None:
+                os.killpg(group, number)
+            deadline = time.monotonic() + _LAST_WORDS
+            while time.monotonic() < deadline:
+                os.killpg(group, 0)
+                time.sleep(0.05)
     except (ProcessLookupError, PermissionError):
         return
