@@ -201,7 +201,8 @@ def test_the_driver_has_one_owner(gpu: str) -> None:
     }
     pools = "".join(text(tree, path) for path in tree.files if path.endswith(".tf"))
     assert re.findall(r'gpu_driver_version\s*=\s*"(\w+)"', pools) == ["INSTALLATION_DISABLED"]
-    assert f'"{gpu_label(tree)}"' in pools
+    (google,) = re.findall(rf'{gpu} = {{\s*type\s*=\s*"([\w-]+)"', pools)
+    assert {gpu_label(tree, name) for name in ("replaced-by-mlflow", "cuda-smoke-test")} == {google}
 
 
 def test_elsewhere_the_operator_owns_the_driver() -> None:
@@ -211,11 +212,9 @@ def test_elsewhere_the_operator_owns_the_driver() -> None:
     assert values["driver"]["enabled"] is True
 
 
-def gpu_label(tree: Tree) -> str:
-    selector: dict[str, str] = one(tree, "Job", "replaced-by-mlflow")["spec"]["template"]["spec"][
-        "nodeSelector"
-    ]
-    return selector["cloud.google.com/gke-accelerator"]
+def gpu_label(tree: Tree, name: str) -> str:
+    pod = one(tree, "Job", name)["spec"]["template"]["spec"]
+    return str(pod["nodeSelector"]["cloud.google.com/gke-accelerator"])
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
