@@ -147,7 +147,7 @@ class FileCache(BytecodeCache):
         try:
             with self._path(bucket).open("rb") as file:
                 bucket.load_bytecode(file)
-        except (OSError, EOFError, ValueError, TypeError):
+        except Exception:  # a damaged pickle may raise anything
             bucket.reset()
 
     def dump_bytecode(self, bucket: Bucket) -> None:
@@ -200,18 +200,14 @@ class Renderer:
         except jinja2.TemplateSyntaxError as error:
             raise RenderError(f"{where}:{error.lineno}: {error.message}") from error
         except (
-            jinja2.TemplateError,
-            FreeTextError,
-            TypeError,
-            ValueError,
-            ArithmeticError,
-            LookupError,
-            AttributeError,
-        ) as error:
-            raise RenderError(f"{where}:{_line_of(error, where)}: {error}") from error
+            Exception
+        ) as error:  # whatever a template or a plugin's filter raises, the template has to be named
+            raise RenderError(
+                f"{where}:{_line_of(error, _plain(where))}: {error or type(error).__name__}"
+            ) from error
 
     def _compile(self, source: str, where: str) -> jinja2.Template:
-        where = where.replace("'", "").replace('"', "")  # Jinja writes it unescaped into the code it makes
+        where = _plain(where)
         environment, cache = self.environment, self.environment.bytecode_cache
         if cache is None:
             code = environment.compile(source, where, where)
@@ -222,6 +218,10 @@ class Renderer:
                 cache.set_bucket(bucket)
             code = bucket.code
         return environment.template_class.from_code(environment, code, environment.make_globals(None))
+
+
+def _plain(where: str) -> str:
+    return where.replace("'", "").replace('"', "")  # Jinja writes it unescaped into the code it makes
 
 
 def _line_of(error: BaseException, where: str) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from mxdev.freetext import FreeText
@@ -201,7 +201,7 @@ def in_hcl(text: str) -> str:
 
 
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
-@settings(max_examples=1)
+@settings(max_examples=1, phases=[Phase.explicit, Phase.generate])
 @given(st.lists(TEXT, min_size=60, max_size=120))
 def test_terraform_reads_what_was_written(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     folder = tmp_path_factory.mktemp("terraform")
