@@ -1,0 +1,58 @@
+"""Makes the README's picture out of what mx really prints: `python docs/images/make.py`."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+COMMAND = "mx generate MLProjectSkeleton churn-model --no-input"
+SHOWN = 9
+
+
+def output(folder: str) -> str:
+    """What the command prints on a terminal."""
+    main, side = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mxdev", *COMMAND.split()[1:]], cwd=folder, stdin=side, stdout=side, stderr=side,
+        env={**os.environ, "TERM": "xterm-256color"},
+    )  # fmt: skip
+    os.close(side)
+    parts = []
+    while True:
+        try:
+            part = os.read(main, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        parts.append(part)
+    if process.wait():
+        raise SystemExit(b"".join(parts).decode())
+    return b"".join(parts).decode().replace("\r\n", "\n")
+
+
+def main() -> None:
+    """Write generate.svg beside this file; the middle of the table is left out, and the picture says so."""
+    folder = tempfile.mkdtemp()
+    try:
+        lines = output(folder).splitlines()
+    finally:
+        shutil.rmtree(folder)
+    end = next(number for number, line in enumerate(lines) if not line.strip()) - 2
+    hidden = end - 2 * SHOWN
+    shown = [*lines[:SHOWN], f"            ... {hidden} more ...", *lines[end - SHOWN :]]
+    console = Console(record=True, width=84, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
+    console.print(Text.from_ansi(f"\x1b[1m$ {COMMAND}\x1b[0m\n" + "\n".join(shown)))
+    console.save_svg(str(Path(__file__).with_name("generate.svg")), title="mx")
+
+
+if __name__ == "__main__":
+    main()
