@@ -100,8 +100,12 @@ def test_an_existing_cluster_needs_no_terraform() -> None:
 )
 def test_mistakes_are_found(file: str, old: str, new: str, said: str, tmp_path: Path) -> None:
     folder = rendered(tmp_path, name="churn-model", accelerator="nvidia-l4")
+    # What finds the mistakes is enough: every run of a test starts the provider anew.
     for test in (folder / "tests").glob("*.tftest.hcl"):
-        if test.name not in ("answers.tftest.hcl", "node_pools.tftest.hcl"):
+        if test.name == "node_pools.tftest.hcl":
+            head, *runs = re.split(r"^(?=run )", test.read_text(), flags=re.M)
+            test.write_text(head + next(run for run in runs if run.startswith('run "l4"')))
+        elif test.name != "answers.tftest.hcl":
             test.unlink()
     original = (folder / file).read_text()
     assert old in original
