@@ -105,8 +105,8 @@ def _program() -> Path:
             if uv is None:
                 pytest.skip("uv is not installed, which makes checkov's environment")
             for arguments in (
-                ["venv", "--quiet", "--clear", "--python", sys.executable, folder],
-                ["pip", "install", "--quiet", "--python", folder, f"checkov=={VERSION}"],
+                ["venv", "--quiet", "--clear", "--python", sys.executable, str(folder)],
+                ["pip", "install", "--quiet", "--python", str(folder), f"checkov=={VERSION}"],
             ):
                 done = subprocess.run(
                     [uv, *arguments], capture_output=True, text=True, check=False, timeout=600
