@@ -240,7 +240,8 @@ def _write_down(targets: Targets, made: list[str], *, keep: bool) -> None:
         if not os.path.isdir(f"{top}/{folder}"):
             disk.mkdir(f"{top}/{folder}")
             made.append(folder)
-    disk.write_new(f"{top}/{PREPARED}", targets.journal.encode())
+    # Nobody else's eyes: it has the bytes of files that may be private.
+    disk.write_new(f"{top}/{PREPARED}", targets.journal.encode(), 0o600)
     disk.sync_file(f"{top}/{PREPARED}")
     disk.sync_folders([f"{top}/.mx"] * bool(made) + [top] * (".mx" in made))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from mxdev import fs, journal
-from mxdev.errors import MxError
+from mxdev.errors import COULD_NOT, SAYS_NO, MxError
 from mxdev.interrupts import deferred
 from mxdev.journal_file import Entry, Journal
 from mxdev.paths import resolve_inside
@@ -58,6 +58,11 @@ def recover(root: Path, direction: Direction | None = None) -> Recovery:
         dropped = os.path.lexists(top / journal.PREPARED)
         if dropped:
             journal.discard(top)
+            if os.path.lexists(top / journal.PREPARED):
+                raise MxError(
+                    f"Cannot remove {top / journal.PREPARED}.",
+                    hint="Delete it by hand; nothing else changed.",
+                )
         place = committed if os.path.lexists(committed) else _set_aside(top) if direction else None
         if place is None:
             said = "An interrupted run had changed nothing yet; its journal was removed."
@@ -73,8 +78,14 @@ def recover(root: Path, direction: Direction | None = None) -> Recovery:
         return _forced(top, targets, "after" if direction == "forward" else "before")
 
 
-def roll_back(root: Path, plan: Journal, error: BaseException) -> BaseException:
+def roll_back(root: Path, plan: Journal, error: BaseException, *, keep: bool = False) -> BaseException:
     """Take a plan back in the process in which it failed.
+
+    Args:
+        root: the project's folder.
+        plan: the journal, committed.
+        error: what went wrong.
+        keep: set the journal aside rather than drop it, also when nothing foreign stands in it.
 
     Returns:
         The error to raise: what happened and what has become of the project. `error` itself for ^C and the like.
@@ -91,7 +102,7 @@ def roll_back(root: Path, plan: Journal, error: BaseException) -> BaseException:
         targets.remove_temporaries()
         foreign = targets.foreign()
         targets.converge("before")
-        if foreign:
+        if foreign or keep:
             _put_aside(root, plan)
         else:
             _drop(root)
@@ -108,7 +119,8 @@ def roll_back(root: Path, plan: Journal, error: BaseException) -> BaseException:
     if foreign:
         names = ", ".join(entry.path for entry in foreign)
         said += f" Left as it stands, since mx did not write it: {names}."
-        said += " What mx wanted to write is kept; `mx recover --forward` puts it beside that."
+    if foreign or keep:
+        said += " What mx wanted to write is kept for `mx recover --forward`."
     return MxError(said, hint=_hint(error))
 
 
@@ -120,8 +132,10 @@ def _by_itself(root: Path, targets: Targets) -> Recovery:
             targets.converge("after")
             journal.retire(root, plan)
         except (OSError, MxError) as error:
-            result = roll_back(root, plan, error)
-            raise MxError(f"Could not finish the interrupted run `{plan.title}`: {result}") from error
+            result = roll_back(root, plan, error, keep=True)
+            said = f"Could not finish the interrupted run `{plan.title}`: {_text(result)}"
+            waits = os.path.lexists(root / journal.COMMITTED)
+            raise MxError(said, hint=_hint(result), code=COULD_NOT if waits else SAYS_NO) from error
         return Recovery((f"Finished the interrupted run `{plan.title}` ({len(plan.entries)} files).",))
     back = [entry.path for entry in plan.entries if targets.side(entry) == "after"]
     targets.converge("before")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Sequence
@@ -112,7 +113,7 @@ def _open_stage(parent: str, name: str) -> tuple[str, int | None]:
         try:
             fs.current().mkdir(stage)
             lock = _lock(stage)
-        except FileNotFoundError:
+        except (FileNotFoundError, BlockingIOError):
             continue  # another run took it for a leftover, between mkdir and lock
         except OSError as error:
             raise fs.explain(error, "make the folder", f"{parent}/{name}", after=_NOTHING) from error
@@ -122,14 +123,16 @@ def _open_stage(parent: str, name: str) -> tuple[str, int | None]:
 
 
 def _lock(stage: str) -> int | None:
-    """A descriptor that holds the folder's lock; None where there is no flock. BlockingIOError when it is held."""
+    """A descriptor that holds the folder's lock; None where there is no flock. BlockingIOError when another has it."""
     if fcntl is None:
         return None
     descriptor = os.open(stage, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
         os.close(descriptor)
+        if error.errno in (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP):
+            return None
         raise
     return descriptor
 
@@ -153,18 +156,18 @@ def _fill(stage: str, operations: Sequence[Operation]) -> None:
 
 def remove_leftovers(parent: str) -> None:
     """Remove the stages of killed runs from a folder; those of living ones are locked."""
-    if fcntl is None or not os.path.isdir(parent):
-        return
-    for entry in os.scandir(parent):
-        if not _LEFTOVER.fullmatch(entry.name) or not entry.is_dir(follow_symlinks=False):
-            continue
-        with contextlib.suppress(OSError):
-            lock = _lock(entry.path)
-            try:
-                remove_tree(entry.path)
-            finally:
-                if lock is not None:
-                    os.close(lock)
+    with contextlib.suppress(OSError):  # not ours to read
+        for entry in os.scandir(parent):
+            if _LEFTOVER.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+                _remove_leftover(entry.path)
+
+
+def _remove_leftover(stage: str) -> None:
+    with contextlib.suppress(OSError):
+        lock = _lock(stage)
+        if lock is not None:  # without flock nobody can tell whether its process lives
+            remove_tree(stage)
+            os.close(lock)
 
 
 def remove_tree(path: str) -> None:

@@ -73,10 +73,9 @@ class Targets:
             return
         for entry in self.journal.entries:
             resolve_inside(Path(self.root), entry.path)
-            try:
-                self.seen[entry.path] = fs.look(self.absolute(entry.path))
-            except OSError as error:
-                raise fs.explain(error, "read", self.absolute(entry.path)) from error
+            path = self.absolute(entry.path)
+            with fs.explained("read", path):
+                self.seen[entry.path] = fs.look(path)
 
     def side(self, entry: Entry) -> Side | None:
         """On which side a target stands; None when something else is there."""
@@ -95,12 +94,9 @@ class Targets:
         for folder in parents(entry.path):
             if folder in self._paths:
                 beside = folder
-        folder = beside.rpartition("/")[0]
-        return (
-            self.absolute(f"{folder}/" if folder else "")
-            + ("" if folder else "/")
-            + f".mx-{self.journal.id}-{self._index[entry.path]}"
-        )
+        name = f".mx-{self.journal.id}-{self._index[entry.path]}"
+        folder = _folder(beside)
+        return self.absolute(f"{folder}/{name}" if folder else name)
 
     def remove_temporaries(self) -> None:
         """Remove what a killed run left beside the targets."""
@@ -170,31 +166,19 @@ class Targets:
             with fs.explained("make the folder", self.absolute(folder)):
                 fs.current().mkdir(self.absolute(folder))
                 mode = self.journal.folders.get(folder)
-                if (
-                    goal == "before"
-                    and mode is not None
-                    and mode != os.stat(self.absolute(folder)).st_mode & 0o7777
-                ):
+                if goal == "before" and mode is not None:
                     fs.current().chmod(self.absolute(folder), mode)
 
     def _write_temporary(self, entry: Entry, want: State, goal: Side) -> None:
         disk, temporary = fs.current(), self.temporary(entry)
         assert want.sha256 is not None
         with fs.explained("write", self.absolute(entry.path)):
-            disk.write_new(temporary, self.journal.blobs[want.sha256], 0o777 if want.executable else 0o666)
-            self._dress(entry, want, goal, temporary)
-
-    def _dress(self, entry: Entry, want: State, goal: Side, temporary: str) -> None:
-        """Give a temporary file the permission bits and owner that the target has (or had)."""
-        if entry.mode is None:
-            return
-        mode = entry.mode if goal == "before" else with_execute(entry.mode, want.executable)
-        found = os.lstat(temporary)
-        if entry.owner != (found.st_uid, found.st_gid):
-            with contextlib.suppress(PermissionError):  # only root may give files away
-                fs.current().chown(temporary, *entry.owner)
-        if found.st_mode & 0o7777 != mode:
-            fs.current().chmod(temporary, mode)
+            mode = 0o777 if want.executable else 0o666
+            if entry.mode is not None:
+                mode = entry.mode if goal == "before" else with_execute(entry.mode, want.executable)
+            disk.write_new(temporary, self.journal.blobs[want.sha256], mode)
+            if entry.mode is not None:
+                _dress(temporary, mode, entry.owner)
 
     def _set_mode(self, entry: Entry, want: State, goal: Side, *, change: bool) -> None:
         path = self.absolute(entry.path)
@@ -235,6 +219,16 @@ class Targets:
 
     def _fresh(self, folder: str) -> bool:
         return self.journal.folders[folder] is None or not os.path.isdir(self.absolute(folder))
+
+
+def _dress(path: str, mode: int, owner: tuple[int, int]) -> None:
+    """Give a temporary file the permission bits and the owner that its target has."""
+    found = os.lstat(path)
+    if owner != (found.st_uid, found.st_gid):
+        with contextlib.suppress(PermissionError):  # only root may give files away
+            fs.current().chown(path, *owner)
+    if stat.S_IMODE(found.st_mode) != mode:
+        fs.current().chmod(path, mode)
 
 
 def with_execute(mode: int, executable: bool) -> int:

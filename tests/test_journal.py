@@ -35,6 +35,7 @@ def test_a_plan_is_applied_and_becomes_the_undo(place: Path) -> None:
         replaced = next(entry for entry in undo.entries if entry.path == "edit.txt")
         assert undo.blobs[replaced.before.sha256 or ""] == b"first\n"
         assert replaced.mode == 0o640
+        assert (root / journal.UNDO).stat().st_mode & 0o077 == 0  # it has bytes of private files
         assert sorted(path.name for path in (root / ".mx").iterdir()) == ["pristine", "undo"]
 
 

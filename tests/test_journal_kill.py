@@ -95,7 +95,7 @@ def test_the_direction_can_be_forced_after_every_kill(place: Path, direction: st
 
 
 @pytest.mark.parametrize("direction", [None, "forward", "back"])
-@pytest.mark.parametrize("first", [8, 24, 33, 44])
+@pytest.mark.parametrize("first", [8, 24, 40])
 def test_killed_again_at_every_operation_of_the_recovery(
     place: Path, first: int, direction: str | None
 ) -> None:

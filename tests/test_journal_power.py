@@ -57,7 +57,7 @@ class Case:
     undo: bool
     log: Log
     root: str
-    most: int = 60
+    most: int = 40
 
     def model(self, without: int | None = None) -> PowerLoss:
         return PowerLoss(self.start, self.log, self.root, without)
