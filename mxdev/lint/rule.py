@@ -1,19 +1,21 @@
-"""What a rule of `mx lint` is. A plugin announces its rules with the hook `mx_lint_rules`.
+"""What a rule of `mx lint` is. A plugin announces its rules with the hook `mx_lint_rules`::
 
-from mxdev.lint.rule import Context, Finding, Rule
+    from mxdev.lint.rule import Context, Finding, Rule
 
-class NoTodo(Rule):
-    name = "no-todo"
-    summary = "No TODO is left in a Python file."
+    class NoTodo(Rule):
+        name = "no-todo"
+        summary = "No TODO is left in a Python file."
 
-    def applies(self, files):
-        return [file for file in files if file.suffix == ".py"]
+        def applies(self, files):
+            return [file for file in files if file.suffix == ".py"]
 
-    def check(self, context):
-        for file in context.files:
-            for number, line in enumerate(file.read_text().splitlines(), 1):
-                if "TODO" in line:
-                    yield Finding(file, number, line.index("TODO") + 1, self.name, "warning", "Do it, or file it.")
+        def check(self, context):
+            for file in context.files:
+                for number, line in enumerate(file.read_text().splitlines(), 1):
+                    if "TODO" in line:
+                        yield Finding(file, number, line.index("TODO") + 1, self.name, "warning", "Do it, or file it.")
+
+The files are absolute paths; one that is no UTF-8 is for the rule to bear in mind, as is one that is gone by then.
 """
 
 from __future__ import annotations

@@ -166,20 +166,23 @@ def test_a_wrong_name(mx: Any) -> None:
 
 
 def test_the_documented_example_works(tmp_path: Path) -> None:
-    """The rule in the docstring of `mxdev.lint.rule`."""
+    """The rule in the docstring of `mxdev.lint.rule`, which stands in the documentation too."""
     import inspect
     import textwrap
 
     from mxdev.lint import rule
 
-    source = inspect.cleandoc(rule.__doc__ or "").partition("\n\n")[2]
+    example = inspect.cleandoc(rule.__doc__ or "").partition("::\n\n")[2].rpartition("\n\n")[0]
+    source = textwrap.dedent(example)
+    page = Path(__file__).parents[2] / "docs" / "lint.md"
+    assert f"```python\n{source}\n```" in page.read_text(encoding="utf-8")
     space: dict[str, Any] = {}
-    exec(textwrap.dedent(source), space)
+    exec(source, space)
     file = tmp_path / "a.py"
     file.write_text("x = 1\ny = 2  # TODO\n")
-    example = space["NoTodo"]()
-    files = tuple(example.applies([file, tmp_path / "b.md"]))
-    (finding,) = example.check(rule.Context(tmp_path, files))
+    todo = space["NoTodo"]()
+    files = tuple(todo.applies([file, tmp_path / "b.md"]))
+    (finding,) = todo.check(rule.Context(tmp_path, files))
     assert (finding.path, finding.line, finding.column) == (file, 2, 10)
 
 
@@ -201,3 +204,9 @@ def test_the_house_style_is_what_ruff_understands(need: Any, mx: Any, here: Path
     result = mx("lint", cwd=here)
     assert (result.code, result.out) == (1, "Dockerfile:2:1: hadolint/DL3009 info Delete the apt lists (/var/lib/apt/lists) after installing something\n"), result  # fmt: skip
     assert "warning" not in result.err
+
+
+def test_every_rule_is_documented(mx: Any) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "lint.md").read_text(encoding="utf-8")
+    for row in mx("lint", "--list-rules", "--format", "json").json:
+        assert f"\n### {row['name']}\n" in page
