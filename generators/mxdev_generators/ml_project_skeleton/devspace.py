@@ -72,7 +72,7 @@ _NO_SMOKE_TEST = """\
 _RUN_SMOKE_TEST = """\
 file={folder}/cuda-drivers/smoke_test.yaml
 kubectl --context "${{DEVSPACE_CONTEXT}}" delete --ignore-not-found --filename "$file"
-kubectl --context "${{DEVSPACE_CONTEXT}}" create --filename "$file"
+kubectl --context "${{DEVSPACE_CONTEXT}}" apply --filename "$file"
 kubectl --context "${{DEVSPACE_CONTEXT}}" --namespace {name} logs --follow --pod-running-timeout=30m job/cuda-smoke-test
 kubectl --context "${{DEVSPACE_CONTEXT}}" --namespace {name} wait --for=condition=complete --timeout=60s job/cuda-smoke-test"""
 
