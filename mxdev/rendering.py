@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +17,9 @@ from mxdev.project import Project
 from mxdev.state import Record
 from mxdev.tree import Tree
 from mxdev.values import Sources, resolve
+
+
+_INSTANCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")  # it becomes the name of a file
 
 
 @dataclass(frozen=True)
@@ -162,6 +167,8 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     shared = [option for option in cls.declared() if option.shared]
     own = [option for option in cls.declared() if not option.shared]
     earlier = _inherited(result, cls)
+    if job.sources.ask is None and not job.sources.command_line and not job.sources.environment:
+        shared, own = ([o for o in options if not o.secret] for options in (shared, own))
     first = resolve(shared, replace(job.sources, project=result.options), earlier)
     known = {**earlier, **first.typed}
     name, record = _which(result, job, own, known)
@@ -171,13 +178,12 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     second = resolve(own, replace(job.sources, project=recorded), known)
     secrets = {option.key for option in cls.declared() if option.secret}
     values = Values({k: v for k, v in {**known, **second.typed}.items() if k not in secrets})
-    tree = Tree(cls(values, name))
-    tree.generator.generate(tree)
+    tree = _generate(cls, values, name)
     result._values[cls.__name__] = values
     for option in shared:
         for old in option.names[1:]:
             result.options.pop(old, None)
-    result.options.update(first.stored)
+    result.options.update({k: v for k, v in first.stored.items() if k.replace("-", "_") not in secrets})
     result.origin[name] = {**first.origin, **second.origin}
     stored = {key: value for key, value in second.stored.items() if key.replace("-", "_") not in secrets}
     understood = {old for option in own for old in option.names}
@@ -188,6 +194,25 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     result.renderings.append(
         Rendering(name, cls.__name__, cls.plugin, cls.plugin_version, stored, tuple(needs), tree, previous)
     )
+
+
+def _generate(cls: type[Generator], values: Values, name: str) -> Tree:
+    """Let the generator fill a tree; whatever it raises is its plugin's error, not one of mx."""
+    if problems := cls.problems(values):
+        raise UsageProblem("\n".join(problems))
+    tree = Tree(cls(values, name))
+    try:
+        tree.generator.generate(tree)
+    except MxError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise MxError(
+            f"{name} of the plugin {cls.plugin} {cls.plugin_version} cannot be rendered: "
+            f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})",
+            hint=f"Report it to the authors of {cls.plugin}.",
+        ) from error
+    return tree
 
 
 def _which(result: Run, job: Job, own: list[Option], known: Mapping[str, Any]) -> tuple[str, Record | None]:
@@ -201,7 +226,7 @@ def _which(result: Run, job: Job, own: list[Option], known: Mapping[str, Any]) -
         wanted = cls.instance_argument.lower()
         naming = next(option for option in own if option.name == wanted)
         part = str(reveal(resolve([naming], job.sources, known).typed[naming.key]))
-        if not part or not all(character.isalnum() or character in "-_" for character in part):
+        if not _INSTANCE.fullmatch(part):
             raise UsageProblem(
                 f"{naming.spelling} names the instance: letters, digits, - and _ only, not {part!r}."
             )

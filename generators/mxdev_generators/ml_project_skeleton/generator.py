@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from mxdev import Generator, Tree, argument, option
+from mxdev.generator import Values
 from mxdev_generators.ml_project_skeleton import devspace
 from mxdev_generators.ml_project_skeleton.naming import (
     ACCOUNTS,
@@ -51,6 +52,15 @@ class MLProjectSkeleton(Generator):
         option("--skip-git", is_flag=True, help="Do not run `git init` where there is no repository."),
     )  # fmt: skip
     example = 'mx generate MLProjectSkeleton churn-model --description "Predict which customers leave."'
+
+    @classmethod
+    def problems(cls, values: Values) -> list[str]:
+        """A zone lies in its region."""
+        if values.zone and not str(values.zone).startswith(f"{values.region}-"):
+            return [
+                f"--zone {values.zone} is not in --region {values.region}; set both to match, or leave the zone empty."
+            ]
+        return []
 
     def variables(self) -> dict[str, Any]:
         """The options, and the names that are made from them."""
