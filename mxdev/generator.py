@@ -113,6 +113,10 @@ class Option:
         return self._one(raw)
 
     def _one(self, raw: Any) -> Any:
+        if raw is None:
+            if self.default is None:
+                return None
+            raise click.BadParameter("a value is wanted, not null")
         if self.is_flag:
             return click.BOOL.convert(raw, None, None)
         if isinstance(raw, bool):
@@ -149,8 +153,8 @@ def option(
     Args:
         flags: its spellings, the long one first ("--workers").
         type: a click type, or `Pattern`. Plain text is free text (see `mxdev.freetext`).
-        default: the value where nothing else gives one: a constant, or a pure function of the values that are
-            declared before it (a mapping by key). Without a default the option is required.
+        default: the value where nothing else gives one: a constant, None for no value, or a pure function of the
+            values that are declared before it (a mapping by key). Without a default the option is required.
         help: one line.
         multiple: may be given several times; the value is a tuple.
         is_flag: takes no value.
@@ -240,6 +244,11 @@ class Generator:
     def generate(self, tree: Tree) -> None:
         """Fill `tree` with files, sections and next steps."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it generates")
+
+    @classmethod
+    def problems(cls, values: Values) -> list[str]:
+        """What is wrong with values that are right one by one, in sentences that name the options; usually nothing."""
+        return []
 
     @classmethod
     def migrate(cls, options: dict[str, Any], from_version: str) -> dict[str, Any]:
