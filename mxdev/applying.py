@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,14 +96,15 @@ def _bytes(content: Content | None) -> bytes | None:
     return content.data if content else None
 
 
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # splitlines() would also part lines at form feeds
+
+
 def difference(path: str, before: bytes | None, after: bytes | None) -> str:
     """A unified diff, or one line for what is no text."""
     import difflib
 
     try:
-        old, new = (
-            data.decode("utf-8").splitlines(keepends=True) if data else [] for data in (before, after)
-        )
+        old, new = (_LINE.findall(data.decode("utf-8")) if data else [] for data in (before, after))
     except UnicodeDecodeError:
         return f"Binary file {path} differs\n"
     heads = ("/dev/null" if before is None else f"a/{path}", "/dev/null" if after is None else f"b/{path}")
@@ -117,9 +119,19 @@ def show(work: Work, policy: Policy) -> None:
     for change in work.changes:
         note = ", ".join(filter(None, [change.resolution and f"{change.resolution}", change.reason]))
         console.out(f"{console.verb(change.status)}  {change.path}{f'  ({note})' if note else ''}")
-        if policy.diff and change.before != change.after:
-            console.diff(difference(change.path, _bytes(change.before), _bytes(change.after)))
+        if policy.diff:
+            _show_difference(change)
     console.out(summary(work.changes))
+
+
+def _show_difference(change: Change) -> None:
+    # A conflict that nobody has decided: what the generator would write.
+    open_conflict = change.status == "conflict" and change.resolution is None
+    after = change.choices.get("overwrite") if open_conflict else change.after
+    if change.before and after and change.before.executable != after.executable:
+        console.out("executable" if after.executable else "no longer executable")
+    if _bytes(change.before) != _bytes(after):
+        console.diff(difference(change.path, _bytes(change.before), _bytes(after)))
 
 
 def summary(changes: Iterable[Change]) -> str:
@@ -142,9 +154,8 @@ def as_json(outcome: str, changes: Iterable[Change] = (), error: MxError | None 
         for change in changes
     ]
     message = None if error is None else str(error)
-    return json.dumps(
-        {"version": JSON_VERSION, "outcome": outcome, "changes": rows, "error": message}, ensure_ascii=False
-    )
+    # In ASCII, so that it can be printed whatever the encoding of stdout is.
+    return json.dumps({"version": JSON_VERSION, "outcome": outcome, "changes": rows, "error": message})
 
 
 class Work(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import mxdev
-from mxdev.errors import BUG, DONE, INTERRUPTED, USAGE, MxError
+from mxdev.errors import BUG, COULD_NOT, DONE, INTERRUPTED, USAGE, MxError
 
 # name -> (where, help). Nothing of a command is imported before it is called.
 COMMANDS = {
@@ -28,6 +28,8 @@ COMMANDS = {
     "completion": ("mxdev.commands.completion:completion", "Print the completion script of a shell."),
 }
 ALIASES = {"g": "generate"}
+# Their `--json` is a list, not the answer of a plan.
+_OTHER_JSON = frozenset(["plugins", "status", "lint", "flow"])
 
 
 class Root(click.Group):
@@ -106,30 +108,56 @@ def run(arguments: list[str] | None = None) -> int:
     """Run mx on `arguments` (default: the command line's); the exit code."""
     from mxdev import console
 
+    given = sys.argv[1:] if arguments is None else arguments
     try:
         result = root.main(arguments, prog_name="mx", standalone_mode=False)
-        sys.stdout.flush()
+        console.flush()
         return result if isinstance(result, int) else DONE
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return USAGE
+    except click.UsageError as error:
+        _answer(given, error.format_message())
+        error.show()
+        return error.exit_code
     except click.ClickException as error:
+        _answer(given, error.format_message())
         error.show()
         return error.exit_code
     except MxError as error:
+        _answer(given, str(error))
         console.error(error.message, error.hint)
         return error.code
     except (click.Abort, KeyboardInterrupt):
+        _answer(given, "interrupted")
         console.err("\nInterrupted; nothing more was done.")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away: nobody is left to tell.
-        sys.stdout = None
-        return DONE
     except click.exceptions.Exit as error:
         return error.exit_code
-    except Exception:
+    except BrokenPipeError:
+        console.give_up()
+        return DONE
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            where = f"{error.filename}: " if error.filename else ""
+            message = f"The system refused something: {where}{error.strerror}."
+            _answer(given, message)
+            console.error(message)
+            return COULD_NOT
+        _answer(given, f"a bug in mx: {type(error).__name__}: {error}")
         return _bug()
+
+
+def _answer(arguments: list[str], message: str) -> None:
+    """With `--json`, an error that ended a planning command before it could answer is answered in JSON too."""
+    if "--json" not in arguments or arguments[0] in _OTHER_JSON:
+        return
+    import contextlib
+
+    from mxdev import applying, console
+
+    with contextlib.suppress(OSError):
+        console.out(applying.as_json("error", error=MxError(message)))
 
 
 def _bug() -> int:

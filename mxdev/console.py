@@ -44,8 +44,27 @@ def paint(text: str, colour: str, stream: IO[Any] | None = None, *, bold: bool =
 
 
 def out(text: str = "") -> None:
-    """A line of the result, on stdout."""
-    click.echo(text)
+    """A line of the result, on stdout. Work goes on when nobody reads it any more (`mx generate ... | head`)."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        give_up()
+
+
+def flush() -> None:
+    """Bring stdout to its reader, if there is one."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        give_up()
+
+
+def give_up() -> None:
+    """Stdout's reader went away: what is still to be printed goes nowhere, also at the interpreter's end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def err(text: str = "") -> None:
@@ -77,18 +96,22 @@ def verb(name: str) -> str:
 
 def diff(text: str) -> None:
     """A unified diff on stdout."""
-    for line in text.splitlines():
+    for line in text.removesuffix("\n").split("\n"):
         colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
         out(paint(line, colour) if colour else line)
 
 
-def ask(question: str, default: str | None = None) -> str:
-    """Ask for a line of text on stderr.
+def ask(question: str, default: str | None = None, *, hide: bool = False) -> str:
+    """Ask for a line of text on stderr; `hide` what is typed.
 
     Raises:
         click.Abort: ^C or the end of input.
     """
     answer = click.prompt(
-        question, default="" if default is None else default, err=True, show_default=bool(default)
+        question,
+        default="" if default is None else default,
+        err=True,
+        hide_input=hide,
+        show_default=bool(default) and not hide,
     )
     return str(answer)

@@ -10,10 +10,12 @@ def cache_folder() -> Path:
     """The user's cache folder of mx (`MX_CACHE_DIR` overrides it); it may not exist yet."""
     chosen = os.environ.get("MX_CACHE_DIR")
     if chosen:
-        return Path(chosen)
+        return Path(chosen).absolute()
     from platformdirs import user_cache_path
 
-    return user_cache_path("mx-devtool", appauthor=False)
+    found = user_cache_path("mx-devtool", appauthor=False)
+    # A user without a home folder: `~` must not appear in the project, so there is no cache.
+    return found if found.is_absolute() else Path(os.devnull) / "mx-devtool"
 
 
 def log_folder() -> Path:

@@ -73,9 +73,15 @@ class Change:
         self.resolution = resolution
         self.after = self.choices[resolution]
         self.declined = resolution == "keep"
-        self.markers = resolution == "merge"
+        self.markers = resolution == "merge" and self.after is not None and _marked(self.after.data)
         if self.on_resolved is not None:
             self.on_resolved(resolution)
+
+
+def _marked(data: bytes) -> bool:
+    from mxdev.merge import has_markers
+
+    return bool(has_markers(data))
 
 
 @dataclass

@@ -39,6 +39,7 @@ def _plan_file(
             return replace(change, status="create", after=new)
         if disk == new:
             return replace(change, status="identical", adopted=True)
+        change.adopted = True  # whatever becomes of it: mx did not create it, so mx does not remove it
         return _conflict(change, None, disk, new, "a file that mx did not write is in the way")
     data = plan.project.pristine(rendering.known_as, path)
     base = None if data is None else Content(data, record.executable)
@@ -99,7 +100,7 @@ def _conflict(change: Change, base: Content | None, disk: Content, new: Content,
     from mxdev.merge import merge_lines
 
     choices: dict[Resolution, Content | None] = {"keep": disk, "overwrite": new}
-    merged = merge_lines(base.data if base else b"", disk.data, new.data)
+    merged = merge_lines(base.data if base else None, disk.data, new.data)
     if merged.mergeable:
         choices["merge"] = Content(merged.data, new.executable)
     else:

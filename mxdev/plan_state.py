@@ -90,7 +90,7 @@ def _moved(change: Change) -> str:
 def _section_records(plan: Plan, rendering: Rendering) -> Iterator[SectionRecord]:
     for section in rendering.tree.sections if rendering.tree else ():
         key = (rendering.instance, section.path, section.address)
-        rendered = sections.render(section.address, section.value)
+        rendered = sections.render(section.address, section.value, path=section.path)
         flags = plan.section_flags.get(key, frozenset())
         yield SectionRecord(
             section.path,
@@ -120,7 +120,7 @@ def _pristine(plan: Plan, rendering: Rendering) -> dict[str, Content | None]:
     fragments: dict[str, dict[str, str]] = {}
     for section in rendering.tree.sections:
         fragments.setdefault(section.path, {})[section.address] = sections.render(
-            section.address, section.value
+            section.address, section.value, path=section.path
         )
     for path, texts in fragments.items():
         files[pristine_sections_path(rendering.instance, path)] = Content(write_pristine_sections(texts))

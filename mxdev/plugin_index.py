@@ -99,19 +99,27 @@ def _scan() -> tuple[list[Plugin], list[str]]:
         text = dist.read_text("entry_points.txt") or ""
         if "mxdev." not in text:
             continue
-        name = dist.metadata["Name"] or "?"
+        location = getattr(dist, "_path", None)
+        try:
+            name = dist.metadata["Name"] or "?"
+            points, version = list(dist.entry_points), dist.version
+        except Exception as error:  # torn by an interrupted installation
+            name, points, version = Path(str(location)).name, [], "?"
+            plugins[name] = Plugin(name, version, "", error=f"its metadata cannot be read: {error}")
         if name in plugins:
             continue  # An older copy further down sys.path, hidden by the first.
-        location = getattr(dist, "_path", None)
         if location is not None:
             watched.append(str(Path(location) / "entry_points.txt"))
-        for point in dist.entry_points:
+        for point in points:
             if point.group == GROUP:
-                plugin = Plugin(name, dist.version, point.value)
-                watched += _announce(plugin)
-                plugins[name] = plugin
+                plugin = plugins.get(name)
+                if plugin is None or plugin.error is not None:
+                    plugin = plugins[name] = Plugin(name, version, point.value)
+                watched += _announce(plugin, point.value)
+                if plugin.error is not None:
+                    break
             elif point.group.startswith("mxdev.v") and name not in plugins:
-                plugins[name] = Plugin(name, dist.version, point.value, error=(
+                plugins[name] = Plugin(name, version, point.value, error=(
                     f"it is written for version {point.group.removeprefix('mxdev.v')} of mx's plugin interface and "
                     f"this mx has version {API}; update mx or install another version of it"
                 ))  # fmt: skip
@@ -119,7 +127,7 @@ def _scan() -> tuple[list[Plugin], list[str]]:
     return found, watched
 
 
-def _announce(plugin: Plugin) -> list[str]:
+def _announce(plugin: Plugin, name: str) -> list[str]:
     """Import the plugin's module, call its hooks, note what they return; the files that were imported for it."""
     from importlib import import_module
 
@@ -128,21 +136,27 @@ def _announce(plugin: Plugin) -> list[str]:
     from mxdev import hookspecs
 
     try:
-        module = import_module(plugin.module)
+        module = import_module(name)
         manager = pluggy.PluginManager("mxdev")
         manager.add_hookspecs(hookspecs)
         manager.register(module, plugin.dist)
         for hook in HOOKS:
-            plugin.entries[hook] = [
+            plugin.entries.setdefault(hook, []).extend(
                 _entry(item, plugin, module)
                 for result in getattr(manager.hook, hook)()
                 for item in result or ()
-            ]
-    except Exception as error:  # A plugin may raise anything; none of it may stop mx.
+            )
+    except (Exception, SystemExit) as error:  # A plugin may raise anything; none of it may stop mx.
         plugin.error = f"{type(error).__name__}: {error}"
         return []
-    file = getattr(module, "__file__", None)
-    return [file] if file else []
+    # Its other modules too: the list that a hook returns may stand in any of them.
+    family = name.partition(".")[0]
+    files = [
+        getattr(found, "__file__", None)
+        for known, found in list(sys.modules.items())
+        if known == family or known.startswith(family + ".")
+    ]
+    return [file for file in files if file]
 
 
 def _entry(item: Any, plugin: Plugin, module: Any) -> Entry:

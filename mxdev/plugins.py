@@ -7,6 +7,7 @@ that a listing, a completion or `--help` imports none of them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,7 +59,7 @@ class Entry:
             value: Any = import_module(module)
             for part in attribute.split("."):
                 value = getattr(value, part)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise MxError(
                 f"{self.name} of the plugin {self.dist} {self.version} cannot be loaded: "
                 f"{type(error).__name__}: {error}",
@@ -97,6 +98,8 @@ def entries(hook: str) -> Iterator[Entry]:
             from mxdev import console
 
             _warned.add(plugin.dist)
+            if "_MX_COMPLETE" in os.environ:
+                continue  # a shell would show it in the middle of the line that a person is typing
             console.warn(f"the plugin {plugin.dist} {plugin.version} is left out: {plugin.error}")
 
 

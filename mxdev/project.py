@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError
+from mxdev.journal import interrupted
 from mxdev.paths import resolve_inside
 from mxdev.state import (
     PROJECT_FILE,
@@ -28,7 +30,8 @@ def find_root(start: Path) -> Path | None:
     """The nearest folder, from `start` upwards, with `mx.yaml` or an interrupted journal; None if there is none."""
     start = start.absolute()
     for folder in (start, *start.parents):
-        if (folder / PROJECT_FILE).is_file() or (folder / ".mx" / "journal").exists():
+        # os.path: a folder above that may not be looked into is none of ours, and no error.
+        if os.path.isfile(folder / PROJECT_FILE) or interrupted(folder):  # noqa: PTH113
             return folder
     return None
 

@@ -18,7 +18,6 @@ from mxdev.state import Record
 from mxdev.tree import Tree
 from mxdev.values import Sources, resolve
 
-
 _INSTANCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")  # it becomes the name of a file
 
 

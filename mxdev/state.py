@@ -90,7 +90,7 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
     try:
         text = data.decode("utf-8-sig")
         loaded = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (a safe loader)
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: no UTF-8, a date in month 13
         raise MxError(f"{where} cannot be read: {error}", hint=_RESTORE.format(where=where)) from error
     if loaded is None:
         raise MxError(f"{where} is empty.", hint=_RESTORE.format(where=where))
@@ -198,18 +198,13 @@ def _hashed(fields: dict[str, Any]) -> str:
     return flow(fields).replace(f"sha256: {fields['sha256']}", f'sha256: "{fields["sha256"]}"')
 
 
-_PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./@+-]*")
-_WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
+_PLAIN = re.compile(r"\.?[A-Za-z_/][A-Za-z0-9_./@+-]*")
+_WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", ".inf", ".nan"])
 
 
 def scalar(value: Any) -> str:
     """A string, number, flag or None as YAML on one line, plain where that is safe in every YAML."""
-    if (
-        isinstance(value, str)
-        and _PLAIN.fullmatch(value)
-        and value.lower() not in _WORDS
-        and value.strip(".")
-    ):
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     from mxdev.languages import to_yaml
 

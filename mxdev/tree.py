@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mxdev.render import Renderer
 
 SUFFIX = ".jinja"
-_RESERVED = (".mx", ".git")
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,8 @@ class Tree:
         if not base.is_dir():
             raise MxError(f"{type(self.generator).__name__} has no folder {folder} beside {module.__file__}")
         for source in sorted(path for path in base.rglob("*") if path.is_file()):
+            if "__pycache__" in source.relative_to(base).parts:
+                continue  # pip compiles every .py file that it installs, templates too
             self._render_file(source, source.relative_to(base).parts, to)
 
     def _render_file(self, source: Path, parts: tuple[str, ...], to: str) -> None:
@@ -138,10 +139,12 @@ def check_path(path: str) -> None:
     Raises:
         MxError: with the path.
     """
+    if contains(path):
+        raise FreeTextError("free text cannot be a path")
     parts = path.split("/")
     if not path or "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
         raise MxError(f"a generator rendered the path {path!r}, which is not a plain path inside the project")
-    if parts[0].lower() in _RESERVED or path == "mx.yaml":
+    if parts[0].lower() == ".mx" or ".git" in map(str.lower, parts) or path.lower() == "mx.yaml":
         raise MxError(f"a generator rendered {path!r}, which is not for generators to write")
 
 

@@ -73,7 +73,12 @@ def resolve(
         raw, origin = _lookup(option, sources)
         try:
             if origin is None:
-                default = option.default_for(seen)
+                try:
+                    default = option.default_for(seen)
+                except LookupError:
+                    if problems or missing:
+                        continue  # it is made from a value that is wrong or missing, which is told already
+                    raise
                 if option.ask and sources.ask is not None:
                     raw, origin = sources.ask(option, default), "prompt"
                 elif default is REQUIRED:
@@ -87,9 +92,12 @@ def resolve(
                 origin or "", origin
             )
             mend = f" Set another: `mx set {option.name}=VALUE`." if origin == "project" else ""
-            problems.append(f"{option.spelling} ({where}): {error.message}{mend}")
+            message = "the value is wrong" if option.secret else error.message
+            problems.append(f"{option.spelling} ({where}): {message}{mend}")
             continue
-        seen[option.key] = resolved.typed[option.key] = value
+        resolved.typed[option.key] = value
+        if not option.secret:  # a default that is made from it would be rendered
+            seen[option.key] = value
         resolved.stored[option.name] = _storable(raw, value, option)
         resolved.origin[option.name] = origin
     if problems or missing:
@@ -116,7 +124,7 @@ def _lookup(option: Option, sources: Sources) -> tuple[Any, str | None]:
     name = environment_name(option)
     if name in sources.environment:
         text = sources.environment[name]
-        return (text.split() if option.multiple else text), name
+        return (list(option.type.split_envvar_value(text)) if option.multiple else text), name
     return None, None
 
 
@@ -129,7 +137,7 @@ def _storable(raw: Any, value: Any, option: Option) -> Any:
 
 
 def _storable_one(raw: Any, value: Any) -> Any:
-    if isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int | float):
         return value
     return reveal(value) if isinstance(value, str | FreeText) else str(reveal(raw))
 
@@ -145,7 +153,7 @@ def read_values_file(path: Path, known: Iterable[Option]) -> dict[str, Any]:
 
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise MxError(f"{path}: the values cannot be read: {error}") from error
     if not isinstance(data, dict):
         raise UsageProblem(

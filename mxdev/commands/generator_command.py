@@ -12,6 +12,7 @@ import click
 from mxdev import console
 from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS
 from mxdev.errors import MxError, UsageProblem
+from mxdev.freetext import reveal
 from mxdev.generator import REQUIRED, Generator, Option
 
 COMMON = (
@@ -122,7 +123,7 @@ def _click(option: Option) -> click.Parameter:
             [_parameter(option)], type=option.type, required=False, metavar=f"[{option.name.upper()}]"
         )
     help = option.help
-    if not callable(option.default) and option.default not in (REQUIRED, "", (), False):
+    if not callable(option.default) and not any(option.default is x for x in (REQUIRED, None, "", (), False)):
         help = f"{help}  [default: {option.default}]"
     if option.default is REQUIRED:
         help = f"{help}  [required]"
@@ -137,14 +138,21 @@ def ask(option: Option, default: Any) -> Any:
     Raises:
         click.Abort: ^C or the end of input.
     """
-    shown = None if default is REQUIRED else str(default)
+    listed = (
+        default if isinstance(default, tuple | list) else () if default in (REQUIRED, None) else (default,)
+    )
+    shown = None if default is REQUIRED else ", ".join(str(reveal(item)) for item in listed)
     choices = (
         f" ({', '.join(map(str, option.type.choices))})" if isinstance(option.type, click.Choice) else ""
     )
     while True:
-        answer = console.ask(f"{option.help.rstrip('.')}{choices}", shown)
+        answer: Any = console.ask(f"{option.help.rstrip('.')}{choices}", shown, hide=option.secret)
         if not answer and default is REQUIRED:
             continue
+        if not answer and default is None:
+            return None
+        if option.multiple:
+            answer = [item for part in str(answer).split(",") if (item := part.strip())]
         try:
             option.convert(answer)
         except click.BadParameter as error:

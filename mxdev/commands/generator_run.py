@@ -155,14 +155,12 @@ def _afterwards(result: Run, plan: Plan, policy: Policy, outcome: str) -> None:
     trees = [rendering.tree for rendering in result.renderings if rendering.tree is not None]
     if outcome == "applied" and any(tree.wants_repository for tree in trees):
         _init_repository(plan.project.root, policy)
-    if (
-        policy.json
-        or outcome not in ("applied", "planned")
-        or (outcome == "applied" and plan.project.source is not None)
-    ):
-        return
-    steps = [step for tree in trees for step in tree.next_steps]
-    if not steps:
+    # Only of what is new: who renders again has seen them.
+    arrived = [
+        r.tree for r in result.renderings if r.tree is not None and r.known_as not in plan.project.instances
+    ]
+    steps = [step for tree in arrived for step in tree.next_steps]
+    if policy.json or outcome not in ("applied", "planned", "markers") or not steps:
         return
     root = plan.project.root
     console.out("\nNext steps:")
@@ -179,7 +177,8 @@ def _init_repository(root: Path, policy: Policy) -> None:
 
     try:
         inside = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=root, capture_output=True, check=False)
-        if inside.returncode == 0:
+        # Git also says no of a repository that belongs to somebody else.
+        if inside.returncode == 0 or any(os.path.lexists(f / ".git") for f in (root, *root.parents)):
             return
         made = subprocess.run(
             ["git", "init", "--quiet"], cwd=root, capture_output=True, text=True, check=False
