@@ -12,6 +12,8 @@ import pytest
 from checks_kubernetes import check_devspace, check_manifests
 from checks_terraform import check_terraform
 from covering import Row, label, rows
+from filelock import FileLock
+from ml_environment import interpreter
 from terraform_mirror import cache_folder
 
 from mxdev.testing import mx
@@ -52,21 +54,21 @@ def test_rendering_again_changes_nothing(project: Path) -> None:
 
 def test_types(project: Path) -> None:
     """mypy, once for each distinct source."""
-    source = project / "src"
     digest = hashlib.sha256()
-    for path in sorted(source.rglob("*.py")):
+    for path in [*sorted((project / "src").rglob("*.py")), project / "pyproject.toml"]:
         digest.update(path.read_bytes())
-    digest.update((project / "pyproject.toml").read_bytes())
     known = cache_folder() / "mypy-clean" / digest.hexdigest()
-    if known.exists():
-        return
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--cache-dir", str(cache_folder() / "mypy"), "src"],
-        cwd=project, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
     known.parent.mkdir(parents=True, exist_ok=True)
-    known.touch()
+    with FileLock(cache_folder() / "mypy.lock"):
+        if known.exists():
+            return
+        done = subprocess.run(
+            [sys.executable, "-m", "mypy", f"--cache-dir={cache_folder() / 'mypy'}",
+             f"--python-executable={interpreter()}", "src"],
+            cwd=project, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        known.touch()
 
 
 def test_terraform(project: Path) -> None:
