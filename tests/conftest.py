@@ -15,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sites import SAMPLES, make_distribution
 
+pytest_plugins = ["strict_skips"]
+
 # Examples are derived from each test, so that a run on a change of its own never fails on another's luck; the wide
 # profile (HYPOTHESIS_PROFILE=wide) looks further with new examples each time.
 _HEALTH = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
