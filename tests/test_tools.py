@@ -156,9 +156,11 @@ signal.signal(signal.SIGINT, stop); signal.signal(signal.SIGTERM, stop)
 open("pid.part", "w").write(str(os.getpid())); os.rename("pid.part", "pid")
 while True: time.sleep(0.05)
 """
+# A shell starts background jobs with ^C ignored, and that is inherited.
 PARENT = """
-import sys
+import signal, sys
 from mxdev import tools
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     result = tools.run([sys.executable, "child.py"], capture={capture}, grace={grace})
 except KeyboardInterrupt:

@@ -83,7 +83,7 @@ def _grouped(context: Context) -> Iterable[tuple[list[str], list[Path]]]:
     if own:
         yield options, own
     if None in groups:
-        yield [*options, "--config", str(STYLE / "ruff.toml")], groups[None]
+        yield [*options, "--config", str(STYLE / "ruff-house.toml")], groups[None]
 
 
 def _cache(files: Sequence[Path]) -> list[str]:

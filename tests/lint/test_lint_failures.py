@@ -170,7 +170,9 @@ def test_interrupting_ends_the_linters(tmp_path: Path, write: Any) -> None:
     )
     write(tmp_path, YAML)
     start = (
-        "import sys; from mxdev import cli, tools\n"
+        "import signal, sys; from mxdev import cli, tools\n"
+        # A shell starts background jobs with ^C ignored, and that is inherited.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"tools.locate = lambda tool: ({sys.executable!r}, {str(script)!r})\n"
         "sys.exit(cli.run(['lint', 'a.yaml']))"
     )
