@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -123,6 +124,8 @@ class Option:
             raw = str(raw).lower()
         value = self.type.convert(raw if isinstance(raw, str) else str(raw), None, None)
         if not isinstance(value, str):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise click.BadParameter(f"{raw} is no number that a file can hold")
             return value
         plain = isinstance(self.type, Pattern | click.Choice) and (value == "" or is_safe(value))
         return value if plain else FreeText(value)

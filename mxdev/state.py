@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -161,13 +160,15 @@ def _sha(value: object) -> str:
 
 def write_record(record: Record) -> bytes:
     """A record as it is stored: one line a file, sorted, so that Git merges and diffs it well."""
+    from mxdev.languages import to_yaml
+
     lines = [
         "# Written by mx: what this generator rendered last. Commit it; do not edit it.",
         f"version: {FORMAT}",
         f"instance: {scalar(record.name)}",
         f"generator: {scalar(record.generator)}",
         f"plugin: {scalar(record.plugin)}",
-        f"plugin-version: {json.dumps(record.version)}",
+        f"plugin-version: {to_yaml(record.version)}",
         f"requires: {flow(list(record.requires))}",
     ]
     lines += _block("options", [f"  {scalar(name)}: {flow(value)}" for name, value in record.options.items()])
