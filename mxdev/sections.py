@@ -106,9 +106,8 @@ def read(data: bytes | None, address: str, *, path: str = "the file.yaml") -> Fr
         found = text_sections.read(path, text, address)
         if found is None:
             return None
-        line = next(
-            n for n, x in enumerate(text.split("\n")) if x.rstrip().endswith(text_sections.BEGIN + address)
-        )
+        marker = text_sections.BEGIN + address
+        line = next(n for n, x in enumerate(text.removeprefix("\ufeff").split("\n")) if x.rstrip() == marker)
         return Fragment(found, line + 1, lambda: found)
     from mxdev.yaml_document import Document
 

@@ -12,6 +12,7 @@ from mxdev.errors import MxError
 
 BEGIN = "# >>> mx:"
 END = "# <<< mx:"
+_BOM = "\ufeff"
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _NAME = re.compile(r"\S(?:.*\S)?")
 
@@ -38,7 +39,7 @@ def _split(path: str, text: str) -> tuple[list[str], dict[str, Block]]:
         )
 
     for number, line in enumerate(lines):
-        content = line.rstrip().removeprefix("\ufeff")
+        content = line.rstrip()
         if content.startswith(BEGIN):
             if first >= 0:
                 raise wrong(first, f"the section `{BEGIN}{name}` has no end marker `{END}{name}`")
@@ -75,7 +76,7 @@ def normal(text: str) -> str:
 
 def read(path: str, text: str, name: str) -> str | None:
     """The text between the markers, with `\\n` line breaks; None if there is no such section."""
-    lines, blocks = _split(path, text)
+    lines, blocks = _split(path, text.removeprefix(_BOM))
     block = blocks.get(_name(name))
     return None if block is None else normal("".join(lines[block.first + 1 : block.last]))
 
@@ -84,7 +85,8 @@ def put(
     path: str, text: str, name: str, content: str, order: Sequence[str], traces: Sequence[dict[str, Any]]
 ) -> tuple[str, dict[str, Any]]:
     """Inserts or replaces a section; arguments, result and errors as those of `sections.put`."""
-    lines, blocks = _split(path, text)
+    bom = _BOM if text.startswith(_BOM) else ""
+    lines, blocks = _split(path, text[len(bom) :])
     content = normal(content)
     if any(line.startswith((BEGIN, END)) for line in content.splitlines()):
         raise MxError(f"The section {name} of {path} holds a line that looks like a section marker.")
@@ -99,16 +101,13 @@ def put(
             lines[block.first + 1 : block.last] = new[1:-1]
     else:
         at = _where(blocks, name, order, len(lines))
-        if at == len(lines) and lines and lines[-1] != "\ufeff" and not lines[-1].endswith("\n"):
+        if at == len(lines) and lines and not lines[-1].endswith("\n"):
             hashes.add(_hash(lines[-1]))
             lines[-1] += newline
-        if at == 0 and lines and lines[0].startswith("\ufeff"):
-            lines[0] = lines[0][1:]
-            new[0] = "\ufeff" + new[0]
         lines[at:at] = new
     if hashes:
         trace["newline"] = sorted(hashes)
-    result = "".join(lines)
+    result = bom + "".join(lines)
     if read(path, result, name) != content:
         raise MxError(f"{path}: mx cannot write the section {name} without changing something else.")
     return result, trace
@@ -116,11 +115,11 @@ def put(
 
 def take(path: str, text: str, name: str, trace: dict[str, Any]) -> str | None:
     """Takes a section back; arguments and errors as those of `sections.take`; None: it is not there."""
-    lines, blocks = _split(path, text)
+    bom = _BOM if text.startswith(_BOM) else ""
+    lines, blocks = _split(path, text[len(bom) :])
     block = blocks.get(_name(name))
     if block is None:
         return None
-    bom = "\ufeff" if lines[block.first].startswith("\ufeff") else ""
     before, after = lines[: block.first], lines[block.last + 1 :]
     if not after and before:
         for newline in ("\n", "\r\n"):  # the line break that putting added

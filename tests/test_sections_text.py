@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mxdev import sections
@@ -71,6 +71,9 @@ def test_a_text_with_marker_lines_is_refused() -> None:
 
 
 @fast
+@example("\n\ufeff", ["", "", ""], NAMES, NAMES, False)
+@example("\ufeff", ["", "", ""], NAMES, NAMES, False)
+@example("\r", ["", "", ""], NAMES, NAMES, False)
 @given(
     st.one_of(st.none(), TEXTS),
     st.lists(TEXTS, min_size=3, max_size=3),
