@@ -78,10 +78,12 @@ def load_recorded(name: str, plugin: str) -> type[Generator]:
     Raises:
         MxError: neither the plugin nor another one has it any more.
     """
-    try:
-        return load(find(name))
-    except UsageProblem:
-        pass
+    for known in (f"{plugin}/{name}", name):  # its own plugin's, else that of a distribution it moved to
+        try:
+            entry = find(known)
+        except UsageProblem:
+            continue
+        return load(entry)
     for entry in plugins.entries("mx_generators"):
         # Only the class knows its old names; a plugin that lost one is asked for all of its own.
         if entry.dist == plugin and name in (cls := load(entry)).formerly:

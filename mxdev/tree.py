@@ -106,7 +106,11 @@ class Tree:
 
     def file(self, path: str, data: str | bytes, *, executable: bool = False) -> None:
         """Add a file whose content the generator made itself."""
-        content = data.encode("utf-8") if isinstance(data, str) else data
+        if contains(data):
+            raise FreeTextError(
+                f"free text cannot be the content of {path}; use a function of mxdev.languages"
+            )
+        content = data.encode("utf-8") if isinstance(data, str) else bytes(data)
         self._add(File(path, content, executable, type(self.generator).__name__))
 
     def section(self, path: str, address: str, value: Any) -> None:
