@@ -158,7 +158,7 @@ def test_values() -> None:
     assert merge_values({"a": 1}, {"a": True}, {"a": 1.0}) == ({"a": True}, ["a"])
 
 
-ATOMS = st.sampled_from([None, 0, 1, True, 1.0, "x", float("nan"), (1,), []])
+ATOMS: st.SearchStrategy[object] = st.sampled_from([None, 0, 1, True, 1.0, "x", float("nan"), (1,), []])
 TREES = st.recursive(
     ATOMS, lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3), max_leaves=6
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import yaml
@@ -225,7 +227,7 @@ def as_yaml(value: dict[str, object]) -> str:
     )
 
 
-FORMATS = {
+FORMATS: dict[str, tuple[Callable[[dict[str, Any]], str], Callable[[str], Any]]] = {
     "x.yaml": (as_yaml, yaml.safe_load),
     "x.toml": (as_toml, tomllib.loads),
     "x.json": (lambda v: json.dumps(v, indent=2) + "\n", json.loads),
@@ -234,7 +236,9 @@ FORMATS = {
 
 @fast
 @given(MAPPINGS, MAPPINGS, MAPPINGS, st.sampled_from(sorted(FORMATS)))
-def test_a_clean_merge_reads_as_the_merged_value(base: dict, ours: dict, theirs: dict, path: str) -> None:
+def test_a_clean_merge_reads_as_the_merged_value(
+    base: dict[str, Any], ours: dict[str, Any], theirs: dict[str, Any], path: str
+) -> None:
     write, read = FORMATS[path]
     texts = [write(value).encode() for value in (base, ours, theirs)]
     merge = merge_file(path, *texts)
@@ -255,7 +259,7 @@ def test_a_clean_merge_reads_as_the_merged_value(base: dict, ours: dict, theirs:
 @fast
 @given(MAPPINGS, st.data(), st.sampled_from(sorted(FORMATS)))
 def test_a_change_of_one_other_key_is_merged_and_keeps_every_byte(
-    base: dict, choose: st.DataObject, path: str
+    base: dict[str, Any], choose: st.DataObject, path: str
 ) -> None:
     write, _ = FORMATS[path]
     assume(len(base) > 1)
@@ -274,7 +278,7 @@ def test_a_change_of_one_other_key_is_merged_and_keeps_every_byte(
 
 @fast
 @given(MAPPINGS, st.sampled_from(sorted(FORMATS)))
-def test_an_unchanged_tree_is_the_file(value: dict, path: str) -> None:
+def test_an_unchanged_tree_is_the_file(value: dict[str, Any], path: str) -> None:
     write, _ = FORMATS[path]
     text = write(value)
     cut, _load = READERS[path[1:]]

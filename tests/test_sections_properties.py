@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import re
+from typing import Any
 
 import pytest
 import yaml
@@ -181,8 +182,8 @@ def lines_of(data: bytes) -> list[bytes]:
     return data.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n").splitlines()
 
 
-def put_all(data: bytes | None, addresses: list[str]) -> tuple[bytes, dict[str, dict]]:
-    traces: dict[str, dict] = {}
+def put_all(data: bytes | None, addresses: list[str]) -> tuple[bytes, dict[str, dict[str, Any]]]:
+    traces: dict[str, dict[str, Any]] = {}
     for address in addresses:
         text = sections.render(address, VALUES[address])
         edit = sections.put(PATH, data, address, text, order=ORDER, traces=list(traces.values()))
@@ -346,6 +347,7 @@ def test_libyaml_gives_the_positions_that_pyyaml_gives(data: bytes) -> None:
 
     def events(loader: type) -> list[tuple[object, ...]] | None:
         try:
+            parsed: list[Any] = list(yaml.parse(text, Loader=loader))  # type: ignore[arg-type]
             return [
                 (
                     type(e).__name__,
@@ -354,7 +356,7 @@ def test_libyaml_gives_the_positions_that_pyyaml_gives(data: bytes) -> None:
                     getattr(e, "anchor", None),
                     getattr(e, "value", None),
                 )
-                for e in yaml.parse(text, Loader=loader)
+                for e in parsed
                 if not isinstance(
                     e,
                     yaml.StreamStartEvent

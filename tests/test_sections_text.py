@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -85,7 +87,8 @@ def test_every_order_of_puts_and_takes_gives_the_original_back(
     text: str | None, contents: list[str], arrival: list[str], leaving: list[str], windows: bool
 ) -> None:
     data = None if text is None else (text.replace("\n", "\r\n") if windows else text).encode()
-    now, traces = data, {}
+    now = data
+    traces: dict[str, dict[str, Any]] = {}
     for name in arrival:
         edit = sections.put(
             PATH, now, name, contents[NAMES.index(name)], order=NAMES, traces=list(traces.values())
