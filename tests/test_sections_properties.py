@@ -347,7 +347,7 @@ def test_libyaml_gives_the_positions_that_pyyaml_gives(data: bytes) -> None:
 
     def events(loader: type) -> list[tuple[object, ...]] | None:
         try:
-            parsed: list[Any] = list(yaml.parse(text, Loader=loader))  # type: ignore[arg-type]
+            parsed: list[Any] = list(yaml.parse(text, Loader=loader))
             return [
                 (
                     type(e).__name__,
