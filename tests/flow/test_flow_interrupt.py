@@ -100,6 +100,16 @@ def test_what_does_not_listen_is_killed(root: Path) -> None:
     until(lambda: gone(pid), 5)
 
 
+def test_what_outlives_mlflow_is_ended(root: Path) -> None:
+    """SIGTERM ends the shell at once, and with it MLflow; what the shell had started does not care."""
+    (root / "command.txt").write_text("python slow.py stubborn; exit $?")
+    mx = subprocess.Popen([*MX, "flow", "run"], cwd=root, env=clean(), stdin=subprocess.DEVNULL)
+    until(lambda: notes(root))
+    mx.send_signal(signal.SIGTERM)
+    assert mx.wait(timeout=30) == 143
+    until(lambda: gone(int(notes(root)[0].split()[1])), 1)
+
+
 def test_control_c_on_a_terminal(root: Path) -> None:
     pid, terminal = pty.fork()
     if pid == 0:

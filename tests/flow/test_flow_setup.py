@@ -139,6 +139,18 @@ def test_what_was_cut_short_is_repaired(root: Path, damage: str) -> None:
     done = mx("flow", "run", "--setup", cwd=root)
     assert done.returncode == 0, done.stderr
     assert stamp(root)["state"] == "done"
+    assert "--reinstall" not in done.stderr, "uv would download everything again"
+
+
+def test_an_interrupted_setup_of_somebody_elses_environment_clears_nothing(root: Path) -> None:
+    environment(root / ".venv")
+    (root / ".venv" / "extra.txt").write_text("mine")
+    assert mx("flow", "run", "--setup", cwd=root).returncode == 0
+    (root / ".venv" / "mx-setup.json").write_text(json.dumps({**stamp(root), "state": "unfinished"}))
+    next((root / ".venv").glob("lib/*/site-packages/mlflow/cli.py")).unlink()
+    done = mx("flow", "run", "--setup", cwd=root)
+    assert done.returncode == 0, done.stderr
+    assert (root / ".venv" / "extra.txt").read_text() == "mine"
 
 
 def test_a_failed_installation_says_so_and_is_taken_up_again(root: Path) -> None:
