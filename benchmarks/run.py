@@ -46,7 +46,7 @@ def environment(name: str, *requirements: str) -> Path:
 
 def mx_environment(name: str, *more: str) -> Path:
     """An environment with this checkout's mx and the benchmark's plugin, installed anew."""
-    binaries = environment(name, *more, "click", "filelock", "jinja2", "platformdirs", "pluggy", "pyyaml", "rich", "tomlkit")
+    binaries = environment(name, *more, "click", "filelock", "jinja2", "platformdirs", "pluggy", "pyyaml", "rich")
     subprocess.run(
         [*uv(), "pip", "install", "--quiet", "--python", str(binaries.parent), "--reinstall-package", "mx-devtool",
          "--reinstall-package", "mx-bench", str(REPOSITORY), str(HERE / "plugin")],
