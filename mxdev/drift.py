@@ -8,7 +8,7 @@ from typing import Any
 
 from mxdev import renames, sections
 from mxdev.merge import has_markers
-from mxdev.plan import Content, disk_content
+from mxdev.plan import Content, recorded_content
 from mxdev.project import Project
 from mxdev.state import FileRecord, Record
 
@@ -56,9 +56,9 @@ def file_edits(project: Project, record: Record) -> Iterator[tuple[FileRecord, E
     """Every file that an instance renders whole, as rendered (None: pristine is damaged) and as it is."""
     for path, file in record.files.items():
         place = file.moved or path
-        disk = disk_content(project, place)
+        disk = recorded_content(project, place)
         if disk is None and (target := renames.follow(project.root, place)):
-            place, disk = target, disk_content(project, target)
+            place, disk = target, recorded_content(project, target)
         data = project.pristine(record.name, path)
         yield file, Edit(path, place, None if data is None else Content(data, file.executable), disk)
 
@@ -91,7 +91,10 @@ def of(project: Project, record: Record) -> Drift:
 
 def _sections(project: Project, record: Record, drift: Drift) -> None:
     for path in dict.fromkeys(section.path for section in record.sections):
-        disk = disk_content(project, path)
+        disk = recorded_content(project, path)
+        if disk is not None and disk.foreign:
+            drift.edited.append(path)
+            continue
         if disk is not None and has_markers(disk.data):
             drift.conflicted.append(path)
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +20,15 @@ Resolution = Literal["keep", "overwrite", "merge"]
 
 @dataclass(frozen=True)
 class Content:
-    """A file as it is or should be. Files only; no file is None."""
+    """A file as it is or should be; no file is None.
+
+    `foreign` says in words what stands there instead, where a person put something else in the place of a rendered file; of a
+    symbolic link, `data` is where it leads.
+    """
 
     data: bytes
     executable: bool = False
+    foreign: str = ""
 
 
 @dataclass
@@ -180,6 +186,34 @@ def disk_content(project: Project, path: str) -> Content | None:
             hint="Move it away, then run the command again.",
         )
     return Content(seen.data, bool(seen.mode & 0o100))
+
+
+def recorded_content(project: Project, path: str) -> Content | None:
+    """As `disk_content`, of a path that an instance rendered: a link or folder that a person put there is an edit, no error.
+
+    Raises:
+        MxError: it cannot be read.
+    """
+    try:
+        return disk_content(project, path)
+    except MxError:
+        at = project.root
+        for part in path.split("/"):
+            at = at / part
+            if at.is_symlink() and at != project.root / path:
+                if at.resolve().is_relative_to(project.root.resolve()):
+                    continue
+                return Content(b"", foreign="behind a symbolic link that leads out of the project")
+            if not at.is_dir():
+                break
+        if at.is_symlink():
+            return Content(os.fsencode(at.readlink()), foreign="a symbolic link")
+        if at != project.root / path:
+            return None
+        seen = fs.look(str(at))
+        if seen.kind in ("file", "absent"):
+            raise
+        return Content(b"", foreign=seen.kind)
 
 
 def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:

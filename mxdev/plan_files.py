@@ -6,33 +6,42 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mxdev import renames
-from mxdev.plan import Change, Content, Plan, Rendering, Resolution, disk_content
+from mxdev.plan import Change, Content, Plan, Rendering, Resolution, disk_content, recorded_content
 from mxdev.state import FileRecord
 from mxdev.tree import File
 
 
 def plan_files(plan: Plan) -> Iterator[Change]:
     """A change for every path that an instance renders now or rendered last."""
+    owner = {path: r.instance for r in plan.renderings if r.tree is not None for path in r.tree.files}
+    # A file may pass from one instance to another in one plan: it is then the same file, with the same record.
+    former = {
+        path: name
+        for name in (r.known_as for r in plan.renderings)
+        for path in (plan.project.instances[name].files if name in plan.project.instances else ())
+    }
     for rendering in plan.renderings:
         files = rendering.tree.files if rendering.tree is not None else {}
-        record = plan.project.instances.get(rendering.known_as)
-        known = record.files if record else {}
-        for path in sorted({*files, *known}):
-            change = _plan_file(plan, rendering, path, files.get(path), known.get(path))
+        mine = {path for path, name in former.items() if name == rendering.known_as}
+        for path in sorted({*files, *mine}):
+            if owner.get(path, rendering.instance) != rendering.instance:
+                continue
+            name = former.get(path)
+            record = plan.project.instances[name].files[path] if name is not None else None
+            change = _plan_file(plan, rendering, path, files.get(path), record, name or "")
             if change is not None:
                 yield change
 
 
 def _plan_file(
-    plan: Plan, rendering: Rendering, path: str, file: File | None, record: FileRecord | None
+    plan: Plan, rendering: Rendering, path: str, file: File | None, record: FileRecord | None, former: str
 ) -> Change | None:
     place = record.moved or path if record else path
-    disk = disk_content(plan.project, place)
+    disk = recorded_content(plan.project, place) if record else disk_content(plan.project, place)
     if record is not None and disk is None:
         place, disk = _follow(plan, place)
     new = Content(file.data, file.executable) if file else None
-    change = Change(place, "keep", (rendering.instance,), disk, disk, adopted=bool(record and record.adopted))
-    change.rendered = path
+    change = Change(place, "keep", (rendering.instance,), disk, disk, rendered=path)
     if record is None:
         assert new is not None  # a path is rendered, recorded or both
         if disk is None:
@@ -41,7 +50,10 @@ def _plan_file(
             return replace(change, status="identical", adopted=True)
         change.adopted = True  # whatever becomes of it: mx did not create it, so mx does not remove it
         return _conflict(change, None, disk, new, "a file that mx did not write is in the way")
-    data = plan.project.pristine(rendering.known_as, path)
+    change.adopted, change.declined = record.adopted, record.declined
+    if disk is not None and disk.foreign:
+        return replace(change, status="orphan" if new is None else "keep", reason=f"it is {disk.foreign} now")
+    data = plan.project.pristine(former, path)
     base = None if data is None else Content(data, record.executable)
     if new is None:
         if disk is None:
@@ -51,14 +63,14 @@ def _plan_file(
         return replace(change, status="orphan", reason="it was adopted" if disk == base else "you edited it")
     if disk is None:
         if path in plan.wishes.restore:
-            return replace(change, status="create", after=new, reason="restored")
-        return replace(change, reason="you deleted it", declined=record.declined)
+            return replace(change, status="create", after=new, reason="restored", declined=False)
+        return replace(change, reason="you deleted it")
     if base is not None:
         # The mode is merged on its own: what the person did to it stays.
         same_mode = disk.executable == base.executable
         new = replace(new, executable=new.executable if same_mode else disk.executable)
     if disk == new:
-        return replace(change, status="identical")
+        return replace(change, status="identical", declined=False)
     if disk == base:
         return replace(change, status="update", after=new)
     if path in plan.wishes.retry or place in plan.wishes.retry:
@@ -68,7 +80,7 @@ def _plan_file(
     if base is None:
         return _conflict(change, None, disk, new, "mx's record of what it rendered is missing or damaged")
     if new.data == base.data and new.executable == disk.executable:
-        return replace(change, reason="you edited it", declined=record.declined)
+        return replace(change, reason="you edited it")
     return _merge(change, base, disk, new)
 
 
@@ -92,7 +104,7 @@ def _merge(change: Change, base: Content, disk: Content, new: Content) -> Change
         return _conflict(change, base, disk, new, "you and the generator changed the same place")
     after = Content(merged.data, new.executable)
     if after == disk:
-        return replace(change, reason="your edit has it already")
+        return replace(change, reason="your edit has it already", declined=False)
     return replace(change, status="merge", after=after)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mxdev import sections
-from mxdev.plan import Change, Content, Plan, Rendering, Resolution, Status, disk_content
+from mxdev.plan import Change, Content, Plan, Rendering, Resolution, Status, disk_content, recorded_content
 from mxdev.state import SectionRecord
 from mxdev.tree import Section
 
@@ -26,6 +26,7 @@ class _Case:
     verdict: Verdict = "keep"
     text: str = ""
     reason: str = ""
+    offered: bool = False
 
 
 @dataclass
@@ -66,15 +67,23 @@ def plan_shared_files(plan: Plan, order: Sequence[str]) -> Iterator[Change]:
 
 
 def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
-    before = disk_content(plan.project, path)
+    known = any(s.path == path for record in plan.project.instances.values() for s in record.sections)
+    before = recorded_content(plan.project, path) if known else disk_content(plan.project, path)
+    if before is not None and before.foreign:
+        return _out_of_reach(plan, path, before)
     file = _SharedFile(path, before.data if before else None, _addresses(plan, path, order))
     now = {rendering.known_as: rendering.instance for rendering in plan.renderings}
-    for known, record in plan.project.instances.items():
-        name = now.get(known, known)
+    for recorded, record in plan.project.instances.items():
+        name = now.get(recorded, recorded)
         file.traces.update({(name, s.address): dict(s.trace) for s in record.sections if s.path == path})
     cases = [case for rendering in plan.renderings for case in _cases(plan, rendering, path)]
+    declined = {case.address for case in cases if case.record and case.record.declined}
     for case in cases:
         _judge(case, path, file.data)
+        if path in plan.wishes.restore and case.record and case.new and case.verdict == "keep":
+            _restore(case, path, file.data)
+        if path in plan.wishes.retry and (case.address in declined or not declined):
+            _offer(case, path, file.data)
     for case in cases:
         if case.verdict == "take":
             file.take(case)
@@ -84,6 +93,48 @@ def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
     return _row(plan, path, before, cases, file)
 
 
+def _out_of_reach(plan: Plan, path: str, before: Content) -> Change:
+    """A person made a link of a shared file: it stays, whatever is rendered.
+
+    Raises:
+        Refused, MxError: a section that was never there has no place.
+    """
+    cases = [case for rendering in plan.renderings for case in _cases(plan, rendering, path)]
+    if any(case.record is None for case in cases):
+        disk_content(plan.project, path)
+    for case in cases:
+        plan.section_flags[case.instance, path, case.address] = frozenset(_kept_flags(case))
+        plan.section_traces[case.instance, path, case.address] = (
+            dict(case.record.trace) if case.record else {}
+        )
+    going = all(case.new is None for case in cases)
+    generators = tuple(dict.fromkeys(case.instance for case in cases))
+    reason = f"it is {before.foreign} now"
+    return Change(path, "orphan" if going else "keep", generators, before, before, reason=reason)
+
+
+def _restore(case: _Case, path: str, data: bytes | None) -> None:
+    """Bring back a section that the person deleted."""
+    if sections.read(data, case.address, path=path) is None and case.new is not None:
+        case.verdict, case.text, case.reason = "put", case.new, f"{case.address} is restored"
+
+
+def _offer(case: _Case, path: str, data: bytes | None) -> None:
+    """Offer again what the person did not want."""
+    found = sections.read(data, case.address, path=path)
+    if case.record is not None and case.new is not None and found is not None and found.text != case.new:
+        declined = case.record.declined
+        case.verdict, case.offered = "conflict", True
+        case.reason = (
+            f"you declined {case.address} before" if declined else f"{case.address} is to be offered"
+        )
+
+
+def _kept_flags(case: _Case) -> set[str]:
+    record = case.record
+    return {name for name in ("adopted", "declined") if record is not None and getattr(record, name)}
+
+
 def _cases(plan: Plan, rendering: Rendering, path: str) -> Iterator[_Case]:
     old = {section.address: section for section in _records(plan, rendering.known_as) if section.path == path}
     base = plan.project.pristine_sections(rendering.known_as, path) if old else {}
@@ -91,6 +142,16 @@ def _cases(plan: Plan, rendering: Rendering, path: str) -> Iterator[_Case]:
     for address in [*(a for a in old if a not in new), *new]:
         text = sections.render(address, new[address].value, path=path) if address in new else None
         yield _Case(rendering.instance, address, old.get(address), text, base.get(address))
+
+
+def _hand_over(cases: list[_Case], file: _SharedFile) -> None:
+    """A section may pass from one instance to another in one plan: it stays where it is, with its record."""
+    arriving = {case.address: case for case in cases if case.new is not None and case.record is None}
+    for case in [case for case in cases if case.new is None and case.address in arriving]:
+        heir = arriving[case.address]
+        heir.record, heir.base = case.record, case.base
+        file.traces[heir.instance, heir.address] = file.traces.pop((case.instance, case.address), {})
+        cases.remove(case)
 
 
 def _judge(case: _Case, path: str, data: bytes | None) -> None:
@@ -143,7 +204,7 @@ def _remember(plan: Plan, path: str, cases: Sequence[_Case], file: _SharedFile) 
             case.record is None and case.verdict in ("identical", "conflict")
         ):
             flags.add("adopted")
-        if case.record and case.record.declined and case.verdict == "keep":
+        if case.record and case.record.declined and case.verdict in ("keep", "merge"):
             flags.add("declined")
         plan.section_flags[key] = frozenset(flags)
 
@@ -188,17 +249,20 @@ def _choices(cases: Sequence[_Case], file: _SharedFile, executable: bool) -> dic
     """What the file becomes by each resolution. All sections without a conflict are in all of them."""
     from mxdev.merge import merge_lines
 
-    overwritten, base = file.copy(), file.copy()
+    overwritten, base, based = file.copy(), file.copy(), True
     for case in cases:
         if case.verdict != "conflict":
             continue
         assert case.new is not None
         overwritten.put(case, case.new)
-        if case.base is not None:
+        if case.base is None or case.offered:
+            based = False
+        else:
             base.put(case, case.base)
     assert file.data is not None  # a conflict needs something there
     assert overwritten.data is not None
-    merged = merge_lines(base.data or b"", file.data, overwritten.data)
+    # The two differ in the sections in conflict only, so without a base the markers stand around those.
+    merged = merge_lines(base.data if based else None, file.data, overwritten.data)
     choices: dict[Resolution, Content | None] = {
         "keep": Content(file.data, executable),
         "overwrite": Content(overwritten.data, executable),

@@ -8,7 +8,7 @@ from typing import Any
 
 from mxdev import catalog
 from mxdev.errors import MxError, Refused, UsageProblem
-from mxdev.generator import Generator
+from mxdev.generator import Generator, Option
 from mxdev.plan import Plan, Rendering, Wishes, build
 from mxdev.project import Project
 from mxdev.rendering import Job, Run, finish, recorded_jobs, rerun
@@ -68,15 +68,15 @@ def change_options(project: Project, changes: Mapping[str, Any], notes: Notes, *
     given: dict[str, dict[str, Any]] = {job.name: {} for job in jobs}
     for key, value in changes.items():
         owners = _owners(key, jobs)
-        for job, name in owners:
-            given[job.name][name] = value
+        for job, option in owners:
+            given[job.name][option.name] = [] if option.multiple and value == "" else value
     jobs = [replace(job, sources=replace(job.sources, command_line=given[job.name])) for job in jobs]
     result = rerun(project, jobs, downgrade=downgrade)
     _drop_undeclared(result, jobs, notes)
     return build(project, result.renderings, result.options, result.order)
 
 
-def _owners(key: str, jobs: Sequence[Job]) -> list[tuple[Job, str]]:
+def _owners(key: str, jobs: Sequence[Job]) -> list[tuple[Job, Option]]:
     """Who declares the option: all that share it, or the one instance it belongs to."""
     instance, dot, name = key.rpartition(".")
     name = name.removeprefix("--").replace("_", "-")
@@ -94,7 +94,7 @@ def _owners(key: str, jobs: Sequence[Job]) -> list[tuple[Job, str]]:
     for job, option in found:
         if job.generator.instance_argument and option.name == job.generator.instance_argument.lower():
             raise UsageProblem(f"{option.name} names the instance {job.name} and cannot be changed.")
-    return [(job, option.name) for job, option in found]
+    return found
 
 
 def destroy(project: Project, names: Sequence[str], notes: Notes, *, with_dependents: bool) -> Plan:
@@ -177,9 +177,9 @@ def _drop_undeclared(result: Run, jobs: Sequence[Job], notes: Notes) -> None:
 
 def _check_wishes(project: Project, wishes: Wishes) -> None:
     known = {path for record in project.instances.values() for path in record.files}
-    known |= {
-        file.moved for record in project.instances.values() for file in record.files.values() if file.moved
-    }
+    for record in project.instances.values():
+        known |= {file.moved for file in record.files.values() if file.moved}
+        known |= {section.path for section in record.sections}
     unknown = sorted((wishes.retry | wishes.restore) - known)
     if unknown:
         raise UsageProblem(

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sites import SAMPLES, make_distribution
 
-pytest_plugins = ["strict_skips"]
+pytest_plugins = ["strict_skips", "changing"]
 
 # Examples are derived from each test, so that a run on a change of its own never fails on another's luck; the wide
 # profile (HYPOTHESIS_PROFILE=wide) looks further with new examples each time.
