@@ -77,6 +77,7 @@ def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
         name = now.get(recorded, recorded)
         file.traces.update({(name, s.address): dict(s.trace) for s in record.sections if s.path == path})
     cases = [case for rendering in plan.renderings for case in _cases(plan, rendering, path)]
+    _hand_over(cases, file)
     declined = {case.address for case in cases if case.record and case.record.declined}
     for case in cases:
         _judge(case, path, file.data)
