@@ -74,7 +74,7 @@ def hygen() -> str | None:
 def seconds(command: list[str], cwd: Path) -> float:
     """The wall time of a run of `command`. CalledProcessError if it fails."""
     started = time.perf_counter()
-    subprocess.run(command, cwd=cwd, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    subprocess.run(command, cwd=cwd, check=True, stdin=subprocess.DEVNULL, capture_output=True,
                    env={**os.environ, "HYGEN_TMPLS": str(cwd.parent / "hygen" / "_templates")})  # fmt: skip
     return time.perf_counter() - started
 
