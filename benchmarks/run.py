@@ -38,15 +38,21 @@ def environment(name: str, *requirements: str) -> Path:
     if not (folder / "ready").exists():
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([*uv(), "venv", "--quiet", str(folder)], check=True)
-        subprocess.run([*uv(), "pip", "install", "--quiet", "--python", str(folder), *requirements], check=True)
-        subprocess.run([str(folder / "bin" / "python"), "-m", "compileall", "-q", str(folder / "lib")], check=False)
+        subprocess.run(
+            [*uv(), "pip", "install", "--quiet", "--python", str(folder), *requirements], check=True
+        )
+        subprocess.run(
+            [str(folder / "bin" / "python"), "-m", "compileall", "-q", str(folder / "lib")], check=False
+        )
         (folder / "ready").touch()
     return folder / "bin"
 
 
 def mx_environment(name: str, *more: str) -> Path:
     """An environment with this checkout's mx and the benchmark's plugin, installed anew."""
-    binaries = environment(name, *more, "click", "filelock", "jinja2", "platformdirs", "pluggy", "pyyaml", "rich")
+    binaries = environment(
+        name, *more, "click", "filelock", "jinja2", "platformdirs", "pluggy", "pyyaml", "rich"
+    )
     subprocess.run(
         [*uv(), "pip", "install", "--quiet", "--python", str(binaries.parent), "--reinstall-package", "mx-devtool",
          "--reinstall-package", "mx-bench", str(REPOSITORY), str(HERE / "plugin")],
@@ -67,7 +73,10 @@ def hygen() -> str | None:
         if shutil.which("npm") is None:
             return None
         folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), HYGEN], check=True)
+        subprocess.run(
+            ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), HYGEN],
+            check=True,
+        )
     return str(program)
 
 
@@ -79,7 +88,9 @@ def seconds(command: list[str], cwd: Path) -> float:
     return time.perf_counter() - started
 
 
-def median_of(commands: dict[str, Callable[[Path], list[str]]], rounds: int, prepare: Callable[[Path], None]) -> dict[str, float]:
+def median_of(
+    commands: dict[str, Callable[[Path], list[str]]], rounds: int, prepare: Callable[[Path], None]
+) -> dict[str, float]:
     """The median seconds of each command, run in turns, each time in a fresh folder; the first round is not counted."""
     times: dict[str, list[float]] = {name: [] for name in commands}
     with tempfile.TemporaryDirectory() as scratch:
@@ -128,7 +139,14 @@ def main() -> None:
     generate = [str(mine / "mx"), "generate", "Bench", "demo", "--no-input"]
     commands: dict[str, Callable[[Path], list[str]]] = {
         "mx": lambda base: generate,
-        "copier": lambda base: [str(others / "copier"), "copy", "--defaults", "--quiet", str(base / "copier"), "demo"],
+        "copier": lambda base: [
+            str(others / "copier"),
+            "copy",
+            "--defaults",
+            "--quiet",
+            str(base / "copier"),
+            "demo",
+        ],
         "cookiecutter": lambda base: [str(others / "cookiecutter"), "--no-input", str(base / "cookiecutter")],
     }
     program = hygen()
@@ -140,16 +158,25 @@ def main() -> None:
     report(f"{templates.FILES} templates of {templates.LINES} lines into an empty folder", medians, "copier")
     if program:
         print(f"  mx is {medians['mx'] / medians['hygen']:.2f} x hygen")
-    crowded = median_of({"mx, 10,000 files beside": commands["mx"], "mx": commands["mx"]}, 3, lambda folder: None)
+    crowded = median_of(
+        {"mx, 10,000 files beside": commands["mx"], "mx": commands["mx"]}, 3, lambda folder: None
+    )
     several = median_of({"mx, 10,000 files beside": commands["mx"]}, 3, crowd)
     report("the same in a folder of 10,000 files", {**crowded, **several}, "mx")
-    helps = {"mx --help": lambda base: [str(mine / "mx"), "--help"], "copier --help": lambda base: [str(others / "copier"), "--help"]}
+    helps = {
+        "mx --help": lambda base: [str(mine / "mx"), "--help"],
+        "copier --help": lambda base: [str(others / "copier"), "--help"],
+    }
     report("help", median_of(helps, chosen.rounds, lambda folder: None), "copier --help")
     if chosen.heavy:
         heavy = mx_environment("heavy", "mlflow", "torch", "copier")
         beside = {"mx --help": lambda base: [str(heavy / "mx"), "--help"],
                   "copier --help": lambda base: [str(heavy / "copier"), "--help"]}  # fmt: skip
-        report("help, beside MLflow and PyTorch", median_of(beside, chosen.rounds, lambda folder: None), "copier --help")
+        report(
+            "help, beside MLflow and PyTorch",
+            median_of(beside, chosen.rounds, lambda folder: None),
+            "copier --help",
+        )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ LINES = 60
 def body(variable: str) -> str:
     """A template of `LINES` lines with a variable in every sixth, in the syntax that `variable` has."""
     lines = [
-        f"{variable} line {number} of a configuration file" if number % 6 == 0 else f"setting_{number} = {number * 7}"
+        f"{variable} line {number} of a configuration file"
+        if number % 6 == 0
+        else f"setting_{number} = {number * 7}"
         for number in range(LINES)
     ]
     return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-HOSTILE = "He said \"hi\" {{ 7*7 }} ${x} $(id) #c: [\n'; import os # %{ if true } </script> שלום 🦊 \\"
+HOSTILE = 'He said "hi" {{ 7*7 }} ${x} $(id) #c: [\n\'; import os # %{ if true } </script> שלום 🦊 \\'
 
 # The first choice of each is what `--no-input` gives; `None` leaves the option out.
 SKELETON: dict[str, Sequence[Any]] = {
@@ -21,7 +21,10 @@ SKELETON: dict[str, Sequence[Any]] = {
     "project_id": (None, "acme-ml-4711"),
     "zone": (None, "europe-west4-a"),
     "domain": (None, "ml.example.com"),
-    "engineer": (None, ("ada@example.com", f"{HOSTILE.replace('<', '').replace('>', '')} <grace@example.com>")),
+    "engineer": (
+        None,
+        ("ada@example.com", f"{HOSTILE.replace('<', '').replace('>', '')} <grace@example.com>"),
+    ),
     "python": ("3.11", "3.12", "3.13"),
     "accelerator": ("none", "nvidia-t4", "nvidia-l4", "nvidia-a100"),
 }
@@ -51,13 +54,21 @@ def _next(choices: Mapping[str, Sequence[Any]], missing: set[Any]) -> dict[str, 
     row = dict(min(missing))
     for name in choices:
         if name not in row:
-            row[name] = max(range(len(choices[name])), key=lambda index: _gain(row, name, index, choices, missing))
+            row[name] = max(
+                range(len(choices[name])), key=lambda index: _gain(row, name, index, choices, missing)
+            )
     return {name: row[name] for name in choices}
 
 
-def _gain(row: dict[str, int], name: str, index: int, choices: Mapping[str, Sequence[Any]], missing: set[Any]) -> int:
+def _gain(
+    row: dict[str, int], name: str, index: int, choices: Mapping[str, Sequence[Any]], missing: set[Any]
+) -> int:
     whole = {key: index if key == name else row[key] for key in choices if key == name or key in row}
-    return sum(pair in missing for pair in itertools.combinations(whole.items(), 2) if any(key == name for key, _ in pair))
+    return sum(
+        pair in missing
+        for pair in itertools.combinations(whole.items(), 2)
+        if any(key == name for key, _ in pair)
+    )
 
 
 def every(choices: Mapping[str, Sequence[Any]]) -> list[Row]:
@@ -73,11 +84,14 @@ def rows() -> list[Row]:
 
 def label(row: Row) -> str:
     """A short name of a row, for a test's id."""
-    return "-".join(
-        f"{name[:4]}={str(value)[:11] if str(value).isprintable() and len(str(value)) < 12 else 'x'}"
-        for name, value in row.items()
-        if value != SKELETON[name][0]
-    ) or "default"
+    return (
+        "-".join(
+            f"{name[:4]}={str(value)[:11] if str(value).isprintable() and len(str(value)) < 12 else 'x'}"
+            for name, value in row.items()
+            if value != SKELETON[name][0]
+        )
+        or "default"
+    )
 
 
 if __name__ == "__main__":

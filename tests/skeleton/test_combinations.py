@@ -31,7 +31,9 @@ def arguments(row: Row) -> list[str]:
     return given
 
 
-@pytest.fixture(scope="module", params=ROWS, ids=[f"{number}-{label(row)}" for number, row in enumerate(ROWS)])
+@pytest.fixture(
+    scope="module", params=ROWS, ids=[f"{number}-{label(row)}" for number, row in enumerate(ROWS)]
+)
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that `mx generate` rendered with one row of the covering set."""
     folder = tmp_path_factory.mktemp("combination")
