@@ -48,7 +48,9 @@ def interpreter() -> Path:
     python = folder / "bin" / "python"
     with FileLock(f"{folder}.lock"):
         if not (folder / "complete").exists():
-            subprocess.run([uv(), "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
+            subprocess.run(
+                [uv(), "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True
+            )
             subprocess.run([uv(), "pip", "install", "--quiet", "--python", python, *REQUIREMENTS], check=True)
             (folder / "complete").touch()
     return python
