@@ -58,18 +58,20 @@ def hold(root: Path, *, wait: float = 3.0) -> Iterator[None]:
         yield
     finally:
         try:
-            if made:
-                _tidy(folder, path)
+            _tidy(folder, path, made)
         finally:
             release()
 
 
-def _tidy(folder: str, path: str) -> None:
-    """Nothing came into the folder that was made for the lock: leave no trace."""
+def _tidy(folder: str, path: str, made: bool) -> None:
+    """Leave no trace where nothing came into the folder that was made for the lock, or all but the undo has left it."""
     with contextlib.suppress(OSError):
-        if os.listdir(folder) == ["lock"]:
+        there = set(os.listdir(folder))
+        if made and there == {"lock"}:
             fs.current().unlink(path)
             fs.current().rmdir(folder)
+        elif there == {"lock", "undo"}:
+            fs.current().unlink(path)
 
 
 def _take(path: str, until: float) -> Callable[[], object]:
