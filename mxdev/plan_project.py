@@ -13,23 +13,31 @@ GIT_FILES = {
         "# Written by mx: its records are compared byte for byte.\n* -text\npristine/** -diff linguist-generated\n"
     ),
 }
+UNDO_IGNORED = ".mx/undo/.gitignore"
 
 
 def plan_project_file(plan: Plan) -> Change:
     """The row of `mx.yaml`: the options as they will be, with a person's comments and order kept."""
     before = disk_content(plan.project, PROJECT_FILE)
     change = Change(PROJECT_FILE, "identical", (), before, before)
-    if nothing_left(plan) and before is not None:
-        ours = new_project_file(plan.project.options, plan.project.requires_mx)
-        if before.data == ours:
-            change.status, change.after = "remove", None
-            return change
+    if nothing_left(plan) and before is not None and _is_ours(plan, before.data):
+        change.status, change.after = "remove", None
+        return change
     change.after = Content(_options(plan), bool(before and before.executable))
     if before is None:
         change.status = "create"
     elif change.after != before:
         change.status = "update"
     return change
+
+
+def _is_ours(plan: Plan, data: bytes) -> bool:
+    """Whether nobody wrote anything of their own into `mx.yaml`: its first line is mx's, and there is no other comment."""
+    ours = new_project_file(plan.project.options, plan.project.requires_mx)
+    head, _, rest = data.partition(b"\n")
+    keys = {line.split(b":")[0] for line in rest.splitlines() if line[:1].strip()}
+    bare = head == ours.partition(b"\n")[0] and b"#" not in rest
+    return data == ours or (bare and keys <= {b"version", b"requires-mx", b"options"})
 
 
 def nothing_left(plan: Plan) -> bool:
@@ -45,6 +53,8 @@ def git_files(plan: Plan) -> dict[str, Content | None]:
         for path, text in GIT_FILES.items():
             now = plan.project.read(path)
             files[path] = None if now in (None, text.encode()) else Content(now)
+        # What only matters on this machine stays, and Git does not see it.
+        files[UNDO_IGNORED] = Content(b"*\n")
     return files
 
 

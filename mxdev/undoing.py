@@ -6,11 +6,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mxdev import fs, journal
+from mxdev import journal
 from mxdev.errors import Refused
 from mxdev.journal_file import ABSENT, Entry, Journal, Operation, State
-from mxdev.paths import resolve_inside
-from mxdev.plan import Change, Content
+from mxdev.plan import Change, Content, recorded_content
+from mxdev.plan_project import UNDO_IGNORED
+from mxdev.project import Project
 
 
 @dataclass
@@ -72,8 +73,10 @@ def plan(root: Path, *, merge: bool) -> Undo:
     undo = Undo(root, journal.read(path))
     changed: list[str] = []
     for entry in undo.last.entries:
+        if entry.path == UNDO_IGNORED:
+            continue  # it is there for the undo itself
         now = _content(root, entry.path)
-        matches = _state(now) == entry.after
+        matches = not (now and now.foreign) and _state(now) == entry.after
         if entry.path.startswith(".mx/"):
             if matches:
                 undo.state.append(_operation(entry.path, now, _content_of(undo.last, entry.before)))
@@ -89,6 +92,8 @@ def plan(root: Path, *, merge: bool) -> Undo:
             f"These files changed since {undo.title()}, so it cannot be taken back:\n{lines}",
             hint="Put them back first, or merge: `mx undo --merge`.",
         )
+    if any(entry.path == ".mx/.gitignore" and not entry.before.exists for entry in undo.last.entries):
+        undo.state.append(_operation(UNDO_IGNORED, _content(root, UNDO_IGNORED), Content(b"*\n")))
     undo.changes.sort(key=lambda change: change.path)
     return undo
 
@@ -107,16 +112,26 @@ def _merged(last: Journal, entry: Entry, now: Content | None) -> Change:
 
     then, base = _content_of(last, entry.before), _content_of(last, entry.after)
     change = Change(entry.path, "keep", (), now, now)
+    if now is not None and now.foreign:
+        change.reason = f"it is {now.foreign} now"
+        return change
     if then is None:
         change.status, change.reason = "orphan" if now else "keep", "it was changed since"
         return change
     if now is None:
         change.reason = "it was deleted since"
         return change
+    # The mode is merged on its own.
+    changed = base is None or now.executable != base.executable
+    mode = now.executable if changed else then.executable
+    if entry.kind == "chmod":  # its bytes are not in the journal: the plan left them alone
+        change.after = Content(now.data, mode)
+        change.status = "keep" if change.after == now else "update"
+        return change
     change.choices = {"keep": now, "overwrite": then}
     if base is not None:
         merged = merge_file(entry.path, base.data, now.data, then.data)
-        settled = Content(merged.data, now.executable)
+        settled = Content(merged.data, mode)
         if merged.clean:
             change.status, change.after = ("keep" if settled == now else "merge"), settled
             return change
@@ -127,18 +142,7 @@ def _merged(last: Journal, entry: Entry, now: Content | None) -> Change:
 
 
 def _content(root: Path, path: str) -> Content | None:
-    place = resolve_inside(root, path)
-    try:
-        seen = fs.look(str(place))
-    except OSError as error:
-        raise fs.explain(error, "read", path) from error
-    if seen.kind == "absent":
-        return None
-    if seen.kind != "file":
-        raise Refused(
-            f"{path} is {seen.kind} now, and it was a file.", hint="Move it away, then run the command again."
-        )
-    return Content(seen.data, bool(seen.mode & 0o100))
+    return recorded_content(Project(root), path)
 
 
 def _content_of(last: Journal, state: State) -> Content | None:

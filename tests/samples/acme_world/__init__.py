@@ -34,6 +34,8 @@ def fill(value: Any, generator: Generator) -> Any:
         short = generator.instance.partition(":")[2]
         value = value.replace("@short@", short).replace("@instance@", generator.instance)
         for name, found in generator.values.items():
+            if value == f"@{name}@" and isinstance(found, int):
+                return found
             value = value.replace(f"@{name}@", str(reveal(found)))
     return value
 
