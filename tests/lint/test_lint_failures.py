@@ -65,6 +65,7 @@ CRASHES = [
     ("ruff", "a.py", "print('rubbish')", "printed something that mx does not understand"),
     ("ruff", "a.py", "print('{}')", "printed something that mx does not understand"),
     ("ruff", "a.py", "print('[{}]')\nsys.exit(1)", "printed something that mx does not understand"),
+    ("ruff", "a.py", "print('[]')\nsys.exit(1)", "(exit code 1)"),
     ("ruff", "a.py", "print('[]')\nsys.exit(2)", "(exit code 2)"),
     ("ruff", "a.py", "sys.exit(1)", "printed something that mx does not understand (exit code 1) and said nothing"),
     ("ruff", "a.py", "import os\nos.kill(os.getpid(), 11)", "(exit code 139)"),
@@ -76,6 +77,7 @@ CRASHES = [
     ("shellcheck", "a.sh", "print('{\"comments\": []}')\nsys.exit(2)", "(exit code 2)"),
     ("terraform", "a.tf", "sys.stderr.write('Error: no such thing')\nsys.exit(2)", "Error: no such thing"),
     ("terraform", "a.tf", "sys.exit(1)", "(exit code 1)"),
+    ("terraform", "a.tf", "import os\nsys.exit(os.environ['TF_CLI_CONFIG_FILE'])", f"It said:\n{os.devnull}"),
 ]  # fmt: skip
 
 

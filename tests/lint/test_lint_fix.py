@@ -47,6 +47,7 @@ def test_without_fix_nothing_is_written(mx: Any, write: Any, tmp_path: Path, loo
     })  # fmt: skip
     before = look(tmp_path / "w"), (tmp_path / "own/a.py").read_text()
     assert mx("lint").code == 1
+    assert mx("lint", cwd=tmp_path / "own").code == 1
     assert (look(tmp_path / "w"), (tmp_path / "own/a.py").read_text()) == before
 
 

@@ -71,10 +71,13 @@ def test_inside_a_hook_the_right_repository_is_asked(
 ) -> None:
     other = tmp_path / "other"
     subprocess.run(["git", "init", "-q", str(other)], check=True)
-    write(repo, {"a.py": "", ".gitignore": "b.py\n", "b.py": ""})
+    write(repo, {"a.py": "", ".gitignore": "b.py\nc.py\n", "b.py": "", "c.py": ""})
+    subprocess.run(["git", "add", "-f", "c.py"], cwd=repo, check=True)
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
-    monkeypatch.setenv("GIT_WORK_TREE", str(other))
-    assert names(repo) == [".gitignore", "a.py"]
+    for also in ({}, {"GIT_WORK_TREE": str(other)}):
+        for name, value in also.items():
+            monkeypatch.setenv(name, value)
+        assert names(repo) == [".gitignore", "a.py", "c.py"]
 
 
 def test_when_git_cannot_be_asked_it_says_so(repo: Path, write: Any, mx: Any, fake: Any) -> None:
@@ -131,7 +134,7 @@ def test_a_configuration_above_the_repository_is_not_used(mx: Any, need: Any, wr
 
 def test_own_yamllint_configuration_by_folder(mx: Any, need: Any, write: Any, repo: Path) -> None:
     need("yamllint")
-    own = "rules:\n  document-start: {level: error}\nignore: |\n  skip/\n"
+    own = "rules:\n  document-start: {level: error}\nignore: |\n  /skip/\n"
     write(repo, {"a.yaml": "a: 1\n", "own/.yamllint.yaml": own, "own/b.yaml": "---\na: 1\na: 2\n", "own/c.yaml": "a: 1\n", "own/skip/d.yaml": "a: 1\n"})  # fmt: skip
     places = [line.split(": ")[:2] for line in mx("lint", "--rule", "yamllint", cwd=repo).out.splitlines()]
     rule = 'yamllint/document-start error missing document start "---"'
