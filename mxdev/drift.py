@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mxdev import renames, sections
+from mxdev.errors import MxError
 from mxdev.merge import has_markers
 from mxdev.plan import Content, recorded_content
 from mxdev.project import Project
@@ -55,10 +56,7 @@ class Edit:
 def file_edits(project: Project, record: Record) -> Iterator[tuple[FileRecord, Edit]]:
     """Every file that an instance renders whole, as rendered (None: pristine is damaged) and as it is."""
     for path, file in record.files.items():
-        place = file.moved or path
-        disk = recorded_content(project, place)
-        if disk is None and (target := renames.follow(project.root, place)):
-            place, disk = target, recorded_content(project, target)
+        place, disk = renames.locate(project, path, file.moved)
         data = project.pristine(record.name, path)
         yield file, Edit(path, place, None if data is None else Content(data, file.executable), disk)
 
@@ -99,6 +97,11 @@ def _sections(project: Project, record: Record, drift: Drift) -> None:
             drift.conflicted.append(path)
             continue
         base = project.pristine_sections(record.name, path)
+        try:
+            sections.read(disk.data if disk else None, sections.address("x"), path=path)
+        except MxError:  # its text is not what it should be: `mx update` says so, with the line
+            drift.edited.append(path)
+            continue
         for section in (section for section in record.sections if section.path == path):
             name = f"{path}: {section.address}"
             found = sections.read(disk.data if disk else None, section.address, path=path)

@@ -311,13 +311,22 @@ def _lay_over(plan: Plan) -> None:
 
 def _refuse_markers(plan: Plan) -> None:
     """A file in which a person still has to resolve markers is not merged again."""
+    changes = (change for change in plan.changes if change.status in ("merge", "conflict"))
+    refuse_markers({change.path: change.before.data for change in changes if change.before is not None})
+
+
+def refuse_markers(files: Mapping[str, bytes]) -> None:
+    """Refuse files in which a person still has to resolve conflict markers.
+
+    Raises:
+        Refused: naming the files and lines.
+    """
     from mxdev.merge import has_markers
 
     marked = [
-        f"  {change.path}: line {', '.join(map(str, lines))}"
-        for change in plan.changes
-        if change.status in ("merge", "conflict") and change.before is not None
-        if (lines := has_markers(change.before.data))
+        f"  {path}: line {', '.join(map(str, lines))}"
+        for path, data in files.items()
+        if (lines := has_markers(data))
     ]
     if marked:
         raise Refused(

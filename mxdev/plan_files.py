@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mxdev import renames
-from mxdev.plan import Change, Content, Plan, Rendering, Resolution, disk_content, recorded_content
+from mxdev.plan import Change, Content, Plan, Rendering, Resolution, disk_content
 from mxdev.state import FileRecord
 from mxdev.tree import File
 
@@ -36,10 +36,7 @@ def plan_files(plan: Plan) -> Iterator[Change]:
 def _plan_file(
     plan: Plan, rendering: Rendering, path: str, file: File | None, record: FileRecord | None, former: str
 ) -> Change | None:
-    place = record.moved or path if record else path
-    disk = recorded_content(plan.project, place) if record else disk_content(plan.project, place)
-    if record is not None and disk is None:
-        place, disk = _follow(plan, place)
+    place, disk = _place(plan, path, record)
     new = Content(file.data, file.executable) if file else None
     change = Change(place, "keep", (rendering.instance,), disk, disk, rendered=path)
     if record is None:
@@ -58,11 +55,12 @@ def _plan_file(
     if new is None:
         if disk is None:
             return None
-        if disk == base and not record.adopted:
+        if disk == base and not record.adopted and place == path:
             return replace(change, status="remove", after=None)
-        return replace(change, status="orphan", reason="it was adopted" if disk == base else "you edited it")
+        why = "you edited it" if disk != base else "you renamed it" if place != path else "it was adopted"
+        return replace(change, status="orphan", reason=why)
     if disk is None:
-        if path in plan.wishes.restore:
+        if path in plan.wishes.restore or place in plan.wishes.restore:
             return replace(change, status="create", after=new, reason="restored", declined=False)
         return replace(change, reason="you deleted it")
     if base is not None:
@@ -84,13 +82,12 @@ def _plan_file(
     return _merge(change, base, disk, new)
 
 
-def _follow(plan: Plan, path: str) -> tuple[str, Content | None]:
-    """Where a file that is gone went, if Git can tell; else the same path, and nothing there."""
-    target = renames.follow(plan.project.root, path)
-    if target is None:
-        return path, None
-    found = disk_content(plan.project, target)
-    return (target, found) if found is not None else (path, None)
+def _place(plan: Plan, path: str, record: FileRecord | None) -> tuple[str, Content | None]:
+    """Where the file is, and what stands there."""
+    if record is None:
+        return path, disk_content(plan.project, path)
+    rendered = [file for r in plan.renderings if r.tree is not None for file in r.tree.files if file != path]
+    return renames.locate(plan.project, path, record.moved, rendered)
 
 
 def _merge(change: Change, base: Content, disk: Content, new: Content) -> Change:

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mxdev import sections
-from mxdev.plan import Change, Content, Plan, Rendering, Resolution, Status, disk_content, recorded_content
+from mxdev.plan import (
+    Change,
+    Content,
+    Plan,
+    Rendering,
+    Resolution,
+    Status,
+    disk_content,
+    recorded_content,
+    refuse_markers,
+)
 from mxdev.state import SectionRecord
 from mxdev.tree import Section
 
@@ -71,6 +81,8 @@ def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
     before = recorded_content(plan.project, path) if known else disk_content(plan.project, path)
     if before is not None and before.foreign:
         return _out_of_reach(plan, path, before)
+    if before is not None:
+        refuse_markers({path: before.data})
     file = _SharedFile(path, before.data if before else None, _addresses(plan, path, order))
     now = {rendering.known_as: rendering.instance for rendering in plan.renderings}
     for recorded, record in plan.project.instances.items():

@@ -3,10 +3,47 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Container
 from functools import lru_cache
 from pathlib import Path
 
+from mxdev.plan import Content, recorded_content
+from mxdev.project import Project
+
 _HOPS = 20
+
+
+def locate(
+    project: Project, path: str, moved: str, rendered: Container[str] = ()
+) -> tuple[str, Content | None]:
+    """Where a recorded file is now, and what stands there; None if it was deleted.
+
+    Args:
+        project: the project.
+        path: where it was rendered to.
+        moved: where it was seen last, if a person renamed it; may be empty.
+        rendered: more paths that are mx's own, where the file cannot have gone.
+    """
+    place = moved or path
+    found = recorded_content(project, place)
+    if found is not None:
+        return place, found
+    target = follow(project.root, place)
+    if target is not None and target not in rendered and target not in _recorded(project, path):
+        found = recorded_content(project, target)
+        if found is not None:
+            return target, found
+    back = recorded_content(project, path) if moved else None
+    return (path, back) if back is not None else (place, None)
+
+
+def _recorded(project: Project, path: str) -> set[str]:
+    """All paths that instances rendered, and where they went; without `path`."""
+    records = project.instances.values()
+    found = {known for record in records for known in record.files}
+    found |= {file.moved for record in records for file in record.files.values()}
+    found |= {section.path for record in records for section in record.sections}
+    return found - {path}
 
 
 def follow(root: Path, path: str) -> str | None:
@@ -48,12 +85,18 @@ def forget() -> None:
 
 def _renames(root: Path, command: str, *arguments: str) -> dict[str, str]:
     # The output with -z: R<score> NUL old NUL new NUL ... (git-diff, "raw output format").
-    text = _git(root, command, "-M", "--diff-filter=R", "--name-status", "-z", "--relative", *arguments)
+    # mx's own copies of what was rendered look like renames, too.
+    where = ("--", ".", ":(exclude).mx")
+    text = _git(
+        root, command, "-M", "--diff-filter=R", "--name-status", "-z", "--relative", *arguments, *where
+    )
     fields = text.split("\0")
     found: dict[str, str] = {}
     for index in range(0, len(fields) - 2, 3):
-        if fields[index].lstrip().startswith("R"):
-            found[fields[index + 1]] = fields[index + 2]
+        old, new = fields[index + 1], fields[index + 2]
+        # A name that is no text (surrogates stand for its bytes) cannot be recorded.
+        if fields[index].lstrip().startswith("R") and not any("\ud800" <= c <= "\udfff" for c in new):
+            found[old] = new
     return found
 
 

@@ -89,7 +89,7 @@ class World:
         """Generate WorldBase as the project, in `root`."""
         self.root.parent.mkdir(parents=True, exist_ok=True)
         made = call("generate", "WorldBase", self.root.name, "--no-input", *options, cwd=self.root.parent)
-        assert made.code == 0, made.err
+        assert made.code == 0, made.out + made.err
 
     def read(self, path: str) -> bytes:
         return (self.root / path).read_bytes()

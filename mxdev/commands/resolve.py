@@ -33,7 +33,10 @@ def resolve(paths: tuple[str, ...]) -> int:
                 continue
             if found is not None:
                 before, after = found
-                was, becomes = State.of(before.data, before.executable), State.of(after.data, after.executable)
+                was, becomes = (
+                    State.of(before.data, before.executable),
+                    State.of(after.data, after.executable),
+                )
                 todo.append(Operation(path, was, becomes, after.data))
         journal.apply(root, todo, title="mx resolve")
     for operation in todo:

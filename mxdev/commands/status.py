@@ -26,15 +26,27 @@ def status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
 
     With --exit-code: 1 if an update is waiting, a file has conflict markers, or mx's records are damaged; your edits are no fault.
     """
+    try:
+        return _status(instances, exit_code, as_json)
+    except MxError as error:
+        if not as_json:
+            raise
+        console.out(_json(False, [], str(error)))
+        return error.code
+
+
+def _json(clean: bool, rows: list[dict[str, Any]], error: str | None = None) -> str:
+    return json.dumps({"version": JSON_VERSION, "clean": clean, "instances": rows, "error": error})
+
+
+def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
     from mxdev.project import Project
 
     project = Project.load(project_root())
     rows = [_row(project, name) for name in instance_names(project, instances) or project.instances]
     needed = any(row["update"] or row["problem"] or row["conflicted"] or row["damaged"] for row in rows)
     if as_json:
-        console.out(
-            json.dumps({"version": JSON_VERSION, "clean": not needed, "instances": rows}, ensure_ascii=False)
-        )
+        console.out(_json(not needed, rows))
     else:
         for row in rows:
             _print(row)
@@ -85,6 +97,7 @@ def _print(row: dict[str, Any]) -> None:
     if row["problem"]:
         console.out(f"  {console.paint('cannot update', 'red')}: {row['problem']}")
     elif row["update"]:
-        console.out(f"  an update is waiting for {len(row['update'])} files: `mx update --dry-run` shows it")
+        count = f"{len(row['update'])} file{'s' * (len(row['update']) != 1)}"
+        console.out(f"  an update is waiting for {count}: `mx update --dry-run` shows it")
     else:
         console.out("  up to date")
