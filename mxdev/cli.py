@@ -86,11 +86,21 @@ class Root(click.Group):
     def _of_plugins(self) -> dict[str, Any]:
         from mxdev import plugins
 
-        return {
-            e.name: e
-            for e in plugins.entries("mx_commands")
-            if e.name not in COMMANDS and e.name not in ALIASES
-        }
+        found: dict[str, list[Any]] = {}
+        for entry in plugins.entries("mx_commands"):
+            found.setdefault(entry.name, []).append(entry)
+        usable = {}
+        for name, same in found.items():
+            homes = ", ".join(entry.dist for entry in same)
+            if name in COMMANDS or name in ALIASES:
+                plugins.warn_once(
+                    f"the command {name} of the plugin {homes} is left out: mx has one of that name"
+                )
+            elif len(same) > 1:
+                plugins.warn_once(f"the command {name} is left out: more than one plugin has it ({homes})")
+            else:
+                usable[name] = same[0]
+        return usable
 
 
 @click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})

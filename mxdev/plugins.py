@@ -94,13 +94,18 @@ def entries(hook: str) -> Iterator[Entry]:
     for plugin in installed():
         if plugin.error is None:
             yield from plugin.entries.get(hook, ())
-        elif plugin.dist not in _warned:
-            from mxdev import console
+        else:
+            warn_once(f"the plugin {plugin.dist} {plugin.version} is left out: {plugin.error}")
 
-            _warned.add(plugin.dist)
-            if "_MX_COMPLETE" in os.environ:
-                continue  # a shell would show it in the middle of the line that a person is typing
-            console.warn(f"the plugin {plugin.dist} {plugin.version} is left out: {plugin.error}")
+
+def warn_once(text: str) -> None:
+    """Say something about the installed plugins, once in a process."""
+    from mxdev import console
+
+    # While completing, a shell would show it in the middle of the line that a person is typing.
+    if text not in _warned and "_MX_COMPLETE" not in os.environ:
+        console.warn(text)
+    _warned.add(text)
 
 
 def lint_rules() -> list[Any]:

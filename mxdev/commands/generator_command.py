@@ -129,7 +129,7 @@ def _click(option: Option) -> click.Parameter:
         help = f"{help}  [required]"
     old = [option.formerly] if option.formerly else []
     return _RawOption([_parameter(option), *option.flags, *old], type=option.type, multiple=option.multiple,
-                      is_flag=option.is_flag, help=help)  # fmt: skip
+                      is_flag=option.is_flag or None, help=help)  # fmt: skip
 
 
 def ask(option: Option, default: Any) -> Any:
