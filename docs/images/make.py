@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -51,7 +52,9 @@ def main() -> None:
     shown = [*lines[:SHOWN], f"            ... {hidden} more ...", *lines[end - SHOWN :]]
     console = Console(record=True, width=84, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
     console.print(Text.from_ansi(f"\x1b[1m$ {COMMAND}\x1b[0m\n" + "\n".join(shown)))
-    console.save_svg(str(Path(__file__).with_name("generate.svg")), title="mx")
+    # Without the font that rich would have the reader's browser fetch.
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="mx"), flags=re.DOTALL)
+    Path(__file__).with_name("generate.svg").write_text(svg, encoding="utf-8")
 
 
 if __name__ == "__main__":
