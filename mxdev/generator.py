@@ -117,7 +117,7 @@ class Option:
         if raw is None:
             if self.default is None:
                 return None
-            raise click.BadParameter("a value is wanted, not null")
+            raise click.BadParameter("a value is wanted, and there is none")
         if self.is_flag:
             return click.BOOL.convert(raw, None, None)
         if isinstance(raw, bool):

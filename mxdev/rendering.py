@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mxdev import catalog
+from mxdev import catalog, plugins
 from mxdev.errors import MxError, UsageProblem
 from mxdev.freetext import reveal
 from mxdev.generator import Generator, Option, Values
@@ -115,13 +115,31 @@ def run(
     result = Run(project, dict(project.options))
     for job in jobs:
         _render(result, job, downgrade)
-    if any(result.options.get(name) != value for name, value in project.options.items()):
-        # A changed project option reaches every instance, in the same plan.
-        running = {rendering.instance for rendering in result.renderings}
-        for job in recorded_jobs(project, quiet(sources)):
-            if job.name not in running:
-                _render(result, job, downgrade)
+    for job in recorded_jobs(project, quiet(sources), _reached(result)):
+        _render(result, job, downgrade)
     return finish(result)
+
+
+def _reached(result: Run) -> list[str]:
+    """The other instances that see a changed value: all, if it is a project option; else those that require its owner."""
+    instances = result.project.instances
+    rest = {
+        name: record
+        for name, record in instances.items()
+        if name not in {r.known_as for r in result.renderings}
+    }
+    if any(result.options.get(name) != value for name, value in result.project.options.items()):
+        return list(rest)
+    changed = {
+        r.instance for r in result.renderings
+        if r.known_as in instances and r.options != instances[r.known_as].options
+    }  # fmt: skip
+    found: list[str] = []
+    for name in catalog.by_requirements(rest, lambda name: rest[name].requires):
+        if changed.intersection(rest[name].requires):
+            changed.add(name)
+            found.append(name)
+    return found
 
 
 def rerun(project: Project, jobs: Sequence[Job], *, downgrade: bool = False) -> Run:
@@ -168,12 +186,17 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     earlier = _inherited(result, cls)
     if job.sources.ask is None and not job.sources.command_line and not job.sources.environment:
         shared, own = ([o for o in options if not o.secret] for options in (shared, own))
-    first = resolve(shared, replace(job.sources, project=result.options), earlier)
+    try:
+        first = resolve(shared, replace(job.sources, project=result.options), earlier)
+    except UsageProblem as error:
+        raise UsageProblem("\n".join([error.message, *_wrong_too(job, own, earlier)])) from error
     known = {**earlier, **first.typed}
     name, record = _which(result, job, own, known)
     if record is not None and not downgrade:
         _refuse_older(cls, name, record.version)
     recorded = cls.migrate(dict(record.options), record.version) if record else {}
+    if cls.instance_argument is not None:  # it may have been asked for: once is enough
+        recorded.setdefault(cls.instance_argument.lower(), name.partition(":")[2])
     second = resolve(own, replace(job.sources, project=recorded), known)
     secrets = {option.key for option in cls.declared() if option.secret}
     values = Values({k: v for k, v in {**known, **second.typed}.items() if k not in secrets})
@@ -193,6 +216,16 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     result.renderings.append(
         Rendering(name, cls.__name__, cls.plugin, cls.plugin_version, stored, tuple(needs), tree, previous)
     )
+
+
+def _wrong_too(job: Job, own: Sequence[Option], known: Mapping[str, Any]) -> list[str]:
+    """What else is wrong with the values that were given, so that one error tells it all."""
+    given = {**job.sources.command_line, **job.sources.file}
+    try:
+        resolve([option for option in own if option.name in given], replace(job.sources, ask=None), known)
+    except UsageProblem as error:
+        return [error.message]
+    return []
 
 
 def _generate(cls: type[Generator], values: Values, name: str) -> Tree:
@@ -231,9 +264,16 @@ def _which(result: Run, job: Job, own: list[Option], known: Mapping[str, Any]) -
             )
         name = f"{cls.__name__}:{part}"
     formerly = [name.replace(cls.__name__, old, 1) for old in cls.formerly]
-    return name, next(
+    found = next(
         (result.project.instances[n] for n in (name, *formerly) if n in result.project.instances), None
     )
+    others = [plugin.dist for plugin in plugins.installed() if plugin.dist != cls.plugin]
+    if found is not None and found.plugin in others:
+        raise MxError(
+            f"This project has {name} of the plugin {found.plugin}; {cls.plugin} has another of that name.",
+            hint=f"Run `mx destroy {name}` first, if you want the other one.",
+        )
+    return name, found
 
 
 def _inherited(result: Run, cls: type[Generator]) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def test_one_value_is_not_several(raw: Any) -> None:
 
 
 def test_nothing_is_a_value_only_where_it_is_the_default() -> None:
-    with pytest.raises(UsageProblem, match="not null"):
+    with pytest.raises(UsageProblem, match="a value is wanted, and there is none"):
         resolve([NAME], quiet(file={"project-name": None}))
     port = option("--port", type=int, default=None)
     result = resolve([port], quiet())

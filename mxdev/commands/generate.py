@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mxdev import catalog, console
-from mxdev.errors import UsageProblem
+from mxdev.errors import MxError, UsageProblem
 
 
 class Generators(click.Group):
@@ -78,8 +78,12 @@ def _list() -> None:
     root = find_root(Path.cwd())
     have: dict[str, int] = {}
     if root is not None:
-        for record in Project.load(root).instances.values():
-            have[record.generator] = have.get(record.generator, 0) + 1
+        try:
+            for record in Project.load(root).instances.values():
+                have[record.generator] = have.get(record.generator, 0) + 1
+        except MxError as error:
+            console.warn(str(error))
+            root = None
     names = catalog.available()
     if not names:
         raise UsageProblem("No generator is installed.", hint="Install a plugin that brings some.")
