@@ -73,12 +73,13 @@ def fit(
 def run(config: TrainerConfig) -> str:
     """Train, log everything that makes the run repeatable, and return the run's id."""
     tracking.open_store(config.experiment)
-    make_repeatable(config.seed, config.training.threads)
     device = choose_device(config.training.device)
     digits = data.load(config.data)
-    model = DigitClassifier(config.model).to(device)
     # `mlflow run` has started a run already; this one joins it.
     with mlflow.start_run() as active:
+        # Not before: MLflow draws the run's name, and the same seed would draw the same one.
+        make_repeatable(config.seed, config.training.threads)
+        model = DigitClassifier(config.model).to(device)
         log_origin(config, digits, device)
         fit(model, digits.train, digits.validation, config.training, _progress(config.training))
         result = evaluation.report(model, digits.test, device)
