@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import difflib
+import hashlib
 import zlib
 from collections.abc import Iterator
 
-from mxdev import sections
+from mxdev import catalog, sections
 from mxdev.drift import Edit, file_edits
-from mxdev.plan import Content, disk_content
+from mxdev.errors import MxError
+from mxdev.plan import Content, recorded_content
 from mxdev.project import Project
 from mxdev.state import Record
 
@@ -30,52 +32,81 @@ def of(project: Project, records: list[Record]) -> Iterator[str]:
 def _shared(project: Project, records: list[Record]) -> Iterator[Edit]:
     """Shared files with every section of these instances as it was rendered, against what is there."""
     for path in dict.fromkeys(section.path for record in records for section in record.sections):
-        disk = disk_content(project, path)
-        data = disk.data if disk else None
-        order = [
-            s.address for record in project.instances.values() for s in record.sections if s.path == path
-        ]
-        for record in records:
-            for address, text in project.pristine_sections(record.name, path).items():
-                data = sections.put(path, data, address, text, order=order).data
+        disk = recorded_content(project, path)
+        theirs = [r for r in project.instances.values() if any(s.path == path for s in r.sections)]
+        made = any(s.trace.get("file") for record in theirs for s in record.sections if s.path == path)
+        # A file that mx made is put together anew; in one that was there before, a person's own lines are no edit.
+        whole = made and all(record in records for record in theirs)
+        data = disk.data if disk and not whole else None
+        order = _order(project, path)
+        try:
+            for record in records:
+                for address, text in project.pristine_sections(record.name, path).items():
+                    data = sections.put(path, data, address, text, order=order).data
+        except MxError:  # it is not what it should be, and its instances cannot be told apart in it
+            continue
         if data is not None:
             yield Edit(path, path, Content(data, bool(disk and disk.executable)), disk)
 
 
+def _order(project: Project, path: str) -> list[str]:
+    records = project.instances
+    names = catalog.by_requirements(records, lambda name: records[name].requires)
+    return [section.address for name in names for section in records[name].sections if section.path == path]
+
+
 def _mode(content: Content) -> str:
-    return "100755" if content.executable else "100644"
+    return "120000" if content.foreign else "100755" if content.executable else "100644"
 
 
 def _piece(edit: Edit) -> str:
     """One file in Git's extended form (git-diff, "Generating patch text with -p")."""
-    old, new = _name("a", edit.path), _name("b", edit.place)
     before, after = edit.rendered, edit.disk
     assert before is not None  # the caller looked
+    if after is not None and after.foreign:
+        # Another kind of thing is two steps for Git. What is neither file nor link, it does not know.
+        gone = _piece(Edit(edit.path, edit.path, before, None))
+        return gone + (_created(edit.place, after) if after.foreign == "a symbolic link" else "")
+    old, new = _name("a/", edit.path), _name("b/", edit.place)
     head = [f"diff --git {old} {new}"]
     if after is None:
         head.append(f"deleted file mode {_mode(before)}")
     elif before.executable != after.executable:
         head += [f"old mode {_mode(before)}", f"new mode {_mode(after)}"]
     if edit.path != edit.place and after is not None:
-        share = (
-            difflib.SequenceMatcher(None, before.data, after.data, autojunk=False).ratio()
-            if len(before.data) < 4096
-            else 0.5
-        )
         head += [
-            f"similarity index {int(share * 100)}%",
-            f"rename from {edit.path}",
-            f"rename to {edit.place}",
+            f"similarity index {_alike(before.data, after.data)}%",
+            f"rename from {_name('', edit.path)}",
+            f"rename to {_name('', edit.place)}",
         ]
+    if after is None or before.data != after.data:
+        head.append(f"index {_blob(before.data)}..{_blob(after.data) if after else '0' * 40}")
     text = "\n".join(head) + "\n"
     if after is not None and before.data == after.data:
         return text
     return text + _body(old, new, before.data, after.data if after else None)
 
 
+def _created(path: str, link: Content) -> str:
+    old, new = _name("a/", path), _name("b/", path)
+    head = f"diff --git {old} {new}\nnew file mode {_mode(link)}\nindex {'0' * 40}..{_blob(link.data)}\n"
+    return head + _body("/dev/null", new, b"", link.data)
+
+
+def _alike(before: bytes, after: bytes) -> int:
+    if max(len(before), len(after)) > 4096:
+        return 50  # only told to a reader; the exact share of large files takes long
+    return int(difflib.SequenceMatcher(None, before, after, autojunk=False).ratio() * 100)
+
+
+def _blob(data: bytes) -> str:
+    """The name that Git gives to these bytes; a binary patch is only taken with it."""
+    return hashlib.sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
+
+
 def _name(side: str, path: str) -> str:
     """`a/path`, quoted as Git quotes names with odd characters."""
-    name = f"{side}/{path}"
+    name = f"{side}{path}"
     if name.isprintable() and not set('"\\') & set(name):
         return name
     quoted = "".join(

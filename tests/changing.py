@@ -36,8 +36,12 @@ class Answer:
     """What a run of mx gave."""
 
     code: int
-    out: str
+    raw: bytes
     err: str
+
+    @property
+    def out(self) -> str:
+        return self.raw.decode("utf-8")
 
     @property
     def json(self) -> Any:
@@ -62,8 +66,8 @@ def call(*arguments: str, cwd: Path, stdin: str = "") -> Answer:
             err.flush()
     finally:
         sys.stdin = kept
-    texts = [stream.buffer.getvalue().decode("utf-8") for stream in (out, err)]  # type: ignore[attr-defined]
-    return Answer(code, *texts)
+    seen, said = (stream.buffer.getvalue() for stream in (out, err))  # type: ignore[attr-defined]
+    return Answer(code, seen, said.decode("utf-8"))
 
 
 class World:
