@@ -112,12 +112,8 @@ def locate(tool: str | Tool) -> tuple[str, ...] | None:
         from importlib.util import find_spec
 
         if find_spec(tool.module) is not None:
-            return (
-                sys.executable,
-                "-P",
-                "-m",
-                tool.module,
-            )  # -P: never import a module from the current folder
+            # -P: never import a module from the current folder
+            return (sys.executable, "-P", "-m", tool.module)
     return None
 
 

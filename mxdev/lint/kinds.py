@@ -27,6 +27,11 @@ def python(files: Sequence[Path]) -> list[Path]:
     return [f for f in files if not is_state(f) and (f.suffix in suffixes or _begins(f, _PYTHON))]
 
 
+def markdown(files: Sequence[Path]) -> list[Path]:
+    """Markdown, whose Python examples are formatted too."""
+    return [f for f in files if f.suffix == ".md" and not is_state(f)]
+
+
 def yaml(files: Sequence[Path]) -> list[Path]:
     """YAML, but no Helm templates: those are text that becomes YAML."""
     return [f for f in files if f.suffix in (".yaml", ".yml") and not is_state(f) and not _is_helm(f)]

@@ -41,13 +41,13 @@ class RuffFormat(Rule):
     """One layout for all, so that nobody has to talk about it."""
 
     name = "ruff-format"
-    summary = "Python: the layout that ruff format gives"
+    summary = "Python, also in Markdown: the layout that ruff format gives"
     tool = "ruff"
     can_fix = True
 
     def applies(self, files: Sequence[Path]) -> Sequence[Path]:
-        """Python files."""
-        return kinds.python(files)
+        """Python files, and Markdown with Python in it: the same files that `ruff format` finds by itself."""
+        return [*kinds.python(files), *kinds.markdown(files)]
 
     def check(self, context: Context) -> Iterator[Finding]:
         """One finding for each file, at the first line that would change; one for each thing that stops the formatter."""

@@ -2,6 +2,7 @@
 
     from mxdev.lint.rule import Context, Finding, Rule
 
+
     class NoTodo(Rule):
         name = "no-todo"
         summary = "No TODO is left in a Python file."
@@ -13,7 +14,9 @@
             for file in context.files:
                 for number, line in enumerate(file.read_text().splitlines(), 1):
                     if "TODO" in line:
-                        yield Finding(file, number, line.index("TODO") + 1, self.name, "warning", "Do it, or file it.")
+                        yield Finding(
+                            file, number, line.index("TODO") + 1, self.name, "warning", "Do it, or file it."
+                        )
 
 The files are absolute paths; one that is no UTF-8 is for the rule to bear in mind, as is one that is gone by then.
 """

@@ -16,6 +16,7 @@ CASES = [
     ("ruff-check", "n.py", "x = 1\n", "def f(:\n", "n.py:1:7: ruff-check/invalid-syntax error "),
     ("ruff-format", "a.py", "x = 1\n", "y = 1\nx = ( 1)\n", "a.py:2:1: ruff-format error not formatted"),
     ("ruff-format", "s.py", "x = 1\n", "def f(:\n", "s.py:1:7: ruff-format/invalid-syntax error "),
+    ("ruff-format", "a.md", "```python\nx = 1\n```\n", "```python\nx = ( 1)\n```\n", "a.md:2:1: ruff-format error not formatted"),
     ("ruff-check", "tool", "#!/usr/bin/env python3\n", "#!/usr/bin/env python3\nimport os\n", "tool:2:8: ruff-check/F401 "),
     ("yamllint", "a.yaml", "a: 1\n", "a: 1\na: 2\n", "a.yaml:2:1: yamllint/key-duplicates error "),
     ("yamllint", "b.yml", "a: [1]\n", "a: [1\n", "b.yml:2:1: yamllint/syntax error "),
