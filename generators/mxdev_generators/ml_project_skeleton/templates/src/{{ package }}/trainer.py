@@ -1,6 +1,7 @@
 """Train the model and log the run: `python -m <package>.trainer`."""
 
 import logging
+import random
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -75,9 +76,10 @@ def run(config: TrainerConfig) -> str:
     tracking.open_store(config.experiment)
     device = choose_device(config.training.device)
     digits = data.load(config.data)
+    # MLflow draws the run's name: without this, runs of one sweep would all draw the same one.
+    random.seed()
     # `mlflow run` has started a run already; this one joins it.
     with mlflow.start_run() as active:
-        # Not before: MLflow draws the run's name, and the same seed would draw the same one.
         make_repeatable(config.seed, config.training.threads)
         model = DigitClassifier(config.model).to(device)
         log_origin(config, digits, device)
