@@ -100,14 +100,17 @@ def _scan() -> tuple[list[Plugin], list[str]]:
         if "mxdev." not in text:
             continue
         location = getattr(dist, "_path", None)
+        name, version, points = Path(str(location)).name, "?", []
+        torn = None
         try:
-            name = dist.metadata["Name"] or "?"
-            points, version = list(dist.entry_points), dist.version
-        except Exception as error:  # torn by an interrupted installation
-            name, points, version = Path(str(location)).name, [], "?"
-            plugins[name] = Plugin(name, version, "", error=f"its metadata cannot be read: {error}")
+            name, version = dist.metadata["Name"] or name, dist.version
+            points = list(dist.entry_points)
+        except Exception as error:  # by an interrupted installation, or by hand
+            torn = Plugin(name, version, "", error=f"its metadata cannot be read: {error}")
         if name in plugins:
             continue  # An older copy further down sys.path, hidden by the first.
+        if torn is not None:
+            plugins[name] = torn
         if location is not None:
             watched.append(str(Path(location) / "entry_points.txt"))
         for point in points:
@@ -147,7 +150,7 @@ def _announce(plugin: Plugin, name: str) -> list[str]:
                 for item in result or ()
             )
     except (Exception, SystemExit) as error:  # A plugin may raise anything; none of it may stop mx.
-        plugin.error = f"{type(error).__name__}: {error}"
+        plugin.error = " ".join(f"{type(error).__name__}: {error}".split())
         return []
     # Its other modules too: the list that a hook returns may stand in any of them.
     family = name.partition(".")[0]
