@@ -40,7 +40,7 @@ class NoTodo(Rule):
         for file in context.files:
             for number, line in enumerate(file.read_text().splitlines(), 1):
                 if "TODO" in line:
-                    yield Finding(file.relative_to(context.root), number, line.index("TODO") + 1, self.name, "info", "Do it,\\n now.")
+                    yield Finding(file.relative_to(context.root), number, line.index("TODO") + 1, self.name, "info", "Do it,\\n \\x1b[31mnow.")
 
     def fix(self, context):
         for file in context.files:
@@ -121,11 +121,14 @@ def test_list_rules(mx: Any, rules: Path) -> None:
 def test_a_rule_of_a_plugin(mx: Any, rules: Path, here: Path, write: Any) -> None:
     write(here, {"a.md": "x\n  TODO y\n", "b.txt": "TODO\n", "c.md": "FIXABLE TODO\n"})
     result = mx("lint", "--rule", "no-todo", cwd=here)
-    assert result.out == "a.md:2:3: no-todo info Do it, now.\nc.md:1:9: no-todo info Do it, now.\n"
+    assert (
+        result.out
+        == "a.md:2:3: no-todo info Do it, \\x1b[31mnow.\nc.md:1:9: no-todo info Do it, \\x1b[31mnow.\n"
+    )
     assert result.code == 1
     assert mx("lint", "--skip", "no-todo", cwd=here).code == 0
     result = mx("lint", "--fix", cwd=here)
-    assert result.out == "a.md:2:3: no-todo info Do it, now.\n"
+    assert result.out == "a.md:2:3: no-todo info Do it, \\x1b[31mnow.\n"
     assert "fixed c.md" in result.err
 
 
@@ -141,7 +144,7 @@ def test_a_rule_that_breaks(file: str, said: str, mx: Any, rules: Path, here: Pa
     assert said in result.err
     assert "acme_rules_impl.py:" in result.err or "runner.py:" in result.err
     assert sorted(result.out.splitlines()) == sorted(
-        [f"{file}:1:1: exploding error before", "a.md:1:1: no-todo info Do it, now."]
+        [f"{file}:1:1: exploding error before", "a.md:1:1: no-todo info Do it, \\x1b[31mnow."]
     )
 
 
