@@ -71,6 +71,9 @@ def lay_over(
     result, changed = [], []
     for section in rendered:
         found = _at(overrides.get(section.path, {}), section.address)
+        if found is None:  # the whole section is taken away
+            changed.append(section.address)
+            continue
         if found is not _NOTHING and (value := overlay(section.value, found)) != section.value:
             changed.append(section.address)
             section = replace(section, value=value)
@@ -103,11 +106,13 @@ def overlay(rendered: Any, over: Any) -> Any:
 
 def derive(rendered: Any, wanted: Any) -> Any:
     """What must be laid over `rendered` to give `wanted`; both mappings, and different."""
+    from mxdev.yaml_render import equal
+
     over: dict[Any, Any] = {key: None for key in rendered if key not in wanted}
     for key, value in wanted.items():
         if key not in rendered:
             over[key] = value
-        elif rendered[key] != value:
+        elif not equal(rendered[key], value):
             both = isinstance(rendered[key], Mapping) and isinstance(value, Mapping)
             over[key] = derive(rendered[key], value) if both else value
     return over

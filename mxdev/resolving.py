@@ -10,16 +10,20 @@ import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from mxdev import sections
+from mxdev import catalog, sections
 from mxdev.errors import MxError, Refused
 from mxdev.merge import has_markers, merge_file
 from mxdev.plan import Content, disk_content
 from mxdev.project import Project
+from mxdev.state import PROJECT_FILE
 
 _OURS, _BASE, _THEIRS, _END = (
     re.compile(rb"^" + mark + rb"(?: .*)?\r?\n?$") for mark in (rb"<{7}", rb"\|{7}", rb"={7}", rb">{7}")
 )
+_BEGIN = re.compile(rb"^# >>> mx:(.*\S)\s*$", re.MULTILINE)
+Trace = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,25 @@ class Sides:
     base: bytes | None
     ours: bytes
     theirs: bytes
+
+
+def project_file(root: Path) -> tuple[Content, Content] | None:
+    """`mx.yaml` as it is, and as it should be: options that two branches added are both wanted. None without markers.
+
+    Raises:
+        Refused: both sides changed the same option.
+    """
+    disk = disk_content(Project(root), PROJECT_FILE)
+    if disk is None or not has_markers(disk.data):
+        return None
+    sides = _from_index(root, PROJECT_FILE) or _from_markers(PROJECT_FILE, disk.data)
+    merged = merge_file(PROJECT_FILE, sides.base, sides.ours, sides.theirs)
+    if not merged.clean:
+        raise Refused(
+            f"{PROJECT_FILE}: both branches changed the same option.",
+            hint="Resolve that file by hand, then run `mx update`.",
+        )
+    return disk, Content(merged.data, disk.executable)
 
 
 def shared_paths(project: Project) -> list[str]:
@@ -47,9 +70,16 @@ def resolve(project: Project, path: str) -> tuple[Content, Content] | None:
     if disk is None or not has_markers(disk.data):
         return None
     sides = _from_index(project.root, path) or _from_markers(path, disk.data)
-    merged = merge_file(path, sides.base, sides.ours, sides.theirs) if sides.base is not None else None
-    data = merged.data if merged is not None and merged.clean else _by_sections(project, path, sides)
-    return disk, Content(data, disk.executable)
+    known = _known(project, path, sides)
+    if _without(known, path, sides.ours) == _without(known, path, sides.theirs):
+        return disk, Content(_by_sections(known, path, sides), disk.executable)
+    merged = merge_file(path, sides.base, sides.ours, sides.theirs)
+    if not merged.clean:
+        raise Refused(
+            f"{path}: both branches changed the same place, so mx cannot tell what is meant.",
+            hint="Resolve that file by hand, then run `mx status`.",
+        )
+    return disk, Content(merged.data, disk.executable)
 
 
 def _from_index(root: Path, path: str) -> Sides | None:
@@ -90,30 +120,43 @@ def _from_markers(path: str, data: bytes) -> Sides:
     return Sides(base, ours, theirs)
 
 
-def _by_sections(project: Project, path: str, sides: Sides) -> bytes:
-    """Every recorded section from the side that has it; what is no section must be the same on both sides."""
-    ours, theirs = (_without_sections(project, path, side) for side in (sides.ours, sides.theirs))
-    if (ours or b"").strip() != (theirs or b"").strip():
-        raise Refused(
-            f"{path}: both branches changed what mx does not write, so it cannot tell what is meant.",
-            hint="Resolve that file by hand, then run `mx status`.",
-        )
+def _known(project: Project, path: str, sides: Sides) -> list[tuple[str, Trace, str | None]]:
+    """Address, trace and pristine text of every section of the file, in order; also of instances that one side destroyed."""
+    records = project.instances
+    found: list[tuple[str, Trace, str | None]] = []
+    for name in catalog.by_requirements(records, lambda name: records[name].requires):
+        pristine = project.pristine_sections(name, path)
+        rows = (section for section in records[name].sections if section.path == path)
+        found += [(row.address, dict(row.trace), pristine.get(row.address)) for row in rows]
+    if not sections.is_yaml(path):
+        there = dict.fromkeys(_BEGIN.findall(sides.ours) + _BEGIN.findall(sides.theirs))
+        names = [name.decode() for name in there]
+        found += [(name, {}, None) for name in names if name not in [address for address, _, _ in found]]
+    return found
+
+
+def _by_sections(known: list[tuple[str, Trace, str | None]], path: str, sides: Sides) -> bytes:
+    """Every section from the side that has it, in its place; what is no section is the same on both sides."""
     data: bytes | None = sides.ours
-    order = [s.address for record in project.instances.values() for s in record.sections if s.path == path]
-    for record in project.instances.values():
-        pristine = project.pristine_sections(record.name, path)
-        for section in (section for section in record.sections if section.path == path):
-            text = _section(path, section.address, sides, pristine.get(section.address))
-            if text is not None:
-                data = sections.put(path, data, section.address, text, order=order).data
+    order = [address for address, _, _ in known]
+    for address, trace, pristine in known:
+        text = _section(path, address, sides, pristine)
+        if text is not None:
+            data = sections.put(path, data, address, text, order=order).data
+        elif data is not None:
+            data = sections.take(path, data, address, trace)
     return data or b""
 
 
 def _section(path: str, address: str, sides: Sides, pristine: str | None) -> str | None:
+    """One section out of both sides; None where one of them deleted it."""
     left, right = (sections.read(side, address, path=path) for side in (sides.ours, sides.theirs))
-    if left is None or right is None or left.text == right.text:
-        found = left or right
-        return found.text if found else None
+    if left is None or right is None:
+        there = left or right
+        was = sections.read(sides.base, address, path=path) if sides.base is not None else None
+        return None if there is None or (was is not None and was.text == there.text) else there.text
+    if left.text == right.text:
+        return left.text
     base = None if pristine is None else pristine.encode()
     merged = merge_file(path, base, left.text.encode(), right.text.encode())
     if not merged.clean:
@@ -124,10 +167,9 @@ def _section(path: str, address: str, sides: Sides, pristine: str | None) -> str
     return merged.data.decode()
 
 
-def _without_sections(project: Project, path: str, data: bytes) -> bytes | None:
+def _without(known: list[tuple[str, Trace, str | None]], path: str, data: bytes) -> bytes:
     left: bytes | None = data
-    for record in project.instances.values():
-        for section in record.sections:
-            if section.path == path and left is not None:
-                left = sections.take(path, left, section.address, dict(section.trace))
-    return left
+    for address, trace, _ in known:
+        if left is not None:
+            left = sections.take(path, left, address, trace)
+    return (left or b"").strip()

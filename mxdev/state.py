@@ -82,10 +82,13 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
     import yaml
 
     if _MARKERS.search(data):
-        raise MxError(
-            f"{where} has Git's merge markers in it, so mx cannot tell what is true.",
-            hint="Resolve them as in any file (keep both sides where both were added), then run the command again.",
-        )
+        hint = "Run `mx resolve`; what it cannot tell, resolve as in any file."
+        if where.startswith(RECORDS):
+            hint = (
+                "Two branches rendered the same generator. Take one side's records (`git checkout --ours -- .mx` or "
+                "--theirs), resolve the files that it renders, then run `mx update`."
+            )
+        raise MxError(f"{where} has Git's merge markers in it, so mx cannot tell what is true.", hint=hint)
     try:
         text = data.decode("utf-8-sig")
         loaded = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (a safe loader)

@@ -19,12 +19,22 @@ def resolve(paths: tuple[str, ...]) -> int:
     from mxdev.applying import Policy
     from mxdev.errors import Refused
     from mxdev.journal_file import Operation, State
+    from mxdev.plan import Content
     from mxdev.project import Project
 
+    def operation(path: str, found: tuple[Content, Content]) -> Operation:
+        was, becomes = (State.of(side.data, side.executable) for side in found)
+        return Operation(path, was, becomes, found[1].data)
+
     root = project_root()
+    done, refused = [], []
     with writing(root, "mx resolve", Policy()):
+        if found := resolving.project_file(root):
+            # First of all: without it nobody knows what the project is.
+            done.append(operation("mx.yaml", found))
+            journal.apply(root, done, title="mx resolve")
         project = Project.load(root)
-        todo, refused = [], []
+        todo = []
         for path in paths or resolving.shared_paths(project):
             try:
                 found = resolving.resolve(project, path)
@@ -32,17 +42,12 @@ def resolve(paths: tuple[str, ...]) -> int:
                 refused.append(str(error))
                 continue
             if found is not None:
-                before, after = found
-                was, becomes = (
-                    State.of(before.data, before.executable),
-                    State.of(after.data, after.executable),
-                )
-                todo.append(Operation(path, was, becomes, after.data))
+                todo.append(operation(path, found))
         journal.apply(root, todo, title="mx resolve")
-    for operation in todo:
-        console.out(f"{console.verb('merge')}  {operation.path}")
+    for change in [*done, *todo]:
+        console.out(f"{console.verb('merge')}  {change.path}")
     for problem in refused:
         console.error(problem)
-    if not todo and not refused:
+    if not done and not todo and not refused:
         console.out("There are no conflict markers in the files that generators share here.")
     return SAYS_NO if refused else DONE

@@ -58,7 +58,7 @@ class HandEdited(Rule):
             where, found.line, 1, self.name, "warning",
             f"{section.address} of {record.name} was edited by hand; mx has to merge it at every update. "
             f"If an option says the same, set it instead: `mx generate {record.generator} --help` lists them. "
-            f"To keep the edit, write `# {ALLOW}` into the section",
+            f"Else move it: `mx adopt {section.path}`. To keep it where it is, write `# {ALLOW}` into the section",
         )  # fmt: skip
 
 

@@ -1,0 +1,248 @@
+"""Teams: branches that ran different generators, or updated the same one, merged by the real Git."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+import yaml
+from changing import World
+
+
+def start(world: World) -> None:
+    world.base.files = {"a.txt": "one\ntwo\nthree\n"}
+    world.base.sections = [
+        ("devspace.yaml", "version", "v2"),
+        ("devspace.yaml", "deployments.base", {"size": 1}),
+        (".gitignore", "@instance@", "base\n"),
+    ]
+    world.app.files = {"apps/@short@.py": "port = @port@\n"}
+    world.app.sections = [
+        ("devspace.yaml", "deployments.@short@", {"port": "@port@", "kind": "app"}),
+        (".gitignore", "@instance@", "@short@\n"),
+    ]
+    world.extra.sections = [
+        ("devspace.yaml", "deployments.extra", {"level": 1}),
+        (".gitignore", "@instance@", "extra\n"),
+    ]
+    world.start()
+    world.commit("start")
+
+
+def branches(world: World, ours: list[list[str]], theirs: list[list[str]]) -> list[str]:
+    """Run mx on two branches and merge them; the paths in conflict."""
+    world.git("checkout", "-q", "-b", "theirs")
+    for arguments in theirs:
+        world.ok(*arguments)
+    world.commit("theirs")
+    world.git("checkout", "-q", "main")
+    for arguments in ours:
+        world.ok(*arguments)
+    world.commit("ours")
+    world.git("merge", "-q", "theirs", "-m", "merge", check=False)
+    return world.git("diff", "--name-only", "--diff-filter=U").split()
+
+
+@pytest.mark.parametrize("style", ["merge", "diff3", "zdiff3"])
+@pytest.mark.parametrize("index", [True, False])
+def test_different_generators(world: World, style: str, index: bool) -> None:
+    start(world)
+    world.git("config", "merge.conflictStyle", style)
+    conflicts = branches(
+        world,
+        [["generate", "WorldApp", "one"]],
+        [["generate", "WorldApp", "two"], ["generate", "WorldExtra"]],
+    )
+    assert conflicts == [".gitignore", "devspace.yaml"]  # nothing of .mx/, and not mx.yaml
+    assert world.mx("update").code == 1
+    if not index:
+        world.git("add", "-A")  # as a person does who commits the markers
+    world.ok("resolve")
+    devspace = yaml.safe_load(world.read("devspace.yaml"))
+    assert devspace == {
+        "version": "v2",
+        "deployments": {
+            "base": {"size": 1}, "one": {"port": 80, "kind": "app"}, "two": {"port": 80, "kind": "app"}, "extra": {"level": 1},
+        },
+    }  # fmt: skip
+    for name in ("WorldApp:one", "WorldApp:two", "WorldExtra", "WorldBase"):
+        assert f"# >>> mx:{name}\n" in world.text(".gitignore")
+    world.ok("status", "--exit-code")
+    assert all(
+        not row["edited"] and not row["missing"] for row in world.ok("status", "--json").json["instances"]
+    )
+    assert world.ok("update", "--json").json["outcome"] == "nothing"
+    world.commit("merged")
+    world.ok("destroy", "WorldApp:one", "WorldApp:two", "WorldExtra")
+
+
+def test_the_same_file_whichever_branch_merges(world: World) -> None:
+    start(world)
+    branches(world, [["generate", "WorldApp", "one"]], [["generate", "WorldApp", "two"]])
+    world.ok("resolve")
+    merged = {path: world.read(path) for path in ("devspace.yaml", ".gitignore")}
+    world.git("merge", "--abort")
+    world.git("reset", "-q", "--hard")
+    world.git("checkout", "-q", "theirs")
+    world.git("merge", "-q", "main", "-m", "merge", check=False)
+    world.ok("resolve")
+    assert {path: world.read(path) for path in merged} == merged
+
+
+def test_a_section_that_one_branch_deleted_stays_deleted(world: World) -> None:
+    start(world)
+    world.git("checkout", "-q", "-b", "theirs")
+    world.ok("generate", "WorldApp", "two")
+    world.edit("devspace.yaml", "  base:\n    size: 1\n", "")
+    world.commit()
+    world.git("checkout", "-q", "main")
+    world.ok("generate", "WorldApp", "one")
+    world.commit()
+    world.git("merge", "-q", "theirs", check=False)
+    world.ok("resolve")
+    assert set(yaml.safe_load(world.read("devspace.yaml"))["deployments"]) == {"one", "two"}
+
+
+def test_one_destroys_and_the_other_generates(world: World) -> None:
+    start(world)
+    world.ok("generate", "WorldExtra")
+    world.commit()
+    branches(world, [["generate", "WorldApp", "one"]], [["destroy", "WorldExtra"]])
+    world.mx("resolve")
+    assert set(yaml.safe_load(world.read("devspace.yaml"))["deployments"]) == {"base", "one"}
+    world.ok("status", "--exit-code")
+
+
+def test_edits_on_both_sides_are_kept(world: World) -> None:
+    start(world)
+    world.git("checkout", "-q", "-b", "theirs")
+    world.ok("generate", "WorldApp", "two")
+    world.edit("devspace.yaml", "port: 80", "port: 82")
+    world.write("devspace.yaml", "# theirs\n" + world.text("devspace.yaml"))
+    world.commit()
+    world.git("checkout", "-q", "main")
+    world.ok("generate", "WorldApp", "one")
+    world.edit("devspace.yaml", "size: 1", "size: 5")
+    world.edit("devspace.yaml", "port: 80", "port: 81")
+    world.commit()
+    world.git("merge", "-q", "theirs", check=False)
+    world.ok("resolve")
+    text = world.text("devspace.yaml")
+    assert yaml.safe_load(text)["deployments"] == {
+        "base": {"size": 5}, "one": {"port": 81, "kind": "app"}, "two": {"port": 82, "kind": "app"},
+    }  # fmt: skip
+    assert "# theirs" in text
+
+
+def test_the_same_place_in_a_section_is_refused_and_named(world: World) -> None:
+    start(world)
+    for branch, size in (("theirs", 2), ("main", 3)):
+        world.git("checkout", "-q", *(["-b"] if branch == "theirs" else []), branch)
+        world.edit("devspace.yaml", "size: 1", f"size: {size}")
+        world.commit()
+    world.git("merge", "-q", "theirs", check=False)
+    before = world.tree()
+    answer = world.mx("resolve")
+    assert answer.code == 1
+    assert "devspace.yaml" in answer.err
+    assert "by hand" in answer.err
+    assert world.tree() == before
+
+
+def test_options_that_both_branches_added_to_mx_yaml(world: World) -> None:
+    start(world)
+    for branch, line in (("theirs", "  bucket: b\n"), ("main", "  domain: d\n")):
+        world.git("checkout", "-q", *(["-b"] if branch == "theirs" else []), branch)
+        world.write("mx.yaml", world.text("mx.yaml") + line)
+        world.commit()
+    world.git("merge", "-q", "theirs", check=False)
+    assert "<<<<<<<" in world.text("mx.yaml")
+    answer = world.mx("update")
+    assert answer.code == 4
+    assert "merge markers" in answer.err
+    assert "mx resolve" in answer.err
+    world.ok("resolve")
+    options = yaml.safe_load(world.read("mx.yaml"))["options"]
+    assert (options["bucket"], options["domain"]) == ("b", "d")
+
+
+def test_two_branches_that_updated_the_same_instance(world: World) -> None:
+    """Git cannot merge the record; mx says what to do, and doing it works."""
+    start(world)
+    world.git("checkout", "-q", "-b", "theirs")
+    world.base.files["a.txt"] = "one\ntwo\n3 of version 2\n"
+    world.ok("update")
+    world.commit("theirs")
+    world.git("checkout", "-q", "main")
+    world.base.files["a.txt"] = "1 of version 3\ntwo\n3 of version 3\n"
+    world.ok("update")
+    world.edit("a.txt", "two", "two and mine")
+    world.commit("ours")
+    world.git("merge", "-q", "theirs", check=False)
+    conflicts = world.git("diff", "--name-only", "--diff-filter=U").split()
+    assert ".mx/generators/WorldBase.yaml" in conflicts
+    for command in ("update", "status", "diff", "destroy", "resolve"):
+        answer = world.mx(command, *(["WorldBase"] if command == "destroy" else []))
+        assert answer.code == 4, command
+        assert ".mx/generators/WorldBase.yaml has Git's merge markers" in answer.err
+        assert "git checkout --ours -- .mx" in answer.err
+    world.git("checkout", "--ours", "--", ".mx")
+    assert "a.txt" in world.mx("status").out
+    world.git("checkout", "--ours", "--", "a.txt")
+    world.ok("update")
+    assert world.text("a.txt") == "1 of version 3\ntwo and mine\n3 of version 3\n"
+    world.commit("merged")
+    world.ok("status", "--exit-code")
+
+
+def test_two_branches_that_updated_to_the_same_version(world: World) -> None:
+    start(world)
+    world.base.files["a.txt"] = "one\ntwo\nnew\n"
+    conflicts = branches(world, [["update"]], [["update"]])
+    assert conflicts == []
+    assert world.ok("update", "--json").json["outcome"] == "nothing"
+
+
+def test_one_updates_and_the_other_generates(world: World) -> None:
+    start(world)
+    world.git("checkout", "-q", "-b", "theirs")
+    world.ok("generate", "WorldApp", "one")
+    world.commit()
+    world.git("checkout", "-q", "main")
+    world.base.files["a.txt"] = "one\ntwo\nnew\n"
+    world.ok("update")
+    world.commit()
+    world.git("merge", "-q", "theirs", "-m", "x")
+    world.ok("status", "--exit-code")
+
+
+def test_markers_that_do_not_match_up(world: World) -> None:
+    start(world)
+    world.write("devspace.yaml", "<<<<<<< HEAD\nversion: v2\n")
+    before = world.tree()
+    answer = world.mx("resolve")
+    assert answer.code in (1, 4)
+    assert "by hand" in answer.err
+    assert world.tree() == before
+
+
+def test_undo_takes_it_back(world: World) -> None:
+    start(world)
+    branches(world, [["generate", "WorldApp", "one"]], [["generate", "WorldApp", "two"]])
+    before = world.mine()
+    world.ok("resolve")
+    assert world.mine() != before
+    world.ok("undo")
+    assert world.mine() == before
+
+
+def test_without_git(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    start(world)
+    branches(world, [["generate", "WorldApp", "one"]], [["generate", "WorldApp", "two"]])
+    monkeypatch.setenv("PATH", "")
+    world.ok("resolve")
+    assert set(yaml.safe_load(world.read("devspace.yaml"))["deployments"]) == {"base", "one", "two"}
+
+
+def test_git_is_the_real_one() -> None:
+    assert subprocess.run(["git", "--version"], capture_output=True, check=True).stdout
