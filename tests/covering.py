@@ -14,7 +14,7 @@ HOSTILE = 'He said "hi" {{ 7*7 }} ${x} $(id) #c: [\n\'; import os # %{ if true }
 
 # The first choice of each is what `--no-input` gives; `None` leaves the option out.
 SKELETON: dict[str, Sequence[Any]] = {
-    "name": ("churn-model", "m1", "a-name-of-forty-characters-is-the-longest"),
+    "name": ("churn-model", "m1", "a-name-of-forty-characters-is-as-long-as"),
     "description": (None, HOSTILE, "-"),
     "client": (None, HOSTILE),
     "cloud": ("gcp", "existing"),

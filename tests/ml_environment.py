@@ -26,6 +26,10 @@ REQUIREMENTS = (
     "numpy>=2.1,<3",
     "pytest>=8.4,<10",
     "hatchling>=1.27,<2",
+    "sphinx>=8.2,<10",
+    "furo>=2025.7",
+    "myst-parser>=4,<6",
+    "mypy>=1.18,<3",
 )
 
 
