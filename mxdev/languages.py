@@ -121,9 +121,16 @@ def to_sh(value: Any) -> str:
     return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
+# What means something anywhere in a line, and what does only where a line begins.
+_MD_ANYWHERE = re.compile(r"([\\`*_{}\[\]<&$|~])")
+_MD_BEGINNING = re.compile(r"^([-+=#>:%!@\"']|\d+(?=[.)]))")
+_MD_END = re.compile(r"(#+)$")  # would close a heading
+
+
 def to_md(value: Any) -> str:
-    """Inline Markdown (CommonMark, MyST): every ASCII punctuation mark that could mean something is escaped."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~$^:=@%&<>\"'/])", r"\\\1", _one_line(value))
+    """Inline Markdown (CommonMark, MyST): every mark that could mean something where it stands is escaped."""
+    text = _MD_END.sub(r"\\\1", _MD_ANYWHERE.sub(r"\\\1", _one_line(value)))
+    return _MD_BEGINNING.sub(lambda match: f"\\{match[1]}" if not match[1].isdigit() else f"{match[1]}\\", text)
 
 
 def to_rst(value: Any) -> str:
