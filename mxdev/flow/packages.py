@@ -44,6 +44,9 @@ def requirement(root: Path) -> str:
     return ".[dev]" if isinstance(extras, dict) and "dev" in extras else "."
 
 
+LOCK = "requirements.lock"
+
+
 def commands(
     root: Path,
     *,
@@ -53,6 +56,8 @@ def commands(
     again: bool = False,
 ) -> list[list[str]]:
     """The commands that make the environment, to be run in the project's folder.
+
+    Where the project has a lock file, its versions are kept to.
 
     Args:
         root: the project.
@@ -69,7 +74,12 @@ def commands(
             steps.append([program, "venv", "--python", base, "--allow-existing", ".venv"])
         else:
             steps.append([base, "-m", "venv", ".venv"])
-    limit = ["--constraint", str(constraints)] if constraints else []
+    files = [LOCK] if (root / LOCK).is_file() else []
+    limit = [
+        part
+        for file in (*files, *([str(constraints)] if constraints else []))
+        for part in ("--constraint", file)
+    ]
     steps += install(into, [*limit, "--editable", requirement(root)])
     if again:
         # uv and pip write a package's files in any order: one that looks installed may lack some.

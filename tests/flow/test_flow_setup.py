@@ -289,3 +289,12 @@ def test_two_at_a_time(root: Path) -> None:
     assert [process.returncode for process in both] == [0, 0], outputs
     assert sum("$ " in text for text in outputs) == 1, "one made it, the other one waited"
     assert os.path.lexists(root / ".venv")
+
+
+def test_a_lock_file_is_kept_to(tmp_path: Path) -> None:
+    from mxdev.flow import packages
+
+    assert "--constraint" not in packages.commands(tmp_path)[-1]
+    (tmp_path / "requirements.lock").write_text("torch==2.15.0\n")
+    command = packages.commands(tmp_path)[-1]
+    assert command[command.index("--constraint") + 1] == "requirements.lock"
