@@ -103,6 +103,8 @@ def difference(path: str, before: bytes | None, after: bytes | None) -> str:
     """A unified diff, or one line for what is no text."""
     import difflib
 
+    if b"\0" in (before or b"") + (after or b""):
+        return f"Binary file {path} differs\n"
     try:
         old, new = (_LINE.findall(data.decode("utf-8")) if data else [] for data in (before, after))
     except UnicodeDecodeError:
