@@ -22,6 +22,7 @@ COMMANDS = {
     "adopt": ("mxdev.commands.adopt:adopt", "Move direct edits of devspace.yaml to where updates keep them."),
     "resolve": ("mxdev.commands.resolve:resolve", "Put shared files right after a Git merge."),
     "lint": ("mxdev.commands.lint:lint", "Check files against the style guide."),
+    "build": ("mxdev.commands.build:build", "Make the image, the documentation or the package."),
     "flow": ("mxdev.commands.flow:flow", "Train and look at runs, with MLflow."),
     "plugins": ("mxdev.commands.plugins:plugins", "List the installed plugins."),
     "recover": ("mxdev.commands.recover:recover", "Finish or take back an interrupted run."),

@@ -13,4 +13,8 @@ def mx_generators() -> list[object]:
             "mxdev_generators.ml_project_skeleton.generator:MLProjectSkeleton",
             "A project that trains, tests, documents and deploys itself.",
         ),
+        lazy(
+            "mxdev_generators.gitlab_ci.generator:GitLabCI",
+            "A pipeline for GitLab: lint, test, docs, package, images, training.",
+        ),
     ]

@@ -1,0 +1,101 @@
+"""Options that every CI generator has, and what is made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mxdev import option
+from mxdev.freetext import reveal
+from mxdev.generator import Option, Pattern
+from mxdev_generators.ci.graph import Facts
+from mxdev_generators.ml_project_skeleton.naming import account_id, package_name
+
+_URL = r"https://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?(?:/[A-Za-z0-9._~+-]+)*/?"
+SOURCE = Pattern(
+    rf"index|{_URL}|git\+{_URL}",
+    "index (the default package index), the address of an index (https://host/simple/), or of a repository "
+    "(git+https://host/group/mx-devtool.git)",
+    metavar="SOURCE",
+)
+_FIELD = r"(?:\*|[0-9]+(?:-[0-9]+)?)(?:/[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*"
+SCHEDULE = Pattern(
+    rf"(?:{_FIELD}(?: {_FIELD}){{4}})?",
+    "five fields as in crontab ('17 3 * * 1' is Mondays at 3:17 UTC), or empty",
+    metavar="CRON",
+)
+NUMBER = Pattern(r"[0-9]{1,19}", "the number of the repository, or 0 while there is none", metavar="NUMBER")
+
+# The same images of Python as the project's own Dockerfile, with Git in them.
+PYTHON = {"3.11": "3.11.15", "3.12": "3.12.13", "3.13": "3.13.13"}
+GCLOUD_IMAGE = "gcr.io/google.com/cloudsdktool/google-cloud-cli:534.0.0-stable"
+
+MX_SOURCE = option(
+    "--mx-source", type=SOURCE, default="index",
+    help="Where CI gets mx from, at the version that rendered last: index, or the address of an index or repository.",
+)  # fmt: skip
+TRAIN_SCHEDULE = option(
+    "--schedule", type=SCHEDULE, default="",
+    help="When CI trains by itself, in UTC, as in crontab: '17 3 * * 1'; empty: never.",
+)  # fmt: skip
+
+
+def common() -> tuple[Option, ...]:
+    """The options that all CI generators have."""
+    return (MX_SOURCE, TRAIN_SCHEDULE)
+
+
+def mx_requirement(source: str, version: str) -> str:
+    """What pip and uv install to get mx with its linters, at `version`."""
+    if source.startswith("git+"):
+        return f"mx-devtool[lint] @ {source.rstrip('/')}@v{version}"
+    return f"mx-devtool[lint]=={version}"
+
+
+def mx_index(source: str) -> str | None:
+    """The package index to take mx from; None: the default one."""
+    return source if source.startswith("https://") else None
+
+
+def cron(values: Mapping[str, Any]) -> str:
+    """The schedule as text. Its spaces make it free text, but its form has been checked: digits and `*/,-`."""
+    return str(reveal(values["schedule"]))
+
+
+def python_image(python: str) -> str:
+    """The image that jobs run in."""
+    return f"python:{PYTHON[python]}-trixie"
+
+
+def facts(values: Mapping[str, Any], *, lint_report: str, release: bool = False) -> Facts:
+    """What the graph depends on, from the options of a generator and its project."""
+    return Facts(
+        name=values["name"],
+        package=package_name(values["name"]),
+        cloud=values["cloud"],
+        location=values["zone"] or values["region"],
+        project_id=values["project_id"],
+        lint_report=lint_report,
+        release=release,
+        schedule=bool(values["schedule"]),
+    )
+
+
+def image_registry(values: Mapping[str, Any]) -> str:
+    """Where images go on Google Cloud."""
+    return f"{values['region']}-docker.pkg.dev/{values['project_id']}/{values['name']}"
+
+
+def python_registry(values: Mapping[str, Any]) -> str:
+    """Where packages go on Google Cloud."""
+    return f"https://{values['region']}-python.pkg.dev/{values['project_id']}/{values['name']}-python/"
+
+
+def account(values: Mapping[str, Any], role: str) -> str:
+    """The id of a CI's service account."""
+    return account_id(values["name"], role)
+
+
+def account_email(values: Mapping[str, Any], role: str) -> str:
+    """The address of a CI's service account."""
+    return f"{account(values, role)}@{values['project_id']}.iam.gserviceaccount.com"

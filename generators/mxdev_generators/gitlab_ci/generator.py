@@ -1,0 +1,75 @@
+"""The GitLabCI generator: what it asks and what it renders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mxdev import Generator, Tree, option
+from mxdev.generator import Pattern
+from mxdev_generators.ci.options import NUMBER, account, account_email, common, cron
+from mxdev_generators.gitlab_ci import pipeline
+
+_STAGE = Pattern(
+    r"\.?[A-Za-z][A-Za-z0-9_-]*", "a stage of the pipeline: letters, digits, dashes", metavar="STAGE"
+)
+_URL = Pattern(
+    r"https://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?", "https:// and the name of the server", metavar="URL"
+)
+
+
+class GitLabCI(Generator):
+    """A pipeline for GitLab: lint, test, docs, package, images, training."""
+
+    requires = ("MLProjectSkeleton",)
+    options = (
+        option("--repository-id", type=NUMBER, default="0",
+               help="The project's number on GitLab (Settings > General): the only one that Google Cloud lets in."),
+        option("--gitlab-url", type=_URL, default="https://gitlab.com", help="The GitLab server."),
+        option("--stage", type=_STAGE, default="test",
+               help="The stage of all jobs: one that .gitlab-ci.yml knows, if it has stages of its own."),
+        *common(),
+    )  # fmt: skip
+    example = "mx generate GitLabCI --repository-id 12345678"
+
+    def variables(self) -> dict[str, Any]:
+        """The options, and the names of the account that the jobs act as."""
+        values = super().variables()
+        return {
+            **values,
+            "account": account(values, "gitlab"),
+            "email": account_email(values, "gitlab"),
+        }
+
+    def generate(self, tree: Tree) -> None:
+        """Render the jobs, an include of them in .gitlab-ci.yml, and what they may do on Google Cloud."""
+        values = self.variables()
+        tree.file(pipeline.PATH, pipeline.render(values))
+        tree.section(".gitlab-ci.yml", f"include[local={pipeline.PATH}]", {"local": pipeline.PATH})
+        tree.render("templates")
+        self._next_steps(tree, values)
+
+    def _next_steps(self, tree: Tree, values: dict[str, Any]) -> None:
+        settings = "Settings > CI/CD > Variables"
+        if values["cloud"] == "gcp":
+            if values["repository_id"] == "0":
+                tree.next_step(
+                    "mx generate GitLabCI --repository-id NUMBER",
+                    "with the number that GitLab shows in Settings > General; until then no job gets into Google Cloud",
+                )
+            tree.next_step(
+                "terraform -chdir=infrastructure/terraform apply", "makes the account that the jobs act as"
+            )
+            tree.next_step(
+                "terraform -chdir=infrastructure/terraform output -raw gitlab_workload_identity_provider",
+                f"put it into the variable GCP_WORKLOAD_IDENTITY_PROVIDER in {settings}; it is no secret",
+            )
+        else:
+            tree.next_step(
+                "git add --all && git commit", f"MLFLOW_TRACKING_URI in {settings} says where runs are kept"
+            )
+        schedule = f"; Build > Pipeline schedules: {cron(values)} (UTC)" if values["schedule"] else ""
+        tree.next_step(
+            "git push",
+            "then, on GitLab: Settings > Repository > Protected tags: v*, of which releases are made"
+            + schedule,
+        )

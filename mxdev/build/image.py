@@ -1,0 +1,216 @@
+"""`mx build image`: the image of a stage of the project's Dockerfile, by Docker's BuildKit or by Buildah.
+
+The base image has what the code requires; its tag is the hash of what goes into it, so it is built only when that
+changed. The run image is the base and the code; its tag is the commit. Both tools take `--build-context base=...` in
+place of the stage of that name, which is how a run image stands on a base that is in the registry already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mxdev import console, tools
+from mxdev.build.running import call
+from mxdev.errors import MxError, UsageProblem
+from mxdev.flow.interpreter import pyproject
+from mxdev.tools import Tool
+
+DOCKERFILE = "infrastructure/docker/Dockerfile"
+BASE = "base"
+# 16 hexadecimal digits are plenty for the images of one project.
+_DIGITS = 16
+_DOCKER = Tool("docker", "see https://docs.docker.com/engine/install/", "20.10")
+# 1.33 is the first that takes `RUN --mount` without a type.
+_BUILDAH = Tool("buildah", "`apt-get install buildah` or see https://buildah.io", "1.33")
+_SKOPEO = Tool("skopeo", "`apt-get install skopeo` or see https://github.com/containers/skopeo", "1.4")
+_REGISTRY = re.compile(r"[a-z0-9]+([._:/-]+[a-z0-9]+)*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for.
+
+    Attributes:
+        target: the stage of the Dockerfile.
+        registry: what the image's name begins with; None: the project's own (see `default_registry`).
+        commit: the commit that is built; None: what Git says.
+        tool: "docker", "buildah", or "auto".
+        push: also push it, and do nothing if the registry has it already.
+        build_args: `NAME=VALUE`, for the Dockerfile.
+        dockerfile: where it is, relative to the root.
+        dry_run: print the commands; run none.
+    """
+
+    target: str = "run"
+    registry: str | None = None
+    commit: str | None = None
+    tool: str = "auto"
+    push: bool = False
+    build_args: tuple[str, ...] = ()
+    dockerfile: str = DOCKERFILE
+    dry_run: bool = False
+
+
+def build(root: Path, options: Mapping[str, object], request: Request) -> int:
+    """Build, and with `push` push, one image of the project at `root`; the exit code of the tool.
+
+    Args:
+        root: the project.
+        options: the project's options, from mx.yaml.
+        request: what was asked for.
+
+    Raises:
+        MxError: there is no Dockerfile, no such stage, or no tool.
+    """
+    path = root / request.dockerfile
+    if not path.is_file():
+        raise MxError(f"{path} does not exist, so there is nothing to build an image from.")
+    _check_stage(path, request.target)
+    registry = request.registry or default_registry(options)
+    if not _REGISTRY.fullmatch(registry):
+        raise UsageProblem(f"--registry {registry} is no name that an image can have (lower case, no tag).")
+    tool = _find(request.tool, request.dry_run)
+    image = f"{registry}/{request.target}:{_tag(root, request)}"
+    if request.push and _is_there(tool, image, request):
+        console.status(f"{image} is in the registry already; nothing to build")
+        console.out(image)
+        return 0
+    code = call(_command(root, request, tool, registry, image), root, dry_run=request.dry_run)
+    if code == 0 and request.push and not _is_docker(tool):
+        code = call([tool, "push", image], root, dry_run=request.dry_run)
+    if code == 0 and not request.dry_run:
+        console.out(image)
+    return code
+
+
+def default_registry(options: Mapping[str, object]) -> str:
+    """What the names of a project's images begin with: its registry on Google Cloud, else just its name."""
+    name = str(options.get("name") or "project")
+    if options.get("cloud") == "gcp":
+        return f"{options.get('region')}-docker.pkg.dev/{options.get('project-id')}/{name}"
+    return name
+
+
+def base_tag(root: Path, dockerfile: str, build_args: tuple[str, ...]) -> str:
+    """The hash of all that goes into the base image: the Dockerfile, what is required, the build arguments.
+
+    Of pyproject.toml only what is required counts, and with a lock file not even that.
+    """
+    digest = hashlib.sha256()
+    lock = root / "requirements.lock"
+    project = pyproject(root).get("project", {})
+    required = (
+        lock.read_bytes() if lock.is_file() else json.dumps(sorted(project.get("dependencies", []))).encode()
+    )
+    helper = root / "infrastructure/docker/requirements.py"
+    for part in (
+        (root / dockerfile).read_bytes(),
+        required,
+        helper.read_bytes() if helper.is_file() else b"",
+        json.dumps(sorted(build_args)).encode(),
+    ):
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()[:_DIGITS]
+
+
+def _check_stage(path: Path, target: str) -> None:
+    stages = re.findall(
+        r"^\s*FROM\s.*?\sAS\s+(\S+)\s*$", path.read_text(encoding="utf-8"), re.IGNORECASE | re.MULTILINE
+    )
+    if target not in stages:
+        raise UsageProblem(f"{path} has no stage called {target}; there are: {', '.join(stages) or 'none'}.")
+
+
+def _tag(root: Path, request: Request) -> str:
+    if request.target == BASE:
+        return base_tag(root, request.dockerfile, request.build_args)
+    commit = request.commit or _git_commit(root)
+    if not _TAG.fullmatch(commit):
+        raise UsageProblem(f"--commit {commit!r} cannot be the tag of an image.")
+    if request.push and request.commit is None and commit.endswith("-changed"):
+        raise MxError(
+            "there are changes that are not committed, so no commit says what the image holds.",
+            hint="Commit them, or build without --push.",
+        )
+    return commit
+
+
+def _git_commit(root: Path) -> str:
+    """The commit, `-changed` behind it when files differ from it; `none` outside a repository."""
+    try:
+        git = tools.find("git").command
+    except MxError:
+        return "none"
+    head = tools.run([*git, "rev-parse", "HEAD"], cwd=root, capture=True)
+    if head.code:
+        return "none"
+    changed = tools.run([*git, "status", "--porcelain"], cwd=root, capture=True).stdout.strip()
+    return head.stdout.decode().strip() + ("-changed" if changed else "")
+
+
+def _find(wanted: str, dry_run: bool) -> str:
+    """The builder's program. A dry run names it, there or not."""
+    known = {"docker": _DOCKER, "buildah": _BUILDAH}
+    if wanted == "auto":
+        wanted = next((name for name in known if tools.locate(known[name])), "docker")
+    if dry_run:
+        return wanted
+    program = tools.find(known[wanted]).command[0]
+    if wanted == "docker" and tools.run([program, "buildx", "version"], capture=True).code:
+        raise MxError(
+            f"{program} has no buildx, which builds this Dockerfile.",
+            hint="Install it: https://github.com/docker/buildx#installing, or use `--tool buildah`.",
+        )
+    return program
+
+
+def _is_there(tool: str, image: str, request: Request) -> bool:
+    """Whether the registry has the image. If it does not answer, building goes on, and pushing says why."""
+    ask = (
+        [tool, "buildx", "imagetools", "inspect", image]
+        if _is_docker(tool)
+        else [
+            "skopeo" if request.dry_run else tools.find(_SKOPEO).command[0],
+            "inspect",
+            "--raw",
+            f"docker://{image}",
+        ]
+    )
+    if request.dry_run:
+        import shlex
+
+        console.out(f"# does nothing more if this succeeds: {shlex.join(ask)}")
+        return False
+    return tools.run(ask, capture=True, timeout=120).code == 0
+
+
+def _is_docker(tool: str) -> bool:
+    return Path(tool).name.startswith("docker")
+
+
+def _command(root: Path, request: Request, tool: str, registry: str, image: str) -> list[str]:
+    arguments = [tool, *(["buildx"] if _is_docker(tool) else []), "build"]
+    arguments += ["--file", request.dockerfile, "--target", request.target, "--tag", image]
+    if _is_docker(tool):
+        # Pushed by the builder itself: a builder in a container would leave nothing here to push.
+        arguments += ["--push"] if request.push else []
+    else:
+        # Docker's format keeps what OCI's has no place for; layers make a second build start where the first ended.
+        arguments += ["--format", "docker", "--layers"]
+    for pair in request.build_args:
+        arguments += ["--build-arg", pair]
+    if request.target != BASE:
+        arguments += ["--build-arg", f"GIT_COMMIT={image.rpartition(':')[2]}"]
+    if request.target == "run" and request.push:
+        base = f"{registry}/{BASE}:{base_tag(root, request.dockerfile, request.build_args)}"
+        if request.dry_run or _is_there(tool, base, request):
+            arguments += ["--build-context", f"{BASE}=docker-image://{base}"]
+        else:
+            console.status(f"{base} is not in the registry; the base is built too")
+    return [*arguments, "."]

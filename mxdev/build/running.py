@@ -1,0 +1,52 @@
+"""What the three builds share: say the command, run it, or only say it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mxdev import console, tools
+from mxdev.errors import MxError
+from mxdev.project import find_root
+
+
+def root() -> Path:
+    """The project around the current folder.
+
+    Raises:
+        MxError: there is none.
+    """
+    found = find_root(Path.cwd())
+    if found is None:
+        raise MxError(
+            f"{Path.cwd()} is in no mx project: neither it nor a folder above it has an mx.yaml.",
+            hint="Go into a project, or make one: `mx generate MLProjectSkeleton NAME`.",
+        )
+    return found
+
+
+def call(
+    command: Sequence[str | os.PathLike[str]],
+    cwd: Path,
+    *,
+    dry_run: bool,
+    env: Mapping[str, str | None] | None = None,
+) -> int:
+    """Run `command` in `cwd` with its output on ours, having said it; the exit code.
+
+    Args:
+        command: the program and its arguments.
+        cwd: the project's root.
+        dry_run: print the command on stdout, ready for a shell, and run nothing.
+        env: variables laid over this process's.
+    """
+    words = [os.fspath(word) for word in command]
+    if dry_run:
+        console.out(f"cd {shlex.quote(str(cwd))} && {shlex.join(words)}")
+        return 0
+    console.status(f"running {shlex.join(words)}")
+    # What was said must stand before what the program says, on the same stream or not.
+    console.flush()
+    return tools.run(words, cwd=cwd, env=env).code
