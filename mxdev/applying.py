@@ -118,8 +118,10 @@ def difference(path: str, before: bytes | None, after: bytes | None) -> str:
 
 def show(work: Work, policy: Policy) -> None:
     """Print the plan's table, with diffs if they are wanted."""
+    several = len({plugin for change in work.changes for plugin in change.plugins}) > 1
     for change in work.changes:
-        note = ", ".join(filter(None, [change.resolution and f"{change.resolution}", change.reason]))
+        home = f"from {', '.join(change.plugins)}" if several and change.plugins else ""
+        note = ", ".join(filter(None, [change.resolution and f"{change.resolution}", change.reason, home]))
         console.out(f"{console.verb(change.status)}  {change.path}{f'  ({note})' if note else ''}")
         if policy.diff:
             _show_difference(change)
@@ -152,6 +154,7 @@ def as_json(outcome: str, changes: Iterable[Change] = (), error: MxError | None 
             "status": change.status,
             "resolution": change.resolution,
             "generator": ", ".join(change.generators),
+            "plugin": ", ".join(change.plugins),
         }
         for change in changes
     ]
@@ -184,8 +187,11 @@ def carry_out(work: Work, policy: Policy, *, title: str, new: bool = False) -> t
 
     Returns:
         The outcome, as `--json` names it, and the exit code.
+
+    Raises:
+        Refused: a plugin refuses the plan.
     """
-    from mxdev import journal
+    from mxdev import journal, plan_checks
 
     try:
         settle(work, policy)
@@ -202,6 +208,7 @@ def carry_out(work: Work, policy: Policy, *, title: str, new: bool = False) -> t
                 "Decide with --on-conflict keep, overwrite or merge; --diff shows what would change.",
             )
         return "refused", SAYS_NO
+    plan_checks.check(work, title, dry_run=policy.dry_run)
     markers = [change.path for change in work.changes if change.markers]
     if policy.dry_run:
         return "planned", SAYS_NO if markers else DONE
