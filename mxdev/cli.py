@@ -112,6 +112,8 @@ def root() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run mx and end the process with its exit code."""
+    # An empty or relative entry of PYTHONPATH means the current folder, whose modules are not mx's to import.
+    sys.path[:] = [folder for folder in sys.path if folder.startswith(("/", "\\")) or folder[1:2] == ":"]
     sys.exit(run(arguments))
 
 

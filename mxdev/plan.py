@@ -49,6 +49,7 @@ class Change:
         markers: `after` has conflict markers in it.
         on_resolved: told which resolution was chosen.
         rendered: the path that the generator gives it, where a person renamed the file; "" for a shared file.
+        plugins: the distributions that the instances come from.
     """
 
     path: str
@@ -64,6 +65,7 @@ class Change:
     markers: bool = False
     on_resolved: Callable[[Resolution], None] | None = None
     rendered: str = ""
+    plugins: tuple[str, ...] = ()
 
     def resolve(self, resolution: Resolution) -> None:
         """Settle a conflict.
@@ -291,6 +293,9 @@ def build(
     _lay_over(plan)
     plan.changes = [*plan_files(plan), *plan_shared_files(plan, order), plan_project_file(plan)]
     plan.changes.sort(key=lambda change: change.path)
+    home = {rendering.instance: rendering.plugin for rendering in renderings}
+    for change in plan.changes:
+        change.plugins = tuple(dict.fromkeys(home[name] for name in change.generators if name in home))
     _refuse_markers(plan)
     return plan
 

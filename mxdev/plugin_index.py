@@ -14,12 +14,11 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from mxdev.places import cache_folder
-from mxdev.plugins import API, GROUP, HOOKS, Entry, Lazy, Plugin
+from mxdev.plugins import API, Entry, Plugin
 
-FORMAT = 1
+FORMAT = 2
 _loaded: list[Plugin] | None = None
 
 
@@ -51,9 +50,10 @@ def _stamp(path: str) -> list[int] | None:
 
 
 def _cache_place() -> tuple[Path, str]:
-    folders = [(folder, _stamp(folder or ".")) for folder in sys.path if folder]
-    key = json.dumps([FORMAT, API, sys.version_info[:3], folders], default=str)
-    where = hashlib.sha256(json.dumps([sys.prefix, sys.path]).encode()).hexdigest()[:16]
+    folders = installed_folders()
+    stamps = [(folder, _stamp(folder)) for folder in folders]
+    key = json.dumps([FORMAT, API, sys.version_info[:3], stamps], default=str)
+    where = hashlib.sha256(json.dumps([sys.prefix, folders]).encode()).hexdigest()[:16]
     return cache_folder() / f"plugins-{where}.json", hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -63,8 +63,12 @@ def _read(path: Path, key: str) -> list[Plugin] | None:
         if data["key"] != key or any(_stamp(file) != stamp for file, stamp in data["watched"]):
             return None
         return [
-            Plugin(item["dist"], item["version"], item["module"],
-                   {hook: [Entry(**entry) for entry in found] for hook, found in item["entries"].items()})
+            Plugin(**{
+                **item,
+                "entries": {
+                    hook: [Entry(**entry) for entry in found] for hook, found in item["entries"].items()
+                },
+            })
             for item in data["plugins"]
         ]  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError):
@@ -90,83 +94,47 @@ def _write(path: Path, key: str, plugins: list[Plugin], watched: list[str]) -> N
 
 
 def _scan() -> tuple[list[Plugin], list[str]]:
-    """Every plugin, announced by import, and the files whose change makes the index stale."""
-    from importlib.metadata import distributions
+    from mxdev.plugin_scan import scan
 
-    plugins: dict[str, Plugin] = {}
-    watched: list[str] = []
-    for dist in distributions():
-        text = dist.read_text("entry_points.txt") or ""
-        if "mxdev." not in text:
-            continue
-        location = getattr(dist, "_path", None)
-        name, version, points = Path(str(location)).name, "?", []
-        torn = None
-        try:
-            name, version = dist.metadata["Name"] or name, dist.version
-            points = list(dist.entry_points)
-        except Exception as error:  # by an interrupted installation, or by hand
-            torn = Plugin(name, version, "", error=f"its metadata cannot be read: {error}")
-        if name in plugins:
-            continue  # An older copy further down sys.path, hidden by the first.
-        if torn is not None:
-            plugins[name] = torn
-        if location is not None:
-            watched.append(str(Path(location) / "entry_points.txt"))
-        for point in points:
-            if point.group == GROUP:
-                plugin = plugins.get(name)
-                if plugin is None or plugin.error is not None:
-                    plugin = plugins[name] = Plugin(name, version, point.value)
-                watched += _announce(plugin, point.value)
-                if plugin.error is not None:
-                    break
-            elif point.group.startswith("mxdev.v") and name not in plugins:
-                plugins[name] = Plugin(name, version, point.value, error=(
-                    f"it is written for version {point.group.removeprefix('mxdev.v')} of mx's plugin interface and "
-                    f"this mx has version {API}; update mx or install another version of it"
-                ))  # fmt: skip
-    found = sorted(plugins.values(), key=lambda plugin: (plugin.dist != "mx-devtool", plugin.dist.lower()))
-    return found, watched
+    return scan(installed_folders())
 
 
-def _announce(plugin: Plugin, name: str) -> list[str]:
-    """Import the plugin's module, call its hooks, note what they return; the files that were imported for it."""
-    from importlib import import_module
+def installed_folders() -> list[str]:
+    """The folders of `sys.path` in which plugins are looked for: none in the project, unless the environment is there.
 
-    import pluggy
+    A project is other people's files; what is in it must not become code by running mx in it.
+    """
+    homes = (
+        sys.prefix,
+        sys.base_prefix,
+        sys.exec_prefix,
+        getattr(sys.modules.get("site"), "USER_BASE", None),
+    )
+    environment = tuple(os.path.join(home, "") for home in homes if home)  # noqa: PTH118 (the hot path of every start)
+    outside = [folder for folder in sys.path if os.path.isabs(folder)]  # noqa: PTH117
+    if all(folder.startswith(environment) for folder in outside):
+        return outside
+    here, project = _surroundings()
+    return [
+        folder for folder in outside
+        if folder.startswith(environment)
+        or ((real := os.path.realpath(folder)) != here and not _lies_in(real, project))
+    ]  # fmt: skip
 
-    from mxdev import hookspecs
 
+def _lies_in(folder: str, project: str | None) -> bool:
+    return project is not None and os.path.join(folder, "").startswith(os.path.join(project, ""))  # noqa: PTH118
+
+
+def _surroundings() -> tuple[str, str | None]:
+    """The current folder, and the project around it if there is one; with links resolved."""
     try:
-        module = import_module(name)
-        manager = pluggy.PluginManager("mxdev")
-        manager.add_hookspecs(hookspecs)
-        manager.register(module, plugin.dist)
-        for hook in HOOKS:
-            plugin.entries.setdefault(hook, []).extend(
-                _entry(item, plugin, module)
-                for result in getattr(manager.hook, hook)()
-                for item in result or ()
-            )
-    except (Exception, SystemExit) as error:  # A plugin may raise anything; none of it may stop mx.
-        plugin.error = " ".join(f"{type(error).__name__}: {error}".split())
-        return []
-    # Its other modules too: the list that a hook returns may stand in any of them.
-    family = name.partition(".")[0]
-    files = [
-        getattr(found, "__file__", None)
-        for known, found in list(sys.modules.items())
-        if known == family or known.startswith(family + ".")
-    ]
-    return [file for file in files if file]
-
-
-def _entry(item: Any, plugin: Plugin, module: Any) -> Entry:
-    if isinstance(item, Lazy):
-        return Entry(item.name, item.help, item.target, plugin.dist, plugin.version)
-    name = getattr(item, "name", None) or item.__name__
-    summary = (getattr(item, "help", None) or item.__doc__ or "").strip().partition("\n")[0]
-    here = next((key for key, value in vars(module).items() if value is item), None)
-    target = f"{module.__name__}:{here}" if here else f"{item.__module__}:{item.__qualname__}"
-    return Entry(name, summary, target, plugin.dist, plugin.version)
+        here = folder = os.path.realpath(os.getcwd())  # noqa: PTH109
+    except OSError:  # it was deleted
+        return "", None
+    while True:
+        if os.path.isfile(os.path.join(folder, "mx.yaml")):  # noqa: PTH113, PTH118
+            return here, folder
+        folder, child = os.path.dirname(folder), folder  # noqa: PTH120
+        if folder == child:
+            return here, None

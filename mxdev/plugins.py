@@ -14,7 +14,11 @@ from typing import Any
 
 API = 1
 GROUP = f"mxdev.v{API}"
-HOOKS = ("mx_generators", "mx_commands", "mx_lint_rules")
+# Hooks that announce things by name, and hooks that give plain data; the index holds what both return.
+HOOKS = ("mx_generators", "mx_commands", "mx_lint_rules", "mx_template_filters")
+DATA_HOOKS = ("mx_template_overrides", "mx_defaults")
+# A hook of a plugin is called at work, so that its module is imported then.
+WORKING_HOOKS = ("mx_check_plan",)
 
 
 @dataclass(frozen=True)
@@ -70,13 +74,40 @@ class Entry:
 
 @dataclass
 class Plugin:
-    """One installed plugin and what it announced."""
+    """One installed plugin and what it announced.
+
+    Attributes:
+        dist: its distribution's name.
+        version: its distribution's version.
+        module: the module that implements its hooks.
+        entries: what it announced, by hook.
+        data: what its hooks for plain data returned, by hook.
+        working: the hooks that it wants to be called at work.
+        unknown: hooks that it implements and that this mx does not have.
+        seconds: how long its module took to import.
+        error: why it is left out.
+    """
 
     dist: str
     version: str
     module: str
     entries: dict[str, list[Entry]] = field(default_factory=dict)
+    data: dict[str, dict[str, Any]] = field(default_factory=dict)
+    working: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    seconds: float = 0.0
     error: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.dist} {self.version}"
+
+
+class HookFailed(Exception):
+    """A plugin's hook raised something."""
+
+    def __init__(self, plugin: Plugin, hook: str, error: BaseException) -> None:
+        super().__init__(f"{hook} of the plugin {plugin} failed: {type(error).__name__}: {error}")
+        self.plugin = plugin
 
 
 _warned: set[str] = set()
@@ -91,11 +122,57 @@ def installed() -> list[Plugin]:
 
 def entries(hook: str) -> Iterator[Entry]:
     """What all working plugins announced for `hook`; each broken plugin is one warning a process."""
+    for plugin in working():
+        yield from plugin.entries.get(hook, ())
+
+
+def working() -> Iterator[Plugin]:
+    """The plugins that are not broken; each broken one is one warning a process."""
     for plugin in installed():
         if plugin.error is None:
-            yield from plugin.entries.get(hook, ())
+            yield plugin
         else:
-            warn_once(f"the plugin {plugin.dist} {plugin.version} is left out: {plugin.error}")
+            warn_once(f"the plugin {plugin} is left out: {plugin.error}")
+
+
+def data(hook: str) -> Iterator[tuple[Plugin, dict[str, Any]]]:
+    """What each working plugin gave for a hook of plain data."""
+    for plugin in working():
+        if plugin.data.get(hook):
+            yield plugin, plugin.data[hook]
+
+
+def call(hook: str, **arguments: Any) -> Iterator[tuple[Plugin, list[Any]]]:
+    """Call a hook that works, of each plugin that implements it; the results that are not None.
+
+    A plugin gets the arguments that its implementation names.
+
+    Raises:
+        HookFailed: the hook of a plugin raised something; no other plugin is asked any more.
+    """
+    from importlib import import_module
+
+    for plugin in working():
+        if hook not in plugin.working:
+            continue
+        try:
+            manager = manager_of(import_module(plugin.module), plugin.dist)
+            results = getattr(manager.hook, hook)(**arguments)
+        except (Exception, SystemExit) as error:
+            raise HookFailed(plugin, hook, error) from error
+        yield plugin, results
+
+
+def manager_of(module: Any, name: str) -> Any:
+    """A plugin manager in which this module alone is registered, so that what it raises is its own."""
+    import pluggy
+
+    from mxdev import hookspecs
+
+    manager = pluggy.PluginManager("mxdev")
+    manager.add_hookspecs(hookspecs)
+    manager.register(module, name)
+    return manager
 
 
 def warn_once(text: str) -> None:
