@@ -127,7 +127,7 @@ def test_evaluation_takes_the_run_that_finished_last(trained_run, quick, evaluat
 
 
 def test_evaluation_says_what_to_do_when_nothing_was_trained(evaluation_config):
-    with pytest.raises(SystemExit, match=r"Train first: python -m churn_model\.trainer"):
+    with pytest.raises(SystemExit, match=r"Train first: python -m \w+\.trainer"):
         evaluation.run(evaluation_config("experiment=empty"))
 
 
