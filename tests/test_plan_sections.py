@@ -178,7 +178,7 @@ def test_a_section_that_moves_from_one_instance_to_another(world: World) -> None
         ("apps: [\n", "s.yaml"),
         ("- a\n", "s.yaml"),
         ("a: 1\n---\nb: 2\n", "s.yaml"),
-        ("\xff", ""),
+        ("\xff", "UTF-8"),
     ],
 )
 def test_a_file_that_cannot_take_a_section_is_told_and_left_alone(world: World, text: str, says: str) -> None:

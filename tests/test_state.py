@@ -124,8 +124,8 @@ def test_an_editor_may_change_the_form(newline: str, bom: str) -> None:
         (b"version: 0\n", "does not say the version", "git checkout"),
         (b"version: 2\n", "newer mx (format 2; this mx knows up to 1)", "pip install --upgrade mx-devtool"),
         (b"version: 99\ngarbage: [1, 2\n", "cannot be read", "git checkout"),
-        (b"version: 1\n<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n", "merge markers", "Resolve them"),
-        (b"<<<<<<< HEAD\nversion: 1\n=======\nversion: 2\n>>>>>>> other\n", "merge markers", "Resolve them"),
+        (b"version: 1\n<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n", "merge markers", "mx resolve"),
+        (b"<<<<<<< HEAD\nversion: 1\n=======\nversion: 2\n>>>>>>> other\n", "merge markers", "mx resolve"),
     ],
 )
 def test_what_cannot_be_read_is_explained(data: bytes, says: str, hint: str) -> None:
