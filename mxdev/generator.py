@@ -13,6 +13,8 @@ import click
 from mxdev.freetext import FreeText, is_safe
 
 if TYPE_CHECKING:
+    from mxdev.project import Project
+    from mxdev.state import Record
     from mxdev.tree import Tree
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ else:  # generic in newer versions of click only
     ParamType = click.ParamType
 
 Scope = Literal["project", "new", "anywhere"]
+# What is rendered of something that is fetched: the newest there is, the newest that is known without a network, or the
+# same as last time.
+Freshness = Literal["newest", "known", "recorded"]
 REQUIRED: Any = object()
 
 
@@ -119,7 +124,7 @@ class Option:
                 return None
             raise click.BadParameter("a value is wanted, and there is none")
         if self.is_flag:
-            return click.BOOL.convert(raw, None, None)
+            return click.BOOL.convert(raw if isinstance(raw, bool) else str(raw), None, None)
         if isinstance(raw, bool):
             raw = str(raw).lower()
         value = self.type.convert(raw if isinstance(raw, str) else str(raw), None, None)
@@ -207,6 +212,31 @@ class Values(Mapping[str, Any]):
         return len(self._values)
 
 
+@dataclass(frozen=True)
+class Occasion:
+    """Why an instance is rendered, and for whom.
+
+    Only a generator that lets another tool render looks at it: for all others the values are all there is.
+
+    Attributes:
+        project: as it is; None where there is none.
+        record: what is recorded of the instance; None for a new one.
+        recorded: the options in it, migrated.
+        origin: where each value comes from, by option name.
+        secrets: the values of secret options, by key.
+        ask: a person can be asked.
+        freshness: see `Freshness`.
+    """
+
+    project: Project | None = None
+    record: Record | None = None
+    recorded: Mapping[str, Any] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Any] = field(default_factory=dict)
+    ask: bool = False
+    freshness: Freshness = "recorded"
+
+
 class Generator:
     """Adds one capability to a project. A pure function of its options: override `generate`.
 
@@ -223,6 +253,7 @@ class Generator:
     example: ClassVar[str] = ""
     plugin: ClassVar[str] = ""
     plugin_version: ClassVar[str] = "0"
+    occasion: Occasion = Occasion()
 
     def __init__(self, values: Values, instance: str) -> None:
         self.values = values
@@ -232,6 +263,21 @@ class Generator:
     def declared(cls) -> tuple[Option, ...]:
         """Arguments, then options."""
         return (*cls.arguments, *cls.options)
+
+    @classmethod
+    def specialise(
+        cls, options: Mapping[str, Any], freshness: Freshness, recorded: Mapping[str, Any]
+    ) -> type[Generator]:
+        """The class that declares the options which `options` ask for; a subclass of the same name, or this one.
+
+        For a generator whose options are found elsewhere, in a template for instance.
+
+        Args:
+            options: by name, as far as they are known.
+            freshness: see `Freshness`.
+            recorded: the options of the instance as they are recorded.
+        """
+        return cls
 
     @classmethod
     def summary(cls) -> str:

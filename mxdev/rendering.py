@@ -11,7 +11,7 @@ from typing import Any
 from mxdev import catalog, plugins
 from mxdev.errors import MxError, UsageProblem
 from mxdev.freetext import reveal
-from mxdev.generator import Generator, Option, Values
+from mxdev.generator import Generator, Occasion, Option, Values
 from mxdev.plan import Rendering
 from mxdev.project import Project
 from mxdev.state import Record
@@ -91,7 +91,7 @@ def with_requirements(cls: type[Generator], project: Project) -> list[type[Gener
 
 def quiet(sources: Sources) -> Sources:
     """The same sources without the command line, a file and a person: for instances that nobody asked for."""
-    return replace(sources, command_line={}, file={}, environment={}, ask=None)
+    return replace(sources, command_line={}, file={}, environment={}, ask=None, freshness="recorded")
 
 
 def run(
@@ -159,12 +159,17 @@ def recorded_jobs(project: Project, sources: Sources, names: Sequence[str] | Non
     wanted = list(project.instances) if names is None else list(names)
     records = {name: project.instances[name] for name in wanted}
     ordered = catalog.by_requirements(records, lambda name: records[name].requires)
-    return [
-        Job(
-            catalog.load_recorded(records[name].generator, records[name].plugin), sources, records[name], name
-        )
-        for name in ordered
-    ]
+    return [Job(recorded_class(records[name], sources), sources, records[name], name) for name in ordered]
+
+
+def recorded_class(record: Record, sources: Sources) -> type[Generator]:
+    """The class of a recorded instance, with all its options.
+
+    Raises:
+        MxError: its plugin is not installed any more, or what it is made of cannot be had.
+    """
+    cls = catalog.load_recorded(record.generator, record.plugin)
+    return cls.specialise(record.options, sources.freshness, record.options)
 
 
 def finish(result: Run) -> Run:
@@ -181,11 +186,8 @@ def finish(result: Run) -> Run:
 
 def _render(result: Run, job: Job, downgrade: bool) -> None:
     cls = job.generator
-    shared = [option for option in cls.declared() if option.shared]
-    own = [option for option in cls.declared() if not option.shared]
+    shared, own = (_wanted(job, cls, shared=shared) for shared in (True, False))
     earlier = _inherited(result, cls)
-    if job.sources.ask is None and not job.sources.command_line and not job.sources.environment:
-        shared, own = ([o for o in options if not o.secret] for options in (shared, own))
     try:
         first = resolve(shared, replace(job.sources, project=result.options), earlier)
     except UsageProblem as error:
@@ -198,9 +200,18 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     if cls.instance_argument is not None:  # it may have been asked for: once is enough
         recorded.setdefault(cls.instance_argument.lower(), name.partition(":")[2])
     second = resolve(own, replace(job.sources, project=recorded), known)
+    special = cls.specialise({**recorded, **second.stored}, job.sources.freshness, recorded)
+    if special is not cls:
+        cls, own = special, _wanted(job, special, shared=False)
+        second = resolve(own, replace(job.sources, project=recorded), known)
+        _refuse_unknown(job, cls)
     secrets = {option.key for option in cls.declared() if option.secret}
     values = Values({k: v for k, v in {**known, **second.typed}.items() if k not in secrets})
-    tree = _generate(cls, values, name)
+    hidden = {key: value for key, value in second.typed.items() if key in secrets}
+    asks = job.sources.ask is not None
+    tree = _generate(cls, values, name, Occasion(
+        result.project, record, recorded, second.origin, hidden, asks, job.sources.freshness
+    ))  # fmt: skip
     result._values[cls.__name__] = values
     for option in shared:
         for old in option.names[1:]:
@@ -208,7 +219,9 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     result.options.update({k: v for k, v in first.stored.items() if k.replace("-", "_") not in secrets})
     result.origin[name] = {**first.origin, **second.origin}
     stored = {key: value for key, value in second.stored.items() if key.replace("-", "_") not in secrets}
-    understood = {old for option in own for old in option.names}
+    stored = {key: value for key, value in {**stored, **tree.remembered}.items()
+              if value is not None or key not in tree.remembered}  # fmt: skip
+    understood = {old for option in own for old in option.names} | set(tree.remembered)
     if gone := [key for key in recorded if key not in understood]:
         result.dropped[name] = gone
     needs = [instance for need in cls.requires for instance in result.instances_of(need) or (need,)]
@@ -216,6 +229,18 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     result.renderings.append(
         Rendering(name, cls.__name__, cls.plugin, cls.plugin_version, stored, tuple(needs), tree, previous)
     )
+
+
+def _wanted(job: Job, cls: type[Generator], *, shared: bool) -> list[Option]:
+    """The options to resolve: no secret one where nobody can give it."""
+    nobody = job.sources.ask is None and not job.sources.command_line and not job.sources.environment
+    return [o for o in cls.declared() if o.shared == shared and not (nobody and o.secret)]
+
+
+def _refuse_unknown(job: Job, cls: type[Generator]) -> None:
+    known = {name for option in cls.declared() for name in option.names}
+    if unknown := sorted(set(job.sources.command_line) - known):
+        raise UsageProblem(f"{cls.__name__} has no option {', '.join(unknown)}.")
 
 
 def _wrong_too(job: Job, own: Sequence[Option], known: Mapping[str, Any]) -> list[str]:
@@ -228,11 +253,13 @@ def _wrong_too(job: Job, own: Sequence[Option], known: Mapping[str, Any]) -> lis
     return []
 
 
-def _generate(cls: type[Generator], values: Values, name: str) -> Tree:
+def _generate(cls: type[Generator], values: Values, name: str, occasion: Occasion) -> Tree:
     """Let the generator fill a tree; whatever it raises is its plugin's error, not one of mx."""
     if problems := cls.problems(values):
         raise UsageProblem("\n".join(problems))
-    tree = Tree(cls(values, name))
+    generator = cls(values, name)
+    generator.occasion = occasion
+    tree = Tree(generator)
     try:
         tree.generator.generate(tree)
     except MxError:
@@ -257,7 +284,9 @@ def _which(result: Run, job: Job, own: list[Option], known: Mapping[str, Any]) -
     if cls.instance_argument is not None:
         wanted = cls.instance_argument.lower()
         naming = next(option for option in own if option.name == wanted)
-        part = str(reveal(resolve([naming], job.sources, known).typed[naming.key]))
+        # A name that is computed is made from the options before it.
+        needed = own[: own.index(naming) + 1] if callable(naming.default) else [naming]
+        part = str(reveal(resolve(needed, job.sources, known).typed[naming.key]))
         if not _INSTANCE.fullmatch(part):
             raise UsageProblem(
                 f"{naming.spelling} names the instance: letters, digits, - and _ only, not {part!r}."

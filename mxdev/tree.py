@@ -60,6 +60,7 @@ class Tree:
     sections: list[Section] = field(default_factory=list)
     next_steps: list[NextStep] = field(default_factory=list)
     wants_repository: bool = False
+    remembered: dict[str, Any] = field(default_factory=dict)
     _renderer: Renderer | None = None
 
     def render(self, folder: str = "templates", to: str = "") -> None:
@@ -129,6 +130,10 @@ class Tree:
     def repository(self) -> None:
         """Want a Git repository: `git init` is run where there is none."""
         self.wants_repository = True
+
+    def remember(self, options: Mapping[str, Any]) -> None:
+        """Record `options`, by name, instead of the resolved ones; one that is None is not recorded."""
+        self.remembered.update(options)
 
     def _add(self, file: File) -> None:
         check_path(file.path)

@@ -8,10 +8,10 @@ from typing import Any
 
 from mxdev import catalog
 from mxdev.errors import MxError, Refused, UsageProblem
-from mxdev.generator import Generator, Option
+from mxdev.generator import Freshness, Generator, Option
 from mxdev.plan import Plan, Rendering, Wishes, build
 from mxdev.project import Project
-from mxdev.rendering import Job, Run, finish, recorded_jobs, rerun
+from mxdev.rendering import Job, Run, finish, recorded_class, recorded_jobs, rerun
 from mxdev.values import Sources
 
 
@@ -22,17 +22,18 @@ class Notes:
     lines: list[str] = field(default_factory=list)
 
 
-def installed_instances(project: Project, names: Sequence[str] | None, notes: Notes) -> list[str]:
-    """The instances to render; one whose plugin is gone is left as it is when nobody named it.
+def installed_instances(
+    project: Project, names: Sequence[str] | None, notes: Notes, sources: Sources
+) -> list[str]:
+    """The instances to render; one whose plugin is gone, or whose template cannot be had, is left as it is when nobody named it.
 
     Raises:
         MxError: an instance was named and its plugin is gone.
     """
     found = []
     for name in project.instances if names is None else names:
-        record = project.instances[name]
         try:
-            catalog.load_recorded(record.generator, record.plugin)
+            recorded_class(project.instances[name], sources)
         except MxError as error:
             if names is not None:
                 raise
@@ -43,11 +44,17 @@ def installed_instances(project: Project, names: Sequence[str] | None, notes: No
 
 
 def update(
-    project: Project, names: Sequence[str] | None, wishes: Wishes, notes: Notes, *, downgrade: bool
+    project: Project,
+    names: Sequence[str] | None,
+    wishes: Wishes,
+    notes: Notes,
+    *,
+    downgrade: bool,
+    freshness: Freshness = "known",
 ) -> Plan:
     """Render instances again (all of them, if `names` is None) with what is recorded."""
-    wanted = installed_instances(project, names, notes)
-    jobs = recorded_jobs(project, Sources(environment={}), wanted)
+    sources = Sources(environment={}, freshness=freshness)
+    jobs = recorded_jobs(project, sources, installed_instances(project, names, notes, sources))
     result = rerun(project, jobs, downgrade=downgrade)
     _drop_undeclared(result, jobs, notes)
     _check_wishes(project, wishes)
@@ -64,7 +71,8 @@ def change_options(project: Project, changes: Mapping[str, Any], notes: Notes, *
     Raises:
         UsageProblem: nobody declares such an option.
     """
-    jobs = recorded_jobs(project, Sources(environment={}), installed_instances(project, None, notes))
+    sources = Sources(environment={})
+    jobs = recorded_jobs(project, sources, installed_instances(project, None, notes, sources))
     given: dict[str, dict[str, Any]] = {job.name: {} for job in jobs}
     for key, value in changes.items():
         owners = _owners(key, jobs)
@@ -145,9 +153,8 @@ def installed_instances_quietly(project: Project, names: Sequence[str]) -> list[
     """Those of `names` whose plugin is installed."""
     found = []
     for name in names:
-        record = project.instances[name]
         try:
-            catalog.load_recorded(record.generator, record.plugin)
+            recorded_class(project.instances[name], Sources(environment={}))
         except MxError:
             continue
         found.append(name)

@@ -12,7 +12,7 @@ import click
 
 from mxdev.errors import MxError, UsageProblem
 from mxdev.freetext import FreeText, reveal
-from mxdev.generator import REQUIRED, Option
+from mxdev.generator import REQUIRED, Freshness, Option
 
 Ask = Callable[[Option, Any], Any]
 
@@ -28,6 +28,7 @@ class Sources:
         project: by option name, what the project knows already.
         environment: usually `os.environ`; read for `MX_OPT_<NAME>`.
         ask: asks a person for an option, given its default; None where nobody can be asked.
+        freshness: how new what is fetched has to be.
     """
 
     command_line: Mapping[str, Any] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class Sources:
     project: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     ask: Ask | None = None
+    freshness: Freshness = "recorded"
 
 
 @dataclass

@@ -36,7 +36,10 @@ class Generators(click.Group):
             raise click.UsageError(
                 f"Options come after the generator's name: `mx generate NAME {args[0]}`.", ctx
             )
-        return args[0], self.get_command(ctx, args[0]), args[1:]
+        from mxdev.commands.generator_command import make, specialised
+
+        generator = specialised(catalog.load(catalog.find(args[0])), args[1:])
+        return args[0], make(generator), args[1:]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the generators with the help that is known without importing them."""

@@ -113,6 +113,19 @@ def make(generator: type[Generator]) -> click.Command:
     )
 
 
+def specialised(generator: type[Generator], arguments: list[str]) -> type[Generator]:
+    """`generator` with the options that what stands on the command line asks for."""
+    if generator.specialise.__func__ is Generator.specialise.__func__:  # type: ignore[attr-defined]
+        return generator
+    # The options that are yet to be found stand there too, so what is not known is passed over.
+    seen = make(generator).make_context(
+        generator.__name__, list(arguments), resilient_parsing=True, ignore_unknown_options=True,
+        allow_extra_args=True,
+    ).params  # fmt: skip
+    given = {option.name: seen.get(_parameter(option)) for option in generator.declared()}
+    return generator.specialise({k: v for k, v in given.items() if v not in (None, ())}, "newest", {})
+
+
 def _parameter(option: Option) -> str:
     return f"{_OWN}_{option.key}"
 

@@ -130,6 +130,7 @@ def _sources(
         file=_values(values_file, wanted),
         file_name=os.fspath(values_file) if values_file else "--values",
         ask=_asker(policy),
+        freshness="newest",
     )
 
 

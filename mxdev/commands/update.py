@@ -43,7 +43,12 @@ def update(
         "mx update",
         policy_of(parameters),
         lambda project: updating.update(
-            project, instance_names(project, instances) or None, wishes, notes, downgrade=downgrade
+            project,
+            instance_names(project, instances) or None,
+            wishes,
+            notes,
+            downgrade=downgrade,
+            freshness="newest",
         ),
         lambda: notes.lines,
     )

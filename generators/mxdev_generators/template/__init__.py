@@ -1,0 +1,1 @@
+"""Any Copier or Cookiecutter template as a generator."""

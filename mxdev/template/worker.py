@@ -1,0 +1,94 @@
+"""Runs Copier or Cookiecutter once, in a process of its own: `python worker.py REQUEST RESPONSE`, two JSON files.
+
+A process of its own keeps a template's extensions, tasks, output, changes of folder and Git settings out of mx, and what
+it costs to import these tools too. This file imports nothing of mx.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+
+def copier(request: dict[str, Any]) -> dict[str, Any]:
+    """Render by `copier.run_copy` (https://copier.readthedocs.io/en/stable/reference/api/)."""
+    from copier import Settings, load_settings, run_copy
+
+    # A person who is asked gets their own defaults shown; without one the same request gives the same bytes everywhere.
+    # What Copier's settings say of trust does not count here.
+    defaults = load_settings().defaults if request["ask"] else {}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        worker = run_copy(
+            request["source"],
+            request["folder"],
+            data=request["data"],
+            vcs_ref=request["commit"] or None,
+            answers_file=request["answers_file"] or None,
+            settings=Settings(defaults=defaults, trust=[]),
+            defaults=not request["ask"],
+            overwrite=True,
+            quiet=True,
+            unsafe=request["trust"],
+            skip_tasks=request["skip_tasks"],
+        )
+    asked, secret = worker.template.questions_data, worker.template.secret_questions
+    known = {name: value for name, value in worker.answers.combined.items() if name in asked}
+    secrets = {name: value for name, value in known.items() if name in secret}
+    hidden = worker.answers.hidden
+    answers = {name: value for name, value in known.items() if name not in secret and name not in hidden}
+    missing = [
+        str(warning.message).partition("returning empty dict: ")[2]
+        for warning in caught
+        if warning.category.__name__ == "MissingFileWarning"
+    ]
+    return {"answers": answers, "secrets": secrets, "missing": missing}
+
+
+def cookiecutter(request: dict[str, Any]) -> dict[str, Any]:
+    """Render by `cookiecutter.main.cookiecutter` (https://cookiecutter.readthedocs.io/en/stable/advanced/calling_from_python.html)."""
+    from cookiecutter.main import cookiecutter as render  # type: ignore[import-untyped, unused-ignore]
+
+    # It keeps the answers of the last run in the user's home; here they go where they are read and thrown away.
+    kept = Path(request["scratch"])
+    settings = kept / "settings.yaml"
+    settings.write_text(
+        json.dumps({"replay_dir": str(kept / "replay"), "cookiecutters_dir": str(kept / "none")})
+    )
+    made = render(
+        request["source"], no_input=not request["ask"], extra_context=request["data"],
+        output_dir=str(kept / "out"), config_file=str(settings), accept_hooks=not request["skip_tasks"],
+    )  # fmt: skip
+    Path(made).rename(request["folder"])
+    (replay,) = (kept / "replay").glob("*.json")
+    context = json.loads(replay.read_text(encoding="utf-8"))["cookiecutter"]
+    answers = {name: value for name, value in context.items() if not name.startswith("_")}
+    return {"answers": answers, "secrets": {}, "missing": []}
+
+
+def main() -> None:
+    """Answer the request."""
+    request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    # What a task or a hook prints is talk, and must not get into what mx prints on stdout.
+    os.dup2(2, 1)
+    try:
+        response = {"copier": copier, "cookiecutter": cookiecutter}[request["kind"]](request)
+    except ImportError as error:
+        # An extension of the template is not the tool itself.
+        response = {
+            "error": "missing" if error.name == request["kind"] else "ImportError",
+            "message": str(error),
+        }
+    except KeyboardInterrupt:
+        response = {"error": "interrupted", "message": ""}
+    except Exception as error:
+        response = {"error": type(error).__name__, "message": str(error)}
+    Path(sys.argv[2]).write_text(json.dumps(response, default=str), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
