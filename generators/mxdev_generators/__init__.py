@@ -14,6 +14,10 @@ def mx_generators() -> list[object]:
             "A project that trains, tests, documents and deploys itself.",
         ),
         lazy(
+            "mxdev_generators.template.generator:Template",
+            "Bring in a Copier or Cookiecutter template, and keep it up to date.",
+        ),
+        lazy(
             "mxdev_generators.gitlab_ci.generator:GitLabCI",
             "A pipeline for GitLab: lint, test, docs, package, images, training.",
         ),
