@@ -54,6 +54,18 @@ def _through(function: Callable[..., Any], skip: int = 0) -> Callable[..., Any]:
     return call
 
 
+def _of_plugin(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A plugin's filter as Jinja is to call it."""
+    through = _through(lambda *args, **keywords: function(*args, **keywords))
+
+    # It takes the context, so that Jinja does not call it while compiling: compiled templates outlive a plugin's update.
+    @jinja2.pass_context
+    def call(context: Any, *args: Any, **keywords: Any) -> Any:
+        return through(*args, **keywords)
+
+    return call
+
+
 def _emit(value: Any) -> Any:
     """Jinja's finalizer: nothing that holds free text is emitted."""
     if contains(value):
@@ -107,7 +119,7 @@ class Environment(ImmutableSandboxedEnvironment):
             del self.filters[name]
         for name in _IMPURE_GLOBALS:
             del self.globals[name]
-        self.filters.update({name: _through(function) for name, function in (filters or {}).items()})
+        self.filters.update({name: _of_plugin(function) for name, function in (filters or {}).items()})
         self.filters.update(FILTERS)
 
     def concat_values(self, values: tuple[Any, ...]) -> Any:
