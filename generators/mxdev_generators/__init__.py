@@ -21,4 +21,8 @@ def mx_generators() -> list[object]:
             "mxdev_generators.gitlab_ci.generator:GitLabCI",
             "A pipeline for GitLab: lint, test, docs, package, images, training.",
         ),
+        lazy(
+            "mxdev_generators.github_actions.generator:GitHubActions",
+            "Workflows for GitHub: lint, test, docs, package, images, training.",
+        ),
     ]
