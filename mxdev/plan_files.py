@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from mxdev import renames
+from mxdev.errors import Refused
 from mxdev.plan import Change, Content, Plan, Rendering, Resolution, disk_content
 from mxdev.state import FileRecord
 from mxdev.tree import File
@@ -28,9 +30,38 @@ def plan_files(plan: Plan) -> Iterator[Change]:
                 continue
             name = former.get(path)
             record = plan.project.instances[name].files[path] if name is not None else None
-            change = _plan_file(plan, rendering, path, files.get(path), record, name or "")
+            try:
+                change = _plan_file(plan, rendering, path, files.get(path), record, name or "")
+            except Refused:
+                if record is not None or not _gives_way(plan, path, former, owner):
+                    raise
+                change = _created(rendering, files[path])
             if change is not None:
                 yield change
+
+
+def _created(rendering: Rendering, file: File) -> Change:
+    new = Content(file.data, file.executable)
+    return Change(file.path, "create", (rendering.instance,), None, new, rendered=file.path)
+
+
+def _gives_way(plan: Plan, path: str, former: Mapping[str, str], owner: Mapping[str, str]) -> bool:
+    """Whether what stands in the way of a new file goes with this plan: a file that is to be a folder, or the other way round."""
+    renderings = {rendering.known_as: rendering for rendering in plan.renderings}
+
+    def goes(other: str) -> bool:
+        if other not in former or other in owner:
+            return False
+        rendering = renderings[former[other]]
+        record = plan.project.instances[former[other]].files[other]
+        change = _plan_file(plan, rendering, other, None, record, former[other])
+        return change is not None and change.status == "remove"
+
+    place = plan.root / path
+    if place.is_dir() and not place.is_symlink():
+        inside = [found for found in place.rglob("*") if found.is_symlink() or not found.is_dir()]
+        return all(goes(found.relative_to(plan.root).as_posix()) for found in inside)
+    return any(goes(above.as_posix()) for above in PurePosixPath(path).parents)
 
 
 def _plan_file(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mxdev import fs, sections
-from mxdev.errors import MxError
+from mxdev.errors import MxError, Refused
 from mxdev.journal_file import ABSENT, Operation, State
 from mxdev.paths import resolve_inside
 from mxdev.plan import Change, Content, Plan, Rendering
@@ -27,6 +27,12 @@ def operations(plan: Plan) -> list[Operation]:
     done = [_operation(change.path, change.before, change.after) for change in plan.effective]
     for path, content in _state_files(plan).items():
         before = _on_disk(plan, path)
+        read = plan.project.digests.get(path)
+        if read is not None and (before is None or digest(before.data) != read):
+            raise Refused(
+                f"{path} changed after the plan was made; nothing was written.",
+                hint="Run the command again: it plans from what is there now.",
+            )
         if before != content:
             done.append(_operation(path, before, content))
     return done

@@ -64,6 +64,7 @@ class Project:
     instances: dict[str, Record] = field(default_factory=dict)
     requires_mx: str = ""
     source: bytes | None = None
+    digests: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, root: Path) -> Project:
@@ -100,6 +101,7 @@ class Project:
         for file, data in _records(root):
             record = read_record(data, file)
             project.instances[record.name] = record
+            project.digests[file] = digest(data)
         return project
 
     def check_version(self) -> None:

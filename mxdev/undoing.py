@@ -76,6 +76,13 @@ def plan(root: Path, *, merge: bool) -> Undo:
         if entry.path == UNDO_IGNORED:
             continue  # it is there for the undo itself
         now = _content(root, entry.path)
+        if (
+            now is not None
+            and now.foreign == "a folder"
+            and not entry.after.exists
+            and _ours(undo, entry.path)
+        ):
+            now = None
         matches = not (now and now.foreign) and _state(now) == entry.after
         if entry.path.startswith(".mx/"):
             if matches:
@@ -96,6 +103,13 @@ def plan(root: Path, *, merge: bool) -> Undo:
         undo.state.append(_operation(UNDO_IGNORED, _content(root, UNDO_IGNORED), Content(b"*\n")))
     undo.changes.sort(key=lambda change: change.path)
     return undo
+
+
+def _ours(undo: Undo, path: str) -> bool:
+    """Whether a folder that took a file's place has nothing in it but what the plan made."""
+    made = {entry.path for entry in undo.last.entries if entry.after.exists}
+    inside = [found for found in (undo.root / path).rglob("*") if found.is_symlink() or not found.is_dir()]
+    return all(found.relative_to(undo.root).as_posix() in made for found in inside)
 
 
 def _back(last: Journal, entry: Entry, now: Content | None) -> Change:

@@ -23,7 +23,7 @@ sys.path.append(str(SAMPLES))
 import acme_world
 from acme_world import Spec
 
-HIDDEN = (".mx/undo", ".mx/lock", ".git")
+HIDDEN = (".mx/undo", ".mx/lock", ".git/")
 _GIT = {
     "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b",
     "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b", "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z",
@@ -126,7 +126,8 @@ class World:
 
     def tree(self) -> dict[str, Any]:
         """Everything in the project but Git's, the lock and the undo."""
-        return {path: what for path, what in snapshot(self.root).items() if not path.startswith(HIDDEN)}
+        found = snapshot(self.root).items()
+        return {path: what for path, what in found if path != ".git" and not path.startswith(HIDDEN)}
 
     def mine(self) -> dict[str, Any]:
         """Everything outside `.mx/`."""

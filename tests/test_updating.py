@@ -433,3 +433,33 @@ def test_the_table_and_the_summary(world: World) -> None:
     assert "-one" in out
     assert "+changed" in out
     assert "1 update" in out
+
+
+def test_a_file_becomes_a_folder_and_a_folder_a_file(world: World) -> None:
+    world.base.files = {"a": "a\n", "d/e/f.txt": "f\n", "d/g.txt": "g\n"}
+    world.start()
+    world.base.files = {"a/b/c.txt": "c\n", "d": "d\n"}
+    rows = world.ok("update", "--json").rows
+    assert rows == {
+        "a": "remove",
+        "a/b/c.txt": "create",
+        "d": "create",
+        "d/e/f.txt": "remove",
+        "d/g.txt": "remove",
+    }
+    assert world.text("a/b/c.txt") == "c\n"
+    assert world.text("d") == "d\n"
+    world.ok("undo")
+    assert world.text("a") == "a\n"
+    assert world.text("d/e/f.txt") == "f\n"
+
+
+def test_a_folder_becomes_no_file_while_a_person_has_something_in_it(world: World) -> None:
+    world.base.files = {"a": "a\n", "d/g.txt": "g\n"}
+    world.start()
+    world.write("d/mine.txt", "mine\n")
+    world.base.files = {"d": "d\n"}
+    assert "d is a folder" in world.mx("update").err
+    world.base.files = {"a/b.txt": "b\n"}
+    world.edit("a", "a", "mine")
+    assert "a is a file" in world.mx("update").err
