@@ -147,9 +147,6 @@ def run(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
     except click.exceptions.Exit as error:
         return error.exit_code
-    except BrokenPipeError:
-        console.give_up()
-        return DONE
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             where = f"{error.filename}: " if error.filename else ""

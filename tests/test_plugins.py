@@ -53,7 +53,7 @@ def by_dist() -> dict[str, plugins.Plugin]:
 
 def fresh(*arguments: str, path: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """mx in a process of its own."""
-    env = {**os.environ, "PYTHONPATH": str(path)}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), os.environ["PYTHONPATH"]])}
     return subprocess.run(
         [sys.executable, "-m", "mxdev", *arguments],
         cwd=cwd,

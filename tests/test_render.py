@@ -193,6 +193,30 @@ def test_no_construct_of_jinja_emits_it(source: str) -> None:
     assert not leaks(source)
 
 
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("'a' ~ d ~ 1", "aT1"), ("d + 'x'", "Tx"), ("'x' + d", "xT"), ("'%s-%s' % (d, 2)", "T-2"), ("'{}{k}'.format(d, k=d)", "TT"),
+        ("', '.join(tags)", "T, u"), ("tags | join(', ')", "T, u"), ("tags | map('upper') | join('-')", "T-U"), ("d | lower", "t"),
+        ("'axa' | replace('x', d)", "aTa"), ("'axa'.replace('x', d)", "aTa"), ("d * 2", "TT"), ("d[::-1] ~ d[0]", "TT"), ("d.center(3)", " T "),
+        ("tags | sort | first", "T"), ("tags | last", "u"), ("d if d else 'no'", "T"), ("none_of or d", "T"), ("d | default('x', true)", "T"),
+        ("'x' ~ (tags | length)", "x2"), ("('%s' | format(d))", "T"), ("d | truncate(1, true, '')", "T"), ("dict(a=d).a", "T"),
+    ],
+)  # fmt: skip
+def test_what_is_made_of_free_text_is_the_same_as_of_text(source: str, text: str) -> None:
+    values = {"d": FreeText("T"), "tags": (FreeText("T"), FreeText("u")), "none_of": FreeText("")}
+    assert Renderer(values).render(f"{{{{ ({source}) | py }}}}", "t") == f'"{text}"'
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["d", "[d]", "{'a': d}", "{d: 1}", "(1, (d,))", "[[{'a': [d]}]]", "tags", "tags | map('upper') | list"],
+)
+def test_what_holds_free_text_is_not_emitted_at_all(source: str) -> None:
+    with pytest.raises(RenderError, match="emitted without the filter of its language"):
+        RENDERER.render(f"{{{{ {source} }}}}", "t")
+
+
 # --- adversarial pipelines --------------------------------------------------------------------------------------------
 
 CALLED = [f"{name}{call}" for name in BUILT_IN for call in CALLS.get(name, [""])]

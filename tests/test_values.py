@@ -109,10 +109,13 @@ def test_a_secret_is_not_shown_when_it_is_wrong() -> None:
 
 
 def test_a_default_cannot_be_made_from_a_secret() -> None:
-    options = [option("--token", secret=True), option("--made", default=lambda values: f"{dict(values)}")]
-    result = resolve(options, quiet(command_line={"token": "hunter2"}))
-    assert "hunter2" not in reveal(result.typed["made"])
-    assert reveal(result.typed["token"]) == "hunter2"
+    options = [
+        option("--pin", type=int, secret=True),
+        option("--made", default=lambda values: f"{dict(values)}"),
+    ]
+    result = resolve(options, quiet(command_line={"pin": "4711"}))
+    assert "4711" not in reveal(result.typed["made"])
+    assert result.typed["pin"] == 4711
 
 
 def test_several_values_of_one_option() -> None:

@@ -256,6 +256,14 @@ def test_giving_up_at_the_second_conflict_writes_nothing(
     assert files(look(conflicting)) == before
 
 
+def test_quit_asks_nothing_more(talk: Talk, conflicting: Path) -> None:
+    child = talk(*RUN, cwd=conflicting)
+    child.expect(ASK)
+    child.sendline("q")
+    code, said = finish(child)
+    assert (code, "Overwrite it?" in said, "nothing was written" in said) == (1, False, True)
+
+
 @pytest.mark.parametrize("choice", ["keep", "overwrite", "merge"])
 def test_a_policy_asks_nothing(talk: Talk, conflicting: Path, choice: str) -> None:
     code, said = finish(talk(*RUN, "--on-conflict", choice, cwd=conflicting))
