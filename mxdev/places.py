@@ -18,6 +18,17 @@ def cache_folder() -> Path:
     return found if found.is_absolute() else Path(os.devnull) / "mx-devtool"
 
 
+def config_folder() -> Path:
+    """The user's settings of mx: `MX_CONFIG_DIR`, else `mx` below `XDG_CONFIG_HOME` or `~/.config`; it may not exist."""
+    chosen = os.environ.get("MX_CONFIG_DIR")
+    if chosen:
+        return Path(chosen).absolute()
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    # The XDG base directory specification has relative paths ignored.
+    found = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~/.config"))  # noqa: PTH111, PTH117
+    return found / "mx" if found.is_absolute() else Path(os.devnull) / "mx"
+
+
 def log_folder() -> Path:
     """Where the report of a bug in mx is written."""
     return cache_folder() / "log"

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mxdev import catalog, plugins
+from mxdev import catalog, plugins, template_filters
+from mxdev import defaults as company
+from mxdev.defaults import Default
 from mxdev.errors import MxError, UsageProblem
 from mxdev.freetext import reveal
 from mxdev.generator import Generator, Occasion, Option, Values
@@ -48,6 +50,7 @@ class Run:
         renderings: of the instances in the run, in order.
         order: all instances of the project after the run, in the order of their sections.
         origin: where each value comes from, by instance and option name.
+        defaulted: values that are a company's defaults, with their source, in words and by option name.
         dropped: options that were recorded and that nobody declares any more, by instance ("" for project options).
     """
 
@@ -56,6 +59,7 @@ class Run:
     renderings: list[Rendering] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
     origin: dict[str, dict[str, str]] = field(default_factory=dict)
+    defaulted: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, list[str]] = field(default_factory=dict)
     _values: dict[str, Values] = field(default_factory=dict)
 
@@ -186,8 +190,9 @@ def finish(result: Run) -> Run:
 
 def _render(result: Run, job: Job, downgrade: bool) -> None:
     cls = job.generator
+    earlier = _inherited(result, cls, job.sources.defaults)
+    job = replace(job, sources=replace(job.sources, defaults=company.of(cls.__name__, job.sources.defaults)))
     shared, own = (_wanted(job, cls, shared=shared) for shared in (True, False))
-    earlier = _inherited(result, cls)
     try:
         first = resolve(shared, replace(job.sources, project=result.options), earlier)
     except UsageProblem as error:
@@ -218,6 +223,14 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
             result.options.pop(old, None)
     result.options.update({k: v for k, v in first.stored.items() if k.replace("-", "_") not in secrets})
     result.origin[name] = {**first.origin, **second.origin}
+    result.defaulted |= {
+        option.name: f"{reveal({**first.stored, **second.stored}[option.name])}, from {default.source}"
+        for option in (*shared, *own)
+        for default in [
+            next((job.sources.defaults[n] for n in option.names if n in job.sources.defaults), None)
+        ]
+        if default and result.origin[name].get(option.name) == default.source
+    }
     stored = {key: value for key, value in second.stored.items() if key.replace("-", "_") not in secrets}
     stored = {key: value for key, value in {**stored, **tree.remembered}.items()
               if value is not None or key not in tree.remembered}  # fmt: skip
@@ -259,7 +272,7 @@ def _generate(cls: type[Generator], values: Values, name: str, occasion: Occasio
         raise UsageProblem("\n".join(problems))
     generator = cls(values, name)
     generator.occasion = occasion
-    tree = Tree(generator)
+    tree = Tree(generator, filters=template_filters.known_to(cls.plugin))
     try:
         tree.generator.generate(tree)
     except MxError:
@@ -305,21 +318,21 @@ def _which(result: Run, job: Job, own: list[Option], known: Mapping[str, Any]) -
     return name, found
 
 
-def _inherited(result: Run, cls: type[Generator]) -> dict[str, Any]:
+def _inherited(result: Run, cls: type[Generator], defaults: Mapping[str, Default]) -> dict[str, Any]:
     """The values of what `cls` requires: resolved in this run, or as recorded."""
     values: dict[str, Any] = {}
     for need in cls.requires:
         if need not in result._values:
-            result._values[need] = _recorded_values(result, need)
+            result._values[need] = _recorded_values(result, need, defaults)
         values.update(result._values[need])
     return values
 
 
-def _recorded_values(result: Run, generator: str) -> Values:
+def _recorded_values(result: Run, generator: str, defaults: Mapping[str, Default]) -> Values:
     cls = catalog.load(catalog.find(generator))
     record = next((r for r in result.project.instances.values() if r.generator == generator), None)
     stored = {**result.options, **(record.options if record else {})}
-    sources = Sources(project=stored, environment={})
+    sources = Sources(project=stored, environment={}, defaults=company.of(generator, defaults))
     return Values(resolve([option for option in cls.declared() if not option.secret], sources).typed)
 
 

@@ -35,7 +35,7 @@ def known_to(dist: str) -> dict[str, Callable[..., Any]]:
 
 
 def _taken() -> dict[str, str]:
-    from jinja2.defaults import DEFAULT_FILTERS
+    from jinja2.filters import FILTERS as DEFAULT_FILTERS
 
     from mxdev.languages import FILTERS
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mxdev import catalog
+from mxdev import catalog, defaults
 from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.generator import Freshness, Generator, Option
 from mxdev.plan import Plan, Rendering, Wishes, build
@@ -20,6 +20,11 @@ class Notes:
     """What a person should know beside the table."""
 
     lines: list[str] = field(default_factory=list)
+
+
+def default_lines(result: Run) -> list[str]:
+    """What a company's defaults gave, a line for each option."""
+    return [f"{name} is {value}." for name, value in result.defaulted.items()]
 
 
 def installed_instances(
@@ -53,10 +58,11 @@ def update(
     freshness: Freshness = "known",
 ) -> Plan:
     """Render instances again (all of them, if `names` is None) with what is recorded."""
-    sources = Sources(environment={}, freshness=freshness)
+    sources = Sources(environment={}, defaults=defaults.company(), freshness=freshness)
     jobs = recorded_jobs(project, sources, installed_instances(project, names, notes, sources))
     result = rerun(project, jobs, downgrade=downgrade)
     _drop_undeclared(result, jobs, notes)
+    notes.lines += default_lines(result)
     _check_wishes(project, wishes)
     return build(project, result.renderings, result.options, result.order, wishes)
 
@@ -71,7 +77,7 @@ def change_options(project: Project, changes: Mapping[str, Any], notes: Notes, *
     Raises:
         UsageProblem: nobody declares such an option.
     """
-    sources = Sources(environment={})
+    sources = Sources(environment={}, defaults=defaults.company())
     jobs = recorded_jobs(project, sources, installed_instances(project, None, notes, sources))
     given: dict[str, dict[str, Any]] = {job.name: {} for job in jobs}
     for key, value in changes.items():
@@ -81,6 +87,7 @@ def change_options(project: Project, changes: Mapping[str, Any], notes: Notes, *
     jobs = [replace(job, sources=replace(job.sources, command_line=given[job.name])) for job in jobs]
     result = rerun(project, jobs, downgrade=downgrade)
     _drop_undeclared(result, jobs, notes)
+    notes.lines += default_lines(result)
     return build(project, result.renderings, result.options, result.order)
 
 

@@ -1,15 +1,16 @@
-"""Where a value comes from: command line, file, project, environment, prompt, default; and which won."""
+"""Where a value comes from: command line, file, project, environment, prompt, a company's default, default; and which won."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from mxdev.defaults import Default
 from mxdev.errors import MxError, UsageProblem
 from mxdev.freetext import FreeText, reveal
 from mxdev.generator import REQUIRED, Freshness, Option
@@ -28,6 +29,7 @@ class Sources:
         project: by option name, what the project knows already.
         environment: usually `os.environ`; read for `MX_OPT_<NAME>`.
         ask: asks a person for an option, given its default; None where nobody can be asked.
+        defaults: by option name, a company's values in place of the built-in defaults.
         freshness: how new what is fetched has to be.
     """
 
@@ -37,6 +39,7 @@ class Sources:
     project: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     ask: Ask | None = None
+    defaults: Mapping[str, Default] = field(default_factory=dict)
     freshness: Freshness = "recorded"
 
 
@@ -75,19 +78,20 @@ def resolve(
         raw, origin = _lookup(option, sources)
         try:
             if origin is None:
+                company = _company(option, sources)
                 try:
-                    default = option.default_for(seen)
+                    default = company.value if company else option.default_for(seen)
                 except LookupError:
                     if problems or missing:
                         continue  # it is made from a value that is wrong or missing, which is told already
                     raise
                 if option.ask and sources.ask is not None:
-                    raw, origin = sources.ask(option, default), "prompt"
+                    raw, origin = sources.ask(_told(option, company), default), "prompt"
                 elif default is REQUIRED:
                     missing.append(option)
                     continue
                 else:
-                    raw, origin = default, "default"
+                    raw, origin = default, company.source if company else "default"
             value = option.convert(raw)
         except click.BadParameter as error:
             where = {"project": "mx.yaml or .mx/generators", "default": "its default"}.get(
@@ -111,6 +115,19 @@ def resolve(
         ]
         raise UsageProblem("\n".join(problems))
     return resolved
+
+
+def _company(option: Option, sources: Sources) -> Default | None:
+    if option.secret:
+        return None
+    return next((sources.defaults[name] for name in option.names if name in sources.defaults), None)
+
+
+def _told(option: Option, company: Default | None) -> Option:
+    """The option as a person is asked for it: with where its default comes from."""
+    if company is None:
+        return option
+    return replace(option, help=f"{option.help.rstrip('.')} (default from {company.source})")
 
 
 def _lookup(option: Option, sources: Sources) -> tuple[Any, str | None]:

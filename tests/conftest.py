@@ -36,8 +36,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         if name.startswith(("MX_OPT_", "_MX")):
             del os.environ[name]
     os.environ["MX_CACHE_DIR"] = str(folder)
+    os.environ["MX_CONFIG_DIR"] = str(folder / "no-settings")
     yield folder
     os.environ.pop("MX_CACHE_DIR", None)
+    os.environ.pop("MX_CONFIG_DIR", None)
     os.environ.update(kept)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from mxdev import console
+from mxdev import console, defaults
 from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS
+from mxdev.defaults import Default
 from mxdev.errors import MxError, UsageProblem
 from mxdev.freetext import reveal
 from mxdev.generator import REQUIRED, Generator, Option
@@ -90,6 +92,8 @@ def make(generator: type[Generator]) -> click.Command:
                 f"{generator.__name__} of {generator.plugin} declares {clash.pop()}, which is an option of mx."
             )
 
+    company = defaults.of(generator.__name__, defaults.company())
+
     @click.pass_context
     def call(ctx: click.Context, /, **parameters: Any) -> int:
         from mxdev.commands.generator_run import run_generator
@@ -107,7 +111,7 @@ def make(generator: type[Generator]) -> click.Command:
         generator,
         name=generator.__name__,
         callback=call,
-        params=[*(_click(option) for option in generator.declared()), *COMMON],
+        params=[*(_click(option, company) for option in generator.declared()), *COMMON],
         help=(generator.__doc__ or "").strip(),
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -130,15 +134,20 @@ def _parameter(option: Option) -> str:
     return f"{_OWN}_{option.key}"
 
 
-def _click(option: Option) -> click.Parameter:
+def _click(option: Option, company: Mapping[str, Default]) -> click.Parameter:
     if option.positional:
         return _RawArgument(
             [_parameter(option)], type=option.type, required=False, metavar=f"[{option.name.upper()}]"
         )
     help = option.help
-    if not callable(option.default) and not any(option.default is x for x in (REQUIRED, None, "", (), False)):
+    if option.name in company and not option.secret:
+        default = company[option.name]
+        help = f"{help}  [default: {default.value}, from {default.source}]"
+    elif not callable(option.default) and not any(
+        option.default is x for x in (REQUIRED, None, "", (), False)
+    ):
         help = f"{help}  [default: {option.default}]"
-    if option.default is REQUIRED:
+    elif option.default is REQUIRED:
         help = f"{help}  [required]"
     old = [option.formerly] if option.formerly else []
     return _RawOption([_parameter(option), *option.flags, *old], type=option.type, multiple=option.multiple,

@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from mxdev import applying, console
+from mxdev import applying, console, defaults
 from mxdev.applying import Policy
 from mxdev.commands.generator_command import ask, refuse_here
 from mxdev.commands.planning import answering, writing
@@ -17,6 +17,7 @@ from mxdev.generator import Generator, Option
 from mxdev.plan import Plan, build
 from mxdev.project import Project, find_root
 from mxdev.rendering import Run, run, with_requirements
+from mxdev.updating import default_lines
 from mxdev.values import Sources, read_values_file
 
 
@@ -53,6 +54,8 @@ def _run(
         result = run(project, wanted, _sources(given, values_file, wanted, policy), downgrade=downgrade)
         plan = build(project, result.renderings, result.options, result.order)
         outcome, code = applying.carry_out(plan, policy, title=title, new=new)
+        for line in default_lines(result):
+            console.err(line)
         _afterwards(result, plan, policy, outcome)
         if policy.json:
             console.out(applying.as_json(outcome, plan.changes))
@@ -130,6 +133,7 @@ def _sources(
         file=_values(values_file, wanted),
         file_name=os.fspath(values_file) if values_file else "--values",
         ask=_asker(policy),
+        defaults=defaults.company(),
         freshness="newest",
     )
 

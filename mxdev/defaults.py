@@ -1,0 +1,104 @@
+"""A company's defaults for options: from plugins, and from the user's `defaults.yaml`.
+
+They count where nothing else gives a value: below the command line, `--values`, the project and the environment, above
+the built-in default. Where a person is asked, they are what an empty answer means.
+
+`defaults.yaml` maps options to values; an option of one generator stands below its name, or after it and a dot::
+
+    region: europe-west3
+    MLProjectSkeleton:
+      python: "3.12"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mxdev import plugins
+from mxdev.errors import MxError
+
+FILE = "defaults.yaml"
+
+
+@dataclass(frozen=True)
+class Default:
+    """A value, and in words where it comes from."""
+
+    value: Any
+    source: str
+
+
+def company() -> dict[str, Default]:
+    """All defaults by "option" or "generator.option", the generator in its dashed spelling; the user's before a plugin's.
+
+    Raises:
+        MxError: the user's file cannot be read.
+    """
+    found: dict[str, list[Default]] = {}
+    for plugin, values in plugins.data("mx_defaults"):
+        for name, value in _flat(values).items():
+            found.setdefault(name, []).append(Default(value, f"the plugin {plugin}"))
+    user = _user()
+    result = {}
+    for name, given in found.items():
+        if any(other.value != given[0].value for other in given) and name not in user:
+            homes = " and ".join(default.source.removeprefix("the plugin ") for default in given)
+            plugins.warn_once(
+                f"the default of {name} is left out: {homes} differ on it; set it in {FILE} of your own"
+            )
+        else:
+            result[name] = given[0]
+    return {**result, **user}
+
+
+def of(generator: str, defaults: Mapping[str, Default]) -> dict[str, Default]:
+    """The defaults that count for one generator, by option name."""
+    from mxdev.catalog import dashed
+
+    plain = {name: default for name, default in defaults.items() if "." not in name}
+    head = dashed(generator) + "."
+    return plain | {
+        name.removeprefix(head): default for name, default in defaults.items() if name.startswith(head)
+    }
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    from mxdev.catalog import dashed
+
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        generator, dot, name = str(key).rpartition(".")
+        if isinstance(value, Mapping) and not dot:
+            flat |= {f"{dashed(name)}.{_name(option)}": item for option, item in value.items()}
+        else:
+            flat[f"{dashed(generator)}.{_name(name)}" if dot else _name(name)] = value
+    return flat
+
+
+def _name(text: Any) -> str:
+    return str(text).removeprefix("--").replace("_", "-")
+
+
+def _user() -> dict[str, Default]:
+    from mxdev.places import config_folder
+
+    path = config_folder() / FILE
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise MxError(f"{path} cannot be read: {error.strerror}") from error
+    import yaml
+
+    try:
+        loaded = yaml.safe_load(data)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise MxError(f"{path} is no YAML: {error}", hint="Correct it, or move it away.") from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise MxError(f"{path} is no mapping.", hint="Write `option: value`, one a line.")
+    return {name: Default(value, str(path)) for name, value in _flat(loaded).items()}
