@@ -130,7 +130,9 @@ _MD_END = re.compile(r"(#+)$")  # would close a heading
 def to_md(value: Any) -> str:
     """Inline Markdown (CommonMark, MyST): every mark that could mean something where it stands is escaped."""
     text = _MD_END.sub(r"\\\1", _MD_ANYWHERE.sub(r"\\\1", _one_line(value)))
-    return _MD_BEGINNING.sub(lambda match: f"\\{match[1]}" if not match[1].isdigit() else f"{match[1]}\\", text)
+    return _MD_BEGINNING.sub(
+        lambda match: f"\\{match[1]}" if not match[1].isdigit() else f"{match[1]}\\", text
+    )
 
 
 def to_rst(value: Any) -> str:

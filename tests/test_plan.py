@@ -251,7 +251,7 @@ def test_permissions_beyond_the_bit_survive_an_update(world: World) -> None:
 
 
 def test_a_folder_where_a_file_must_be(world: World) -> None:
-    (world.root / "a").mkdir()
+    world.put("a/mine", "m")
     with pytest.raises(Refused, match="a is a folder, and a file is to be written there"):
         world.plan({"A": Wanted({"a": "x"})})
 
