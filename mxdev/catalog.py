@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ def available() -> dict[str, Entry]:
 
 
 def find(name: str) -> Entry:
-    """The generator called `name`, in either spelling.
+    """The generator called `name`, in either spelling, or formerly called so.
 
     Raises:
         UsageProblem: there is none, or two plugins have one; the message suggests the nearest.
@@ -49,6 +50,11 @@ def find(name: str) -> Entry:
             f"{name} is in more than one plugin: {', '.join(clashing)}.",
             hint="Name the one you mean in full.",
         )
+    for entry in names.values():
+        # Only the class knows its old names, so all are asked, once nothing else is left.
+        with contextlib.suppress(MxError):
+            if dist in ("", entry.dist) and dashed(bare) in map(dashed, load(entry).formerly):
+                return entry
     import difflib
 
     near = difflib.get_close_matches(dashed(bare), [dashed(known) for known in names], n=1, cutoff=0.5)
@@ -84,10 +90,6 @@ def load_recorded(name: str, plugin: str) -> type[Generator]:
         except UsageProblem:
             continue
         return load(entry)
-    for entry in plugins.entries("mx_generators"):
-        # Only the class knows its old names; a plugin that lost one is asked for all of its own.
-        if entry.dist == plugin and name in (cls := load(entry)).formerly:
-            return cls
     if any(known.dist == plugin for known in plugins.installed()):
         raise MxError(
             f"The plugin {plugin} has no generator {name} any more.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mxdev
-from mxdev import sections
+from mxdev import sections, state
 from mxdev.plan import Change, Content, Plan, disk_content
 from mxdev.state import PROJECT_FILE, new_project_file
 
@@ -58,11 +58,21 @@ def git_files(plan: Plan) -> dict[str, Content | None]:
     return files
 
 
+def _written(data: bytes) -> dict[str, object]:
+    """The options as they stand in the file, which may be of an older format than the one that was loaded from it."""
+    import yaml
+
+    found = yaml.safe_load(data.decode("utf-8-sig")).get("options")
+    return {str(name): value for name, value in (found or {}).items()}
+
+
 def _options(plan: Plan) -> bytes:
     data = plan.project.source
     if data is None:
         return new_project_file(plan.options, f">={mxdev.__version__}")
-    known = plan.project.options
+    known = _written(data)
+    if plan.project.format < state.FORMAT:
+        data = sections.put(PROJECT_FILE, data, "version", sections.render("version", state.FORMAT)).data
     order = [sections.address("options", name) for name in plan.options]
     for name, value in plan.options.items():
         if name not in known or known[name] != value:

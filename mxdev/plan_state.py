@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mxdev import fs, sections
 from mxdev.errors import MxError, Refused
@@ -62,6 +63,7 @@ def _state_files(plan: Plan) -> dict[str, Content | None]:
     """What `.mx/` will hold, for all that this plan may change."""
     files = {**git_files(plan), **plan.extra}
     changes = {change.rendered or change.path: change for change in plan.changes}
+    files.update(_renamed(plan))
     for rendering in plan.renderings:
         record = _record(plan, rendering, changes)
         files[record_path(rendering.instance)] = Content(write_record(record)) if rendering.tree else None
@@ -72,6 +74,18 @@ def _state_files(plan: Plan) -> dict[str, Content | None]:
 def _record(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> Record:
     tree = rendering.tree
     files = {}
+def _renamed(plan: Plan) -> dict[str, Content]:
+    """Records of instances that are not rendered, but require one that has another name from now on."""
+    renamed = {r.previous: r.instance for r in plan.renderings if r.previous}
+    running = {rendering.known_as for rendering in plan.renderings}
+    found = {}
+    for name, record in plan.project.instances.items():
+        if name not in running and renamed.keys() & set(record.requires):
+            requires = tuple(renamed.get(need, need) for need in record.requires)
+            found[record_path(name)] = Content(write_record(replace(record, requires=requires)))
+    return found
+
+
     for path, file in (tree.files if tree else {}).items():
         change = changes[path]
         files[path] = FileRecord(

@@ -14,9 +14,11 @@ from mxdev.errors import MxError
 from mxdev.journal import interrupted
 from mxdev.paths import resolve_inside
 from mxdev.state import (
+    FORMAT,
     PROJECT_FILE,
     RECORDS,
     Record,
+    format_of,
     parse,
     pristine_path,
     pristine_sections_path,
@@ -65,6 +67,7 @@ class Project:
     requires_mx: str = ""
     source: bytes | None = None
     digests: dict[str, str] = field(default_factory=dict)
+    format: int = FORMAT
 
     @classmethod
     def load(cls, root: Path) -> Project:
@@ -98,6 +101,7 @@ class Project:
             source,
         )
         project.check_version()
+        project.format = format_of(source)
         for file, data in _records(root):
             record = read_record(data, file)
             project.instances[record.name] = record

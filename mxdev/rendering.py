@@ -18,7 +18,7 @@ from mxdev.plan import Rendering
 from mxdev.project import Project
 from mxdev.state import Record
 from mxdev.tree import Tree
-from mxdev.values import Sources, resolve
+from mxdev.values import Resolved, Sources, resolve
 
 _INSTANCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")  # it becomes the name of a file
 
@@ -85,8 +85,11 @@ def with_requirements(cls: type[Generator], project: Project) -> list[type[Gener
         if name in chain:
             raise MxError(f"generators require each other in a circle: {' → '.join([*chain, name])}")
         for need in generator.requires:
-            if need not in have and need not in wanted:
-                visit(catalog.load(catalog.find(need)), (*chain, name))
+            if need in have or need in wanted:
+                continue
+            needed = catalog.load(catalog.find(need))
+            if not have.intersection((needed.__name__, *needed.formerly)):
+                visit(needed, (*chain, name))
         wanted[name] = generator
 
     visit(cls, ())
@@ -179,6 +182,9 @@ def recorded_class(record: Record, sources: Sources) -> type[Generator]:
 def finish(result: Run) -> Run:
     """Put the instances of the run and those that stay into the order of their sections."""
     requires = {name: record.requires for name, record in result.project.instances.items()}
+    renamed = {r.previous: r.instance for r in result.renderings if r.previous}
+    for name, needs in requires.items():
+        requires[name] = tuple(renamed.get(need, need) for need in needs)
     for rendering in result.renderings:
         requires.pop(rendering.previous or "", None)
         requires[rendering.instance] = rendering.requires
@@ -202,6 +208,15 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     if record is not None and not downgrade:
         _refuse_older(cls, name, record.version)
     recorded = cls.migrate(dict(record.options), record.version) if record else {}
+    if moved := _moved(shared, first, recorded):
+        first = resolve(shared, replace(job.sources, project={**moved, **result.options}), earlier)
+        known = {**earlier, **first.typed}
+    if record is not None:  # an option that was the project's, and is the generator's own now
+        for option in own:
+            if not any(known_as in recorded for known_as in option.names):
+                recorded |= {
+                    n: result.project.options[n] for n in option.names if n in result.project.options
+                }
     if cls.instance_argument is not None:  # it may have been asked for: once is enough
         recorded.setdefault(cls.instance_argument.lower(), name.partition(":")[2])
     second = resolve(own, replace(job.sources, project=recorded), known)
@@ -234,14 +249,34 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     stored = {key: value for key, value in second.stored.items() if key.replace("-", "_") not in secrets}
     stored = {key: value for key, value in {**stored, **tree.remembered}.items()
               if value is not None or key not in tree.remembered}  # fmt: skip
-    understood = {old for option in own for old in option.names} | set(tree.remembered)
+    understood = {old for option in cls.declared() for old in option.names} | set(tree.remembered)
     if gone := [key for key in recorded if key not in understood]:
         result.dropped[name] = gone
-    needs = [instance for need in cls.requires for instance in result.instances_of(need) or (need,)]
+    needs = [instance for need in cls.requires for instance in _needed(result, need)]
     previous = record.name if record is not None and record.name != name else None
     result.renderings.append(
         Rendering(name, cls.__name__, cls.plugin, cls.plugin_version, stored, tuple(needs), tree, previous)
     )
+
+
+def _moved(shared: Sequence[Option], first: Resolved, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that were a generator's own and are the project's now, where the project has no value yet."""
+    return {
+        name: recorded[name]
+        for option in shared
+        if first.origin.get(option.name) == "default"
+        for name in option.names
+        if name in recorded
+    }
+
+
+def _needed(result: Run, need: str) -> tuple[str, ...]:
+    """The instances of a generator that is required; one that was renamed may still be recorded by its old name."""
+    if found := result.instances_of(need):
+        return found
+    cls = catalog.load(catalog.find(need))
+    former = [name for known in (cls.__name__, *cls.formerly) for name in result.instances_of(known)]
+    return tuple(former) or (need,)
 
 
 def _wanted(job: Job, cls: type[Generator], *, shared: bool) -> list[Option]:
@@ -323,16 +358,25 @@ def _inherited(result: Run, cls: type[Generator], defaults: Mapping[str, Default
     values: dict[str, Any] = {}
     for need in cls.requires:
         if need not in result._values:
-            result._values[need] = _recorded_values(result, need, defaults)
+            needed = catalog.load(catalog.find(need))
+            if needed.__name__ not in result._values:
+                result._values[needed.__name__] = _recorded_values(result, needed, defaults)
+            result._values[need] = result._values[needed.__name__]
         values.update(result._values[need])
     return values
 
 
-def _recorded_values(result: Run, generator: str, defaults: Mapping[str, Default]) -> Values:
-    cls = catalog.load(catalog.find(generator))
-    record = next((r for r in result.project.instances.values() if r.generator == generator), None)
-    stored = {**result.options, **(record.options if record else {})}
-    sources = Sources(project=stored, environment={}, defaults=company.of(generator, defaults))
+def _recorded_values(result: Run, cls: type[Generator], defaults: Mapping[str, Default]) -> Values:
+    names = (cls.__name__, *cls.formerly)
+    record = next((r for r in result.project.instances.values() if r.generator in names), None)
+    recorded = cls.migrate(dict(record.options), record.version) if record else {}
+    shared = {name for option in cls.declared() if option.shared for name in option.names}
+    ours = {name: value for name, value in result.options.items() if name in shared}
+    sources = Sources(
+        project={**result.options, **recorded, **ours},
+        environment={},
+        defaults=company.of(cls.__name__, defaults),
+    )
     return Values(resolve([option for option in cls.declared() if not option.secret], sources).typed)
 
 

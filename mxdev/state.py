@@ -115,6 +115,12 @@ def _migrate(data: dict[str, Any], where: str) -> dict[str, Any]:
         )
     while version < FORMAT:
         data = MIGRATIONS[version](data)
+def format_of(data: bytes) -> int:
+    """The version of the format that a state file is written in, once `parse` has accepted it."""
+    found = re.search(rb"^version:\s*(\d+)", data, re.MULTILINE)
+    return int(found[1]) if found else FORMAT
+
+
         version += 1
     return data
 

@@ -108,13 +108,19 @@ def resolve(
         resolved.origin[option.name] = origin
     if problems or missing:
         problems += [
-            f"{option.spelling} is missing: {option.help.rstrip('.')}. Set it by "
-            f"{'its place on the command line' if option.positional else option.spelling + ' VALUE'}, "
-            f"--values FILE or {environment_name(option)}."
+            f"{option.spelling} is missing: {option.help.rstrip('.')}. {_how(option, sources)}"
             for option in missing
         ]
         raise UsageProblem("\n".join(problems))
     return resolved
+
+
+def _how(option: Option, sources: Sources) -> str:
+    """How to give a value that is missing; what is recorded already is rendered again without asking for any."""
+    if not sources.environment and not sources.file:
+        return f"Set it: `mx set {option.name}=VALUE`."
+    line = "its place on the command line" if option.positional else f"{option.spelling} VALUE"
+    return f"Set it by {line}, --values FILE or {environment_name(option)}."
 
 
 def _company(option: Option, sources: Sources) -> Default | None:

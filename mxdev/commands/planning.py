@@ -144,6 +144,7 @@ def instance_names(project: Project, wanted: Iterable[str]) -> list[str]:
             known for known in project.instances
             if dashed(known.partition(":")[0]) == dashed(head) and (not colon or known.partition(":")[2] == part)
         ]  # fmt: skip
+        matches = matches or _renamed(project, head, part)
         if len(matches) > 1:
             raise UsageProblem(f"{name} is used more than once here: name one of {', '.join(matches)}.")
         if not matches:
@@ -151,6 +152,18 @@ def instance_names(project: Project, wanted: Iterable[str]) -> list[str]:
             raise UsageProblem(f"This project has no {name}.", hint=f"It has: {have}.")
         found.append(matches[0])
     return found
+
+
+def _renamed(project: Project, generator: str, part: str) -> list[str]:
+    """The instances of a generator whose name changed: a record may still have the old one."""
+    from mxdev import catalog
+
+    try:
+        cls = catalog.load(catalog.find(generator))
+    except MxError:
+        return []
+    records = [r for r in project.instances.values() if r.generator in (cls.__name__, *cls.formerly)]
+    return [r.name for r in records if not part or r.name.partition(":")[2] == part]
 
 
 def complete_instances(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -83,7 +83,7 @@ def copies(
 
 def recover(world: World) -> None:
     answer = world.mx("recover")
-    assert answer.code == 0, answer.err
+    assert answer.code == 0 or "no run was interrupted here" in answer.err, answer.err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
