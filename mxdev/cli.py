@@ -176,11 +176,11 @@ def _bug() -> int:
     import traceback
 
     from mxdev import console
-    from mxdev.places import log_folder
+    from mxdev.places import command_line, log_folder
 
     report = (
         f"mx {mxdev.__version__}, Python {sys.version}\n{time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n"
-        f"arguments: {sys.argv[1:]}\n\n{traceback.format_exc()}"
+        f"{command_line()}  (the values of options are left out)\n\n{traceback.format_exc()}"
     )
     path = log_folder() / time.strftime("bug-%Y%m%d-%H%M%S.log")
     cause = traceback.format_exc().strip().splitlines()[-1]

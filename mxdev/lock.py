@@ -14,7 +14,6 @@ import contextlib
 import errno
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from pathlib import Path
 from mxdev import fs
 from mxdev.errors import Refused
 from mxdev.paths import resolve_inside
+from mxdev.places import command_line
 
 try:
     import fcntl
@@ -110,7 +110,7 @@ def _by_filelock(path: str, until: float) -> Callable[[], object]:
 
 def _about_me() -> bytes:
     since = time.strftime("%Y-%m-%d %H:%M:%S")
-    return json.dumps({"pid": os.getpid(), "command": " ".join(sys.orig_argv), "since": since}).encode()
+    return json.dumps({"pid": os.getpid(), "command": command_line(), "since": since}).encode()
 
 
 def _busy(path: str) -> Refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 
@@ -27,6 +28,17 @@ def config_folder() -> Path:
     # The XDG base directory specification has relative paths ignored.
     found = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~/.config"))  # noqa: PTH111, PTH117
     return found / "mx" if found.is_absolute() else Path(os.devnull) / "mx"
+
+
+def command_line() -> str:
+    """The command that runs, for files that outlive it: without the values of options, which may be secrets."""
+    words: list[str] = []
+    for word in sys.argv[1:]:
+        if word.startswith("-"):
+            words.append(word.partition("=")[0])
+        elif not words or not words[-1].startswith("-"):
+            words.append(word)
+    return " ".join(["mx", *words])
 
 
 def log_folder() -> Path:

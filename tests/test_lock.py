@@ -49,7 +49,7 @@ def test_a_second_process_is_told_who_holds_it(root: Path) -> None:
         said = str(caught.value)
         assert f"process {process.pid} " in said
         assert time.strftime("%Y-%m-%d") in said
-        assert "-c" in said
+        assert "mx" in said
         assert str(root) in said
 
 
@@ -171,3 +171,12 @@ def test_a_lock_that_is_a_link_to_elsewhere(root: Path) -> None:
     (root / ".mx/lock").symlink_to("/etc/hostname")
     with pytest.raises(MxError, match="symbolic link"), lock.hold(root):
         pass
+
+
+def test_the_command_is_noted_without_what_may_be_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mxdev.places import command_line
+
+    monkeypatch.setattr(
+        "sys.argv", ["mx", "generate", "Thing", "--password", "hunter2", "--token=abc", "--json"]
+    )
+    assert command_line() == "mx generate Thing --password --token --json"

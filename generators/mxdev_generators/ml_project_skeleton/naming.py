@@ -90,6 +90,7 @@ class EngineerType(ParamType):
     """`ada@example.com` or `Ada Lovelace <ada@example.com>`."""
 
     name = "email"
+    envvar_list_splitter = ","  # a name has blanks
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Engineer:
         """Split the value; click's BadParameter if the email is none."""
