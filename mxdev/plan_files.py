@@ -37,6 +37,8 @@ def plan_files(plan: Plan) -> Iterator[Change]:
                     raise
                 change = _created(rendering, files[path])
             if change is not None:
+                if path in files and files[path].by:
+                    change.reason = "; ".join(filter(None, [change.reason, f"template of {files[path].by}"]))
                 yield change
 
 

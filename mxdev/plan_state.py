@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mxdev import fs, sections
+from mxdev import fs, sections, template_overrides
 from mxdev.errors import MxError, Refused
 from mxdev.journal_file import ABSENT, Operation, State
 from mxdev.paths import resolve_inside
@@ -65,15 +65,15 @@ def _state_files(plan: Plan) -> dict[str, Content | None]:
     changes = {change.rendered or change.path: change for change in plan.changes}
     files.update(_renamed(plan))
     for rendering in plan.renderings:
-        record = _record(plan, rendering, changes)
+        replaced = rendering.tree.replaced if rendering.tree else {}
+        templates, kept = template_overrides.records(plan.project, rendering.known_as, replaced)
+        record = replace(_record(plan, rendering, changes), templates=templates)
+        files.update(template_overrides.state_files(plan, rendering.instance, rendering.known_as, kept))
         files[record_path(rendering.instance)] = Content(write_record(record)) if rendering.tree else None
         files.update(_pristine(plan, rendering))
     return files
 
 
-def _record(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> Record:
-    tree = rendering.tree
-    files = {}
 def _renamed(plan: Plan) -> dict[str, Content]:
     """Records of instances that are not rendered, but require one that has another name from now on."""
     renamed = {r.previous: r.instance for r in plan.renderings if r.previous}
@@ -86,6 +86,9 @@ def _renamed(plan: Plan) -> dict[str, Content]:
     return found
 
 
+def _record(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> Record:
+    tree = rendering.tree
+    files = {}
     for path, file in (tree.files if tree else {}).items():
         change = changes[path]
         files[path] = FileRecord(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mxdev import catalog, plugins, template_filters
+from mxdev import catalog, plugins, template_filters, template_overrides
 from mxdev import defaults as company
 from mxdev.defaults import Default
 from mxdev.errors import MxError, UsageProblem
@@ -307,7 +307,8 @@ def _generate(cls: type[Generator], values: Values, name: str, occasion: Occasio
         raise UsageProblem("\n".join(problems))
     generator = cls(values, name)
     generator.occasion = occasion
-    tree = Tree(generator, filters=template_filters.known_to(cls.plugin))
+    overrides = template_overrides.of(occasion.project, cls.__name__) if occasion.project else {}
+    tree = Tree(generator, template_filters.known_to(cls.plugin), overrides)
     try:
         tree.generator.generate(tree)
     except MxError:

@@ -45,6 +45,14 @@ class SectionRecord:
 
 
 @dataclass(frozen=True)
+class TemplateRecord:
+    """An override of a template: its hash, and that of the template it stands for, when the override last changed."""
+
+    sha256: str
+    replaces: str
+
+
+@dataclass(frozen=True)
 class Record:
     """What is known of one instance."""
 
@@ -56,6 +64,7 @@ class Record:
     requires: tuple[str, ...] = ()
     files: dict[str, FileRecord] = field(default_factory=dict)
     sections: tuple[SectionRecord, ...] = ()
+    templates: dict[str, TemplateRecord] = field(default_factory=dict)
 
 
 def record_path(instance: str) -> str:
@@ -71,6 +80,11 @@ def pristine_path(instance: str, path: str) -> str:
 def pristine_sections_path(instance: str, path: str) -> str:
     """Where the sections that `instance` rendered last for the shared file `path` are kept."""
     return f"{PRISTINE}/{instance.replace(':', '.')}/{path}.sections.pristine"
+
+
+def pristine_template_path(instance: str, template: str) -> str:
+    """Where a template is kept that an override stands for, as it was when the override last changed."""
+    return f"{PRISTINE}/{instance.replace(':', '.')}/{template}.template.pristine"
 
 
 def parse(data: bytes, where: str) -> dict[str, Any]:
@@ -101,6 +115,12 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
     return _migrate(loaded, where)
 
 
+def format_of(data: bytes) -> int:
+    """The version of the format that a state file is written in, once `parse` has accepted it."""
+    found = re.search(rb"^version:\s*(\d+)", data, re.MULTILINE)
+    return int(found[1]) if found else FORMAT
+
+
 _RESTORE = "Take it back from version control: `git checkout -- {where}`."
 
 
@@ -115,12 +135,6 @@ def _migrate(data: dict[str, Any], where: str) -> dict[str, Any]:
         )
     while version < FORMAT:
         data = MIGRATIONS[version](data)
-def format_of(data: bytes) -> int:
-    """The version of the format that a state file is written in, once `parse` has accepted it."""
-    found = re.search(rb"^version:\s*(\d+)", data, re.MULTILINE)
-    return int(found[1]) if found else FORMAT
-
-
         version += 1
     return data
 
@@ -150,9 +164,13 @@ def read_record(data: bytes, where: str) -> Record:
             )
             for item in raw.get("sections") or ()
         )  # fmt: skip
+        templates = {
+            str(path): TemplateRecord(_sha(item["sha256"]), _sha(item["replaces"]))
+            for path, item in (raw.get("templates") or {}).items()
+        }
         return Record(
             str(raw["instance"]), str(raw["generator"]), str(raw["plugin"]), str(raw["plugin-version"]),
-            dict(raw.get("options") or {}), tuple(map(str, raw.get("requires") or ())), files, sections,
+            dict(raw.get("options") or {}), tuple(map(str, raw.get("requires") or ())), files, sections, templates,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MxError(
@@ -183,6 +201,13 @@ def write_record(record: Record) -> bytes:
     lines += _block("options", [f"  {scalar(name)}: {flow(value)}" for name, value in record.options.items()])
     lines += _block(
         "files", [f"  {scalar(path)}: {_file(file)}" for path, file in sorted(record.files.items())]
+    )
+    lines += _block(
+        "templates",
+        [
+            f'  {scalar(path)}: {{sha256: "{one.sha256}", replaces: "{one.replaces}"}}'
+            for path, one in sorted(record.templates.items())
+        ],
     )
     lines += _block("sections", [f"  - {_section(section)}" for section in record.sections])
     return ("\n".join(lines) + "\n").encode("utf-8")
@@ -233,7 +258,7 @@ def flow(value: Any) -> str:
 def new_project_file(options: Mapping[str, Any], requires_mx: str) -> bytes:
     """`mx.yaml` of a new project."""
     lines = [
-        "# What mx knows of this project. Commit it. You may edit the options: the next `mx generate` uses them.",
+        "# What mx knows of this project. Commit it. You may edit the options; `mx update` renders with them.",
         f"version: {FORMAT}",
         f"requires-mx: {scalar(requires_mx)}",
         *_block("options", [f"  {scalar(name)}: {flow(value)}" for name, value in options.items()]),

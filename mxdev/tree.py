@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mxdev.errors import MxError
 from mxdev.freetext import FreeTextError, contains
+from mxdev.template_overrides import Override, Replaced
 
 if TYPE_CHECKING:
     from mxdev.generator import Generator
@@ -20,12 +21,13 @@ SUFFIX = ".jinja"
 
 @dataclass(frozen=True)
 class File:
-    """A rendered file; `source` names the template it comes from."""
+    """A rendered file; `source` names the template it comes from, `by` whose that is if it stands for the generator's own."""
 
     path: str
     data: bytes
     executable: bool
     source: str
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,16 @@ class Tree:
     Args:
         generator: the one that fills it.
         filters: template filters of plugins.
+        overrides: templates that stand for the generator's own, by path.
+        replaced: those of them that were rendered, with what they stand for.
+        templates: the paths of all templates that were looked at.
     """
 
     generator: Generator
     filters: Mapping[str, Callable[..., Any]] | None = None
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+    replaced: dict[str, Replaced] = field(default_factory=dict)
+    templates: set[str] = field(default_factory=set)
     files: dict[str, File] = field(default_factory=dict)
     sections: list[Section] = field(default_factory=list)
     next_steps: list[NextStep] = field(default_factory=list)
@@ -79,10 +87,12 @@ class Tree:
         for source in sorted(path for path in base.rglob("*") if path.is_file()):
             if "__pycache__" in source.relative_to(base).parts:
                 continue  # pip compiles every .py file that it installs, templates too
-            self._render_file(source, source.relative_to(base).parts, to)
+            self._render_file(source, source.relative_to(base).parts, to, folder)
 
-    def _render_file(self, source: Path, parts: tuple[str, ...], to: str) -> None:
+    def _render_file(self, source: Path, parts: tuple[str, ...], to: str, folder: str) -> None:
         where = "/".join(parts)
+        key = where if folder == "templates" else f"{folder}/{where}"
+        self.templates.add(key)
         names = [
             self.text(part, f"name of {where}") if "{{" in part or "{%" in part else part for part in parts
         ]
@@ -91,11 +101,15 @@ class Tree:
         if any("/" in name or name in (".", "..") for name in names):
             raise MxError(f"the name of the template {where} renders to the path {'/'.join(names)!r}")
         executable = bool(source.stat().st_mode & 0o100)
-        data = source.read_bytes()
+        data, by = source.read_bytes(), ""
+        override = self.overrides.get(key)
+        if override is not None:
+            self.replaced[key] = Replaced(override, data)
+            data, by = override.data, override.by
         if names[-1].endswith(SUFFIX):
             names[-1] = names[-1].removesuffix(SUFFIX)
-            data = self.text(data.decode("utf-8"), where).encode("utf-8")
-        self._add(File("/".join([*PurePosixPath(to).parts, *names]), data, executable, where))
+            data = self.text(_decoded(data, by or where), by or where).encode("utf-8")
+        self._add(File("/".join([*PurePosixPath(to).parts, *names]), data, executable, where, by))
 
     def text(self, source: str, where: str = "text") -> str:
         """Render a template given as text, with the generator's variables."""
@@ -140,6 +154,13 @@ class Tree:
         if file.path in self.files:
             raise MxError(f"{self.generator.instance} renders {file.path} twice")
         self.files[file.path] = file
+
+
+def _decoded(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MxError(f"The template {where} is no UTF-8: {error}") from error
 
 
 def check_path(path: str) -> None:

@@ -85,6 +85,7 @@ def test_json(world: World) -> None:
         "installed_version",
         "update",
         "problem",
+        "overrides",
     }
     assert [row["instance"] for row in answer["instances"]] == ["WorldApp:one", "WorldBase"]
     assert [row["instance"] for row in world.ok("status", "world-base", "--json").json["instances"]] == [

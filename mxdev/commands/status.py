@@ -44,7 +44,10 @@ def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
 
     project = Project.load(project_root())
     rows = [_row(project, name) for name in instance_names(project, instances) or project.instances]
-    needed = any(row["update"] or row["problem"] or row["conflicted"] or row["damaged"] for row in rows)
+    faults = ("update", "problem", "conflicted", "damaged")
+    needed = any(
+        any(row[name] for name in faults) or any(one["outdated"] for one in row["overrides"]) for row in rows
+    )
     if as_json:
         console.out(_json(not needed, rows))
     else:
@@ -60,7 +63,7 @@ def _row(project: Any, name: str) -> dict[str, Any]:
 
     record = project.instances[name]
     installed = next((p.version for p in plugins.installed() if p.dist == record.plugin), None)
-    waiting, problem = _waiting(project, name)
+    waiting, problem, overrides = _waiting(project, name)
     return {
         "instance": name,
         "generator": record.generator,
@@ -69,20 +72,22 @@ def _row(project: Any, name: str) -> dict[str, Any]:
         "installed_version": installed,
         "update": waiting,
         "problem": problem,
+        "overrides": overrides,
         **drift.of(project, record).as_dict(),
     }
 
 
-def _waiting(project: Any, name: str) -> tuple[list[str] | None, str | None]:
-    """The paths that `mx update` would change, or why that cannot be told."""
-    from mxdev import updating
+def _waiting(project: Any, name: str) -> tuple[list[str] | None, str | None, list[dict[str, Any]]]:
+    """The paths that `mx update` would change, or why that cannot be told; and the templates that are overridden."""
+    from mxdev import template_overrides, updating
     from mxdev.plan import Wishes
 
     try:
         plan = updating.update(project, [name], Wishes(), updating.Notes(), downgrade=False)
     except MxError as error:
-        return None, str(error)
-    return [c.path for c in plan.changes if c.status not in ("identical", "keep", "orphan")], None
+        return None, str(error), []
+    waiting = [c.path for c in plan.changes if c.status not in ("identical", "keep", "orphan")]
+    return waiting, None, template_overrides.as_rows(template_overrides.report(plan, name))
 
 
 def _print(row: dict[str, Any]) -> None:
@@ -94,6 +99,13 @@ def _print(row: dict[str, Any]) -> None:
         for path in row[what]:
             target = f" -> {row[what][path]}" if isinstance(row[what], dict) else ""
             console.out(f"  {what:>10}  {path}{target}")
+    for one in row["overrides"]:
+        note = ""
+        if one["outdated"]:
+            note = ": outdated, the template it replaces has changed; `mx diff --template` shows by what"
+        elif one["unused"]:
+            note = ": it replaces nothing, the generator has no such template"
+        console.out(f"  {'override':>10}  {one['template']} ({one['by']}){note}")
     if row["problem"]:
         console.out(f"  {console.paint('cannot update', 'red')}: {row['problem']}")
     elif row["update"]:

@@ -1,0 +1,194 @@
+"""Templates that stand for one of a generator's own: a project's below `.mx/overrides/<Generator>/`, or a plugin's.
+
+An override has the path of the template that it stands for, relative to the generator's `templates/` (of a generator
+that renders another folder, that folder's name stands before). A project's comes before a plugin's.
+
+The record of the instance remembers which template was replaced, and what it was when the override was written or last
+changed: `mx status` tells when the generator's own has changed since, and `mx diff --template` shows by what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mxdev import plugins
+from mxdev.errors import MxError
+from mxdev.state import TemplateRecord, pristine_template_path
+
+if TYPE_CHECKING:
+    from mxdev.plan import Content, Plan
+    from mxdev.project import Project
+
+FOLDER = ".mx/overrides"
+
+
+@dataclass(frozen=True)
+class Override:
+    """A template in place of another; `by` says in words whose it is."""
+
+    data: bytes
+    by: str
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """A template that an override stands for, in one rendering."""
+
+    override: Override
+    original: bytes
+
+
+def of(project: Project, generator: str) -> dict[str, Override]:
+    """The overrides of a generator's templates, by the template's path.
+
+    Raises:
+        MxError: two plugins replace the same template, or a file cannot be read.
+    """
+    from mxdev.catalog import dashed
+
+    found: dict[str, tuple[Path, str]] = {}
+    own = dict(_of_project(project, generator))
+    for plugin, folders in plugins.data("mx_template_overrides"):
+        for name, folder in folders.items():
+            if dashed(name) != dashed(generator):
+                continue
+            for path in _files(Path(folder)):
+                key = path.relative_to(folder).as_posix()
+                if key in found and key not in own:
+                    raise MxError(
+                        f"{found[key][1]} and {plugin} both replace the template {key} of {generator}.",
+                        hint=f"Uninstall one of them, or put your own into {FOLDER}/{generator}/{key}.",
+                    )
+                found[key] = path, str(plugin)
+    theirs = {key: Override(_read(path), home) for key, (path, home) in found.items() if key not in own}
+    return theirs | own
+
+
+def _of_project(project: Project, generator: str) -> Iterator[tuple[str, Override]]:
+    base = project.root / FOLDER / generator
+    for path in _files(base):
+        where = path.relative_to(project.root).as_posix()
+        data = project.read(where)
+        if data is not None:
+            yield path.relative_to(base).as_posix(), Override(data, where)
+
+
+def _files(folder: Path) -> list[Path]:
+    found = (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else ()
+    return sorted(path for path in found if "__pycache__" not in path.relative_to(folder).parts)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MxError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def records(
+    project: Project, known_as: str, replaced: Mapping[str, Replaced]
+) -> tuple[dict[str, TemplateRecord], dict[str, bytes]]:
+    """What an instance's record says of its overrides, and the replaced templates that are kept for a diff.
+
+    The template is remembered as it was when its override was last changed: whoever changes the override has seen it.
+    """
+    from mxdev.project import digest
+
+    said, kept = {}, {}
+    for key, one in replaced.items():
+        before, base = _remembered(project, known_as, key)
+        sha = digest(one.override.data)
+        if before is not None and before.sha256 == sha:
+            said[key] = TemplateRecord(sha, before.replaces)
+            if base is not None:
+                kept[key] = base
+        else:
+            said[key] = TemplateRecord(sha, digest(one.original))
+            kept[key] = one.original
+    return said, kept
+
+
+def _remembered(project: Project, instance: str, key: str) -> tuple[TemplateRecord | None, bytes | None]:
+    from mxdev.project import digest
+
+    record = project.instances.get(instance)
+    said = record.templates.get(key) if record else None
+    data = project.read(pristine_template_path(instance, key)) if said else None
+    return said, data if said and data is not None and digest(data) == said.replaces else None
+
+
+def state_files(
+    plan: Plan, instance: str, known_as: str, kept: Mapping[str, bytes]
+) -> dict[str, Content | None]:
+    """The replaced templates as files of `.mx/`; those that are no longer replaced go."""
+    from mxdev.plan import Content
+
+    record = plan.project.instances.get(known_as)
+    files: dict[str, Content | None] = {
+        pristine_template_path(known_as, key): None for key in (record.templates if record else ())
+    }
+    files.update({pristine_template_path(instance, key): Content(data) for key, data in kept.items()})
+    return files
+
+
+@dataclass(frozen=True)
+class Report:
+    """One override of an instance, as `mx status` tells it.
+
+    Attributes:
+        template: its path.
+        by: whose it is.
+        outdated: the template that it replaces has changed since the override was written.
+        unused: the generator has no template of that path.
+    """
+
+    template: str
+    by: str
+    outdated: bool = False
+    unused: bool = False
+
+
+def report(plan: Plan, instance: str) -> list[Report]:
+    """The overrides of an instance that `plan` renders."""
+    from mxdev.project import digest
+
+    found = []
+    for rendering in plan.renderings:
+        tree = rendering.tree
+        if rendering.known_as != instance or tree is None:
+            continue
+        said, _ = records(plan.project, instance, tree.replaced)
+        for key, one in tree.replaced.items():
+            changed = said[key].replaces != digest(one.original)
+            found.append(Report(key, one.override.by, outdated=changed))
+        unused = {key: o for key, o in tree.overrides.items() if key not in tree.templates}
+        found += [Report(key, override.by, unused=True) for key, override in unused.items()]
+    return found
+
+
+def differences(plan: Plan, instance: str) -> Iterator[str]:
+    """What became of each template since its override was written, as unified diffs."""
+    from mxdev.applying import difference
+
+    for rendering in plan.renderings:
+        if rendering.known_as != instance or rendering.tree is None:
+            continue
+        for one in report(plan, instance):
+            if not one.outdated:
+                continue
+            _, base = _remembered(plan.project, instance, one.template)
+            if base is None:
+                raise MxError(
+                    f"What {one.template} was when {one.by} was written is missing from "
+                    f"{pristine_template_path(instance, one.template)}.",
+                    hint="Take it back from version control, or compare the override with the template itself.",
+                )
+            yield difference(one.template, base, rendering.tree.replaced[one.template].original)
+
+
+def as_rows(found: list[Report]) -> list[dict[str, Any]]:
+    """For JSON."""
+    return [vars(one) for one in found]

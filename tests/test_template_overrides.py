@@ -1,0 +1,202 @@
+"""One template of a generator replaced by a project's or a plugin's own: seen in plan and status, and when it is outdated."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import Mx, installed
+from sites import SAMPLES, make_distribution
+
+from mxdev.state import read_record, write_record
+
+MINE = ".mx/overrides/SampleBase/templates_base"
+SETTINGS = "templates_base/conf/settings.yaml.jinja"
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the sample plugin's folder that may be changed, installed in its place."""
+    site = tmp_path / "changing"
+    make_distribution(site, "acme-samples", module="acme_samples", version="1.2.0")
+    shutil.copytree(SAMPLES / "acme_samples", site / "acme_samples")
+    next(installed(site, monkeypatch))
+    import acme_samples.base
+
+    monkeypatch.setattr(acme_samples.base, "__file__", str(site / "acme_samples/base.py"))
+    return site / "acme_samples"
+
+
+def override(project: Path, name: str, text: str) -> Path:
+    path = project / MINE / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def overrides(mx: Mx, project: Path) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = mx("status", "--json", "SampleBase", cwd=project).json["instances"][0][
+        "overrides"
+    ]
+    return found
+
+
+def test_a_project_s_own_template_is_rendered_and_seen(mx: Mx, project: Path) -> None:
+    override(project, "conf/settings.yaml.jinja", "mine: {{ region }}\ntext: {{ description | yaml }}\n")
+    seen = mx("update", "--dry-run", cwd=project)
+    assert f"update  conf/settings.yaml  (template of {MINE}/conf/settings.yaml.jinja)" in seen.out
+    assert mx("update", cwd=project).code == 0
+    assert (project / "conf/settings.yaml").read_text() == 'mine: demo-1\ntext: "A sample."\n'
+    status = mx("status", "--exit-code", cwd=project)
+    assert status.code == 0, status.out
+    assert f"override  {SETTINGS} ({MINE}/conf/settings.yaml.jinja)\n" in status.out
+    # It is rendered in the sandbox, and free text is guarded as in a generator's own.
+    override(project, "conf/settings.yaml.jinja", "{{ description }}\n")
+    refused = mx("update", cwd=project)
+    assert refused.code == 4
+    assert f"{MINE}/conf/settings.yaml.jinja:1: free text is emitted" in refused.err
+
+
+def test_without_it_the_generator_s_own_is_back(mx: Mx, project: Path) -> None:
+    before = (project / "conf/settings.yaml").read_bytes()
+    record = (project / ".mx/generators/SampleBase.yaml").read_bytes()
+    path = override(project, "conf/settings.yaml.jinja", "x: 1\n")
+    mx("update", cwd=project)
+    kept = project / f".mx/pristine/SampleBase/{SETTINGS}.template.pristine"
+    assert kept.read_bytes() == (SAMPLES / "acme_samples" / SETTINGS).read_bytes()
+    path.unlink()
+    assert mx("update", cwd=project).code == 0
+    assert (project / "conf/settings.yaml").read_bytes() == before
+    assert (project / ".mx/generators/SampleBase.yaml").read_bytes() == record
+    assert not kept.exists()
+
+
+def test_the_executable_bit_is_the_generator_s(mx: Mx, project: Path) -> None:
+    override(project, "run.sh", "#!/bin/sh\necho mine\n").chmod(0o644)
+    mx("update", cwd=project)
+    assert (project / "run.sh").read_text() == "#!/bin/sh\necho mine\n"
+    assert (project / "run.sh").stat().st_mode & 0o100
+
+
+def test_when_the_replaced_template_changes_the_override_is_outdated(
+    mx: Mx, plugin: Path, tmp_path: Path
+) -> None:
+    mx("generate", "SampleBase", "demo", "--no-input")
+    project = tmp_path / "demo"
+    path = override(project, "conf/settings.yaml.jinja", "mine: 1\n")
+    assert mx("update", cwd=project).code == 0
+    assert mx("diff", "--template", cwd=project).out == ""
+    template = plugin / SETTINGS
+    old = template.read_text()
+    template.write_text(old + "added: true\n")
+    for _ in range(2):  # an update does not hide it
+        assert [one["outdated"] for one in overrides(mx, project)] == [True]
+        status = mx("status", "--exit-code", cwd=project)
+        assert status.code == 1
+        assert (
+            "outdated, the template it replaces has changed; `mx diff --template` shows by what" in status.out
+        )
+        shown = mx("diff", "--template", cwd=project).out
+        assert f"--- a/{SETTINGS}\n+++ b/{SETTINGS}\n" in shown
+        assert [line for line in shown.splitlines() if line[:1] in "+-"][2:] == ["+added: true"]
+        assert mx("update", cwd=project).code == 0
+    assert (project / "conf/settings.yaml").read_text() == "mine: 1\n"
+    # Who changes the override has seen what it replaces.
+    path.write_text("mine: 1\nadded: true\n")
+    assert mx("update", cwd=project).code == 0
+    assert [one["outdated"] for one in overrides(mx, project)] == [False]
+    assert mx("status", "--exit-code", cwd=project).code == 0
+
+
+def test_the_kept_template_may_be_missing(mx: Mx, plugin: Path, tmp_path: Path) -> None:
+    mx("generate", "SampleBase", "demo", "--no-input")
+    project = tmp_path / "demo"
+    override(project, "conf/settings.yaml.jinja", "mine: 1\n")
+    mx("update", cwd=project)
+    (project / f".mx/pristine/SampleBase/{SETTINGS}.template.pristine").unlink()
+    (plugin / SETTINGS).write_text("other: 1\n")
+    assert [one["outdated"] for one in overrides(mx, project)] == [True]
+    shown = mx("diff", "--template", cwd=project)
+    assert shown.code == 4
+    assert ".template.pristine" in shown.err
+    assert mx("update", cwd=project).code == 0
+
+
+def test_one_that_replaces_nothing_is_told(mx: Mx, project: Path) -> None:
+    override(project, "conf/settngs.yaml.jinja", "mine: 1\n")
+    assert [(one["unused"], one["outdated"]) for one in overrides(mx, project)] == [(True, False)]
+    assert "it replaces nothing" in mx("status", cwd=project).out
+
+
+def test_a_link_that_leads_out_of_the_project_is_refused(mx: Mx, project: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret\n")
+    override(project, "other", "")
+    (project / MINE / "plain.txt").symlink_to(tmp_path / "secret")
+    result = mx("update", cwd=project)
+    assert result.code == 4
+    assert "secret\n" not in (project / "plain.txt").read_text()
+
+
+COMPANY = """
+from mxdev import hookimpl
+@hookimpl
+def mx_template_overrides():
+    return {"SampleBase": "replaced"}
+"""
+
+
+def company(site: Path, monkeypatch: pytest.MonkeyPatch, name: str, **files: str) -> None:
+    module = name.replace("-", "_")
+    make_distribution(site, name, modules={f"{module}/__init__.py": COMPANY})
+    for path, text in files.items():
+        target = site / module / "replaced/templates_base" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    next(installed(site, monkeypatch))
+
+
+def test_a_plugin_s_template(mx: Mx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    company(tmp_path / "site", monkeypatch, "acme-house", **{"plain.txt": "of the house\n"})
+    made = mx("generate", "SampleBase", "demo", "--no-input")
+    assert "create  plain.txt  (template of acme-house 1.0)" in made.out
+    project = tmp_path / "demo"
+    assert (project / "plain.txt").read_text() == "of the house\n"
+    assert overrides(mx, project) == [
+        {"template": "templates_base/plain.txt", "by": "acme-house 1.0", "outdated": False, "unused": False}
+    ]
+    # A project's own comes first.
+    override(project, "plain.txt", "mine\n")
+    assert mx("update", cwd=project).code == 0
+    assert (project / "plain.txt").read_text() == "mine\n"
+
+
+def test_two_plugins_that_replace_the_same_are_told(
+    mx: Mx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company(tmp_path / "a", monkeypatch, "aa-house", **{"plain.txt": "a\n"})
+    company(tmp_path / "b", monkeypatch, "bb-house", **{"plain.txt": "b\n", "run.sh": "b\n"})
+    refused = mx("generate", "SampleBase", "demo", "--no-input")
+    assert refused.code == 4
+    assert "aa-house 1.0 and bb-house 1.0 both replace the template templates_base/plain.txt" in refused.err
+    # Everything else works.
+    assert mx("generate", "SampleTool").code == 0
+    override(tmp_path / "demo", "plain.txt", "mine\n")
+
+
+def test_destroy_takes_what_was_kept(mx: Mx, project: Path) -> None:
+    mx("generate", "SampleApp", "web", cwd=project)
+    path = override(project, "plain.txt", "mine\n")
+    mx("update", cwd=project)
+    assert mx("destroy", "SampleBase", "--with-dependents", cwd=project).code == 0
+    assert not list((project / ".mx").rglob("*.template.pristine"))
+    assert path.read_text() == "mine\n"
+
+
+def test_the_record_survives_a_round_trip(mx: Mx, project: Path) -> None:
+    override(project, "plain.txt", "mine\n")
+    mx("update", cwd=project)
+    data = (project / ".mx/generators/SampleBase.yaml").read_bytes()
+    assert set(yaml.safe_load(data)["templates"]) == {"templates_base/plain.txt"}
+    assert write_record(read_record(data, "x")) == data
