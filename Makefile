@@ -50,6 +50,7 @@ examples: setup
 
 bench: setup
 	$(BIN)/python benchmarks/run.py $(ARGUMENTS)
+	$(BIN)/python benchmarks/scale.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
