@@ -1,0 +1,81 @@
+"""`--json`: one object of one form from every command that plans, also when it goes wrong."""
+
+from __future__ import annotations
+
+import pytest
+from changing import World, call
+from test_dry_run import check_form
+
+COMMANDS = [
+    ["generate", "WorldExtra"], ["set", "size=2"], ["update"], ["destroy", "WorldExtra"], ["destroy", "WorldBase"], ["undo"],
+    ["adopt", "s.yaml"],
+]  # fmt: skip
+
+
+def start(world: World) -> None:
+    world.base.files = {"a.txt": "@size@\n"}
+    world.base.sections = [("s.yaml", "one", {"size": "@size@"})]
+    world.extra.files = {"extra.txt": "@level@\n"}
+    world.start()
+    world.ok("generate", "WorldExtra")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_when_all_is_well(world: World, command: list[str]) -> None:
+    start(world)
+    if command[0] == "adopt":
+        world.edit("s.yaml", "1", "2")
+    for dry in (["--dry-run"], []):
+        answer = world.mx(*command, "--json", *dry)
+        check_form(answer)
+        if command == ["destroy", "WorldBase"]:
+            expected = "refused"  # WorldExtra requires it
+        elif dry:
+            expected = "planned"
+        else:
+            expected = "nothing" if command[0] in ("update", "generate", "adopt") else "applied"
+        assert answer.json["outcome"] == expected
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_outside_a_project(world: World, command: list[str]) -> None:
+    world.base.files = {"a.txt": "a\n"}
+    answer = call(*command, "--json", cwd=world.root.parent)
+    assert answer.code in (2, 4)
+    check_form(answer)
+    assert answer.json["outcome"] == "error"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(
+    "broken", ["mx.yaml", ".mx/generators/WorldBase.yaml", "s.yaml", ".mx/overrides/s.yaml", "journal"]
+)
+def test_in_a_broken_project(world: World, command: list[str], broken: str) -> None:
+    start(world)
+    if broken == "journal":
+        world.write(".mx/journal/committed", "torn")
+    else:
+        world.write(broken, "[: torn\n")
+    before = world.mine()
+    answer = world.mx(*command, "--json")
+    check_form(answer)
+    assert world.mine() == before or answer.json["outcome"] == "applied"
+    if broken in ("mx.yaml", "journal", ".mx/generators/WorldBase.yaml") and command != ["undo"]:
+        assert answer.json["outcome"] in ("error", "refused")
+        assert answer.code in (1, 4)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["set", "nothing=1"], ["set"], ["update", "Nobody"], ["destroy"], ["destroy", "Nobody"], ["update", "--on-conflict", "maybe"],
+        ["undo", "--what"], ["generate", "Nobody"], ["adopt", "nothing.yaml"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_wrong_usage(world: World, command: list[str]) -> None:
+    start(world)
+    answer = world.mx(*command, "--json")
+    assert answer.code in (2, 4)
+    check_form(answer)
+    assert answer.json["outcome"] == "error"
