@@ -51,7 +51,7 @@ def check(world: World, folder: Path) -> None:
 NAMES = [
     "plain.txt",
     "with space.txt",
-    'quo"te.txt',
+    '"quo"te.txt',
     "näme.txt",
     "back/sl ash.txt",
     "tab\there.txt",
