@@ -46,7 +46,7 @@ class CheckedPlan:
     """A plan, settled and not applied yet. Nothing can be changed through it.
 
     Attributes:
-        command: what makes the change, such as "mx generate StreamlitApp", "mx update" or "mx undo".
+        command: what makes the change, such as "mx generate StreamlitApp", "mx update" or "undo of mx update".
         root: the project's folder; of a new project it does not exist yet.
         dry_run: the plan is only shown.
         options: the project's options as they will be, by name; as they are where the command does not touch them.

@@ -132,7 +132,19 @@ def _entry(item: Any, plugin: Plugin, module: Any) -> Entry:
     if isinstance(item, Lazy):
         return Entry(item.name, item.help, item.target, plugin.dist, plugin.version)
     name = getattr(item, "name", None) or item.__name__
-    summary = (getattr(item, "help", None) or item.__doc__ or "").strip().partition("\n")[0]
+    texts = (
+        getattr(item, "help", None),
+        getattr(item, "summary", None),
+        item.__doc__,
+    )  # of a command, a rule, the rest
+    summary = next((text for text in texts if text and isinstance(text, str)), "").strip()
     here = next((key for key, value in vars(module).items() if value is item), None)
-    target = f"{module.__name__}:{here}" if here else f"{item.__module__}:{item.__qualname__}"
-    return Entry(name, summary, target, plugin.dist, plugin.version)
+    made = item if hasattr(item, "__qualname__") else type(item)
+    if (
+        here is None
+        and made is not item
+        and made.__module__.partition(".")[0] != module.__name__.partition(".")[0]
+    ):
+        raise TypeError(f"{name} is announced and cannot be found again: give it a name in {module.__name__}")
+    target = f"{module.__name__}:{here}" if here else f"{made.__module__}:{made.__qualname__}"
+    return Entry(name, summary.partition("\n")[0], target, plugin.dist, plugin.version)

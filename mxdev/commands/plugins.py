@@ -10,7 +10,12 @@ import click
 from mxdev import console
 from mxdev import plugins as registry
 
-_NAMES = {"mx_generators": "generators", "mx_commands": "commands", "mx_lint_rules": "lint_rules"}
+_NAMES = {
+    "mx_generators": "generators",
+    "mx_commands": "commands",
+    "mx_lint_rules": "lint_rules",
+    "mx_template_filters": "template_filters",
+}
 
 
 @click.command()
@@ -26,6 +31,14 @@ def plugins(as_json: bool) -> None:
         for kind in _NAMES.values():
             if row[kind]:
                 console.out(f"  {kind.replace('_', ' ')}: {', '.join(row[kind])}")
+        if row["template_overrides"]:
+            console.out(f"  overrides templates of: {', '.join(row['template_overrides'])}")
+        if row["defaults"]:
+            console.out(f"  defaults: {', '.join(row['defaults'])}")
+        if row["checks_plans"]:
+            console.out("  checks every plan, and may refuse it")
+        for hook in row["unknown_hooks"]:
+            console.out(f"  {console.paint('ignored', 'yellow')}: mx has no hook {hook}")
         if row["error"]:
             console.out(f"  {console.paint('broken', 'red')}: {row['error']}")
 
@@ -37,5 +50,10 @@ def _row(plugin: registry.Plugin) -> dict[str, Any]:
         "version": plugin.version,
         "module": plugin.module,
         **found,
+        "template_overrides": sorted(plugin.data.get("mx_template_overrides", ())),
+        "defaults": sorted(plugin.data.get("mx_defaults", ())),
+        "checks_plans": "mx_check_plan" in plugin.working,
+        "unknown_hooks": plugin.unknown,
+        "seconds": round(plugin.seconds, 3),
         "error": plugin.error,
     }

@@ -1,0 +1,472 @@
+"""Every hook: one test of what it does, one entry in the docs; what may go wrong in it is told with the plugin's name."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Mx, installed
+from sites import SAMPLES, make_distribution
+
+from mxdev import hookspecs, plan_checks, plugin_index, plugins, template_filters
+from mxdev.errors import MxError
+from mxdev.freetext import FreeText
+from mxdev.hookspecs import hookspec
+from mxdev.render import Renderer
+
+HOOKS = [
+    name for name, value in inspect.getmembers(hookspecs, inspect.isfunction) if hasattr(value, "mxdev_spec")
+]
+DOCS = Path(__file__).parent.parent / "docs/plugins.md"
+Install = Callable[..., Path]
+
+
+@pytest.fixture
+def install(tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Install a plugin with this source; the folder it is in."""
+
+    def make(source: str, name: str = "acme-hooks", **settings: Any) -> Path:
+        module = name.replace("-", "_")
+        site = tmp_path / f"site-{name}"
+        make_distribution(
+            site, name, modules={f"{module}.py": f"from mxdev import hookimpl\n{source}"}, **settings
+        )
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        next(installed(site, monkeypatch))
+        return site
+
+    return make
+
+
+def test_every_hook_has_a_test_and_an_entry_in_the_docs() -> None:
+    assert len(HOOKS) == 7
+    assert set(HOOKS) == {*plugins.HOOKS, *plugins.DATA_HOOKS, *plugins.WORKING_HOOKS}
+    listed = re.search(r"automodule:: mxdev\.hookspecs\s+:members: (.*)", DOCS.read_text())
+    assert listed
+    assert sorted(listed[1].split(", ")) == HOOKS
+    for hook in HOOKS:
+        assert f"test_hook_{hook}" in globals(), f"{hook} has no test"
+        assert inspect.getdoc(getattr(hookspecs, hook)), f"{hook} is not explained"
+
+
+def test_hook_mx_generators(install: Install, mx: Mx, tmp_path: Path) -> None:
+    install("""
+from mxdev import Generator
+class Hooked(Generator):
+    "By a hook."
+    scope = "anywhere"
+    def generate(self, tree):
+        tree.file("hooked.txt", "yes\\n")
+@hookimpl
+def mx_generators():
+    return [Hooked]
+""")
+    assert mx("generate", "hooked").code == 0
+    assert (tmp_path / "hooked.txt").read_text() == "yes\n"
+
+
+def test_hook_mx_commands(install: Install, mx: Mx) -> None:
+    install("""
+import click
+@click.command()
+def greet():
+    "Greet."
+    click.echo("good day")
+    return 7
+@hookimpl
+def mx_commands():
+    return [greet]
+""")
+    assert "greet" in mx("--help").out
+    assert (mx("greet").code, mx("greet").out) == (7, "good day\n")
+
+
+def test_hook_mx_lint_rules(install: Install, mx: Mx, tmp_path: Path) -> None:
+    install("""
+from mxdev.lint.rule import Finding, Rule
+class NoTabs(Rule):
+    name = "no-tabs"
+    summary = "No tabs."
+    def applies(self, files):
+        return [file for file in files if file.suffix == ".txt"]
+    def check(self, context):
+        for file in context.files:
+            yield Finding(file, 1, 1, self.name, "warning", "a tab")
+@hookimpl
+def mx_lint_rules():
+    return [NoTabs()]
+""")
+    (tmp_path / "a.txt").write_text("\t\n")
+    result = mx("lint", "--rule", "no-tabs", "a.txt")
+    assert result.code == 1
+    assert "a.txt:1:1" in result.out
+    assert "a tab" in result.out
+
+
+FILTERS = """
+def shout(value, mark="!"):
+    assert type(value) is str
+    return value.upper() + mark
+@hookimpl
+def mx_template_filters():
+    return [shout]
+"""
+
+
+def test_hook_mx_template_filters(install: Install) -> None:
+    install(FILTERS)
+    renderer = Renderer(
+        {"plain": "a", "free": FreeText("b")}, filters=template_filters.known_to("somebody-else")
+    )
+    assert renderer.render("{{ plain | shout }} {{ plain | shout('?') }}", "x") == "A! A?"
+    assert renderer.render("{{ free | shout | yaml }}", "x") == '"B!"'
+    with pytest.raises(MxError, match="free text is emitted without"):
+        renderer.render("{{ free | shout }}", "x")
+
+
+def test_a_filter_is_imported_when_a_template_uses_it(install: Install, mx: Mx, tmp_path: Path) -> None:
+    site = install("""
+from mxdev import Generator, lazy
+class Filtered(Generator):
+    "Uses a filter."
+    scope = "anywhere"
+    def generate(self, tree):
+        tree.file("out.txt", tree.text("{{ 'x' | shout }}", "out.txt.jinja"))
+@hookimpl
+def mx_generators():
+    return [Filtered]
+@hookimpl
+def mx_template_filters():
+    return [lazy("acme_filters_apart:shout"), lazy("acme_filters_apart:other")]
+""")
+    assert mx("generate", "SampleBase", "demo", "--no-input").code == 0
+    (site / "acme_filters_apart.py").write_text("def shout(value):\n    return value + '1'\n")
+    assert mx("generate", "Filtered").code == 0
+    assert (tmp_path / "out.txt").read_text() == "x1"
+    # A compiled template is kept, what the filter gave is not.
+    (site / "acme_filters_apart.py").write_text("def shout(value):\n    return value + '22'\n")
+    del sys.modules["acme_filters_apart"]
+    assert mx("generate", "Filtered").code == 0
+    assert (tmp_path / "out.txt").read_text() == "x22"
+
+
+@pytest.mark.parametrize("name", ["yaml", "comment", "upper"])
+def test_a_filter_cannot_take_the_name_of_another(
+    install: Install, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(f"""
+def {name}(value):
+    return "taken"
+@hookimpl
+def mx_template_filters():
+    return [{name}]
+""")
+    renderer = Renderer({"free": FreeText("b")}, filters=template_filters.known_to("acme-hooks"))
+    assert renderer.render(f"{{{{ free | {name} | yaml }}}}" if name == "upper" else f"{{{{ free | {name} }}}}", "x") \
+        != "taken"  # fmt: skip
+    template_filters.known_to("acme-hooks")
+    assert capsys.readouterr().err.count(f"the filter {name} of the plugin acme-hooks is left out") == 1
+
+
+def test_of_two_equal_filters_the_plugin_s_own_counts(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(FILTERS, "aa-one")
+    install(FILTERS.replace("upper", "lower"), "bb-two")
+    assert template_filters.known_to("aa-one")["shout"]("aB") == "AB!"
+    assert template_filters.known_to("bb-two")["shout"]("aB") == "ab!"
+    assert capsys.readouterr().err == ""
+    assert template_filters.known_to("somebody-else") == {}
+    assert "more than one plugin has it (aa-one, bb-two)" in capsys.readouterr().err
+
+
+def test_what_a_filter_raises_names_its_plugin_and_the_template(install: Install) -> None:
+    install(FILTERS.replace("return value", "return 1 / 0 or value"))
+    renderer = Renderer({}, filters=template_filters.known_to("x"))
+    with pytest.raises(MxError, match=r"t\.jinja:2: the filter shout of the plugin acme-hooks 1\.0 failed"):
+        renderer.render("\n{{ 'a' | shout }}", "t.jinja")
+
+
+def test_hook_mx_template_overrides(install: Install, mx: Mx, tmp_path: Path) -> None:
+    site = install("""
+@hookimpl
+def mx_template_overrides():
+    return {"sample-base": "theirs"}
+""")
+    (site / "theirs/templates_base").mkdir(parents=True)
+    (site / "theirs/templates_base/plain.txt").write_text("theirs\n")
+    assert mx("generate", "SampleBase", "demo", "--no-input").code == 0
+    assert (tmp_path / "demo/plain.txt").read_text() == "theirs\n"
+
+
+def test_hook_mx_defaults(install: Install, mx: Mx, tmp_path: Path) -> None:
+    install("""
+@hookimpl
+def mx_defaults():
+    return {"region": "there", "SampleBase.tag": ["a", "b"]}
+""")
+    assert mx("generate", "SampleBase", "demo", "--no-input").code == 0
+    assert "region: there" in (tmp_path / "demo/mx.yaml").read_text()
+    assert "tag: [a, b]" in (tmp_path / "demo/.mx/generators/SampleBase.yaml").read_text()
+
+
+# --- the hook that sees a plan ----------------------------------------------------------------------------------------
+
+CHECK = """
+import json, os
+@hookimpl
+def mx_check_plan(plan):
+    rows = [[c.path, c.status, list(c.generators), list(c.plugins), c.before and c.before.decode(),
+             c.after and c.after.decode(), c.executable, c.resolution] for c in plan.changes]
+    with open(os.environ["SEEN"], "a") as file:
+        file.write(json.dumps([plan.command, str(plan.root), plan.dry_run, dict(plan.options), rows]) + "\\n")
+    return os.environ.get("REASON")
+"""
+
+
+@pytest.fixture
+def seen(tmp_path: Path, install: Install, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Any]]:
+    """What `mx_check_plan` was called with since this was called last."""
+    path = tmp_path / "seen"
+    monkeypatch.setenv("SEEN", str(path))
+    install(CHECK)
+
+    def read() -> list[Any]:
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return [json.loads(line) for line in lines]
+
+    return read
+
+
+def test_hook_mx_check_plan(
+    mx: Mx, tmp_path: Path, seen: Callable[[], list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REASON", "no new projects on Fridays")
+    for flags in ([], ["--dry-run"]):
+        refused = mx("generate", "SampleBase", "demo", "--no-input", *flags)
+        assert refused.code == 1
+        assert "The plugin acme-hooks 1.0 refuses this plan: no new projects on Fridays" in refused.err
+        assert not (tmp_path / "demo").exists()
+        command, root, dry_run, options, rows = seen().pop()
+        assert (command, root, dry_run) == ("mx generate SampleBase", str(tmp_path / "demo"), bool(flags))
+        assert options["region"] == "demo-1"
+        found = {row[0]: row[1:] for row in rows}
+        assert found["run.sh"] == [
+            "create", ["SampleBase"], ["acme-samples"], None, (SAMPLES / "acme_samples/templates_base/run.sh").read_text(), True, None
+        ]  # fmt: skip
+    answer = mx("generate", "SampleBase", "demo", "--json").json
+    assert answer["outcome"] == "refused"
+    assert "no new projects on Fridays" in answer["error"]
+    monkeypatch.delenv("REASON")
+    assert mx("generate", "SampleBase", "demo").code == 0
+
+
+def test_every_command_that_changes_a_project_is_checked(
+    mx: Mx, project: Path, seen: Callable[[], list[Any]], monkeypatch: pytest.MonkeyPatch, look: Any
+) -> None:
+    (project / ".mx/overrides").mkdir()
+    commands = [
+        ["generate", "SampleApp", "web"], ["set", "kind=large"], ["update"], ["undo"], ["destroy", "SampleBase"]
+    ]  # fmt: skip
+    mx("generate", "SampleTool", cwd=project)
+    mx("set", "size=3", cwd=project)
+    seen()
+    monkeypatch.setenv("REASON", "not today")
+    before = {path: what for path, what in look(project).items() if path != ".mx/lock"}
+    for command in commands:
+        for flags in ([], ["--dry-run"]):
+            refused = mx(*command, *flags, cwd=project)
+            assert (refused.code, command, "not today" in refused.err) == (1, command, True)
+            title = {"generate": "mx generate SampleApp", "undo": "undo of mx set"}.get(
+                command[0], f"mx {command[0]}"
+            )
+            assert [row[0] for row in seen()] == [title]
+    assert {path: what for path, what in look(project).items() if path != ".mx/lock"} == before
+    # Commands that change nothing ask nobody.
+    for command in (["status"], ["diff"], ["generate"], ["--help"]):
+        assert mx(*command, cwd=project).code == 0
+    assert seen() == []
+
+
+def test_a_check_that_fails_refuses_and_names_its_plugin(install: Install, mx: Mx, tmp_path: Path) -> None:
+    install("""
+@hookimpl
+def mx_check_plan(plan):
+    raise KeyError("oops")
+""")
+    result = mx("generate", "SampleBase", "demo", "--no-input")
+    assert result.code == 1
+    assert "mx_check_plan of the plugin acme-hooks 1.0 failed: KeyError: 'oops'" in result.err
+    assert "uninstall it" in result.err
+    assert not (tmp_path / "demo").exists()
+    assert mx("generate").code == 0
+
+
+def test_a_check_cannot_change_the_plan(install: Install, mx: Mx, tmp_path: Path) -> None:
+    install("""
+@hookimpl
+def mx_check_plan(plan):
+    for change in (lambda: plan.options.update(a=1), lambda: setattr(plan, "root", "x"),
+                   lambda: setattr(plan.changes[0], "after", b"x"), lambda: plan.changes.clear()):
+        try:
+            change()
+        except (AttributeError, TypeError):
+            continue
+        return "it could be changed"
+""")
+    assert mx("generate", "SampleBase", "demo", "--no-input").code == 0
+    assert (tmp_path / "demo/README.md").exists()
+
+
+def test_an_old_plugin_works_when_a_hook_has_grown(
+    mx: Mx, install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install("""
+@hookimpl
+def mx_check_plan():
+    return "the old one, of a time without arguments"
+""", "old-one")  # fmt: skip
+
+    @hookspec
+    def mx_check_plan(plan: object, more: object) -> None:
+        """As in some later version."""
+
+    monkeypatch.setattr(hookspecs, "mx_check_plan", mx_check_plan)
+    install("""
+@hookimpl
+def mx_check_plan(more):
+    return f"the new one got {more}"
+""", "new-one")  # fmt: skip
+    assert {plugin.dist: results for plugin, results in plugins.call("mx_check_plan", plan=1, more=2)} == {
+        "old-one": ["the old one, of a time without arguments"],
+        "new-one": ["the new one got 2"],
+    }
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("def mx_defaults():\n    return ['region']", "mx_defaults gives list"),
+        ("def mx_defaults():\n    return {1: 2}", "mx_defaults gives dict"),
+        ("def mx_defaults():\n    return {'a': object()}", "no text, number, flag"),
+        ("def mx_defaults():\n    return {'a': float('nan')}", "no text, number, flag"),
+        ("def mx_template_overrides():\n    return {'A': 3}", "TypeError"),
+        ("def mx_template_filters():\n    return [3]", "AttributeError"),
+        ("def mx_template_filters():\n    1 / 0", "ZeroDivisionError"),
+        ("def mx_check_plan(plan, other):\n    pass", "can not be found in the hookspec"),
+    ],
+)
+def test_a_broken_announcement_is_one_warning(install: Install, mx: Mx, source: str, says: str) -> None:
+    install(f"@hookimpl\n{source}\n")
+    result = mx("generate")
+    assert result.code == 0
+    assert "SampleBase" in result.out
+    lines = result.err.splitlines()
+    assert len(lines) == 1
+    assert "acme-hooks 1.0 is left out" in lines[0]
+    assert says in lines[0]
+
+
+def test_a_slow_import_is_told_once(install: Install, mx: Mx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mxdev.plugin_scan.SLOW", 0.2)
+    install("import time\ntime.sleep(0.3)\n")
+    told = mx("generate").err.splitlines()
+    assert len(told) == 1
+    assert re.search(r"the plugin acme-hooks 1\.0 takes 0\.\d s to import", told[0])
+    plugins._warned.clear()
+    plugin_index.forget()
+    assert mx("generate").err == ""  # the index is cached: nothing was imported
+    assert (
+        next(p for p in json.loads(mx("plugins", "--json").out) if p["name"] == "acme-hooks")["seconds"]
+        >= 0.3
+    )
+
+
+def test_a_hook_that_this_mx_does_not_have_is_shown_and_no_harm(install: Install, mx: Mx) -> None:
+    install("@hookimpl\ndef mx_genertors():\n    return [1]\n")
+    result = mx("plugins")
+    assert result.err == ""
+    assert "mx has no hook mx_genertors" in result.out
+
+
+def test_a_plugin_for_a_newer_interface_is_told_and_not_loaded(install: Install, mx: Mx) -> None:
+    install("raise RuntimeError('loaded')", group="mxdev.v2")
+    result = mx("generate")
+    assert result.code == 0
+    assert "acme-hooks 1.0 is left out: it is written for version 2 of mx's plugin interface" in result.err
+    assert "loaded" not in result.err
+
+
+# --- nothing of the project's becomes code ----------------------------------------------------------------------------
+
+EVIL = "open({!r}, 'w').write('ran')\nfrom mxdev import hookimpl\n"
+
+
+@pytest.mark.parametrize("where", ["", "src", "deep/er"])
+@pytest.mark.parametrize("path", ["empty", "dot", "absolute", "none"])
+def test_no_plugin_is_loaded_from_the_project(
+    samples: Path, project: Path, tmp_path: Path, where: str, path: str
+) -> None:
+    mark, site = tmp_path / "mark", project / where
+    make_distribution(site, "evil-one", modules={"evil_one.py": EVIL.format(str(mark))})
+    # What mx itself is made of is found by Python, which `python -m` alone lets mx look over.
+    own = ("click", "json", "pluggy") if path == "none" else ()
+    for module in ("acme_samples", "yaml", "jinja2", *own):
+        (project / f"{module}.py").write_text(EVIL.format(str(mark)))
+    value = {"empty": f"{samples}{os.pathsep}", "dot": f".{os.pathsep}{where or '.'}{os.pathsep}{samples}",
+             "absolute": f"{samples}{os.pathsep}{site}", "none": str(samples)}[path]  # fmt: skip
+    script = (
+        "import runpy, sys; sys.argv = ['mx', 'plugins']; "
+        # As the script `mx` has it: its own folder first.
+        "sys.path[0:1] = ['/']; from mxdev.cli import main; main()"
+    )
+    starts = [[sys.executable, "-m", "mxdev", "plugins"]] if path == "none" else []
+    starts.append([sys.executable, "-c", script])
+    for start in starts:
+        done = subprocess.run(
+            start, cwd=project, env={**os.environ, "PYTHONPATH": value}, capture_output=True, text=True, check=False
+        )  # fmt: skip
+        assert "evil" not in done.stdout + done.stderr
+        assert "acme-samples" in done.stdout, done.stderr
+        assert not mark.exists()
+
+
+def test_an_environment_in_the_project_s_folder_counts(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = project / ".venv/lib/site-packages"
+    make_distribution(site, "in-venv", modules={"in_venv.py": "from mxdev import hookimpl\n"})
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.chdir(project)
+    assert str(site) not in plugin_index.installed_folders()
+    monkeypatch.setattr(sys, "prefix", str(project / ".venv"))
+    assert str(site) in plugin_index.installed_folders()
+
+
+def test_the_current_folder_alone_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "below")
+    monkeypatch.chdir(tmp_path)
+    folders = plugin_index.installed_folders()
+    assert str(tmp_path) not in folders
+    assert str(tmp_path / "below") in folders
+
+
+def test_checks_cost_nothing_where_no_plugin_has_one(samples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_checks, "_checked", lambda change: pytest.fail("looked at"))
+    began = time.perf_counter()
+    plan_checks.check(object(), "mx x", dry_run=False)  # type: ignore[arg-type]
+    assert time.perf_counter() - began < 5
