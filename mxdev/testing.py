@@ -1,4 +1,4 @@
-"""For tests of generators, of plugins as of mx itself: render in memory, write to a folder, run `mx`.
+"""For tests of generators, of plugins as of mx itself: render in memory, plan, compare with a snapshot, run `mx`, answer its questions.
 
 tree = render(DistributedTraining, workers=4)
 assert "replicas: 4" in text(tree, "infrastructure/kubernetes/train.yaml")
@@ -9,17 +9,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mxdev import catalog, sections
 from mxdev.generator import Generator
+from mxdev.plan import Plan, build
 from mxdev.project import Project
 from mxdev.rendering import Run, run, with_requirements
 from mxdev.tree import Tree
 from mxdev.values import Sources
+
+UPDATE_SNAPSHOTS = "MX_UPDATE_SNAPSHOTS"
 
 
 def render_all(generator: type[Generator] | str, /, **options: Any) -> Run:
@@ -30,10 +34,14 @@ def render_all(generator: type[Generator] | str, /, **options: Any) -> Run:
         **options: by key (`project_id="acme-ml"`); those of required generators too.
 
     Raises:
-        UsageProblem: a value is wrong or missing, or nobody declares an option.
+        UsageProblem: a value is wrong or missing.
+        TypeError: nobody declares an option of that name.
     """
+    return _run(generator, Project(Path("/nonexistent/mx-testing")), options)
+
+
+def _run(generator: type[Generator] | str, project: Project, options: Mapping[str, Any]) -> Run:
     cls = catalog.load(catalog.find(generator)) if isinstance(generator, str) else generator
-    project = Project(Path("/nonexistent/mx-testing"))
     wanted = with_requirements(cls, project)
     given = {name.replace("_", "-"): value for name, value in options.items()}
     declared = {option.name for generator in wanted for option in generator.declared()}
@@ -50,16 +58,37 @@ def render(generator: type[Generator] | str, /, **options: Any) -> Tree:
     return tree
 
 
+def plan(generator: type[Generator] | str, /, root: Path, **options: Any) -> Plan:
+    """The plan of `mx generate` in the folder `root`, a project or an empty folder; nothing is written.
+
+    `statuses(plan(...))` is what a test compares.
+    """
+    project = Project.load(root) if (root / "mx.yaml").is_file() else Project(root)
+    result = _run(generator, project, options)
+    return build(project, result.renderings, result.options, result.order)
+
+
+def statuses(plan: Plan) -> dict[str, str]:
+    """What becomes of each path: `{"README.md": "create", ...}`."""
+    return {change.path: change.status for change in plan.changes}
+
+
 def text(tree: Tree, path: str) -> str:
     """A rendered file as text. KeyError if there is none."""
     return tree.files[path].data.decode("utf-8")
 
 
+def _trees(result: Run | Tree) -> list[Tree]:
+    return [result] if isinstance(result, Tree) else [r.tree for r in result.renderings if r.tree is not None]
+
+
+def _programs(result: Run | Tree) -> set[str]:
+    return {path for tree in _trees(result) for path, file in tree.files.items() if file.executable}
+
+
 def contents(result: Run | Tree) -> dict[str, bytes]:
     """Every file of the project that `result` makes: rendered ones, and shared ones put together of their sections."""
-    trees = (
-        [result] if isinstance(result, Tree) else [r.tree for r in result.renderings if r.tree is not None]
-    )
+    trees = _trees(result)
     files = {path: file.data for tree in trees for path, file in tree.files.items()}
     rows = [section for tree in trees for section in tree.sections]
     for section in rows:
@@ -73,16 +102,47 @@ def contents(result: Run | Tree) -> dict[str, bytes]:
 
 def write(result: Run | Tree, folder: Path) -> None:
     """Write every file of `result` below `folder`, without mx's state, for tools that need a disk."""
-    trees = (
-        [result] if isinstance(result, Tree) else [r.tree for r in result.renderings if r.tree is not None]
-    )
-    executable = {path for tree in trees for path, file in tree.files.items() if file.executable}
+    programs = _programs(result)
     for path, data in contents(result).items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
-        if path in executable:
+        if path in programs:
             target.chmod(0o755)
+
+
+def assert_snapshot(result: Run | Tree, folder: Path) -> None:
+    """Compare everything that `result` makes with the files below `folder`, byte for byte, and the executable bits.
+
+    With `MX_UPDATE_SNAPSHOTS=1` in the environment the folder is written anew instead; look at the difference in Git
+    before you commit it.
+
+    Raises:
+        AssertionError: they differ; the message shows how.
+    """
+    import difflib
+    import shutil
+
+    if os.environ.get(UPDATE_SNAPSHOTS):
+        shutil.rmtree(folder, ignore_errors=True)
+        write(result, folder)
+        return
+    made = contents(result)
+    programs = _programs(result)
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+    kept = {path.relative_to(folder).as_posix(): path for path in files}
+    found = [f"{path} is rendered, and the snapshot does not have it" for path in sorted(made.keys() - kept)]
+    found += [f"{path} is in the snapshot, and it is not rendered" for path in sorted(kept.keys() - made)]
+    for name in sorted(made.keys() & kept):
+        data, program = kept[name].read_bytes(), bool(kept[name].stat().st_mode & 0o100)
+        if data != made[name]:
+            old, new = (text.decode("utf-8", "replace").splitlines() for text in (data, made[name]))
+            found += difflib.unified_diff(old, new, f"snapshot/{name}", f"rendered/{name}", lineterm="")
+        if program != (name in programs):
+            found.append(f"{name} is {'a program' if program else 'no program'} in the snapshot only")
+    if found:
+        hint = f"Run the tests with {UPDATE_SNAPSHOTS}=1 to take what is rendered as the snapshot."
+        raise AssertionError("\n".join([f"{folder} is not what is rendered:", *found, hint]))
 
 
 @dataclass(frozen=True)
@@ -116,3 +176,69 @@ def mx(
         timeout=timeout, check=False,
     )  # fmt: skip
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def converse(
+    *arguments: str | os.PathLike[str],
+    cwd: Path,
+    answers: Iterable[tuple[str, str]],
+    env: Mapping[str, str] | None = None,
+    timeout: float = 60,
+) -> Outcome:
+    """Run `mx` on a terminal of its own and answer its questions; POSIX only.
+
+    Args:
+        *arguments: the command line after `mx`.
+        cwd: the folder it runs in.
+        answers: what the next question has in it, and what is typed then, in order; "" takes the default.
+        env: variables that are added to this process's.
+        timeout: seconds after which a question that does not come is a failure, and mx is killed.
+
+    Returns:
+        The exit code, and all that stood on the terminal, as `stdout`.
+
+    Raises:
+        AssertionError: a question did not come.
+    """
+    import pty
+
+    command = [sys.executable, "-m", "mxdev", *(os.fspath(argument) for argument in arguments)]
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        command, cwd=cwd, env={**os.environ, "NO_COLOR": "1", **(env or {})},
+        stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+    )  # fmt: skip
+    os.close(terminal)
+    screen, end = "", time.monotonic() + timeout
+    try:
+        for question, answer in answers:
+            told = _read(controller, question, end)
+            screen += told
+            if question not in told:
+                raise AssertionError(f"the question {question!r} did not come:\n{screen}")
+            os.write(controller, f"{answer}\n".encode())
+        screen += _read(controller, None, end)
+        return Outcome(process.wait(max(0.1, end - time.monotonic())), screen, "")
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        os.close(controller)
+
+
+def _read(controller: int, until: str | None, end: float) -> str:
+    """What appears on a terminal: until a text appears, the other side is closed, or the time is up."""
+    import select
+
+    data = b""
+    while until is None or until not in data.decode("utf-8", "replace"):
+        if not select.select([controller], [], [], max(0.0, end - time.monotonic()))[0]:
+            break
+        try:
+            piece = os.read(controller, 65536)
+        except OSError:  # Linux: the last process on the terminal has ended
+            break
+        if not piece:
+            break
+        data += piece
+    return data.decode("utf-8", "replace").replace("\r\n", "\n")

@@ -1,0 +1,119 @@
+"""`mxdev.testing`, which plugin authors and the tests of mx use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import Mx
+
+from mxdev import testing
+from mxdev.errors import UsageProblem
+
+
+@pytest.fixture(autouse=True)
+def plugin(samples: Path) -> None:
+    """The sample plugin is installed."""
+
+
+def test_render_in_memory(tmp_path: Path) -> None:
+    tree = testing.render("SampleBase", name="demo", size=2, description="x: y")
+    assert testing.text(tree, "conf/settings.yaml")
+    assert "extra.txt" in tree.files
+    assert [section.address for section in tree.sections][:2] == ["name", "base.size"]
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UsageProblem, match="--size"):
+        testing.render("SampleBase", name="demo", size=99)
+    with pytest.raises(TypeError, match=r"nobody declares colour; there are: .*size"):
+        testing.render("SampleBase", name="demo", colour="red")
+
+
+def test_a_render_knows_nothing_of_the_person_s_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = testing.contents(testing.render_all("SampleBase", name="demo"))
+    (tmp_path / "defaults.yaml").write_text("region: elsewhere\n")
+    monkeypatch.setenv("MX_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("MX_OPT_SIZE", "7")
+    assert testing.contents(testing.render_all("SampleBase", name="demo")) == before
+
+
+def test_plan_of_a_new_project_and_of_one_that_is_there(mx: Mx, tmp_path: Path) -> None:
+    fresh = testing.statuses(testing.plan("SampleBase", root=tmp_path / "none", name="demo"))
+    assert set(fresh.values()) == {"create"}
+    assert "README.md" in fresh
+    mx("generate", "SampleBase", "demo", "--no-input")
+    (tmp_path / "demo/plain.txt").write_text("mine\n")
+    again = testing.statuses(testing.plan("SampleApp", root=tmp_path / "demo", name="web"))
+    assert {path for path, status in again.items() if status == "create"} == {"apps/web.yaml"}
+    assert again["shared.yaml"] == "update"
+    assert testing.statuses(testing.plan("SampleBase", root=tmp_path / "demo"))["plain.txt"] == "keep"
+    assert not (tmp_path / "demo/apps").exists()
+
+
+def test_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "snapshot"
+    tree = testing.render("SampleBase", name="demo")
+    with pytest.raises(AssertionError, match=r"run\.sh is rendered, and the snapshot does not have it"):
+        testing.assert_snapshot(tree, folder)
+    assert not folder.exists()
+    monkeypatch.setenv("MX_UPDATE_SNAPSHOTS", "1")
+    testing.assert_snapshot(tree, folder)
+    monkeypatch.delenv("MX_UPDATE_SNAPSHOTS")
+    testing.assert_snapshot(tree, folder)
+    assert (folder / "shared.yaml").read_text().startswith("name: demo\n")
+
+    (folder / "run.sh").chmod(0o644)
+    with pytest.raises(AssertionError, match=r"run\.sh is no program in the snapshot only"):
+        testing.assert_snapshot(tree, folder)
+    (folder / "run.sh").chmod(0o755)
+    (folder / "more.txt").write_text("x")
+    with pytest.raises(AssertionError, match=r"more\.txt is in the snapshot, and it is not rendered"):
+        testing.assert_snapshot(tree, folder)
+    (folder / "more.txt").unlink()
+    other = testing.render("SampleBase", name="demo", description="Other.")
+    with pytest.raises(AssertionError, match=r"(?s)-.*A sample.*\+.*Other.*MX_UPDATE_SNAPSHOTS=1"):
+        testing.assert_snapshot(other, folder)
+    # An update takes away what is no longer rendered.
+    (folder / "more.txt").write_text("x")
+    monkeypatch.setenv("MX_UPDATE_SNAPSHOTS", "1")
+    testing.assert_snapshot(other, folder)
+    monkeypatch.delenv("MX_UPDATE_SNAPSHOTS")
+    assert not (folder / "more.txt").exists()
+    testing.assert_snapshot(other, folder)
+
+
+def test_write_keeps_what_mx_would_write(mx: Mx, tmp_path: Path) -> None:
+    mx("generate", "SampleBase", "demo", "--no-input")
+    testing.write(testing.render_all("SampleBase", name="demo"), tmp_path / "written")
+    for path in (tmp_path / "written").rglob("*"):
+        twin = tmp_path / "demo" / path.relative_to(tmp_path / "written")
+        assert twin.exists()
+        if path.is_file():
+            assert (path.read_bytes(), path.stat().st_mode) == (twin.read_bytes(), twin.stat().st_mode)
+
+
+def test_converse_answers_questions(tmp_path: Path) -> None:
+    told = testing.converse(
+        "generate", "SampleBase", cwd=tmp_path, answers=[("project's name", "demo"), ("What it is for", "")]
+    )
+    assert told.code == 0, told.stdout
+    assert "create  README.md" in told.stdout
+    assert "name: demo" in (tmp_path / "demo/mx.yaml").read_text()
+
+
+def test_converse_tells_when_a_question_does_not_come(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=r"(?s)'favourite colour' did not come:.*project's name"):
+        testing.converse(
+            "generate", "SampleBase", cwd=tmp_path, timeout=3, answers=[("favourite colour", "blue")]
+        )
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(AssertionError, match="did not come"):
+        testing.converse("--version", cwd=tmp_path, answers=[("anything", "x")])
+
+
+def test_mx_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
+    done = testing.mx("generate", "SampleTool", cwd=tmp_path)
+    assert (done.code, done.stderr) == (0, "")
+    assert "create  tool.sh" in done.stdout
+    assert testing.mx("generate", "Nothing", cwd=tmp_path).code == 2
