@@ -25,4 +25,8 @@ def mx_generators() -> list[object]:
             "mxdev_generators.github_actions.generator:GitHubActions",
             "Workflows for GitHub: lint, test, docs, package, images, training.",
         ),
+        lazy(
+            "mxdev_generators.cloud_build_default_config.generator:CloudBuildDefaultConfig",
+            "Builds on Google Cloud: lint, test, docs, package, images, training.",
+        ),
     ]

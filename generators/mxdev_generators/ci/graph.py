@@ -127,7 +127,10 @@ def _scheduled(job: Job, schedule: bool) -> Job:
 def _lint(facts: Facts) -> tuple[str, ...]:
     # The report is silent about where and why; whoever reads the log of a red job wants the text.
     report = f"{REPORTS}/lint.{'sarif' if facts.lint_report == 'sarif' else 'json'}"
-    return (f"mkdir -p {REPORTS}", f"mx lint --format {facts.lint_report} > {report} || {{ mx lint; exit 1; }}")
+    return (
+        f"mkdir -p {REPORTS}",
+        f"mx lint --format {facts.lint_report} > {report} || {{ mx lint; exit 1; }}",
+    )
 
 
 def _test(facts: Facts) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""The job graph for Google Cloud Build."""

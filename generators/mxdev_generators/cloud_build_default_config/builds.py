@@ -1,0 +1,152 @@
+"""The job graph as Google Cloud Build understands it (https://cloud.google.com/build/docs/build-config-file-schema).
+
+A build cannot leave a step out, so there is a file for everything that starts one. All steps of a build share
+/workspace and a home folder: what several jobs need is prepared once, in a step of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mxdev_generators.ci.graph import REPORTS, SITE, UV_VERSION, Event, Job, jobs
+from mxdev_generators.ci.options import (
+    GCLOUD_IMAGE,
+    account_email,
+    facts,
+    image_registry,
+    mx_index,
+    mx_requirement,
+    python_image,
+    python_registry,
+)
+from mxdev_generators.ci.text import document
+from mxdev_generators.ml_project_skeleton.naming import bucket_prefix
+
+FOLDER = "infrastructure/cloudbuild"
+BUILDS: Mapping[str, tuple[Event, ...]] = {
+    "review": ("review",),
+    "push": ("push",),
+    "tag": ("tag",),
+    "train": ("schedule", "manual"),
+}
+PREPARE = "prepare"
+_HEADS = {
+    "review": "A pull or merge request. It runs as an account that may write logs, and nothing else.",
+    "push": "A commit of the default branch.",
+    "tag": "A tag v...: publish the package, build the image, train.",
+    "train": "By hand, or on the schedule: train the default branch as it is.",
+}
+# The project's own account, from the machine that the step runs on.
+_ACCESS = (
+    "curl --fail --silent --show-error --header 'Metadata-Flavor: Google'"
+    " http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token"
+    " | python3 -c 'import json, sys; print(json.load(sys.stdin)[\"access_token\"])'"
+)
+_UV = f"pip install --quiet --root-user-action=ignore --user uv=={UV_VERSION}"
+_USER_PATH = 'export PATH="$HOME/.local/bin:$PATH"'
+
+
+def render(values: Mapping[str, Any]) -> dict[str, str]:
+    """The files by their paths."""
+    graph = jobs(facts(values, lint_report="gitlab"))
+    return {f"{FOLDER}/{name}.yaml": _build(name, graph, values) for name in BUILDS}
+
+
+def docs_bucket(values: Mapping[str, Any]) -> str:
+    """The private bucket that documentation and reports go to."""
+    return f"{bucket_prefix(values['project_id'], values['name'])}-docs"
+
+
+def _build(name: str, graph: tuple[Job, ...], values: Mapping[str, Any]) -> str:
+    chosen = [job for job in graph if set(job.events) & set(BUILDS[name])]
+    here = {job.name for job in chosen}
+    index = mx_index(values["mx_source"])
+    role = "review" if name == "review" else "build"
+    environment = {
+        "MX_REQUIREMENT": mx_requirement(values["mx_source"], values["mx_version"]),
+        **({"UV_INDEX": index} if index else {}),
+        "UV_TORCH_BACKEND": "cpu",
+        "UV_LINK_MODE": "copy",
+    }
+    content: dict[str, Any] = {
+        "steps": [_prepare(chosen, values), *(_step(job, here, values) for job in chosen)],
+        "options": {
+            "logging": "CLOUD_LOGGING_ONLY",
+            "machineType": "E2_HIGHCPU_8",
+            "diskSizeGb": 100,
+            "env": [f"{key}={value}" for key, value in environment.items()],
+        },
+        "serviceAccount": f"projects/{values['project_id']}/serviceAccounts/{account_email(values, role)}",
+        # Steps that do not wait for each other run at the same time; even one after the other they fit.
+        "timeout": f"{60 * (20 + sum(job.minutes for job in chosen))}s",
+    }
+    if "MLFLOW_TRACKING_URI" in {name for job in chosen for name in job.environment}:
+        content["substitutions"] = {"_MLFLOW_TRACKING_URI": ""}
+    if name != "review" and values["cloud"] == "gcp":
+        location = f"gs://{docs_bucket(values)}/reports/$BUILD_ID"
+        content["artifacts"] = {"objects": {"location": location, "paths": [f"{REPORTS}/*"]}}
+    return document(f"{_HEADS[name]} The same jobs run in every CI that mx renders.", content)
+
+
+def _prepare(chosen: list[Job], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What jobs prepare for themselves elsewhere, once for all of them; but not what dies with its step."""
+    lines = list(dict.fromkeys(line for job in chosen for line in job.prepare if _lasts(line)))
+    return {
+        "id": PREPARE,
+        "name": python_image(values["python"]),
+        "waitFor": ["-"],
+        "timeout": "1200s",
+        "script": _script([_UV, _USER_PATH, *lines]),
+    }
+
+
+def _lasts(line: str) -> bool:
+    return not line.startswith(("export ", "printf "))
+
+
+def _step(job: Job, here: set[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    cluster = "cluster" in job.uses or job.name == "publish-docs"
+    step: dict[str, Any] = {
+        "id": job.name,
+        "name": GCLOUD_IMAGE if cluster else python_image(values["python"]),
+        "waitFor": [PREPARE, *(name for name in job.after if name in here)],
+        "timeout": f"{60 * job.minutes}s",
+    }
+    environment = _environment(job, values)
+    if environment:
+        step["env"] = [f"{key}={value}" for key, value in environment.items()]
+    lines = [] if cluster else [_USER_PATH]
+    if "images" in job.uses:
+        lines += [
+            "apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends buildah skopeo uidmap",
+            f"REGISTRY_PASSWORD=$({_ACCESS})",
+        ]
+    if "packages" in job.uses:
+        lines += [f"UV_PUBLISH_PASSWORD=$({_ACCESS})", "export UV_PUBLISH_PASSWORD"]
+    lines += [line for line in job.prepare if not _lasts(line)]
+    commands = job.commands or (
+        f"gcloud storage rsync --recursive --delete-unmatched-destination-objects {SITE} gs://{docs_bucket(values)}/html",
+    )
+    step["script"] = _script([*lines, f"echo 'The same on your machine: {job.again}'", *commands])
+    return step
+
+
+def _script(lines: list[str]) -> str:
+    return "#!/usr/bin/env bash\nset -euo pipefail\n" + "".join(line.rstrip("\n") + "\n" for line in lines)
+
+
+def _environment(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
+    known = {
+        "COMMIT": "$COMMIT_SHA",
+        "TAG": "$TAG_NAME",
+        "REGISTRY": image_registry(values),
+        "REGISTRY_USER": "oauth2accesstoken",
+        "UV_PUBLISH_URL": python_registry(values),
+        "UV_PUBLISH_USERNAME": "oauth2accesstoken",
+        "MLFLOW_TRACKING_URI": "$_MLFLOW_TRACKING_URI",
+    }
+    environment = {name: known[name] for name in job.environment if name in known}
+    if "images" in job.uses:
+        environment |= {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+    return environment

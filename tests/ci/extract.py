@@ -1,0 +1,235 @@
+"""Reads the job graph back from what each CI gets, and says where two of them differ.
+
+Nothing here knows the description that they were rendered from: what an event, a commit or a registry is called in each
+CI is written down a second time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from mxdev.rendering import Run
+from mxdev.testing import contents
+
+# A shell line by which a CI makes up for what another one brings along.
+PLATFORM = re.compile(
+    r"#!|set -euo|command -v uv|pip install|apt-get |gcloud (iam|auth) |printf \"%s\" \"\$GCP_ID_TOKEN\"|"
+    r"FEDERATED=|REGISTRY_PASSWORD=|UV_PUBLISH_PASSWORD=|export UV_PUBLISH_PASSWORD|REGISTRY=\"ghcr|"
+    r'export PATH="\$HOME/.local/bin'
+)
+AGAIN = "echo 'The same on your machine: "
+# How a container is made without a daemon; a runner that is a machine of its own does not need to be told.
+BUILDER = {"BUILDAH_ISOLATION", "STORAGE_DRIVER"}
+MEANINGS = {
+    "$CI_COMMIT_SHA": "commit", "${{ github.sha }}": "commit", "$COMMIT_SHA": "commit",
+    "$CI_COMMIT_TAG": "tag", "${{ github.ref_name }}": "tag", "$TAG_NAME": "tag",
+}  # fmt: skip
+GITLAB_RULES = {
+    '$CI_PIPELINE_SOURCE == "merge_request_event"': "review",
+    '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH': "push",
+    '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_TAG =~ /^v[0-9]/': "tag",
+    '$CI_PIPELINE_SOURCE == "schedule"': "schedule",
+    '$CI_PIPELINE_SOURCE == "web"': "manual",
+}
+
+
+@dataclass
+class Found:
+    """A job as a CI would run it."""
+
+    events: set[str] = field(default_factory=set)
+    after: set[str] = field(default_factory=set)
+    minutes: int = 0
+    prepare: set[str] = field(default_factory=set)
+    commands: str = ""
+    again: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+Graph = dict[str, Found]
+
+
+def graphs(run: Run) -> dict[str, Graph]:
+    """The graph of every CI that `run` rendered."""
+    files = {path: data.decode() for path, data in contents(run).items()}
+    found = {}
+    if ".gitlab/mx.gitlab-ci.yml" in files:
+        found["gitlab"] = gitlab(files[".gitlab/mx.gitlab-ci.yml"])
+    workflows = {name: text for name, text in files.items() if name.startswith(".github/workflows/")}
+    if workflows:
+        found["github"] = github(workflows)
+    builds = {name: text for name, text in files.items() if name.startswith("infrastructure/cloudbuild/")}
+    if builds:
+        # A schedule of Cloud Build is made by Terraform.
+        terraform = files.get("infrastructure/terraform/cloud_build.tf", "")
+        scheduled = re.search(r'"cloud_build_schedule" \{.*?default\s+= "(.*?)"', terraform, re.DOTALL)
+        found["cloud build"] = cloud_build(builds, bool(scheduled and scheduled[1]))
+    return found
+
+
+def gitlab(text: str) -> Graph:
+    """From the included file."""
+    loaded = yaml.safe_load(text)
+    base = loaded.pop(".mx-job")
+    graph = {}
+    for name, job in loaded.items():
+        assert job["extends"] == ".mx-job"
+        shared = {
+            key: value
+            for key, value in base["variables"].items()
+            if key in ("MX_REQUIREMENT", "UV_TORCH_BACKEND", "UV_INDEX")
+        }
+        lines = [*job.get("before_script", []), *job["script"]]
+        graph[name.removeprefix("mx-")] = _found(
+            {GITLAB_RULES[rule["if"]] for rule in job["rules"]},
+            {need["job"].removeprefix("mx-") for need in job["needs"]},
+            int(job["timeout"].removesuffix(" minutes")),
+            lines,
+            shared | job.get("variables", {}),
+        )
+    return graph
+
+
+def github(files: Mapping[str, str]) -> Graph:
+    """From the workflows."""
+    graph: Graph = {}
+    for text in files.values():
+        loaded = yaml.safe_load(text.replace("\non:", '\n"on":'))
+        events = _github_events(loaded["on"])
+        for name, job in loaded["jobs"].items():
+            runs = [step for step in job["steps"] if "run" in step and step["name"] == job["name"]]
+            condition = job.get("if")
+            assert condition in (None, "github.event_name == 'push'")
+            here = {event for event in events if condition is None or event == "push"}
+            shared = {key: value for key, value in loaded["env"].items() if key != "UV_LINK_MODE"}
+            lines = [line for step in runs for line in step["run"].splitlines()]
+            environment = shared | {key: value for step in runs for key, value in step.get("env", {}).items()}
+            _merge(
+                graph,
+                name,
+                _found(here, set(job.get("needs", [])), job["timeout-minutes"], lines, environment),
+            )
+    return graph
+
+
+def _github_events(on: Mapping[str, Any]) -> set[str]:
+    events = set()
+    for name, settings in on.items():
+        if name == "push":
+            events |= {"tag"} if "tags" in settings else set()
+            events |= {"push"} if "branches" in settings else set()
+        else:
+            events.add(
+                {"pull_request": "review", "workflow_dispatch": "manual", "schedule": "schedule"}[name]
+            )
+    return events
+
+
+def cloud_build(files: Mapping[str, str], scheduled: bool) -> Graph:
+    """From the builds; `prepare` is what all of its jobs prepare."""
+    graph: Graph = {}
+    for path, text in files.items():
+        name = path.rpartition("/")[2].removesuffix(".yaml")
+        events = {"manual", *(["schedule"] if scheduled else [])} if name == "train" else {name}
+        loaded = yaml.safe_load(text)
+        prepared, *steps = loaded["steps"]
+        assert prepared["id"] == "prepare"
+        shared = _pairs(loaded["options"]["env"])
+        shared.pop("UV_LINK_MODE")
+        before = _lines(prepared["script"])
+        for step in steps:
+            assert step["waitFor"][0] == "prepare"
+            environment = shared | _pairs(step.get("env", []))
+            found = _found(
+                set(events),
+                set(step["waitFor"][1:]),
+                int(step["timeout"][:-1]) // 60,
+                _lines(step["script"]),
+                environment,
+            )
+            found.prepare |= {line for line in before if not PLATFORM.match(line)}
+            _merge(graph, step["id"], found)
+    return graph
+
+
+def _lines(script: str) -> list[str]:
+    return script.splitlines()
+
+
+def _pairs(environment: list[str]) -> dict[str, str]:
+    return {key: value for key, _, value in (pair.partition("=") for pair in environment)}
+
+
+def _merge(graph: Graph, name: str, found: Found) -> None:
+    """The same job in another file: there it must be the same but for what starts it."""
+    if name not in graph:
+        graph[name] = found
+        return
+    known = graph[name]
+    assert (known.commands, known.minutes, known.environment, known.again) == (
+        found.commands, found.minutes, found.environment, found.again
+    ), name  # fmt: skip
+    known.events |= found.events
+    known.after |= found.after
+    known.prepare |= found.prepare
+
+
+def _found(
+    events: set[str], after: set[str], minutes: int, lines: list[str], environment: Mapping[str, str]
+) -> Found:
+    at = next((index for index, line in enumerate(lines) if line.startswith(AGAIN)), len(lines))
+    meant = {
+        name: MEANINGS.get(
+            str(value), str(value) if name in ("REGISTRY", "MX_REQUIREMENT", "UV_INDEX") else "set"
+        )
+        for name, value in environment.items()
+        if name not in BUILDER
+    }
+    # What a line of the CI's own assigns is there as well as what it declares.
+    for line in lines[:at]:
+        match = re.match(r"(?:export )?((?:REGISTRY|UV_PUBLISH)\w*)=", line)
+        if match:
+            meant.setdefault(match[1], "set")
+    return Found(
+        events,
+        after,
+        minutes,
+        {line for line in lines[:at] if not PLATFORM.match(line)},
+        "\n".join(line.rstrip("\n") for line in lines[at + 1 :]),
+        lines[at].removeprefix(AGAIN).rstrip("'") if at < len(lines) else "",
+        meant,
+    )
+
+
+def differences(one: Graph, other: Graph, own: set[str] = frozenset()) -> list[str]:  # type: ignore[assignment]
+    """Where two graphs differ, in sentences. The commands of the jobs `own` are each CI's own affair."""
+    said = [f"{name} is in one of them only" for name in one.keys() ^ other.keys()]
+    for name in one.keys() & other.keys():
+        a, b = one[name], other[name]
+        for what in ("events", "after", "minutes"):
+            if getattr(a, what) != getattr(b, what):
+                said.append(f"{name}: {what} {getattr(a, what)} != {getattr(b, what)}")
+        if name in own:
+            continue
+        if a.again != b.again:
+            said.append(f"{name}: again {a.again} != {b.again}")
+        if _report(a.commands) != _report(b.commands):
+            said.append(f"{name}: commands {a.commands} != {b.commands}")
+        if a.environment != b.environment:
+            said.append(f"{name}: environment {a.environment} != {b.environment}")
+        # Where jobs share a machine, what one of them prepares is there for the others.
+        if not (a.prepare <= b.prepare or b.prepare <= a.prepare):
+            said.append(f"{name}: prepare {a.prepare} != {b.prepare}")
+    return said
+
+
+def _report(commands: str) -> str:
+    """Each CI reads findings in another format."""
+    return re.sub(
+        r"--format (gitlab|sarif) > build/reports/lint\.(json|sarif)", "--format X > REPORT", commands
+    )

@@ -1,0 +1,133 @@
+"""One job graph in three languages: read back from all of them, and the same."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from extract import Found, Graph, differences, graphs
+
+from mxdev.testing import render_all
+
+GENERATORS = ("GitLabCI", "GitHubActions", "CloudBuildDefaultConfig")
+JOBS = {
+    "lint",
+    "test",
+    "docs",
+    "package",
+    "image-base",
+    "image-run",
+    "publish-docs",
+    "publish-package",
+    "train",
+}
+
+
+def rendered(**options: Any) -> dict[str, Graph]:
+    """The graph of each CI."""
+    found: dict[str, Graph] = {}
+    for name in GENERATORS:
+        found |= graphs(render_all(name, name="churn-model", **options))
+    return found
+
+
+@pytest.mark.parametrize("schedule", ["", "17 3 * * 1"])
+@pytest.mark.parametrize("source", ["index", "https://pypi.example.com/simple/"])
+def test_all_three_are_the_same(schedule: str, source: str) -> None:
+    found = rendered(cloud="gcp", schedule=schedule, mx_source=source)
+    assert set(found["gitlab"]) == JOBS
+    assert differences(found["gitlab"], found["github"], {"publish-docs"}) == []
+    assert differences(found["gitlab"], found["cloud build"], {"publish-docs"}) == []
+    assert differences(found["github"], found["cloud build"], {"publish-docs"}) == []
+
+
+def test_with_a_cluster_of_one_s_own_they_are_the_same_too() -> None:
+    found = rendered(cloud="existing")
+    for graph in found.values():
+        for job in graph.values():
+            # Each CI has a registry of its own then.
+            if "REGISTRY" in job.environment:
+                job.environment["REGISTRY"] = "set"
+    # GitLab gives every job what the project's settings say, undeclared.
+    found["gitlab"]["train"].environment["MLFLOW_TRACKING_URI"] = "set"
+    # GitHub has no package index: packages go to the release there.
+    assert differences(found["gitlab"], found["github"], {"publish-docs", "publish-package"}) == []
+    # Cloud Build is on Google Cloud whatever the cluster is.
+    assert differences(found["gitlab"], found["cloud build"], {"publish-docs"}) == []
+
+
+def test_the_graph_is_what_it_should_be() -> None:
+    graph = rendered(cloud="gcp", schedule="17 3 * * 1")["gitlab"]
+    every = {"review", "push", "tag", "schedule", "manual"}
+    assert {name: job.events for name, job in graph.items()} == {
+        "lint": every,
+        "test": every,
+        "docs": {"review", "push", "tag"},
+        "package": {"review", "push", "tag"},
+        "image-base": every - {"review"},
+        "image-run": every - {"review"},
+        "publish-docs": {"push"},
+        "publish-package": {"tag"},
+        "train": {"tag", "schedule", "manual"},
+    }
+    assert {name: job.after for name, job in graph.items() if job.after} == {
+        "image-run": {"lint", "test", "image-base"},
+        "publish-docs": {"docs"},
+        "publish-package": {"lint", "test", "package"},
+        "train": {"image-run"},
+    }
+    assert "mx lint" in graph["lint"].commands
+    assert "-m pytest --cov=churn_model" in graph["test"].commands
+    assert graph["docs"].commands == "mx build docs"
+    assert graph["package"].commands == "mx build package"
+    assert graph["image-base"].commands == 'mx build image base --tool buildah --registry "$REGISTRY" --push'
+    assert graph["image-run"].environment["COMMIT"] == "commit"
+    assert "uv publish dist/*" in graph["publish-package"].commands
+
+
+def test_what_waits_runs_whenever_it_does() -> None:
+    """A job must not wait for one that its event leaves out: GitHub would skip it, GitLab refuse the pipeline."""
+    for graph in rendered(cloud="gcp", schedule="17 3 * * 1").values():
+        for job in graph.values():
+            for name in job.after:
+                assert job.events <= graph[name].events
+
+
+def test_without_a_schedule_nothing_trains_by_itself() -> None:
+    for graph in rendered(cloud="gcp", schedule="").values():
+        assert not [name for name, job in graph.items() if "schedule" in job.events]
+
+
+def changed(job: Found, what: str) -> None:
+    if what == "commands":
+        job.commands += " --quiet"
+    elif what == "minutes":
+        job.minutes += 1
+    elif what == "environment":
+        job.environment["COMMIT"] = "tag"
+    elif what == "again":
+        job.again = "make"
+    elif what == "prepare":
+        job.prepare.pop()
+        job.prepare.add("something else")
+    else:
+        getattr(job, what).add("another")
+
+
+@pytest.mark.parametrize(
+    "what", ["events", "after", "minutes", "commands", "environment", "again", "prepare"]
+)
+def test_a_difference_is_noticed(what: str) -> None:
+    graph = rendered(cloud="gcp")["gitlab"]
+    other = copy.deepcopy(graph)
+    assert differences(graph, other) == []
+    changed(other["image-run"], what)
+    (said,) = differences(graph, other)
+    assert said.startswith(f"image-run: {what}")
+
+
+def test_a_missing_job_is_noticed() -> None:
+    graph = rendered(cloud="gcp")["gitlab"]
+    other = {name: job for name, job in graph.items() if name != "docs"}
+    assert differences(graph, other) == ["docs is in one of them only"]
