@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.freetext import reveal
 from mxdev.generator import Freshness, Generator, Option, Pattern, option
-from mxdev.template.questions import Questionnaire
+from mxdev.template.questions import Question, Questionnaire
 from mxdev.template.source import Template
 
 if TYPE_CHECKING:
@@ -152,6 +152,7 @@ class CopierTemplate(Generator):
             origin = self.occasion.origin.get(question.option.name, "default")
             if origin not in ("project", "default") and value is not None:
                 given[name] = list(value) if question.option.multiple else value
+                question.check(given[name])
         for item in self.values.data:
             name, equals, value = str(reveal(item)).partition("=")
             if not equals or name not in self.questionnaire.questions:
@@ -175,19 +176,41 @@ class CopierTemplate(Generator):
         if kind == "cookiecutter" and not trust:
             # Cookiecutter renders without a sandbox: its templates can run code even without hooks and extensions.
             raise scratch.needs_trust(self.template.title, "Cookiecutter, which has no sandbox")
+        if kind == "cookiecutter":
+            last, given = self._mappings(last), self._mappings(given)
         ask = ask and self._asks
         if not ask:
             self._require({**last, **given})
         root = project.root if project is not None else Path("project")
         request = scratch.Request(
             self.template, kind, given, last, ask, trust, self._into.rpartition("/")[2] or root.name,
-            _folder(str(reveal(self.values.answers_file))), tasks,
+            self._answers_file, tasks, tuple(map(str, dict(settings.get("external_data") or {}).values())),
         )  # fmt: skip
 
         def read(path: str) -> bytes | None:
             return project.read(self._place(path)) if project is not None else None
 
         return scratch.render(request, read, skips=bool(settings.get("skip_if_exists")))
+
+    def _mappings(self, answers: Mapping[str, Any]) -> dict[str, Any]:
+        """Cookiecutter wants the answers that are mappings as such; Copier reads them itself."""
+        import json
+
+        known, found = self.questionnaire.questions, dict(answers)
+        for name, value in answers.items():
+            if known[name].type == "json" and isinstance(value, str):
+                try:
+                    found[name] = json.loads(value)
+                except ValueError as error:
+                    raise UsageProblem(f"{known[name].option.spelling} is no JSON: {error}") from error
+        return found
+
+    @property
+    def _answers_file(self) -> str:
+        """Where Copier's answers file is to be; "" where only Copier knows."""
+        chosen = _folder(str(reveal(self.values.answers_file)))
+        static = str(self.questionnaire.settings.get("answers_file") or "")
+        return chosen or ("" if "{" in static or "[" in static else static)
 
     @property
     def _asks(self) -> bool:
@@ -197,13 +220,7 @@ class CopierTemplate(Generator):
         """One error for all answers that are missing; of questions that are only sometimes asked, Copier tells."""
         wanted = [q for name, q in self.questionnaire.questions.items() if q.required and name not in answers]
         if wanted:
-            raise UsageProblem(
-                "\n".join(
-                    f"{q.option.spelling} is missing: {q.option.help.partition('  [')[0].rstrip('.')}. Set it by "
-                    f"{q.option.spelling} VALUE, --data {q.name}=VALUE or --values FILE."
-                    for q in wanted
-                )
-            )
+            raise UsageProblem("\n".join(map(_missing, wanted)))
 
     def _trusts(self) -> bool:
         from mxdev.template import trust
@@ -283,6 +300,12 @@ class CopierTemplate(Generator):
             tree.file(path, data or b"", executable=record.files[path].executable)
         self._remember(tree, {name: recorded[name] for name in asked if name in recorded})
         return True
+
+
+def _missing(question: Question) -> str:
+    asked, flag = question.option.help.partition("  [")[0].rstrip("."), question.option.spelling
+    stop = "" if asked.endswith(("?", "!", ":")) else "."
+    return f"{flag} is missing: {asked}{stop} Set it by {flag} VALUE, --data {question.name}=VALUE or --values FILE."
 
 
 _NEVER = ("trust", "data")

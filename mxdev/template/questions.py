@@ -14,13 +14,39 @@ from typing import Any, Literal
 
 import click
 
-from mxdev.errors import MxError
-from mxdev.generator import Option
+from mxdev.errors import MxError, UsageProblem
+from mxdev.generator import Option, ParamType
 from mxdev.template.source import Template
 
 Kind = Literal["copier", "cookiecutter"]
 _COPIER = re.compile(r"copier\.ya?ml", re.IGNORECASE)
 _DYNAMIC = re.compile(r"\{\{|\{%|\[\[|\[%")
+
+
+class Lenient(ParamType):
+    """Shown like another type, but takes every value: what is recorded may be no answer to a newer template's question.
+
+    Args:
+        strict: the type that values are of which are given now.
+    """
+
+    def __init__(self, strict: Any) -> None:
+        self.strict = strict
+        self.name = strict.name
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str | None:
+        """What `--help` shows for the value."""
+        shown: str | None = self.strict.get_metavar(param, ctx)
+        return shown
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The value as it is."""
+        return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        """What the strict type completes."""
+        found: list[Any] = self.strict.shell_complete(ctx, param, incomplete)
+        return found
 
 
 @dataclass(frozen=True)
@@ -40,6 +66,20 @@ class Question:
     type: str = "str"
     required: bool = False
     computed: bool = False
+
+    def check(self, value: Any) -> None:
+        """Refuse a given value that is wrong on the face of it; Copier checks the rest.
+
+        Raises:
+            UsageProblem: naming the option.
+        """
+        assert isinstance(self.option.type, Lenient)
+        try:
+            for item in value if isinstance(value, list) else [value]:
+                self.option.type.strict.convert(item, None, None)
+        except click.BadParameter as error:
+            shown = "the value is wrong" if self.option.secret else error.message
+            raise UsageProblem(f"{self.option.spelling}: {shown}") from error
 
     def recorded(self, value: Any) -> Any:
         """An answer as it is recorded: what is no plain value as JSON, which is YAML too."""
@@ -152,7 +192,8 @@ def _question(name: str, details: Mapping[str, Any], taken: set[str]) -> Questio
     required = "default" not in details and details.get("when", True) is True and not details.get("secret")
     if required:
         help += "  [required]"
-    option = Option(_option_name(name, taken), (), _click_type(kind, details.get("choices"), many), _default(many),
+    type = Lenient(_click_type(kind, details.get("choices"), many))
+    option = Option(_option_name(name, taken), (), type, _default(many),
                     help, multiple=many, secret=bool(details.get("secret")))  # fmt: skip
     return Question(name, _with_flag(option), kind, required, details.get("when") is False)
 

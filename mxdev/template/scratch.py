@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from mxdev.template.questions import Kind
 from mxdev.template.source import Template
 
 Read = Callable[[str], "bytes | None"]
+Files = dict[str, tuple[bytes, bool]]
 ANSWERS = ".copier-answers.yml"
 _SEED = "# What mx knows: the answers of the last run.\n"
 _ROUNDS = 5
@@ -38,6 +39,7 @@ class Request:
         folder_name: how the folder is called that the template believes to render into.
         answers_file: where Copier's answers file is to be; "" for the template's choice.
         tasks: run its tasks.
+        reads: the files of the project that it reads; their names may be templates.
     """
 
     template: Template
@@ -49,6 +51,7 @@ class Request:
     folder_name: str = "project"
     answers_file: str = ""
     tasks: bool = True
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Rendered:
         skipped: the files that the template leaves alone where they are there already.
     """
 
-    files: dict[str, tuple[bytes, bool]]
+    files: Files
     answers: dict[str, Any]
     secrets: dict[str, Any]
     skipped: frozenset[str] = frozenset()
@@ -81,32 +84,42 @@ def render(request: Request, read: Read, *, skips: bool = False) -> Rendered:
         UsageProblem: an answer is wrong or missing.
         MxError: it cannot be rendered.
     """
-    external: dict[str, bytes] = {}
-    ask, given = request.ask, dict(request.given)
-    for _ in range(_ROUNDS):
-        with _run(request, given, external, ask=ask, tasks=request.tasks) as (folder, response):
-            answers, secrets = response["answers"], response["secrets"]
-            missing = [path for path in response["missing"] if path not in external]
-            found = {path: data for path in missing if (data := read(path)) is not None}
-            if not found:
-                files = _collect(folder)
-                break
-            external |= found
-            ask, given = False, {**answers, **secrets, **given}
-    else:
-        raise MxError(f"The template {request.template.title} reads ever more files of the project.")
-    given = {**answers, **secrets, **given}
-    skipped = _skipped(request, given, external, files) if skips else frozenset()
+    fixed = {path: read(path) for path in request.reads if "{" not in path and "[" not in path}
+    lent = {path: data for path, data in fixed.items() if data is not None}
+    if request.ask and request.reads:
+        # What a person is shown may come from the project's files; which these are depends on answers, mostly on defaults.
+        with contextlib.suppress(UsageProblem):
+            _rounds(replace(request, ask=False, tasks=False), read, lent)
+    files, response = _rounds(request, read, lent)
+    answers, secrets = response["answers"], response["secrets"]
+    given = {**answers, **secrets, **request.given}
+    matters = skips and any(read(path) is not None for path in files)
+    skipped = _skipped(request, given, lent, files) if matters else frozenset()
     return Rendered(files, answers, secrets, skipped)
 
 
+def _rounds(request: Request, read: Read, lent: dict[str, bytes]) -> tuple[Files, dict[str, Any]]:
+    """Render until every file of the project that the template reads is there; files are added to `lent`."""
+    ask, given = request.ask, dict(request.given)
+    for _ in range(_ROUNDS):
+        with _run(request, given, lent, ask=ask, tasks=request.tasks) as (folder, response):
+            missing = [path for path in response["missing"] if path not in lent]
+            found = {path: data for path in missing if (data := read(path)) is not None}
+            if not found:
+                return _collect(folder), response
+            lent |= found
+            if ask:  # nobody is asked twice
+                ask, given = False, {**response["answers"], **response["secrets"], **given}
+    raise MxError(f"The template {request.template.title} reads ever more files of the project.")
+
+
 def _skipped(
-    request: Request, given: dict[str, Any], external: dict[str, bytes], files: Mapping[str, Any]
+    request: Request, given: Mapping[str, Any], lent: Mapping[str, bytes], files: Files
 ) -> frozenset[str]:
     """Rendered where all these files are already, those that are still as they were are what the template leaves alone."""
     there = dict.fromkeys(files, b"\0mx: a file that is there already\0")
     there.pop(request.answers_file or ANSWERS, None)
-    with _run(request, given, {**external, **there}, ask=False, tasks=False, lent=False) as (folder, _):
+    with _run(request, given, {**lent, **there}, ask=False, tasks=False, lent=False) as (folder, _):
         return frozenset(path for path in there if (folder / path).read_bytes() == there[path])
 
 
@@ -127,10 +140,12 @@ def _run(
     with tempfile.TemporaryDirectory(prefix="mx-template-") as name:
         scratch = Path(name).resolve()
         folder = scratch / "to" / request.folder_name
-        folder.parent.mkdir()
         source = request.template.source
         if request.kind == "cookiecutter":
+            folder.parent.mkdir()
             source = _sources(request.template, scratch)
+        else:
+            folder.mkdir(parents=True)
         for path, data in there.items():
             _write(folder / path, data)
         seed = _seed(request, folder)
@@ -251,13 +266,13 @@ def needs_trust(title: str, features: str) -> Refused:
     )
 
 
-def _collect(folder: Path) -> dict[str, tuple[bytes, bool]]:
+def _collect(folder: Path) -> Files:
     """Every file below a folder; a repository that a task made is none of them.
 
     Raises:
         MxError: there is a link, or something else that is neither file nor folder.
     """
-    files: dict[str, tuple[bytes, bool]] = {}
+    files: Files = {}
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != ".git")
         for name in [*names, *(name for name in folders if (Path(where) / name).is_symlink())]:

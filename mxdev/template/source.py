@@ -14,7 +14,7 @@ from mxdev.template.git import Mirror, is_commit, without_password
 
 # As Copier reads addresses (https://copier.readthedocs.io/en/stable/generating/), so that what works there works here.
 _ALIASES = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
-_GIT = ("git@", "git://", "git+", "ssh://", "file://", "https://github.com/", "https://gitlab.com/")
+_GIT = ("git@", "git://", "git+", "https://github.com/", "https://gitlab.com/")
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,8 @@ def resolve(source: str, ref: str, freshness: Freshness, last: str = "") -> Temp
     """
     url = repository(source)
     place = recorded(source)
+    if url is None and last and not Path(place).exists() and Mirror(place).there:
+        url = place  # a repository that is gone; what is kept of it is good for much
     if url is None:
         if not Path(place).is_dir():
             raise MxError(

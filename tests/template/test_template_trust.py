@@ -1,0 +1,166 @@
+"""What a template may run, and that secrets stay out of what is recorded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from template_repos import Repository, write
+
+TASKS = {
+    "copier.yml": "_tasks:\n  - \"echo {{ name }} > made.txt\"\n  - [touch, '{{ _copier_conf.dst_path }}/two.txt']\n"
+                  "  - {command: 'echo on stdout; touch never.txt', when: '{{ name == \"y\" }}'}\nname: x\n",
+    "a.txt": "a\n",
+}  # fmt: skip
+EXTENSION = {
+    "copier.yml": "_jinja_extensions: [jinja2.ext.do]\n", "a.txt.jinja": "{% set l = [] %}{% do l.append(1) %}{{ l }}",
+}  # fmt: skip
+HUNTER = "hunter2-of-mine"
+
+
+def everything(folder: Path) -> bytes:
+    return b"\n".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+@pytest.mark.parametrize(("files", "feature"), [(TASKS, "tasks"), (EXTENSION, "jinja extensions")])
+def test_what_runs_code_needs_trust(mx: Any, here: Path, tmp_path: Path, files: Any, feature: str) -> None:
+    source = write(tmp_path / "t", files)
+    refused = mx("generate", "Template", source, cwd=here)
+    assert refused.code == 1
+    assert f"uses {feature}: it would run its authors' code" in refused.err
+    assert "--trust" in refused.err
+    assert list(here.iterdir()) == []
+    assert mx("generate", "Template", source, "--trust", cwd=here).code == 0
+
+
+def test_what_tasks_make_is_in_the_plan_and_trust_is_the_users(mx: Any, here: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "t", TASKS)
+    shown = mx("generate", "Template", source, "--trust", "--dry-run", "--json", cwd=here)
+    assert set(shown.rows) == {"a.txt", "made.txt", "two.txt", "mx.yaml"}
+    assert list(here.iterdir()) == []
+    mx("generate", "Template", source, "--trust", cwd=here)
+    assert (here / "made.txt").read_text() == "x\n"
+    assert b"trust" not in (here / ".mx/generators/Template.t.yaml").read_bytes()
+
+    changed = mx("set", "Template:t.name=y", "--json", cwd=here)
+    assert changed.rows["made.txt"] == "update"
+    assert changed.rows["never.txt"] == "create"
+
+    from mxdev.template import trust
+
+    trust._place().unlink()
+    record = here / ".mx/generators/Template.t.yaml"
+    record.write_text(record.read_text().replace("options:\n", "options:\n  trust: true\n"))
+    assert mx("set", "Template:t.name=z", cwd=here).code == 1
+    assert (here / "made.txt").read_text() == "y\n"
+    assert "uses tasks" in mx("update", cwd=here).err
+    # A project that says of itself that it is trusted is not.
+    assert trust.trusted() == []
+
+
+def test_a_task_that_fails_changes_nothing(mx: Any, here: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "t", {"copier.yml": "_tasks: ['exit 3']\n", "a.txt": ""})
+    result = mx("generate", "Template", source, "--trust", cwd=here)
+    assert result.code == 4
+    assert "returned non-zero exit status 3" in result.err
+    assert list(here.iterdir()) == []
+
+
+def test_a_template_of_the_same_version_needs_no_trust_again(
+    mx: Any, here: Path, repository: Callable[[str], Repository]
+) -> None:
+    made = repository("t")
+    made.commit(TASKS, "v1")
+    mx("generate", "Template", made.path, "--trust", cwd=here)
+    from mxdev.template import trust
+
+    trust._place().unlink()
+    assert mx("status", "--exit-code", cwd=here).code == 0
+    assert mx("update", cwd=here).code == 0
+    made.commit({"a.txt": "b\n"}, "v2")
+    refused = mx("update", cwd=here)
+    assert refused.code == 1
+    assert "uses tasks" in refused.err
+
+
+def test_a_secret_goes_to_tasks_and_is_not_recorded(mx: Any, here: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "t", {
+        "copier.yml": "_secret_questions: [token]\n_tasks: ['test \"{{ token }}\" = " + HUNTER + "']\n"
+                      "token: {type: str, default: none}\nkey: {type: str, default: '', secret: true}\n",
+        "a.txt.jinja": "{{ 'has a key' if key is defined }}\n",
+    })  # fmt: skip
+    result = mx("generate", "Template", source, "--token", HUNTER, "--trust", cwd=here)
+    assert result.code == 0, result.err
+    assert HUNTER.encode() not in everything(here)
+    assert HUNTER not in result.out + result.err
+
+
+@pytest.mark.parametrize(
+    "body", ["{{ token }}", "{{ token|hash('sha256') }}", "{{ 'long' if token|length > 3 }}"]
+)
+def test_a_secret_in_a_file_is_refused(mx: Any, here: Path, tmp_path: Path, body: str) -> None:
+    source = write(tmp_path / "t", {
+        "copier.yml": "token: {type: str, default: '', secret: true}\n", "sub/.env.jinja": body, "b.txt": "b",
+    })  # fmt: skip
+    result = mx("generate", "Template", source, "--token", HUNTER, cwd=here)
+    assert result.code == 4
+    assert "writes --token into sub/.env" in result.err
+    assert HUNTER not in result.err
+    assert list(here.iterdir()) == []
+    assert mx("generate", "Template", source, cwd=here).code == 0
+
+
+def test_a_task_that_writes_a_secret_is_refused(mx: Any, here: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "t", {
+        "copier.yml": "_tasks: ['echo {{ token }} > .env']\ntoken: {type: str, default: '', secret: true}\n",
+    })  # fmt: skip
+    result = mx("generate", "Template", source, "-d", f"token={HUNTER}", "--trust", cwd=here)
+    assert "writes --token into .env" in result.err
+    assert list(here.iterdir()) == []
+
+
+COOKIE = {
+    "cookiecutter.json": json.dumps({
+        "name": "My App", "slug": "{{ cookiecutter.name|lower|replace(' ', '-') }}", "licence": ["MIT", "Apache"],
+        "docker": True, "extra": {"a": "1"}, "_private": "p", "__prompts__": {"name": "What is it called?"},
+    }),
+    "{{ cookiecutter.slug }}/README.md":
+        "{{ cookiecutter.name }} {{ cookiecutter.licence }} {{ cookiecutter.docker }} {{ cookiecutter.extra.a }}\n",
+    "{{ cookiecutter.slug }}/src/{{ cookiecutter.slug }}.py": "",
+    "hooks/post_gen_project.sh": "#!/bin/sh\necho talk\necho hooked > hooked.txt\n",
+}  # fmt: skip
+
+
+def test_a_cookiecutter_template(mx: Any, here: Path, repository: Callable[[str], Repository]) -> None:
+    pytest.importorskip("cookiecutter")
+    made = repository("cookie")
+    made.commit(COOKIE, "v1")
+    refused = mx("generate", "Template", made.path, cwd=here)
+    assert refused.code == 1
+    assert "Cookiecutter, which has no sandbox" in refused.err
+    shown = mx("generate", "Template", made.path, "--help", cwd=here)
+    assert "--licence [MIT|Apache]" in shown.out
+    assert "What is it called?" in shown.out
+    result = mx(
+        "generate",
+        "Template",
+        made.path,
+        "--licence",
+        "Apache",
+        "--docker",
+        "no",
+        "--trust",
+        "--json",
+        cwd=here,
+    )
+    assert set(result.rows) == {"README.md", "src/my-app.py", "hooked.txt", "mx.yaml"}, result.out
+    assert (here / "README.md").read_text() == "My App Apache False 1\n"
+
+    made.commit({"{{ cookiecutter.slug }}/LICENSE": "{{ cookiecutter.licence }}\n"}, "v2")
+    rows = mx("update", "--json", cwd=here).rows
+    assert rows["LICENSE"] == "create"
+    assert rows["README.md"] == "identical"
+    assert (here / "LICENSE").read_text() == "Apache\n"
