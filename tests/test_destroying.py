@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from changing import HIDDEN, World
+from changing import World
 from disks import snapshot
 
 
@@ -116,9 +116,10 @@ def test_the_last_instance_takes_the_project_with_it(world: World, region: str) 
         world.ok("set", f"region={region}", "client=A client's name", "tag=x", "tag=y")
     world.commit()
     world.ok("destroy", "WorldBase")
-    assert {
-        path for path in snapshot(world.root, hidden=True) if not path.startswith(HIDDEN) and path != ".mx"
-    } == {"mine.txt"}
+    assert set(world.mine()) == {"mine.txt"}
+    assert {path for path in snapshot(world.root, hidden=True) if path.startswith(".mx/")} == {
+        ".mx/undo", ".mx/undo/.gitignore", ".mx/undo/last",
+    }  # fmt: skip
     shown = [
         line[3:] for line in world.git("status", "--porcelain", "-uall").splitlines() if line.startswith("??")
     ]
