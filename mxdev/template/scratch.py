@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError, Refused, UsageProblem
-from mxdev.template import worker
+from mxdev.template import process
 from mxdev.template.questions import Kind
 from mxdev.template.source import Template
 
@@ -208,12 +206,10 @@ def _work(scratch: Path, request: Request, message: dict[str, Any]) -> dict[str,
     question, answer = scratch / "request.json", scratch / "response.json"
     question.touch(mode=0o600)  # there may be secrets in it
     question.write_text(json.dumps(message), encoding="utf-8")
-    # -P: modules of the current folder, which is the project, are not to be found.
-    command = [sys.executable, "-P", os.fspath(worker.__file__), os.fspath(question), os.fspath(answer)]
-    done = subprocess.run(command, env=_environment(request.template, scratch), check=False,
-                          stdin=None if message["ask"] else subprocess.DEVNULL)  # fmt: skip
+    environment = _environment(request.template, scratch)
+    code = process.run(question, answer, environment, scratch, talks=message["ask"])
     if not answer.is_file():
-        raise MxError(f"{request.kind} ended with exit code {done.returncode}; what it said stands above.")
+        raise MxError(f"{request.kind} ended with exit code {code}; what it said stands above.")
     response: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
     if "error" in response:
         _raise(request, response["error"], response["message"])

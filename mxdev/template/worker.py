@@ -1,4 +1,4 @@
-"""Runs Copier or Cookiecutter once, in a process of its own: `python worker.py REQUEST RESPONSE`, two JSON files.
+"""Runs Copier or Cookiecutter in a process of its own: `python worker.py REQUEST RESPONSE`, two JSON files; or `serve`.
 
 A process of its own keeps a template's extensions, tasks, output, changes of folder and Git settings out of mx, and what
 it costs to import these tools too. This file imports nothing of mx.
@@ -70,25 +70,65 @@ def cookiecutter(request: dict[str, Any]) -> dict[str, Any]:
     return {"answers": answers, "secrets": {}, "missing": []}
 
 
-def main() -> None:
-    """Answer the request."""
-    request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+def answer(question: str, response: str) -> None:
+    """Answer one request."""
+    request = json.loads(Path(question).read_text(encoding="utf-8"))
     # What a task or a hook prints is talk, and must not get into what mx prints on stdout.
     os.dup2(2, 1)
     try:
-        response = {"copier": copier, "cookiecutter": cookiecutter}[request["kind"]](request)
+        answered = {"copier": copier, "cookiecutter": cookiecutter}[request["kind"]](request)
     except ImportError as error:
         # An extension of the template is not the tool itself.
-        response = {
+        answered = {
             "error": "missing" if error.name == request["kind"] else "ImportError",
             "message": str(error),
         }
     except KeyboardInterrupt:
-        response = {"error": "interrupted", "message": ""}
+        answered = {"error": "interrupted", "message": ""}
     except Exception as error:
-        response = {"error": type(error).__name__, "message": str(error)}
-    Path(sys.argv[2]).write_text(json.dumps(response, default=str), encoding="utf-8")
+        answered = {"error": type(error).__name__, "message": str(error)}
+    Path(response).write_text(json.dumps(answered, default=str), encoding="utf-8")
+
+
+def serve() -> None:
+    """Answer requests, each in a fork: to import Copier takes longer than to render with it.
+
+    A line on stdin is a JSON list: REQUEST, RESPONSE, the environment, the folder to work in. A line on stdout is an exit
+    status.
+    """
+    import contextlib
+    import signal
+
+    with contextlib.suppress(ImportError):
+        import copier
+        from plumbum import local  # through which Copier runs Git and tasks, with an environment of its own
+
+        copier.run_copy  # noqa: B018 (imported when it is named)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for line in sys.stdin:
+        question, response, environment, folder = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(nothing, 0)
+            os.environ.clear()
+            os.environ.update(environment)
+            os.chdir(folder)
+            if "copier" in sys.modules:
+                local.env.clear()
+                local.env.update(environment)
+                local.cwd.chdir(folder)
+            try:
+                answer(question, response)
+            finally:
+                os._exit(0)
+        status = os.waitpid(child, 0)[1]
+        print(status, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        answer(*sys.argv[1:])
+    else:
+        serve()
