@@ -70,9 +70,9 @@ class CloudBuildDefaultConfig(Generator):
             "makes the accounts, the bucket of the documentation, and secrets that are still empty",
         )
         secret = f"gcloud secrets versions add {values['name']}-cloud-build"
-        if values["host"] == "github" and values["repository"]:
-            tree.next_step(f"{secret}-github --data-file=-", "a GitHub token with repo and read:user")
-        else:
+        if values["host"] == "github" or not values["repository"]:
+            tree.next_step(f"{secret}-github --data-file=-", "on GitHub: a token with repo and read:user")
+        if values["host"] == "gitlab":
             tree.next_step(f"{secret}-api --data-file=-", "on GitLab: an access token with api")
             tree.next_step(f"{secret}-read --data-file=-", "on GitLab: an access token with read_api")
             tree.next_step(f"{secret}-webhook --data-file=-", "a word of your own that GitLab signs with")

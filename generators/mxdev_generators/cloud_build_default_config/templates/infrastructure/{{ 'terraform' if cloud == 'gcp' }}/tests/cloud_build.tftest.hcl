@@ -96,7 +96,7 @@ run "without_a_repository" {
   }
 
   assert {
-    condition     = toset([for secret in google_secret_manager_secret.cloud_build : secret.secret_id]) == toset(["digits-cloud-build-api", "digits-cloud-build-read", "digits-cloud-build-webhook"])
+    condition     = toset([for secret in google_secret_manager_secret.cloud_build : secret.secret_id]) == toset(["digits-cloud-build-api", "digits-cloud-build-github", "digits-cloud-build-read", "digits-cloud-build-webhook"])
     error_message = "The secrets must be there first, so that people can fill them."
   }
 }
