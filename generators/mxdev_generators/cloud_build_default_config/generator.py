@@ -84,7 +84,7 @@ class CloudBuildDefaultConfig(Generator):
 
     def _without_terraform(self, tree: Tree, values: dict[str, Any]) -> None:
         tree.next_step(
-            f"gcloud builds submit --config {builds.FOLDER}/push.yaml",
+            f"gcloud builds submit --config {builds.FOLDER}/push.yaml --substitutions COMMIT_SHA=$(git rev-parse HEAD)",
             f"in the Google Cloud project {values['project_id']}, with the service account {values['build_account']}; "
             "a trigger at https://console.cloud.google.com/cloud-build/triggers starts it at every push",
         )
