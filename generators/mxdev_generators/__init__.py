@@ -14,6 +14,10 @@ def mx_generators() -> list[object]:
             "A project that trains, tests, documents and deploys itself.",
         ),
         lazy(
+            "mxdev_generators.plugin.generator:Plugin",
+            "A plugin for mx: generator, command, lint rule, tests, ready to publish.",
+        ),
+        lazy(
             "mxdev_generators.template.generator:Template",
             "Bring in a Copier or Cookiecutter template, and keep it up to date.",
         ),
