@@ -13,6 +13,7 @@ from mxdev.template.questions import Question, Questionnaire
 from mxdev.template.source import Template
 
 if TYPE_CHECKING:
+    from mxdev.template import scratch
     from mxdev.template.scratch import Rendered
     from mxdev.tree import Tree
 
@@ -184,7 +185,7 @@ class CopierTemplate(Generator):
         root = project.root if project is not None else Path("project")
         request = scratch.Request(
             self.template, kind, given, last, ask, trust, self._into.rpartition("/")[2] or root.name,
-            self._answers_file, tasks, tuple(map(str, dict(settings.get("external_data") or {}).values())),
+            self._answers_file, tasks, tuple(map(str, dict(settings.get("external_data") or {}).values())), *self._before(),
         )  # fmt: skip
 
         def read(path: str) -> bytes | None:
@@ -204,6 +205,25 @@ class CopierTemplate(Generator):
                 except ValueError as error:
                     raise UsageProblem(f"{known[name].option.spelling} is no JSON: {error}") from error
         return found
+
+    def _before(self) -> tuple[scratch.Files | None, str]:
+        """What was rendered last and from which commit, where the template has migrations: they change that."""
+        project, record = self.occasion.project, self.occasion.record
+        commit = str(self.occasion.recorded.get("commit") or "")
+        if (
+            not self.questionnaire.settings.get("migrations")
+            or project is None
+            or record is None
+            or not commit
+        ):
+            return None, ""
+        before: scratch.Files = {}
+        head = f"{self._into}/" if self._into else ""
+        for path, file in record.files.items():
+            data = project.pristine(record.name, path)
+            if data is not None and path.startswith(head):
+                before[path.removeprefix(head)] = (data, file.executable)
+        return before, commit
 
     @property
     def _answers_file(self) -> str:

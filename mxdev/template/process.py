@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mxdev.template import worker
 
-# -P: modules of the current folder, which is the project, are not to be found.
+# -P: modules beside the worker are not to be found for others of the same name.
 _COMMAND = [sys.executable, "-P", os.fspath(worker.__file__)]
 _server: subprocess.Popen[str] | None = None
 
@@ -35,7 +35,7 @@ def run(question: Path, answer: Path, environment: Mapping[str, str], folder: Pa
     if talks or not hasattr(os, "fork"):
         command = [*_COMMAND, os.fspath(question), os.fspath(answer)]
         quiet = None if talks else subprocess.DEVNULL
-        done = subprocess.run(command, env=dict(environment), cwd=folder, check=False, stdin=quiet)
+        done = subprocess.run(command, env=_fixed(environment), cwd=folder, check=False, stdin=quiet)
         return done.returncode
     server = _started()
     assert server.stdin is not None
@@ -54,10 +54,22 @@ def _started() -> subprocess.Popen[str]:
     global _server
     if _server is None or _server.poll() is not None:
         _server = subprocess.Popen(
-            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tempfile.gettempdir()
+            _COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=tempfile.gettempdir(),
+            env=_fixed(os.environ),
         )
         atexit.register(stop)
     return _server
+
+
+def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without what means another folder of modules wherever the process happens to be."""
+    folders = environment.get("PYTHONPATH", "").split(os.pathsep)
+    kept = os.pathsep.join(folder for folder in folders if Path(folder).is_absolute())
+    return {**environment, "PYTHONPATH": kept} if "PYTHONPATH" in environment else dict(environment)
 
 
 def stop() -> None:

@@ -38,6 +38,8 @@ class Request:
         answers_file: where Copier's answers file is to be; "" for the template's choice.
         tasks: run its tasks.
         reads: the files of the project that it reads; their names may be templates.
+        before: what was rendered last, of a template that has migrations; None without any.
+        commit_before: the commit that it was rendered from.
     """
 
     template: Template
@@ -50,6 +52,8 @@ class Request:
     answers_file: str = ""
     tasks: bool = True
     reads: tuple[str, ...] = ()
+    before: Files | None = None
+    commit_before: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,9 +148,15 @@ def _run(
             source = _sources(request.template, scratch)
         else:
             folder.mkdir(parents=True)
+        migrates = request.before is not None and lent
+        for path, (data, executable) in (request.before or {}).items() if migrates else ():
+            _write(folder / path, data)
+            (folder / path).chmod(0o755 if executable else 0o644)
         for path, data in there.items():
             _write(folder / path, data)
         seed = _seed(request, folder)
+        if migrates:
+            _commit(folder)
         before = {path: (folder / path).stat().st_mtime_ns for path in there}
         response = _work(scratch, request, {
             "kind": request.kind,
@@ -159,6 +169,7 @@ def _run(
             "ask": ask,
             "trust": request.trust,
             "skip_tasks": not tasks,
+            "migrates": migrates,
         })  # fmt: skip
         if lent:
             for path in there:  # what only lent the template its content is none of what it renders
@@ -195,11 +206,25 @@ def _write(place: Path, data: bytes) -> None:
 
 def _seed(request: Request, folder: Path) -> Path | None:
     """Tell Copier the last answers as it wants to be told: it checks them, and drops what is not asked any more."""
-    if request.kind != "copier" or not request.last:
+    if request.kind != "copier" or (not request.last and request.before is None):
         return None
     place = folder / (request.answers_file or ANSWERS)
-    _write(place, (_SEED + json.dumps(dict(request.last), ensure_ascii=False) + "\n").encode())
+    known = dict(request.last)
+    if request.before is not None:
+        known |= {"_src_path": request.template.source, "_commit": request.commit_before}
+    _write(place, (_SEED + json.dumps(known, ensure_ascii=False) + "\n").encode())
     return place
+
+
+def _commit(folder: Path) -> None:
+    """Make a repository of what was rendered last: Copier updates, and migrates, only what is in one."""
+    from mxdev.template import git
+
+    who = ("-c", "user.name=mx", "-c", "user.email=mx@localhost", "-c", "commit.gpgsign=false")
+    where = ("-C", os.fspath(folder))
+    git.run(*where, "init", "--quiet")
+    git.run(*where, "-c", "core.autocrlf=false", "add", "--all", "--force")
+    git.run(*where, *who, "commit", "--quiet", "--no-verify", "--allow-empty", "--message", "before")
 
 
 def _work(scratch: Path, request: Request, message: dict[str, Any]) -> dict[str, Any]:

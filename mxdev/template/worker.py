@@ -15,27 +15,29 @@ from typing import Any
 
 
 def copier(request: dict[str, Any]) -> dict[str, Any]:
-    """Render by `copier.run_copy` (https://copier.readthedocs.io/en/stable/reference/api/)."""
-    from copier import Settings, load_settings, run_copy
+    """Render by `copier.run_copy` or, where migrations are to run, `copier.run_update` (https://copier.readthedocs.io/en/stable/reference/api/)."""
+    from copier import Settings, load_settings, run_copy, run_update
 
     # A person who is asked gets their own defaults shown; without one the same request gives the same bytes everywhere.
     # What Copier's settings say of trust does not count here.
     defaults = load_settings().defaults if request["ask"] else {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        worker = run_copy(
-            request["source"],
-            request["folder"],
-            data=request["data"],
-            vcs_ref=request["commit"] or None,
-            answers_file=request["answers_file"] or None,
-            settings=Settings(defaults=defaults, trust=[]),
-            defaults=not request["ask"],
-            overwrite=True,
-            quiet=True,
-            unsafe=request["trust"],
-            skip_tasks=request["skip_tasks"],
-        )
+        common: dict[str, Any] = {
+            "data": request["data"],
+            "vcs_ref": request["commit"] or None,
+            "answers_file": request["answers_file"] or None,
+            "settings": Settings(defaults=defaults, trust=[]),
+            "defaults": not request["ask"],
+            "overwrite": True,
+            "quiet": True,
+            "unsafe": request["trust"],
+            "skip_tasks": request["skip_tasks"],
+        }
+        if request["migrates"]:
+            worker = run_update(request["folder"], **common)
+        else:
+            worker = run_copy(request["source"], request["folder"], **common)
     asked, secret = worker.template.questions_data, worker.template.secret_questions
     known = {name: value for name, value in worker.answers.combined.items() if name in asked}
     secrets = {name: value for name, value in known.items() if name in secret}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -215,10 +216,19 @@ def test_links_are_refused_and_repositories_that_tasks_make_are_left_out(
     assert "The template renders b, which is a symbolic link" in refused.err
 
 
-def test_modules_of_the_project_are_not_imported(mx: Any, here: Path, tmp_path: Path) -> None:
-    (here / "copier.py").write_text("raise SystemExit('imported from the project')\n")
+def test_modules_of_the_folder_are_not_imported(
+    mx: Any, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mxdev.template import process
+
+    process.stop()
+    (here / "copier.py").write_text("raise SystemExit('imported from the folder')\n")
+    monkeypatch.setattr("tempfile.tempdir", str(here))
+    monkeypatch.setenv("PYTHONPATH", f".{os.pathsep}{os.environ['PYTHONPATH']}{os.pathsep}")
     source = write(tmp_path / "plain", {"copier.yml": "", "a.jinja": "a"})
-    assert mx("generate", "Template", source, cwd=here).code == 0
+    result = mx("generate", "Template", source, cwd=here)
+    process.stop()
+    assert result.code == 0, result.err
 
 
 def test_what_is_no_template_is_told(

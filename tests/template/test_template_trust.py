@@ -86,6 +86,31 @@ def test_a_template_of_the_same_version_needs_no_trust_again(
     assert "uses tasks" in refused.err
 
 
+def test_migrations_change_what_was_rendered_and_need_trust(
+    mx: Any, here: Path, repository: Callable[[str], Repository]
+) -> None:
+    made = repository("t")
+    made.commit({"copier.yml": "n: 1\n", "old.txt.jinja": "{{ n }}\n", "a.txt": "1\n"}, "v1.0.0")
+    assert mx("generate", "Template", made.path, "--n", "5", cwd=here).code == 0
+    (here / "a.txt").write_text("mine\n")
+    made.git("rm", "--quiet", "old.txt.jinja")
+    migrations = "_migrations:\n  - {version: v2.0.0, command: 'mv old.txt new.txt', when: '{{ _stage == \"before\" }}'}\nn: 1\n"
+    made.commit({"copier.yml": migrations, "b.txt": "b\n"}, "v2.0.0")
+    refused = mx("update", cwd=here)
+    assert refused.code == 1
+    assert "uses migrations" in refused.err
+    result = mx("generate", "Template", made.path, "--trust", "--json", cwd=here)
+    assert result.rows == {
+        "a.txt": "keep", "b.txt": "create", "new.txt": "create", "old.txt": "remove", "mx.yaml": "identical",
+    }, result.out  # fmt: skip
+    assert (here / "new.txt").read_text() == "5\n"
+    assert not (here / ".copier-answers.yml").exists()
+    made.commit({"b.txt": "c\n"}, "v3.0.0")
+    rows = mx("update", "--json", cwd=here).rows
+    assert (rows["new.txt"], rows["b.txt"]) == ("identical", "update")
+    assert set(mx("set", "Template:t.n=6", "--json", cwd=here).rows.values()) <= {"identical", "keep"}
+
+
 def test_a_secret_goes_to_tasks_and_is_not_recorded(mx: Any, here: Path, tmp_path: Path) -> None:
     source = write(tmp_path / "t", {
         "copier.yml": "_secret_questions: [token]\n_tasks: ['test \"{{ token }}\" = " + HUNTER + "']\n"
@@ -164,3 +189,21 @@ def test_a_cookiecutter_template(mx: Any, here: Path, repository: Callable[[str]
     assert rows["LICENSE"] == "create"
     assert rows["README.md"] == "identical"
     assert (here / "LICENSE").read_text() == "Apache\n"
+
+
+def test_a_missing_cookiecutter_is_told(
+    mx: Any, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mxdev.template import process
+
+    source = write(tmp_path / "cookie", COOKIE)
+    gone = write(
+        tmp_path / "site", {"cookiecutter.py": "raise ModuleNotFoundError('gone', name='cookiecutter')\n"}
+    )
+    process.stop()
+    monkeypatch.setenv("PYTHONPATH", str(gone))
+    result = mx("generate", "Template", source, "--trust", cwd=here)
+    process.stop()
+    assert result.code == 4
+    assert "needs cookiecutter, which is not installed" in result.err
+    assert "pip install cookiecutter" in result.err
