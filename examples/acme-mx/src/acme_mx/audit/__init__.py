@@ -1,0 +1,1 @@
+"""The AuditTrail generator."""
