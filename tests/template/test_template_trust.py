@@ -11,7 +11,7 @@ import pytest
 from template_repos import Repository, write
 
 TASKS = {
-    "copier.yml": "_tasks:\n  - \"echo {{ name }} > made.txt\"\n  - [touch, '{{ _copier_conf.dst_path }}/two.txt']\n"
+    "copier.yml": "_tasks:\n  - test ! -p /dev/stdin\n  - \"echo {{ name }} > made.txt\"\n  - [touch, '{{ _copier_conf.dst_path }}/two.txt']\n"
                   "  - {command: 'echo on stdout; touch never.txt', when: '{{ name == \"y\" }}'}\nname: x\n",
     "a.txt": "a\n",
 }  # fmt: skip

@@ -83,6 +83,18 @@ def test_a_reference_pins_or_follows(mx: Any, here: Path, repository: Make) -> N
     assert text(here).endswith("version 3\n")
 
 
+def test_without_releases_the_default_branch_is_rendered(mx: Any, here: Path, repository: Make) -> None:
+    made = repository("api")
+    made.git("checkout", "--quiet", "-b", "trunk")
+    made.commit(version(1))
+    mx("generate", "Template", made.path, cwd=here)
+    assert text(here).endswith("version 1\n")
+    made.git("checkout", "--quiet", "-b", "next")
+    made.commit(version(2))  # the branch that is checked out is the default one of such a repository
+    mx("update", cwd=here)
+    assert text(here).endswith("version 2\n")
+
+
 def test_other_answers_keep_the_version(mx: Any, here: Path, repository: Make) -> None:
     made = repository("api")
     made.commit(version(1), "v1.0.0")
