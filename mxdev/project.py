@@ -25,7 +25,14 @@ from mxdev.state import (
     read_record,
 )
 
-__all__ = ["Project", "find_root", "pristine_path", "pristine_sections_path", "read_pristine_sections"]
+__all__ = [
+    "Project",
+    "find_root",
+    "pristine_path",
+    "pristine_sections_path",
+    "project_root",
+    "read_pristine_sections",
+]
 
 
 def find_root(start: Path) -> Path | None:
@@ -36,6 +43,22 @@ def find_root(start: Path) -> Path | None:
         if os.path.isfile(folder / PROJECT_FILE) or interrupted(folder):  # noqa: PTH113
             return folder
     return None
+
+
+def project_root(here: Path | None = None) -> Path:
+    """The project around the current folder.
+
+    Raises:
+        MxError: there is none.
+    """
+    start = here or Path.cwd()
+    root = find_root(start)
+    if root is None:
+        raise MxError(
+            f"{start} is in no mx project: neither it nor a folder above it has an mx.yaml.",
+            hint="Go into a project, or start one; `mx generate` lists what can be generated.",
+        )
+    return root
 
 
 def read_pristine_sections(data: bytes) -> dict[str, str]:

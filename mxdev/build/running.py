@@ -8,23 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mxdev import console, tools
-from mxdev.errors import MxError
-from mxdev.project import find_root
-
-
-def root() -> Path:
-    """The project around the current folder.
-
-    Raises:
-        MxError: there is none.
-    """
-    found = find_root(Path.cwd())
-    if found is None:
-        raise MxError(
-            f"{Path.cwd()} is in no mx project: neither it nor a folder above it has an mx.yaml.",
-            hint="Go into a project, or make one: `mx generate MLProjectSkeleton NAME`.",
-        )
-    return found
 
 
 def call(

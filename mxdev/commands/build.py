@@ -56,10 +56,9 @@ def image(
       mx build image run --push --registry registry.example.com/team/churn
     """
     from mxdev.build import image as images
-    from mxdev.build.running import root
-    from mxdev.project import Project
+    from mxdev.project import Project, project_root
 
-    at = root()
+    at = project_root()
     request = images.Request(
         target, registry, commit, tool, push, build_args, dockerfile or images.DOCKERFILE, dry_run
     )
@@ -77,9 +76,9 @@ def docs(output: Path | None, python: str | None, dry_run: bool) -> int:
     has the project installed. Warnings are errors.
     """
     from mxdev.build import docs as pages
-    from mxdev.build.running import root
+    from mxdev.project import project_root
 
-    return pages.build(root(), output=_absolute(output), python=python, dry_run=dry_run)
+    return pages.build(project_root(), output=_absolute(output), python=python, dry_run=dry_run)
 
 
 @build.command("package")
@@ -88,9 +87,9 @@ def docs(output: Path | None, python: str | None, dry_run: bool) -> int:
 def package(output: Path | None, dry_run: bool) -> int:
     """Build the sdist and the wheel into dist, with uv or the Python module `build`."""
     from mxdev.build import package as packages
-    from mxdev.build.running import root
+    from mxdev.project import project_root
 
-    return packages.build(root(), output=_absolute(output), dry_run=dry_run)
+    return packages.build(project_root(), output=_absolute(output), dry_run=dry_run)
 
 
 def _absolute(path: Path | None) -> Path | None:

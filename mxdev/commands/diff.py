@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxdev.commands.planning import complete_instances, instance_names, project_root
+from mxdev.commands.planning import complete_instances, instance_names
 
 if TYPE_CHECKING:
     from mxdev.project import Project
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def diff(instances: tuple[str, ...], template: bool) -> None:
     """Print your edits of what INSTANCES (default: all) rendered, as a patch that `git apply` takes."""
     from mxdev import console, patch
-    from mxdev.project import Project
+    from mxdev.project import Project, project_root
 
     project = Project.load(project_root())
     names = instance_names(project, instances) or list(project.instances)

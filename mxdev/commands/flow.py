@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import click
 
@@ -21,24 +20,6 @@ class _PassingOn(click.Command):
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """The usage line says where the other program's arguments go."""
         return [*super().collect_usage_pieces(ctx), "[-- MLFLOW-OPTIONS]"]
-
-
-def _root() -> Path:
-    """The project around the current folder.
-
-    Raises:
-        MxError: there is none.
-    """
-    from mxdev.errors import MxError
-    from mxdev.project import find_root
-
-    root = find_root(Path.cwd())
-    if root is None:
-        raise MxError(
-            f"{Path.cwd()} is in no mx project: neither it nor a folder above it has an mx.yaml.",
-            hint="Go into a project, or make one: `mx generate MLProjectSkeleton NAME`.",
-        )
-    return root
 
 
 @click.group("flow")
@@ -93,9 +74,9 @@ def run(
     """
     from mxdev.flow.runner import Request
     from mxdev.flow.runner import run as run_flow
-    from mxdev.project import Project
+    from mxdev.project import Project, project_root
 
-    root = _root()
+    root = project_root()
     name = str(Project.load(root).options.get("name") or root.name)
     request = Request(
         entry=entry,
@@ -119,5 +100,6 @@ def run(
 def ui(port: int, host: str, python: str | None) -> int:
     """Open MLflow's UI on the project's runs; ^C ends it."""
     from mxdev.flow.ui import serve
+    from mxdev.project import project_root
 
-    return serve(_root(), host=host, port=port, python=python, environ=os.environ)
+    return serve(project_root(), host=host, port=port, python=python, environ=os.environ)

@@ -12,7 +12,7 @@ import click
 from mxdev import applying, console
 from mxdev.applying import Policy, Work
 from mxdev.errors import MxError, Refused
-from mxdev.project import Project, find_root
+from mxdev.project import Project, project_root
 
 PLAN_OPTIONS = (
     click.Option(
@@ -47,22 +47,6 @@ def policy_of(parameters: dict[str, Any]) -> Policy:
     return Policy(
         **{name: parameters.pop(name) for name in ("on_conflict", "dry_run", "diff", "json", "no_input")}
     )
-
-
-def project_root(here: Path | None = None) -> Path:
-    """The project around the current folder.
-
-    Raises:
-        MxError: there is none.
-    """
-    start = here or Path.cwd()
-    root = find_root(start)
-    if root is None:
-        raise MxError(
-            f"{start} is in no mx project: neither it nor a folder above it has an mx.yaml.",
-            hint="Go into a project, or start one; `mx generate` lists what can be generated.",
-        )
-    return root
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mxdev.commands.planning import project_root, writing
+from mxdev.commands.planning import writing
 from mxdev.errors import DONE, SAYS_NO
 
 
@@ -20,7 +20,7 @@ def resolve(paths: tuple[str, ...]) -> int:
     from mxdev.errors import Refused
     from mxdev.journal_file import Operation, State
     from mxdev.plan import Content
-    from mxdev.project import Project
+    from mxdev.project import Project, project_root
 
     def operation(path: str, found: tuple[Content, Content]) -> Operation:
         was, becomes = (State.of(side.data, side.executable) for side in found)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mxdev import console
-from mxdev.commands.planning import complete_instances, instance_names, project_root
+from mxdev.commands.planning import complete_instances, instance_names
 from mxdev.errors import DONE, SAYS_NO, MxError
 
 JSON_VERSION = 1
@@ -40,7 +40,7 @@ def _json(clean: bool, rows: list[dict[str, Any]], error: str | None = None) -> 
 
 
 def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
-    from mxdev.project import Project
+    from mxdev.project import Project, project_root
 
     project = Project.load(project_root())
     rows = [_row(project, name) for name in instance_names(project, instances) or project.instances]
