@@ -18,7 +18,7 @@ from pathlib import Path
 from mxdev.places import cache_folder
 from mxdev.plugins import API, Entry, Plugin
 
-FORMAT = 2
+FORMAT = 3
 _loaded: list[Plugin] | None = None
 
 

@@ -92,7 +92,8 @@ def _announce(plugin: Plugin, name: str) -> list[str]:
             for result in getattr(manager.hook, hook)():
                 plugin.data.setdefault(hook, {}).update(_plain(result, hook, module))
         implemented = {caller.name for caller in manager.get_hookcallers(module) or ()}
-        plugin.working += [hook for hook in WORKING_HOOKS if hook in implemented]
+        for hook in implemented.intersection(WORKING_HOOKS):
+            plugin.working.setdefault(hook, []).append(name)
         plugin.unknown += sorted(implemented - {*HOOKS, *DATA_HOOKS, *WORKING_HOOKS})
     except (Exception, SystemExit) as error:  # A plugin may raise anything; none of it may stop mx.
         plugin.error = " ".join(f"{type(error).__name__}: {error}".split())

@@ -79,10 +79,10 @@ class Plugin:
     Attributes:
         dist: its distribution's name.
         version: its distribution's version.
-        module: the module that implements its hooks.
+        module: the module that implements its hooks, the first if there are several.
         entries: what it announced, by hook.
         data: what its hooks for plain data returned, by hook.
-        working: the hooks that it wants to be called at work.
+        working: the modules whose hooks are called at work, by hook.
         unknown: hooks that it implements and that this mx does not have.
         seconds: how long its module took to import.
         error: why it is left out.
@@ -93,7 +93,7 @@ class Plugin:
     module: str
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     data: dict[str, dict[str, Any]] = field(default_factory=dict)
-    working: list[str] = field(default_factory=list)
+    working: dict[str, list[str]] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     seconds: float = 0.0
     error: str | None = None
@@ -153,14 +153,13 @@ def call(hook: str, **arguments: Any) -> Iterator[tuple[Plugin, list[Any]]]:
     from importlib import import_module
 
     for plugin in working():
-        if hook not in plugin.working:
-            continue
-        try:
-            manager = manager_of(import_module(plugin.module), plugin.dist)
-            results = getattr(manager.hook, hook)(**arguments)
-        except (Exception, SystemExit) as error:
-            raise HookFailed(plugin, hook, error) from error
-        yield plugin, results
+        for name in plugin.working.get(hook, ()):
+            try:
+                manager = manager_of(import_module(name), plugin.dist)
+                results = getattr(manager.hook, hook)(**arguments)
+            except (Exception, SystemExit) as error:
+                raise HookFailed(plugin, hook, error) from error
+            yield plugin, results
 
 
 def manager_of(module: Any, name: str) -> Any:

@@ -353,6 +353,21 @@ def mx_check_plan(more):
     }
 
 
+def test_a_plugin_may_have_several_modules(
+    mx: Mx, tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    check = "from mxdev import hookimpl\n@hookimpl\ndef mx_check_plan(plan):\n    return 'no, says {}'\n"
+    make_distribution(
+        site, "two-modules", modules={"two_a.py": check.format("a"), "two_b.py": check.format("b")},
+        entry_points="[mxdev.v1]\na = two_a\nb = two_b\n",
+    )  # fmt: skip
+    next(installed(site, monkeypatch))
+    said = mx("generate", "SampleTool").err
+    assert "two-modules 1.0 refuses this plan: no, says a" in said
+    assert "two-modules 1.0 refuses this plan: no, says b" in said
+
+
 # --- what goes wrong --------------------------------------------------------------------------------------------------
 
 
