@@ -9,16 +9,31 @@ from pathlib import Path
 from mxdev.testing import mx
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+SKELETON = ["generate", "MLProjectSkeleton", "--no-input", "--skip-git"]
+# By name: the commands that make it; the first makes the folder, the others run in it.
 PROJECTS = {
-    "churn-model": ["generate", "MLProjectSkeleton", "churn-model", "--no-input", "--skip-git"],
+    "churn-model": [[*SKELETON, "churn-model"]],
+    "everything": [
+        [
+            *SKELETON,
+            "everything",
+            "--accelerator=nvidia-l4",
+            "--domain=ml.example.com",
+            "--engineer=Ada Lovelace <ada@example.com>",
+        ],
+        ["generate", "GitLabCI", "--no-input"],
+        ["generate", "GitHubActions", "--no-input"],
+        ["generate", "CloudBuildDefaultConfig", "--no-input"],
+    ],
 }
 
 
 def render(name: str, folder: Path) -> Path:
     """Render one example below `folder`; its root."""
-    done = mx(*PROJECTS[name], cwd=folder)
-    if done.code:
-        raise SystemExit(f"{name}: {done.stderr}")
+    for number, command in enumerate(PROJECTS[name]):
+        done = mx(*command, cwd=folder / name if number else folder)
+        if done.code:
+            raise SystemExit(f"{name}: {done.stderr}")
     return folder / name
 
 

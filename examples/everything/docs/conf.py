@@ -1,0 +1,13 @@
+"""Configuration of Sphinx: https://www.sphinx-doc.org/en/master/usage/configuration.html"""
+
+project = "everything"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "furo"
+html_title = project
+exclude_patterns = ["_build"]
+
+autodoc_member_order = "bysource"
+# Without a network there is nothing to link the types of other packages to.
+nitpick_ignore_regex = [
+    ("py:.*", r"(collections|matplotlib|mlflow|np|npt|numpy|omegaconf|pathlib|torch)\..*"),
+]

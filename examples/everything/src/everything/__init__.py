@@ -1,0 +1,1 @@
+"""The package of this project: data, model, trainer and evaluation."""
