@@ -79,7 +79,8 @@ def check(work: Work, command: str, *, dry_run: bool) -> None:
     try:
         for plugin, results in plugins.call("mx_check_plan", plan=seen):
             refusals += [
-                f"The plugin {plugin} refuses this plan: {reason}" for reason in results if reason is not None
+                f"The plugin {plugin} refuses this plan: {reason or 'it gives no reason'}"
+                for reason in results
             ]
     except plugins.HookFailed as failure:
         raise Refused(

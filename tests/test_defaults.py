@@ -9,7 +9,7 @@ import yaml
 from conftest import Mx, installed
 from sites import make_distribution
 
-from mxdev import defaults
+from mxdev import defaults, plugins
 from mxdev.defaults import Default
 from mxdev.errors import UsageProblem
 from mxdev.generator import option
@@ -94,6 +94,14 @@ def test_one_generator_s_own_default_comes_before_the_general_one(
     assert "port: 2" in (project / "apps/web.yaml").read_text()
 
 
+def test_what_is_required_has_them_too(mx: Mx, project: Path, settings: Path) -> None:
+    record = project / ".mx/generators/SampleBase.yaml"
+    record.write_text("".join(line for line in record.read_text().splitlines(True) if "size:" not in line))
+    settings.write_text("SampleBase.size: 5\nSampleApp.size: 9\n")
+    assert mx("generate", "SampleApp", "web", cwd=project).code == 0
+    assert "size: 5" in (project / "apps/web.yaml").read_text()
+
+
 def test_help_shows_them_with_their_source(mx: Mx, settings: Path) -> None:
     settings.write_text("size: 7\nSampleBase:\n  token: hush\n")
     out = " ".join(mx("generate", "SampleBase", "--help").out.split())
@@ -174,6 +182,7 @@ def test_two_plugins_that_differ_are_told_once_and_neither_counts(
     assert options_of(tmp_path / "one") == {"name": "one", "region": "one-1", "description": "same"}
     assert said.err.count("the default of region is left out: aa-one 1.0 and bb-two 1.0 differ on it") == 1
     settings.write_text("region: mine\n")
+    plugins._warned.clear()
     said = mx("generate", "SampleBase", "two")
     assert "left out" not in said.err
     assert options_of(tmp_path / "two")["region"] == "mine"

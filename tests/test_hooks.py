@@ -312,6 +312,13 @@ def mx_check_plan(plan):
     assert mx("generate").code == 0
 
 
+def test_a_refusal_without_a_reason_refuses(install: Install, mx: Mx) -> None:
+    install("@hookimpl\ndef mx_check_plan():\n    return ''\n")
+    result = mx("generate", "SampleTool")
+    assert result.code == 1
+    assert "acme-hooks 1.0 refuses this plan: it gives no reason" in result.err
+
+
 def test_a_check_cannot_change_the_plan(install: Install, mx: Mx, tmp_path: Path) -> None:
     install("""
 @hookimpl

@@ -110,12 +110,17 @@ def test_when_the_replaced_template_changes_the_override_is_outdated(
     assert mx("status", "--exit-code", cwd=project).code == 0
 
 
-def test_the_kept_template_may_be_missing(mx: Mx, plugin: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["missing", "changed"])
+def test_the_kept_template_may_be_damaged(mx: Mx, plugin: Path, tmp_path: Path, damage: str) -> None:
     mx("generate", "SampleBase", "demo", "--no-input")
     project = tmp_path / "demo"
     override(project, "conf/settings.yaml.jinja", "mine: 1\n")
     mx("update", cwd=project)
-    (project / f".mx/pristine/SampleBase/{SETTINGS}.template.pristine").unlink()
+    kept = project / f".mx/pristine/SampleBase/{SETTINGS}.template.pristine"
+    if damage == "missing":
+        kept.unlink()
+    else:
+        kept.write_text("changed\n")
     (plugin / SETTINGS).write_text("other: 1\n")
     assert [one["outdated"] for one in overrides(mx, project)] == [True]
     shown = mx("diff", "--template", cwd=project)
