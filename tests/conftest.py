@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from sites import SAMPLES, make_distribution
+
+# A shell that runs the tests in the background makes them ignore ^C, and what they start inherits that.
+for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 pytest_plugins = ["strict_skips", "changing"]
 
