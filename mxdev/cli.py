@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -112,8 +113,10 @@ def root() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run mx and end the process with its exit code."""
-    # An empty or relative entry of PYTHONPATH means the current folder, whose modules are not mx's to import.
-    sys.path[:] = [folder for folder in sys.path if folder.startswith(("/", "\\")) or folder[1:2] == ":"]
+    if os.environ.get("PYTHONPATH"):
+        from mxdev.plugin_index import leave_project
+
+        leave_project()
     sys.exit(run(arguments))
 
 

@@ -122,6 +122,17 @@ def installed_folders() -> list[str]:
     ]  # fmt: skip
 
 
+def leave_project() -> None:
+    """Import nothing from the project or the current folder because `PYTHONPATH` names it: it is for the project's own programs.
+
+    A plugin that is installed from its folder (`pip install --editable`) stays: that folder stands in no variable.
+    """
+    named = {os.path.realpath(folder) for folder in os.environ["PYTHONPATH"].split(os.pathsep)}
+    here, project = _surroundings()
+    ours = {folder for folder in named if folder == here or _lies_in(folder, project)}
+    sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) not in ours]
+
+
 def _lies_in(folder: str, project: str | None) -> bool:
     return project is not None and os.path.join(folder, "").startswith(os.path.join(project, ""))  # noqa: PTH118
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def company(
 ) -> None:
     module = name.replace("-", "_")
     make_distribution(site, name, modules={f"{module}.py": COMPANY.format(values=values)})
+    monkeypatch.delitem(sys.modules, module, raising=False)
     next(installed(site, monkeypatch))
 
 

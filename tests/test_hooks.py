@@ -449,7 +449,7 @@ def test_no_plugin_is_loaded_from_the_project(
     for module in ("acme_samples", "yaml", "jinja2", *own):
         (project / f"{module}.py").write_text(EVIL.format(str(mark)))
     value = {"empty": f"{samples}{os.pathsep}", "dot": f".{os.pathsep}{where or '.'}{os.pathsep}{samples}",
-             "absolute": f"{samples}{os.pathsep}{site}", "none": str(samples)}[path]  # fmt: skip
+             "absolute": f"{site}{os.pathsep}{project}{os.pathsep}{samples}", "none": str(samples)}[path]  # fmt: skip
     script = (
         "import runpy, sys; sys.argv = ['mx', 'plugins']; "
         # As the script `mx` has it: its own folder first.
@@ -459,7 +459,7 @@ def test_no_plugin_is_loaded_from_the_project(
     starts.append([sys.executable, "-c", script])
     for start in starts:
         done = subprocess.run(
-            start, cwd=project, env={**os.environ, "PYTHONPATH": value}, capture_output=True, text=True, check=False
+            start, cwd=project, env={**os.environ, "PYTHONPATH": value, "MX_CACHE_DIR": str(tmp_path / "cache")}, capture_output=True, text=True, check=False
         )  # fmt: skip
         assert "evil" not in done.stdout + done.stderr
         assert "acme-samples" in done.stdout, done.stderr

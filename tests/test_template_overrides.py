@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,7 @@ def company(site: Path, monkeypatch: pytest.MonkeyPatch, name: str, **files: str
         target = site / module / "replaced/templates_base" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
+    monkeypatch.delitem(sys.modules, module, raising=False)
     next(installed(site, monkeypatch))
 
 
