@@ -448,8 +448,9 @@ def test_no_plugin_is_loaded_from_the_project(
     own = ("click", "json", "pluggy") if path == "none" else ()
     for module in ("acme_samples", "yaml", "jinja2", *own):
         (project / f"{module}.py").write_text(EVIL.format(str(mark)))
+    (site / "acme_samples.py").write_text(EVIL.format(str(mark)))
     value = {"empty": f"{samples}{os.pathsep}", "dot": f".{os.pathsep}{where or '.'}{os.pathsep}{samples}",
-             "absolute": f"{site}{os.pathsep}{project}{os.pathsep}{samples}", "none": str(samples)}[path]  # fmt: skip
+             "absolute": f"{site}{os.pathsep}{samples}", "none": str(samples)}[path]  # fmt: skip
     script = (
         "import runpy, sys; sys.argv = ['mx', 'plugins']; "
         # As the script `mx` has it: its own folder first.
@@ -464,6 +465,21 @@ def test_no_plugin_is_loaded_from_the_project(
         assert "evil" not in done.stdout + done.stderr
         assert "acme-samples" in done.stdout, done.stderr
         assert not mark.exists()
+
+
+def test_nor_from_the_current_folder_outside_of_a_project(samples: Path, tmp_path: Path) -> None:
+    mark, folder = tmp_path / "mark", tmp_path / "plain"
+    folder.mkdir()
+    (folder / "acme_samples.py").write_text(EVIL.format(str(mark)))
+    script = (
+        "import sys; sys.argv = ['mx', 'plugins']; sys.path[0:1] = ['/']; from mxdev.cli import main; main()"
+    )
+    env = {**os.environ, "PYTHONPATH": f".{os.pathsep}{samples}", "MX_CACHE_DIR": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
+    assert "acme-samples 1.2.0\n  generators: SampleBase" in done.stdout
+    assert not mark.exists()
 
 
 def test_an_environment_in_the_project_s_folder_counts(
