@@ -59,6 +59,12 @@ TOOLS: Mapping[str, Tool] = {
             environment=_TERRAFORM,
         ),
         Tool("git", "see https://git-scm.com/downloads", "2.20"),
+        Tool(
+            "kubectl",
+            "see https://kubernetes.io/docs/tasks/tools/",
+            "1.24",
+            version_args=("version", "--client"),
+        ),
     )
 }
 

@@ -1,0 +1,258 @@
+"""Job templates and what becomes of them: a file + image + command + environment -> a manifest. Nothing is run here.
+
+Three kinds of job are known: Kubernetes' own Job, the PyTorchJob of Kubeflow's training operator, and the TrainJob of
+Kubeflow's trainer. What differs between them is in `KINDS` and in three small functions.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mxdev.errors import MxError
+
+Manifest = dict[str, Any]
+
+# On every job that mx submits, and on its pods.
+MANAGED_BY = {"app.kubernetes.io/managed-by": "mx"}
+# Which run a job belongs to; what tells our job from another's of the same name.
+RUN_LABEL = "mlflow-run-id"
+
+_Fill = Callable[[Manifest, str, Mapping[str, Any], Mapping[str, str]], None]
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """What differs from kind to kind of job.
+
+    Attributes:
+        name: "Job", "PyTorchJob", "TrainJob".
+        resource: what kubectl calls it, with its group: the same word may mean something else in another group.
+        api_version: `apiVersion` of the manifest.
+        pod_label: the label that its pods bear, with the job's name as its value.
+        done: the type of the condition that means success.
+        container: the name of the container that trains; "": the pod's first.
+    """
+
+    name: str
+    resource: str
+    api_version: str
+    pod_label: str
+    done: str
+    container: str = ""
+    fill: _Fill = field(repr=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class JobRef:
+    """Which job, in the namespace of a Kubectl."""
+
+    kind: JobKind
+    name: str
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """How kubectl is told of it."""
+        return (self.kind.resource, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.kind.name} {self.name}"
+
+
+def read(path: Path) -> Manifest:
+    """Read a job's template.
+
+    Raises:
+        MxError: it is not there, is no YAML, or is no job that mx can fill in.
+    """
+    import yaml
+
+    try:
+        documents = [
+            part for part in yaml.safe_load_all(path.read_text(encoding="utf-8")) if part is not None
+        ]
+    except FileNotFoundError:
+        raise MxError(
+            f"{path} is missing: it is the template of the job that is submitted.",
+            hint="`mx generate --list` shows the generators; one that trains on a cluster renders it.",
+        ) from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise MxError(f"{path} cannot be read: {problem}.") from problem
+    except yaml.YAMLError as problem:
+        raise MxError(f"{path} is no valid YAML: {problem}") from problem
+    if len(documents) != 1 or not isinstance(documents[0], dict):
+        raise MxError(f"{path} holds {len(documents)} YAML documents; a template is one, the job.")
+    try:
+        kind_of(documents[0])
+    except MxError as problem:
+        raise MxError(f"{path}: {problem.message}", hint=problem.hint) from None
+    return documents[0]
+
+
+def kind_of(manifest: Mapping[str, Any]) -> JobKind:
+    """The kind of a job's manifest.
+
+    Raises:
+        MxError: mx does not know it.
+    """
+    for kind in KINDS:
+        if (manifest.get("apiVersion"), manifest.get("kind")) == (kind.api_version, kind.name):
+            return kind
+    known = ", ".join(f"{kind.name} ({kind.api_version})" for kind in KINDS)
+    raise MxError(
+        f"a job of kind {manifest.get('kind')} ({manifest.get('apiVersion')}) is not known.",
+        hint=f"Known are {known}.",
+    )
+
+
+def kind_named(name: str) -> JobKind:
+    """The kind called `name`.
+
+    Raises:
+        MxError: mx does not know it.
+    """
+    for kind in KINDS:
+        if kind.name == name:
+            return kind
+    raise MxError(f"A job of kind {name} is not known; known are {', '.join(kind.name for kind in KINDS)}.")
+
+
+def ref(manifest: Mapping[str, Any]) -> JobRef:
+    """Which job a filled-in manifest makes."""
+    return JobRef(kind_of(manifest), manifest["metadata"]["name"])
+
+
+def fill(
+    template: Mapping[str, Any],
+    *,
+    name: str,
+    image: str,
+    command: str,
+    environment: Mapping[str, str],
+    labels: Mapping[str, str],
+) -> Manifest:
+    """The manifest of one job; `template` stays as it is.
+
+    Args:
+        template: what `read` returned.
+        name: the job's name, a DNS label.
+        image: the image of the container that trains.
+        command: a line for bash.
+        environment: variables of that container; they replace those of the same name.
+        labels: labels of the job and of its pods, besides those that the template has.
+
+    Raises:
+        MxError: the template lacks the place for one of them.
+    """
+    manifest: Manifest = copy.deepcopy(dict(template))
+    metadata = _mapping(manifest, "metadata")
+    metadata["name"] = name
+    metadata.pop("generateName", None)
+    _mapping(metadata, "labels").update(labels)
+    container = {"image": image, "command": ["bash", "-c", command], "env": dict(environment)}
+    kind_of(manifest).fill(manifest, name, container, labels)
+    return manifest
+
+
+def dump(manifest: Mapping[str, Any]) -> str:
+    """The manifest as YAML, in the order in which people write it."""
+    import yaml
+
+    text: str = yaml.safe_dump(dict(manifest), sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
+def _fill_job(manifest: Manifest, name: str, container: Mapping[str, Any], labels: Mapping[str, str]) -> None:
+    """As MLflow's own backend does it: the first container, which also gets the job's name."""
+    pod = _at(manifest, "spec", "template")
+    _fill_pod(pod, container, labels)
+    pod["spec"]["containers"][0]["name"] = name
+
+
+def _fill_pytorch(
+    manifest: Manifest, name: str, container: Mapping[str, Any], labels: Mapping[str, str]
+) -> None:
+    """The container `pytorch` of every replica."""
+    for replica in _at(manifest, "spec", "pytorchReplicaSpecs"):
+        _fill_pod(
+            _at(manifest, "spec", "pytorchReplicaSpecs", replica, "template"), container, labels, "pytorch"
+        )
+
+
+def _fill_train(
+    manifest: Manifest, name: str, container: Mapping[str, Any], labels: Mapping[str, str]
+) -> None:
+    """The trainer's own fields. Pods can be labelled by a patch of the runtime only."""
+    _set(_mapping(_at(manifest, "spec"), "trainer"), container)
+    patches = manifest["spec"].setdefault("runtimePatches", [])
+    pods = {"spec": {"template": {"metadata": {"labels": dict(labels)}}}}
+    jobs = {"replicatedJobs": [{"name": TRAIN_NODES, "template": pods}]}
+    patches.append({"manager": "mx", "trainingRuntimeSpec": {"template": {"spec": jobs}}})
+
+
+def _fill_pod(
+    pod: Manifest, container: Mapping[str, Any], labels: Mapping[str, str], name: str | None = None
+) -> None:
+    containers = _at(pod, "spec", "containers")
+    chosen = [entry for entry in containers if name is None or entry.get("name") == name]
+    if not chosen:
+        raise MxError(f"The job's template has a pod without a container{f' named {name}' if name else ''}.")
+    _set(chosen[0], container)
+    _mapping(_mapping(pod, "metadata"), "labels").update(labels)
+
+
+def _set(target: Manifest, container: Mapping[str, Any]) -> None:
+    """Put image, command and environment into a container, or into what stands for one."""
+    environment = container["env"]
+    target["image"] = container["image"]
+    target["command"] = list(container["command"])
+    # The image's or the template's arguments would follow the command.
+    target.pop("args", None)
+    kept = [entry for entry in target.get("env") or () if entry.get("name") not in environment]
+    target["env"] = [*kept, *({"name": key, "value": value} for key, value in environment.items())]
+
+
+def _mapping(parent: Manifest, key: str) -> Manifest:
+    """The mapping at `key`, made if it is not there."""
+    if parent.get(key) is None:
+        parent[key] = {}
+    return _at(parent, key)
+
+
+def _at(parent: Manifest, *keys: str) -> Any:
+    """What stands at a place that has to be there."""
+    value: Any = parent
+    for number, key in enumerate(keys):
+        value = value.get(key) if isinstance(value, dict) else None
+        if value is None:
+            raise MxError(f"The job's template has no {'.'.join(keys[: number + 1])}.")
+    return value
+
+
+# What Kubeflow's trainer calls the part of a TrainJob that trains, and the container in it.
+TRAIN_NODES = "node"
+
+KINDS = (
+    JobKind("Job", "jobs.batch", "batch/v1", "batch.kubernetes.io/job-name", "Complete", fill=_fill_job),
+    JobKind(
+        "PyTorchJob",
+        "pytorchjobs.kubeflow.org",
+        "kubeflow.org/v1",
+        "training.kubeflow.org/job-name",
+        "Succeeded",
+        "pytorch",
+        fill=_fill_pytorch,
+    ),
+    JobKind(
+        "TrainJob",
+        "trainjobs.trainer.kubeflow.org",
+        "trainer.kubeflow.org/v1alpha1",
+        "jobset.sigs.k8s.io/jobset-name",
+        "Complete",
+        TRAIN_NODES,
+        fill=_fill_train,
+    ),
+)
