@@ -219,7 +219,8 @@ def _mapping(parent: Manifest, key: str) -> Manifest:
     """The mapping at `key`, made if it is not there."""
     if parent.get(key) is None:
         parent[key] = {}
-    return _at(parent, key)
+    value: Manifest = parent[key]
+    return value
 
 
 def _at(parent: Manifest, *keys: str) -> Any:
