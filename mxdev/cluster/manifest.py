@@ -190,7 +190,8 @@ def _fill_train(
     patches = manifest["spec"].setdefault("runtimePatches", [])
     pods = {"spec": {"template": {"metadata": {"labels": dict(labels)}}}}
     jobs = {"replicatedJobs": [{"name": TRAIN_NODES, "template": pods}]}
-    patches.append({"manager": "mx", "trainingRuntimeSpec": {"template": {"spec": jobs}}})
+    # The trainer's webhook wants a manager in the form domain/name.
+    patches.append({"manager": "mx/labels", "trainingRuntimeSpec": {"template": {"spec": jobs}}})
 
 
 def _fill_pod(
