@@ -103,3 +103,31 @@ def ui(port: int, host: str, python: str | None) -> int:
     from mxdev.project import project_root
 
     return serve(project_root(), host=host, port=port, python=python, environ=os.environ)
+
+
+@flow.command("connect")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=5000,
+    show_default=True,
+    help="The port on this machine.",
+)
+@click.option(
+    "--context", metavar="NAME", help="The cluster, as kubectl knows it; by default its current context."
+)
+@click.option(
+    "--namespace",
+    metavar="NAME",
+    help="Where the tracking server runs; by default where the project's training jobs do.",
+)
+def connect(port: int, context: str | None, namespace: str | None) -> int:
+    """Reach the cluster's tracking server at 127.0.0.1; ^C ends it.
+
+    While it runs, `mx flow run` records there and `mx flow ui` prints its address, unless MLFLOW_TRACKING_URI says
+    otherwise. It stays up when the server's pod is replaced or the network goes away for a while.
+    """
+    from mxdev.flow.connection import connect as keep_connected
+    from mxdev.project import project_root
+
+    return keep_connected(project_root(), port=port, context=context, namespace=namespace)

@@ -1,4 +1,5 @@
-"""Where runs are recorded: the server that MLFLOW_TRACKING_URI names, else an SQLite store in the project."""
+"""Where runs are recorded: the server that MLFLOW_TRACKING_URI names, else the one that `mx flow connect` reaches, else an
+SQLite store in the project."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from mxdev.errors import MxError
+from mxdev.flow import connection
+from mxdev.flow.connection import Connection
 from mxdev.flow.odd_paths import make_alias, plain
 
 FOLDER = ".mlflow"
@@ -35,11 +38,13 @@ class Store:
         uri: what MLFLOW_TRACKING_URI says in the run.
         folder: the folder of the store in the project; None when the store is somebody else's.
         artifacts: the URI under which the store in the project keeps artifacts.
+        connection: the `mx flow connect` by which it is reached.
     """
 
     uri: str
     folder: Path | None = None
     artifacts: str | None = None
+    connection: Connection | None = None
 
     @property
     def is_server(self) -> bool:
@@ -52,6 +57,8 @@ def store(root: Path, environ: Mapping[str, str]) -> Store:
     configured = environ.get("MLFLOW_TRACKING_URI", "").strip()
     if configured:
         return Store(_absolute(configured))
+    if (found := connection.live(root)) is not None:
+        return Store(found.url, connection=found)
     folder = root.resolve() / FOLDER
     return Store(f"sqlite:///{plain(root) / FOLDER / 'mlflow.db'}", folder, (folder / "artifacts").as_uri())
 
@@ -88,6 +95,9 @@ def prepare(root: Path, place: Store) -> None:
     Raises:
         MxError: the store cannot be used.
     """
+    if place.connection is not None:
+        _connected(place.connection)
+        return
     if place.folder is None:
         if place.is_server:
             _reachable(place.uri)
@@ -162,6 +172,20 @@ def _reachable(uri: str) -> None:
         ) from problem
 
 
+def _connected(found: Connection) -> None:
+    """Refuse a connection that is interrupted: its port is there, and whoever uses it would wait.
+
+    Raises:
+        MxError: the tracking server does not answer.
+    """
+    if not connection.answers(found.url):
+        raise MxError(
+            f"`mx flow connect` (process {found.pid}) is running, but {found.url} does not answer.",
+            hint="It says what is wrong, and tries until the server is back. "
+            "End it to record runs in the project.",
+        )
+
+
 def page(place: Store) -> str:
     """The address of a server for a browser, without the credentials that MLflow takes from it."""
     return re.sub(r"://[^/@]*@", "://", place.uri).rstrip("/")
@@ -169,6 +193,8 @@ def page(place: Store) -> str:
 
 def shown(place: Store) -> str:
     """The store as a person may read it."""
+    if place.connection is not None:
+        return f"{place.uri} (the namespace {place.connection.namespace}, by `mx flow connect`)"
     return str(place.folder) if place.folder else _without_password(place.uri)
 
 

@@ -36,7 +36,8 @@ def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapp
     """
     store = tracking.store(root, environ)
     if store.is_server:
-        console.err("MLFLOW_TRACKING_URI names a server, which has its own page:")
+        by = "`mx flow connect` reaches" if store.connection else "MLFLOW_TRACKING_URI names"
+        console.err(f"{by} a server, which has its own page:")
         console.out(tracking.page(store))
         return 0
     interpreter = choose(root, explicit=python, environ=environ, need_project=False)
