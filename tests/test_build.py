@@ -101,7 +101,7 @@ def test_buildah_pushes_the_base_image_once(project: Path, fake: Tools) -> None:
     assert done.code == 0, done.stderr
     assert fake.calls == [
         f"skopeo inspect --raw docker://{base(project)}",
-        f"buildah build --file {image.DOCKERFILE} --target base --tag {base(project)} --format docker --layers .",
+        f"buildah build --file {image.DOCKERFILE} --target base --tag {base(project)} --format docker .",
         f"buildah push {base(project)}",
     ]
     fake.there.write_text(base(project) + "\n")
@@ -139,19 +139,38 @@ def test_the_tools_exit_code_is_returned_and_nothing_is_pushed(project: Path, fa
     assert base(project) not in done.stdout
 
 
+def test_what_stays_here_is_built_in_layers(project: Path, fake: Tools) -> None:
+    """So that the next build starts where this one ended."""
+    fake.add("buildah")
+    assert fake.mx("image", "base", cwd=project).code == 0
+    (built,) = fake.calls
+    assert built.endswith(" --format docker --layers .")
+
+
 def test_a_dry_run_prints_what_would_run(project: Path, fake: Tools) -> None:
+    fake.add("buildah", "skopeo")
     done = fake.mx("image", "base", "--tool", "buildah", "--push", "--dry-run", cwd=project)
     assert done.code == 0, done.stderr
     assert fake.calls == []
     assert f"buildah push {base(project)}" in done.stdout
-    assert f"cd '{project}' && buildah build " in done.stdout
+    assert f"cd '{project}' && {fake.folder}/buildah build " in done.stdout
 
 
 def test_no_builder_is_an_error_that_says_how_to_get_one(project: Path, fake: Tools) -> None:
-    done = fake.mx("image", cwd=project)
+    for arguments, missing in (
+        (["image"], "neither docker nor buildah is installed"),
+        (["image", "--dry-run"], "neither docker nor buildah is installed"),
+        (["image", "--tool", "docker"], "docker is missing"),
+        (["image", "--tool", "buildah", "--dry-run"], "buildah is missing"),
+    ):
+        done = fake.mx(*arguments, cwd=project)
+        assert (done.code, done.stdout) == (4, "")
+        assert missing in done.stderr
+        assert "https://" in done.stderr
+    fake.add("buildah")
+    done = fake.mx("image", "base", "--tool", "buildah", "--push", "--dry-run", cwd=project)
     assert done.code == 4
-    assert "docker is missing" in done.stderr
-    assert "https://docs.docker.com" in done.stderr
+    assert "skopeo is missing" in done.stderr
     fake.add("docker", buildx=1)
     done = fake.mx("image", cwd=project)
     assert done.code == 4
@@ -163,8 +182,11 @@ def test_no_builder_is_an_error_that_says_how_to_get_one(project: Path, fake: To
     [
         (["image", "serve"], "no stage called serve; there are: uv, python, requirements, builder, base, dev, run"),
         (["image", "--commit", "a b"], "cannot be the tag of an image"),
-        (["image", "--registry", "Example.COM/x:1"], "is no name that an image can have"),
+        (["image", "--registry", "Example.COM/x"], "is no name that an image can have"),
+        (["image", "--registry", "example.com/x:1"], "is no name that an image can have"),
+        (["image", "--registry", "example.com:5000:1/x"], "is no name that an image can have"),
         (["image", "--dockerfile", "nowhere"], "nowhere does not exist"),
+        (["image", "--push"], "no Git commit, so nothing says what the image holds"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_refused(project: Path, fake: Tools, arguments: list[str], message: str) -> None:
@@ -216,6 +238,25 @@ def test_the_commit_is_git_s_and_changes_are_told(project: Path, fake: Tools) ->
     assert "not committed" in done.stderr
 
 
+def test_a_dockerfile_is_named_from_where_the_person_is(project: Path, fake: Tools) -> None:
+    fake.add("docker")
+    other = project / "src/Dockerfile"
+    other.write_text("FROM scratch AS run\n")
+    done = fake.mx("image", "--dockerfile", "Dockerfile", cwd=project / "src")
+    assert done.code == 0, done.stderr
+    assert f" --file {other} --target run " in fake.calls[-1]
+
+
+@pytest.mark.parametrize(
+    "registry", ["churn", "localhost:5000/churn", "ghcr.io/acme/churn_model", "a.b-c/d__e"]
+)
+def test_names_of_registries(project: Path, fake: Tools, registry: str) -> None:
+    fake.add("docker")
+    done = fake.mx("image", "--registry", registry, "--commit", "abc", cwd=project)
+    assert done.code == 0, done.stderr
+    assert f" --tag {registry}/run:abc " in fake.calls[-1]
+
+
 def test_an_image_without_a_cloud_has_the_project_s_name() -> None:
     assert image.default_registry({"name": "churn", "cloud": "existing"}) == "churn"
 
@@ -229,6 +270,11 @@ def test_package_builds_both(project: Path) -> None:
     with tarfile.open(project / "dist/churn_model-0.1.0.tar.gz") as archive:
         assert "churn_model-0.1.0/pyproject.toml" in archive.getnames()
     assert "uv build" in done.stderr
+    # Only what was built now is named.
+    (project / "dist/churn_model-0.0.9.tar.gz").write_bytes(b"")
+    done = mx("build", "package", cwd=project)
+    assert f"built {wheel}" in done.stderr
+    assert "0.0.9" not in done.stderr
     (project / "pyproject.toml").write_text("[build-system]\nrequires = []\nbuild-backend = 'nothing'\n")
     assert mx("build", "package", cwd=project).code == 2, "uv's own code"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,11 @@ _DOCKER = Tool("docker", "see https://docs.docker.com/engine/install/", "20.10")
 # 1.33 is the first that takes `RUN --mount` without a type.
 _BUILDAH = Tool("buildah", "`apt-get install buildah` or see https://buildah.io", "1.33")
 _SKOPEO = Tool("skopeo", "`apt-get install skopeo` or see https://github.com/containers/skopeo", "1.4")
-_REGISTRY = re.compile(r"[a-z0-9]+([._:/-]+[a-z0-9]+)*")
+_PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+_REGISTRY = re.compile(rf"{_PART}(?::[0-9]+)?(?:/{_PART})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_CHANGED = "-changed"
+_NO_COMMIT = "none"
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Request:
         tool: "docker", "buildah", or "auto".
         push: also push it, and do nothing if the registry has it already.
         build_args: `NAME=VALUE`, for the Dockerfile.
-        dockerfile: where it is, relative to the root.
+        dockerfile: where it is: absolute, or relative to the root.
         dry_run: print the commands; run none.
     """
 
@@ -72,10 +76,8 @@ def build(root: Path, options: Mapping[str, object], request: Request) -> int:
     if not path.is_file():
         raise MxError(f"{path} does not exist, so there is nothing to build an image from.")
     _check_stage(path, request.target)
-    registry = request.registry or default_registry(options)
-    if not _REGISTRY.fullmatch(registry):
-        raise UsageProblem(f"--registry {registry} is no name that an image can have (lower case, no tag).")
-    tool = _find(request.tool, request.dry_run)
+    registry = _registry(options, request.registry)
+    tool = _find(request.tool)
     image = f"{registry}/{request.target}:{_tag(root, request)}"
     if request.push and _is_there(tool, image, request):
         console.status(f"{image} is in the registry already; nothing to build")
@@ -95,6 +97,35 @@ def default_registry(options: Mapping[str, object]) -> str:
     if options.get("cloud") == "gcp":
         return f"{options.get('region')}-docker.pkg.dev/{options.get('project-id')}/{name}"
     return name
+
+
+def run_image(root: Path, options: Mapping[str, object], registry: str | None = None) -> str:
+    """The name of the run image of the commit that is checked out, as `mx build image` gives it.
+
+    Args:
+        root: the project.
+        options: the project's options, from mx.yaml.
+        registry: what the name begins with; None: the project's own (see `default_registry`).
+
+    Raises:
+        UsageProblem: no image can have that name.
+        MxError: there is no commit.
+    """
+    prefix = _registry(options, registry)
+    commit = _git_commit(root).removesuffix(_CHANGED)
+    if commit == _NO_COMMIT:
+        raise MxError(
+            f"{root} has no Git commit, and the run image is named after the commit that it holds.",
+            hint="Commit (`git init`, `git add .`, `git commit`), or name an image with `--image`.",
+        )
+    return f"{prefix}/run:{commit}"
+
+
+def _registry(options: Mapping[str, object], given: str | None) -> str:
+    registry = given or default_registry(options)
+    if not _REGISTRY.fullmatch(registry):
+        raise UsageProblem(f"--registry {registry} is no name that an image can have (lower case, no tag).")
+    return registry
 
 
 def base_tag(root: Path, dockerfile: str, build_args: tuple[str, ...]) -> str:
@@ -133,11 +164,17 @@ def _tag(root: Path, request: Request) -> str:
     commit = request.commit or _git_commit(root)
     if not _TAG.fullmatch(commit):
         raise UsageProblem(f"--commit {commit!r} cannot be the tag of an image.")
-    if request.push and request.commit is None and commit.endswith("-changed"):
-        raise MxError(
-            "there are changes that are not committed, so no commit says what the image holds.",
-            hint="Commit them, or build without --push.",
-        )
+    if request.push and request.commit is None:
+        if commit == _NO_COMMIT:
+            raise MxError(
+                f"{root} has no Git commit, so nothing says what the image holds.",
+                hint="Commit, name the commit with --commit, or build without --push.",
+            )
+        if commit.endswith(_CHANGED):
+            raise MxError(
+                "there are changes that are not committed, so no commit says what the image holds.",
+                hint="Commit them, or build without --push.",
+            )
     return commit
 
 
@@ -146,21 +183,25 @@ def _git_commit(root: Path) -> str:
     try:
         git = tools.find("git").command
     except MxError:
-        return "none"
-    head = tools.run([*git, "rev-parse", "HEAD"], cwd=root, capture=True)
+        return _NO_COMMIT
+    head = tools.run([*git, "rev-parse", "--verify", "HEAD"], cwd=root, capture=True)
     if head.code:
-        return "none"
+        return _NO_COMMIT
     changed = tools.run([*git, "status", "--porcelain"], cwd=root, capture=True).stdout.strip()
-    return head.stdout.decode().strip() + ("-changed" if changed else "")
+    return head.stdout.decode().strip() + (_CHANGED if changed else "")
 
 
-def _find(wanted: str, dry_run: bool) -> str:
-    """The builder's program. A dry run names it, there or not."""
+def _find(wanted: str) -> str:
+    """The builder's program."""
     known = {"docker": _DOCKER, "buildah": _BUILDAH}
     if wanted == "auto":
-        wanted = next((name for name in known if tools.locate(known[name])), "docker")
-    if dry_run:
-        return wanted
+        found = next((name for name in known if tools.locate(known[name])), None)
+        if found is None:
+            raise MxError(
+                "neither docker nor buildah is installed, and one of them has to build the image.",
+                hint=f"Docker: {_DOCKER.install}; Buildah: {_BUILDAH.install}.",
+            )
+        wanted = found
     program = tools.find(known[wanted]).command[0]
     if wanted == "docker" and tools.run([program, "buildx", "version"], capture=True).code:
         raise MxError(
@@ -172,22 +213,21 @@ def _find(wanted: str, dry_run: bool) -> str:
 
 def _is_there(tool: str, image: str, request: Request) -> bool:
     """Whether the registry has the image. If it does not answer, building goes on, and pushing says why."""
-    ask = (
-        [tool, "buildx", "imagetools", "inspect", image]
-        if _is_docker(tool)
-        else [
-            "skopeo" if request.dry_run else tools.find(_SKOPEO).command[0],
-            "inspect",
-            "--raw",
-            f"docker://{image}",
-        ]
-    )
+    ask = _question(tool, image)
     if request.dry_run:
-        import shlex
-
         console.out(f"# does nothing more if this succeeds: {shlex.join(ask)}")
         return False
-    return tools.run(ask, capture=True, timeout=120).code == 0
+    try:
+        return tools.run(ask, capture=True, timeout=120).code == 0
+    except MxError as error:
+        console.warn(f"{error} Whether {image} is in the registry is not known.")
+        return False
+
+
+def _question(tool: str, image: str) -> list[str]:
+    if _is_docker(tool):
+        return [tool, "buildx", "imagetools", "inspect", image]
+    return [tools.find(_SKOPEO).command[0], "inspect", "--raw", f"docker://{image}"]
 
 
 def _is_docker(tool: str) -> bool:
@@ -201,8 +241,11 @@ def _command(root: Path, request: Request, tool: str, registry: str, image: str)
         # Pushed by the builder itself: a builder in a container would leave nothing here to push.
         arguments += ["--push"] if request.push else []
     else:
-        # Docker's format keeps what OCI's has no place for; layers make a second build start where the first ended.
-        arguments += ["--format", "docker", "--layers"]
+        # Docker's format keeps what OCI's has no place for.
+        arguments += ["--format", "docker"]
+        # A layer for each step makes a second build start where the first ended. What is pushed is built where there
+        # is no second build, mostly on storage that copies the whole image for each layer.
+        arguments += [] if request.push else ["--layers"]
     for pair in request.build_args:
         arguments += ["--build-arg", pair]
     if request.target != BASE:

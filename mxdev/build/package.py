@@ -29,12 +29,19 @@ def build(root: Path, *, output: Path | None, dry_run: bool) -> int:
     if not (root / "pyproject.toml").is_file():
         raise MxError(f"{root} has no pyproject.toml, so nothing says what the package is.")
     folder = output or Path(FOLDER)
+    before = _packages(root / folder)
     code = call([*_tool(root), str(folder)], root, dry_run=dry_run)
     if code == 0 and not dry_run:
-        for path in sorted((root / folder).glob("*")):
-            if path.suffix in (".whl", ".gz"):
+        for path, made in _packages(root / folder).items():
+            if before.get(path) != made:
                 console.status(f"built {path}")
     return code
+
+
+def _packages(folder: Path) -> dict[Path, int]:
+    """The packages in `folder`, and when each was written (ns)."""
+    found = sorted(path for path in folder.glob("*") if path.suffix in (".whl", ".gz"))
+    return {path: path.stat().st_mtime_ns for path in found}
 
 
 def _tool(root: Path) -> list[str]:

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mxdev import console, tools
 
 
-def call(
-    command: Sequence[str | os.PathLike[str]],
-    cwd: Path,
-    *,
-    dry_run: bool,
-    env: Mapping[str, str | None] | None = None,
-) -> int:
+def call(command: Sequence[str | os.PathLike[str]], cwd: Path, *, dry_run: bool) -> int:
     """Run `command` in `cwd` with its output on ours, having said it; the exit code.
 
     Args:
         command: the program and its arguments.
         cwd: the project's root.
         dry_run: print the command on stdout, ready for a shell, and run nothing.
-        env: variables laid over this process's.
     """
     words = [os.fspath(word) for word in command]
     if dry_run:
@@ -32,4 +25,4 @@ def call(
     console.status(f"running {shlex.join(words)}")
     # What was said must stand before what the program says, on the same stream or not.
     console.flush()
-    return tools.run(words, cwd=cwd, env=env).code
+    return tools.run(words, cwd=cwd).code

@@ -38,11 +38,14 @@ def build() -> None:
 )  # fmt: skip
 @click.option("--push", is_flag=True, help="Push it too; nothing is done if the registry has it.")
 @click.option("--build-arg", "build_args", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
-@click.option("--dockerfile", metavar="PATH", help="Default: infrastructure/docker/Dockerfile.")
+@click.option(
+    "--dockerfile", type=click.Path(dir_okay=False, path_type=Path), metavar="PATH",
+    help="Default: the project's infrastructure/docker/Dockerfile.",
+)  # fmt: skip
 @_DRY_RUN
 def image(
     target: str, registry: str | None, commit: str | None, tool: str, push: bool, build_args: tuple[str, ...],
-    dockerfile: str | None, dry_run: bool,
+    dockerfile: Path | None, dry_run: bool,
 ) -> int:  # fmt: skip
     """Build the image of a stage of the Dockerfile: run (the default), base, or another one.
 
@@ -59,9 +62,8 @@ def image(
     from mxdev.project import Project, project_root
 
     at = project_root()
-    request = images.Request(
-        target, registry, commit, tool, push, build_args, dockerfile or images.DOCKERFILE, dry_run
-    )
+    path = str(_absolute(dockerfile) or images.DOCKERFILE)
+    request = images.Request(target, registry, commit, tool, push, build_args, path, dry_run)
     return images.build(at, Project.load(at).options, request)
 
 
@@ -93,5 +95,5 @@ def package(output: Path | None, dry_run: bool) -> int:
 
 
 def _absolute(path: Path | None) -> Path | None:
-    # Named where the person is; the tool runs in the project's root.
+    # Named from where the person is; the tool runs in the project's root.
     return path.absolute() if path else None
