@@ -82,6 +82,11 @@ class Kubectl:
     def _program(self) -> tuple[str, ...]:
         return tools.find("kubectl").command
 
+    @property
+    def reached(self) -> bool:
+        """Whether the API server has ever done what it was asked."""
+        return self._reached
+
     def command(self, *arguments: str) -> list[str]:
         """The words a person would type to do the same."""
         return ["kubectl", *self._flags(), *arguments]

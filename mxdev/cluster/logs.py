@@ -93,6 +93,12 @@ class _Tail(threading.Thread):
             self._fresh = True
             self._news.notify()
 
+    @property
+    def runs(self) -> bool:
+        """Whether its container was running when last heard of."""
+        latest = self._latest
+        return latest is not None and not latest.ended
+
     def stop(self) -> None:
         """Read no further."""
         with self._news:
@@ -198,10 +204,9 @@ class Follower:
         for tail in self._tails.values():
             tail.join(5)
 
-    @property
-    def busy(self) -> bool:
-        """Whether more may come."""
-        return any(tail.is_alive() for tail in self._tails.values())
+    def owes(self, *, ended: bool = False) -> bool:
+        """Whether more lines may come; `ended`: whether more may come of containers that have ended."""
+        return any(tail.is_alive() and not (ended and tail.runs) for tail in self._tails.values())
 
 
 def show(kubectl: Kubectl, ref: JobRef, sink: Sink, say: Callable[[str], None]) -> None:
