@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 
@@ -32,10 +33,8 @@ def flow() -> None:
     "-e",
     "--entry-point",
     "entry",
-    default="trainer",
-    show_default=True,
     metavar="ENTRY",
-    help="Which entry point of MLproject to run.",
+    help="Which entry point of MLproject to run; by default trainer, or with --backend distributed the one of that name.",
 )
 @click.option(
     "-P", "parameters", multiple=True, metavar="KEY=VALUE", help="A parameter of the entry point; repeatable."
@@ -49,29 +48,66 @@ def flow() -> None:
 )
 @click.option("--setup", is_flag=True, help="First make .venv with the project in it, or complete it.")
 @click.option(
+    "-b",
+    "--backend",
+    type=click.Choice(["local", "kubernetes", "distributed"]),
+    default="local",
+    show_default=True,
+    help="Where to run: here, as a Job on a cluster, or there as a job of several replicas.",
+)
+@click.option(
+    "--image", metavar="IMAGE", help="On a cluster: the image to run; by default the run image of the commit."
+)
+@click.option("--build", is_flag=True, help="On a cluster: first build and push the run image of the commit.")
+@click.option(
+    "--registry",
+    metavar="PREFIX",
+    help="On a cluster: what that image's name begins with, as for `mx build image`.",
+)
+@click.option(
+    "--context", metavar="NAME", help="The cluster, as kubectl knows it; by default its current context."
+)
+@click.option(
+    "--namespace", metavar="NAME", help="On a cluster: where to run; by default what the job's template says."
+)
+@click.option(
+    "--cluster-tracking-uri",
+    "tracking_uri",
+    metavar="URI",
+    help="On a cluster: where pods find the tracking server; by default $KUBE_MLFLOW_TRACKING_URI, else what this "
+    "machine uses, else the server in the cluster.",
+)
+@click.option("--detach", is_flag=True, help="On a cluster: do not wait for the job; see `mx flow status`.")
+@click.option(
     "--dry-run",
     "--pretend",
     "dry_run",
     is_flag=True,
-    help="Print the command and its environment; run nothing.",
+    help="Print the command and its environment, or the manifest of the job; run nothing.",
 )
 @click.pass_context
 def run(
     ctx: click.Context,
-    entry: str,
+    /,
+    entry: str | None,
     parameters: tuple[str, ...],
     experiment: str | None,
     run_name: str | None,
     python: str | None,
     setup: bool,
     dry_run: bool,
+    **cluster: Any,
 ) -> int:
     """Train: run an entry point of the project with MLflow.
 
     It runs in the interpreter that --python names, else in the project's .venv, else in the active environment if that
     has the project installed. Runs are recorded where MLFLOW_TRACKING_URI says, else in .mlflow/ in the project;
     `mx flow ui` shows them. Everything after `--` goes to `mlflow run` as it is.
+
+    With --backend kubernetes or distributed it runs on a cluster, as the job that train_job.yaml or distributed_job.yaml
+    in infrastructure/kubernetes describes: mx submits it, follows its logs to the end, and cancels it on ^C.
     """
+    from mxdev.flow.cluster_run import Options
     from mxdev.flow.runner import Request
     from mxdev.flow.runner import run as run_flow
     from mxdev.project import Project, project_root
@@ -87,6 +123,7 @@ def run(
         python=python,
         setup=setup,
         dry_run=dry_run,
+        cluster=Options(**cluster),
     )
     return run_flow(root, name, request, os.environ)
 

@@ -3,11 +3,13 @@
 Only the standard library and MLflow are there; mx itself is not. `mlflow run` does not tell which run it made, except
 in log lines. So this makes the experiment, calls MLflow's `run` with exactly the given arguments, notes the run that
 is created, and writes what became of it to a file. It imports MLflow once where separate commands would do so thrice.
+For a run on a cluster it also makes mx's project backend known to MLflow, since mx is no plugin here.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import signal
@@ -15,6 +17,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 # How long training may take to end by itself after ^C, in seconds, before MLflow ends it with SIGTERM.
@@ -24,15 +27,16 @@ GRACE = 10
 class Watch:
     """The run that MLflow made, and the signals that came."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, grace: int = GRACE) -> None:
+        self.grace = grace
         self.run_id: str | None = None
         self.signals: list[int] = []
 
     def receive(self, number: int, _frame: object) -> None:
         """The first signal reaches training too, which may finish by itself; every later one does not wait."""
         self.signals.append(number)
-        if self.run_id is not None and len(self.signals) == 1:
-            signal.alarm(GRACE)
+        if self.grace and self.run_id is not None and len(self.signals) == 1:
+            signal.alarm(self.grace)
             return
         raise KeyboardInterrupt
 
@@ -47,7 +51,8 @@ def main() -> int:
     # This script's folder would otherwise be searched for modules first, and it has a `setup` and a `tracking`.
     here = Path(__file__).resolve().parent
     sys.path[:] = [place for place in sys.path if Path(place).resolve() != here]
-    watch = Watch()
+    # On a cluster it is the backend that cancels, and gives that its time.
+    watch = Watch(grace=0 if job["cluster"] else GRACE)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, watch.receive)
@@ -74,6 +79,8 @@ def mlflow_run(job: dict[str, Any], watch: Watch) -> int:
     from mlflow.cli import cli
     from mlflow.tracking import MlflowClient
 
+    if job["cluster"]:
+        register(job)
     create = MlflowClient.create_run
 
     def noting(self: Any, *arguments: Any, **options: Any) -> Any:
@@ -100,6 +107,34 @@ def mlflow_run(job: dict[str, Any], watch: Watch) -> int:
     return 0
 
 
+def register(job: dict[str, Any]) -> None:
+    """Make the backend `mx` known to MLflow. In a dry run it shows the job in place of running it."""
+    from mlflow import projects
+    from mlflow.projects.backend import loader
+
+    backend = beside("backend")
+    loader.MLFLOW_BACKENDS["mx"] = backend.backend_builder
+    if not job["dry_run"]:
+        return
+
+    def show(uri: str, entry_point: str, version: str | None, **options: Any) -> None:
+        shown = backend.show(uri, entry_point, options["parameters"], version, options["backend_config"])
+        Path(job["report"]).write_text(json.dumps(shown), encoding="utf-8")
+
+    projects.run = show
+
+
+def beside(name: str) -> ModuleType:
+    """Import the module `name` of this script's folder, under a name that is nobody else's."""
+    spec = importlib.util.spec_from_file_location(f"mx_flow_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 @contextlib.contextmanager
 def alone(lock: str) -> Iterator[None]:
     """Two first runs at the same time must not both make the tables of the store."""
@@ -118,9 +153,11 @@ def report(job: dict[str, Any], watch: Watch, code: int) -> None:
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient()
-    if watch.signals and code:
-        client.set_terminated(watch.run_id, "KILLED")
     run = client.get_run(watch.run_id)
+    # Once there may be a job, its fate is the run's, and the backend has seen to that.
+    if watch.signals and code and not (job["cluster"] and "mx.job" in run.data.tags):
+        client.set_terminated(watch.run_id, "KILLED")
+        run = client.get_run(watch.run_id)
     result = {
         "run_id": run.info.run_id,
         "experiment_id": run.info.experiment_id,

@@ -8,13 +8,13 @@ import shlex
 import stat
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mxdev import console
 from mxdev.errors import INTERRUPTED, MxError
-from mxdev.flow import foreground, mlproject, tracking
+from mxdev.flow import cluster_run, foreground, mlproject, tracking
 from mxdev.flow.interpreter import Interpreter, choose, venv_python
 from mxdev.flow.odd_paths import through
 
@@ -26,15 +26,16 @@ class Request:
     """What was asked for on the command line.
 
     Attributes:
-        entry: the entry point.
+        entry: the entry point; None: what the backend runs by default.
         parameters: `-P` values, as written.
         passed_on: arguments for `mlflow run`, as they are.
         experiment: `--experiment`, None for the project's own.
         run_name: `--run-name`.
         python: `--python`.
+        cluster: the backend, and what is said of the cluster.
     """
 
-    entry: str = "trainer"
+    entry: str | None = None
     parameters: Sequence[str] = ()
     passed_on: Sequence[str] = ()
     experiment: str | None = None
@@ -42,11 +43,12 @@ class Request:
     python: str | None = None
     setup: bool = False
     dry_run: bool = False
+    cluster: cluster_run.Options = field(default_factory=cluster_run.Options)
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What is run: the arguments of MLflow, what differs in the environment, and where."""
+    """What is run: the arguments of MLflow, what differs in the environment, where, and what its backend is told."""
 
     root: Path
     interpreter: Path
@@ -55,6 +57,7 @@ class Launch:
     dropped: frozenset[str]
     store: tracking.Store
     experiment: str | None = None
+    config: Mapping[str, Any] | None = None
 
 
 def run(root: Path, name: str, request: Request, environ: Mapping[str, str]) -> int:
@@ -72,15 +75,26 @@ def run(root: Path, name: str, request: Request, environ: Mapping[str, str]) -> 
     Raises:
         MxError: it cannot be run.
     """
+    cluster_run.check(request.cluster, request.passed_on)
     project = mlproject.read(root)
     given = mlproject.parse_parameters(request.parameters)
-    mlproject.check_parameters(mlproject.entry_point(project, request.entry), given)
+    entry = request.entry or cluster_run.default_entry(project, request.cluster.backend)
+    mlproject.check_parameters(mlproject.entry_point(project, entry), given)
+    config = None
+    if request.cluster.backend != cluster_run.LOCAL:
+        store = tracking.store(root, environ)
+        config = cluster_run.configuration(root, name, request.cluster, store, environ)
+        cluster_run.say_changes(root, request.cluster)
     python = _interpreter(root, request, environ)
-    launch = plan(root, name, request, given, python, environ)
+    request = replace(request, entry=entry)
+    launch = plan(root, name, request, given, python, environ, config)
     if request.dry_run:
-        console.out(shown(launch))
+        console.out(shown(launch) if config is None else cluster_run.rendered(_ask(launch, environ)))
         return 0
     tracking.prepare(root, launch.store)
+    if config is not None:
+        config = cluster_run.prepare(root, request.cluster, config)
+        launch = plan(root, name, request, given, python, environ, config)
     return _execute(launch, environ)
 
 
@@ -108,12 +122,16 @@ def plan(
     given: Mapping[str, str],
     python: Path,
     environ: Mapping[str, str],
+    config: Mapping[str, Any] | None = None,
 ) -> Launch:
-    """What will be run. Pure: nothing is written."""
+    """What will be run; `config` is for the backend of a run on a cluster. Pure: nothing is written."""
     store = tracking.store(root, environ)
     options = {text.partition("=")[0] for text in request.passed_on}
     # MLflow takes the project's place apart at `#`, and `.zip` is an archive to it; "." has neither.
-    arguments = ["run", ".", "-e", request.entry]
+    arguments = ["run", ".", "-e", request.entry or cluster_run.ENTRY]
+    if config is not None:
+        told = {**config, "run_name": request.run_name}
+        arguments += ["--backend", "mx", "--backend-config", json.dumps(told)]
     if "--env-manager" not in options:
         arguments += ["--env-manager", "local"]
     experiment = None
@@ -149,6 +167,7 @@ def plan(
         frozenset(key for key in dropped if key in environ),
         store,
         experiment,
+        config,
     )
 
 
@@ -173,6 +192,33 @@ def environment(launch: Launch, environ: Mapping[str, str], first: Path | None =
 
 def _execute(launch: Launch, environ: Mapping[str, str]) -> int:
     """Run it and say what became of it."""
+    what = "running in" if launch.config is None else "submitting from"
+    console.status(f"{what} {launch.interpreter}; recording in {tracking.shown(launch.store)}")
+    ended, result = _inside(launch, environ)
+    _tell(launch, result)
+    if ended.interrupted and ended.code == INTERRUPTED:
+        console.status("interrupted")
+    return ended.code
+
+
+def _ask(launch: Launch, environ: Mapping[str, str]) -> dict[str, Any]:
+    """The job that MLflow would have mx submit. Neither the store nor the cluster is asked.
+
+    Raises:
+        MxError: MLflow does not say.
+    """
+    ended, result = _inside(launch, environ, dry_run=True)
+    if ended.code or result is None:
+        raise MxError(
+            "MLflow could not say what it would run; its own words are above.", code=ended.code or None
+        )
+    return result
+
+
+def _inside(
+    launch: Launch, environ: Mapping[str, str], *, dry_run: bool = False
+) -> tuple[foreground.Ended, dict[str, Any] | None]:
+    """Run `inside.py` in the project's interpreter: how it ended, and what it reported."""
     with tempfile.TemporaryDirectory(prefix="mx-flow-") as scratch:
         report = Path(scratch) / "report.json"
         variables = environment(launch, environ, _python_on_path(launch.interpreter, Path(scratch)))
@@ -185,20 +231,21 @@ def _execute(launch: Launch, environ: Mapping[str, str]) -> int:
                 "experiment": launch.experiment,
                 "artifacts": launch.store.artifacts,
                 "lock": lock,
+                "cluster": launch.config is not None,
+                "dry_run": dry_run,
             }
         )
-        console.status(f"running in {launch.interpreter}; recording in {tracking.shown(launch.store)}")
         script = Path(__file__).with_name("inside.py")
         try:
             ended = foreground.run(
-                [launch.interpreter, script, *launch.arguments], cwd=launch.root, environ=variables
+                [launch.interpreter, script, *launch.arguments],
+                cwd=launch.root,
+                environ=variables,
+                output_to_stderr=dry_run,
             )
         except OSError as problem:
             raise MxError(f"{launch.interpreter} could not be started: {problem}.") from problem
-        _tell(launch.store, _read(report))
-        if ended.interrupted and ended.code == INTERRUPTED:
-            console.status("interrupted")
-        return ended.code
+        return ended, _read(report)
 
 
 def _python_on_path(interpreter: Path, scratch: Path) -> Path | None:
@@ -228,10 +275,11 @@ def _read(report: Path) -> dict[str, Any] | None:
     return result if isinstance(result, dict) else None
 
 
-def _tell(store: tracking.Store, result: dict[str, Any] | None) -> None:
+def _tell(launch: Launch, result: dict[str, Any] | None) -> None:
     """Say which run it was, what it measured, and how to open it."""
     if result is None:
         return
+    store = launch.store
     console.err()
     console.err(f"run      {result['run_id']} ({result['name']}): {result['status']}")
     metrics = {name: value for name, value in result["metrics"].items() if not name.startswith("system/")}
@@ -246,3 +294,7 @@ def _tell(store: tracking.Store, result: dict[str, Any] | None) -> None:
         console.err(f"open     {tracking.page(store)}/{page}")
     else:
         console.err(f"open     `mx flow ui`, then http://127.0.0.1:5000/{page}")
+    if launch.config is not None and result["status"] in ("RUNNING", "SCHEDULED"):
+        run = result["run_id"][: cluster_run.SHORT]
+        console.err(f"look     `mx flow status {run}`, `mx flow logs {run} --follow`")
+        console.err(f"cancel   `mx flow cancel {run}`")
