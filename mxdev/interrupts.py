@@ -1,4 +1,4 @@
-"""Holds ^C back for the short time in which stopping would cost more than finishing."""
+"""Holds ^C back for the short time in which stopping would cost more than finishing, and lets other signals be as ^C."""
 
 from __future__ import annotations
 
@@ -44,3 +44,30 @@ def deferred() -> Iterator[Signals]:
     # Not when an error is on its way: what it says about the project must reach the person, and it stops mx too.
     if signals.arrived is not None:
         signal.raise_signal(signals.arrived)
+
+
+@contextlib.contextmanager
+def as_control_c() -> Iterator[Signals]:
+    """Inside the block every signal that ends a process raises KeyboardInterrupt, so that what has to be is cleaned up.
+
+    Only the first one does: a further one would cut the cleaning short. One that was ignored before stays ignored.
+    """
+    signals = Signals()
+    if threading.current_thread() is not threading.main_thread():
+        yield signals
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if signals.arrived is None:
+            signals.arrived = number
+            raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    changed = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+    try:
+        for number in changed:
+            signal.signal(number, interrupt)
+        yield signals
+    finally:
+        for number in changed:
+            signal.signal(number, before[number])

@@ -168,3 +168,33 @@ def connect(port: int, context: str | None, namespace: str | None) -> int:
     from mxdev.project import project_root
 
     return keep_connected(project_root(), port=port, context=context, namespace=namespace)
+
+
+@flow.command("rerun")
+@click.argument("run_id")
+@click.option(
+    "--backend",
+    type=click.Choice(["local", "kubernetes", "distributed"]),
+    help="Where to run it; by default as it was.",
+)
+@click.option("--python", metavar="PYTHON", help="The interpreter to run in.")
+@click.option(
+    "--dry-run",
+    "--pretend",
+    "dry_run",
+    is_flag=True,
+    help="Check that it can be repeated, and print the command; run nothing.",
+)
+def rerun(run_id: str, backend: str | None, python: str | None, dry_run: bool) -> int:
+    """Repeat the run RUN_ID from what it logged, and say where the new one differs.
+
+    Its commit, with the changes that were not committed, is checked out into a scratch folder; your own files are not
+    touched. The new run is recorded beside the old one. RUN_ID may be the beginning of an id.
+    """
+    from mxdev.flow.rerun import Request
+    from mxdev.flow.rerun import rerun as repeat
+    from mxdev.project import Project, project_root
+
+    root = project_root()
+    name = str(Project.load(root).options.get("name") or root.name)
+    return repeat(root, name, Request(run_id, backend, python, dry_run), os.environ)

@@ -19,6 +19,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from mxdev import console
 from mxdev.errors import DONE, MxError, Refused, UsageProblem
+from mxdev.interrupts import as_control_c
 
 try:
     import fcntl
@@ -110,7 +111,7 @@ def connect(root: Path, *, port: int, context: str | None, namespace: str | None
         check_port=lambda: check_port(HOST, port),
     )
     where = f"{SERVICE} in the namespace {namespace}" + (f" of {wanted.context}" if wanted.context else "")
-    with _signals() as received, _claimed(root) as file:
+    with as_control_c() as signals, _claimed(root) as file:
 
         def on_up(gone: float | None) -> None:
             if gone is not None:
@@ -130,7 +131,8 @@ def connect(root: Path, *, port: int, context: str | None, namespace: str | None
             raise
         except KeyboardInterrupt:
             console.status("disconnected")
-    return DONE if received[0] == signal.SIGINT else 128 + received[0]
+    number = signals.arrived or signal.SIGINT
+    return DONE if number == signal.SIGINT else 128 + number
 
 
 def _already(other: Connection, wanted: Connection) -> int:
@@ -228,26 +230,3 @@ def _write(file: BinaryIO, connection: Connection) -> None:
     file.truncate(0)
     file.write(json.dumps(asdict(connection)).encode())
     file.flush()
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Let the signals that end a process end it as ^C does; the numbers of those that came."""
-    received: list[int] = []
-
-    def interrupt(number: int, _frame: object) -> None:
-        received.append(number)
-        # Once: what is left to do takes a moment, and a further signal must not cut it short.
-        if len(received) == 1:
-            raise KeyboardInterrupt
-
-    before = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Ignored on purpose (nohup, a background job of a script): it stays so.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.signal(number, interrupt)
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

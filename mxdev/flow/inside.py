@@ -85,7 +85,10 @@ def mlflow_run(job: dict[str, Any], watch: Watch) -> int:
 
     def noting(self: Any, *arguments: Any, **options: Any) -> Any:
         run = create(self, *arguments, **options)
-        watch.run_id = watch.run_id or run.info.run_id
+        if watch.run_id is None:
+            watch.run_id = run.info.run_id
+            for key, value in job["tags"].items():
+                self.set_tag(watch.run_id, key, value)
         return run
 
     MlflowClient.create_run = noting  # type: ignore[method-assign,unused-ignore]

@@ -48,7 +48,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Launch:
-    """What is run: the arguments of MLflow, what differs in the environment, where, and what its backend is told."""
+    """What is run: the arguments of MLflow, what differs in the environment, where, and what its backend is told.
+
+    `tags` are put on the run as soon as it is made.
+    """
 
     root: Path
     interpreter: Path
@@ -58,6 +61,7 @@ class Launch:
     store: tracking.Store
     experiment: str | None = None
     config: Mapping[str, Any] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def run(root: Path, name: str, request: Request, environ: Mapping[str, str]) -> int:
@@ -89,13 +93,13 @@ def run(root: Path, name: str, request: Request, environ: Mapping[str, str]) -> 
     request = replace(request, entry=entry)
     launch = plan(root, name, request, given, python, environ, config)
     if request.dry_run:
-        console.out(shown(launch) if config is None else cluster_run.rendered(_ask(launch, environ)))
+        console.out(preview(launch, environ))
         return 0
     tracking.prepare(root, launch.store)
     if config is not None:
         config = cluster_run.prepare(root, request.cluster, config)
         launch = plan(root, name, request, given, python, environ, config)
-    return _execute(launch, environ)
+    return execute(launch, environ)[0].code
 
 
 def _interpreter(root: Path, request: Request, environ: Mapping[str, str]) -> Path:
@@ -148,10 +152,7 @@ def plan(
         arguments += ["--run-name", request.run_name]
     for key, value in given.items():
         arguments += ["-P", f"{key}={value}"]
-    variables = {"MLFLOW_TRACKING_URI": store.uri, "PYTHONUNBUFFERED": "1"}
-    if store.artifacts:
-        # Where MLflow puts artifacts of experiments that training makes itself; else they litter the project.
-        variables["_MLFLOW_SERVER_ARTIFACT_ROOT"] = store.artifacts
+    variables = {**tracking.variables(store), "PYTHONUNBUFFERED": "1"}
     python = through(root, python)
     environment = python.parent.parent
     if (environment / "pyvenv.cfg").is_file():
@@ -190,15 +191,24 @@ def environment(launch: Launch, environ: Mapping[str, str], first: Path | None =
     return result
 
 
-def _execute(launch: Launch, environ: Mapping[str, str]) -> int:
-    """Run it and say what became of it."""
+def preview(launch: Launch, environ: Mapping[str, str]) -> str:
+    """What would be run: a command for a shell, or the manifest of a job.
+
+    Raises:
+        MxError: MLflow does not say.
+    """
+    return shown(launch) if launch.config is None else cluster_run.rendered(_ask(launch, environ))
+
+
+def execute(launch: Launch, environ: Mapping[str, str]) -> tuple[foreground.Ended, dict[str, Any] | None]:
+    """Run it and say what became of it: how it ended, and what `inside.py` reported, None when no run was made."""
     what = "running in" if launch.config is None else "submitting from"
     console.status(f"{what} {launch.interpreter}; recording in {tracking.shown(launch.store)}")
     ended, result = _inside(launch, environ)
     _tell(launch, result)
     if ended.interrupted and ended.code == INTERRUPTED:
         console.status("interrupted")
-    return ended.code
+    return ended, result
 
 
 def _ask(launch: Launch, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -233,6 +243,7 @@ def _inside(
                 "lock": lock,
                 "cluster": launch.config is not None,
                 "dry_run": dry_run,
+                "tags": dict(launch.tags),
             }
         )
         script = Path(__file__).with_name("inside.py")

@@ -63,6 +63,15 @@ def store(root: Path, environ: Mapping[str, str]) -> Store:
     return Store(f"sqlite:///{plain(root) / FOLDER / 'mlflow.db'}", folder, (folder / "artifacts").as_uri())
 
 
+def variables(place: Store) -> dict[str, str]:
+    """What tells MLflow where the store is."""
+    found = {"MLFLOW_TRACKING_URI": place.uri}
+    if place.artifacts:
+        # Where MLflow puts artifacts of experiments that training makes itself; else they litter the project.
+        found["_MLFLOW_SERVER_ARTIFACT_ROOT"] = place.artifacts
+    return found
+
+
 def _absolute(uri: str) -> str:
     """A relative place, counted from the current folder: MLflow runs in the project's."""
     if re.fullmatch(r"sqlite:///[^/].*", uri) and uri != "sqlite:///:memory:":
