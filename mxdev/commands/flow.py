@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from mxdev.commands import flow_jobs
+
 
 class _PassingOn(click.Command):
     """A command that keeps everything after `--` for another program."""
@@ -26,6 +28,10 @@ class _PassingOn(click.Command):
 @click.group("flow")
 def flow() -> None:
     """Train through MLflow, and look at the runs."""
+
+
+for _command in flow_jobs.COMMANDS:
+    flow.add_command(_command)
 
 
 @flow.command("run", cls=_PassingOn)

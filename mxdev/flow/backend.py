@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import RunStatus
 from mlflow.exceptions import ExecutionException
 from mlflow.projects.backend.abstract_backend import AbstractBackend
 from mlflow.projects.submitted_run import SubmittedRun
@@ -208,8 +207,9 @@ class ClusterRun(SubmittedRun):  # type: ignore[misc,unused-ignore]
             self.told = f"Run (ID '{self._run_id}') may go on{because}; `mx flow status` shows it"
 
     def _end(self, status: str) -> None:
-        """Close the run, unless training has; but a failed job has not finished, whatever training said."""
+        """Close the run, unless training has closed it in a way that fits."""
         now = self.get_status()
-        open_ = not RunStatus.is_terminated(RunStatus.from_string(now))
-        if open_ or (now == "FINISHED" and status == "FAILED"):
+        # Training that is ended by a signal may say that it failed, and one that finished may have failed replicas.
+        fits = {"FINISHED": ("FINISHED", "FAILED"), "FAILED": ("FAILED",), "KILLED": ("FINISHED", "KILLED")}
+        if now not in fits[status]:
             self._client.set_terminated(self._run_id, status)

@@ -41,6 +41,7 @@ class Run:
         id: 32 hexadecimal digits.
         name: what MLflow or a person called it.
         status: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED.
+        started: when it was made, in seconds since 1970.
         entry_point: the entry point of MLproject; empty for a run that was not made by one.
         tags: all of its tags.
     """
@@ -48,6 +49,7 @@ class Run:
     id: str
     name: str
     status: str
+    started: float
     entry_point: str
     tags: Mapping[str, str]
 
@@ -149,7 +151,8 @@ def _run(found: Mapping[str, Any]) -> Run:
     info = found["info"]
     tags = {tag["key"]: tag.get("value", "") for tag in found.get("data", {}).get("tags", [])}
     name = info.get("run_name") or tags.get("mlflow.runName", "")
-    return Run(info["run_id"], name, info["status"], tags.get(_ENTRY_POINT, ""), tags)
+    started = int(info.get("start_time", 0)) / 1000
+    return Run(info["run_id"], name, info["status"], started, tags.get(_ENTRY_POINT, ""), tags)
 
 
 def _reason(text: str) -> str:
