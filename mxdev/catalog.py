@@ -90,7 +90,13 @@ def load_recorded(name: str, plugin: str) -> type[Generator]:
         except UsageProblem:
             continue
         return load(entry)
-    if any(known.dist == plugin for known in plugins.installed()):
+    home = next((known for known in plugins.installed() if known.dist == plugin), None)
+    if home is not None and home.error is not None:
+        raise MxError(
+            f"The plugin {home}, which renders {name}, is broken: {home.error}",
+            hint=f"Report it to the authors of {plugin}, or install another version.",
+        )
+    if home is not None:
         raise MxError(
             f"The plugin {plugin} has no generator {name} any more.",
             hint="Install a version that has it, or leave what it rendered as it is.",

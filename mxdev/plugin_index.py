@@ -2,8 +2,8 @@
 
 Scanning the entry points of every installed distribution costs about 0.6 ms for each, and importing plugins
 costs what they cost. The index is made once for each state of `sys.path` and kept in the user's cache folder; it
-is valid while the folders of `sys.path`, the entry-point files and the plugins' modules have the same mtimes.
-A plugin that failed is never cached, so that mending it is noticed.
+is valid while the folders of `sys.path`, the entry-point files and the plugins' modules have the same mtimes. Of a
+broken plugin every module of its package counts, so that mending it is noticed.
 """
 
 from __future__ import annotations
@@ -18,20 +18,19 @@ from pathlib import Path
 from mxdev.places import cache_folder
 from mxdev.plugins import API, Entry, Plugin
 
-FORMAT = 3
+FORMAT = 4
 _loaded: list[Plugin] | None = None
 
 
-def load() -> list[Plugin]:
-    """The index, from memory, from its cache, or made anew."""
+def load(*, cached: bool = True) -> list[Plugin]:
+    """The index, from memory, from its cache unless that is not wanted, or made anew."""
     global _loaded
     if _loaded is None:
         path, key = _cache_place()
-        _loaded = _read(path, key)
+        _loaded = _read(path, key) if cached else None
         if _loaded is None:
             _loaded, watched = _scan()
-            if all(plugin.error is None for plugin in _loaded):
-                _write(path, key, _loaded, watched)
+            _write(path, key, _loaded, watched)
     return _loaded
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,16 @@ from mxdev.plugins import (
     DATA_HOOKS,
     GROUP,
     HOOKS,
+    SLOW,
     WORKING_HOOKS,
     Entry,
+    Failed,
     Lazy,
     Plugin,
+    foreign,
     manager_of,
     warn_once,
 )
-
-# A plugin's module announces; what takes long to import belongs behind `lazy`.
-SLOW = 0.5
 
 
 def scan(folders: list[str]) -> tuple[list[Plugin], list[str]]:
@@ -48,6 +48,7 @@ def scan(folders: list[str]) -> tuple[list[Plugin], list[str]]:
             points = list(dist.entry_points)
         except Exception as error:  # by an interrupted installation, or by hand
             torn = Plugin(name, version, "", error=f"its metadata cannot be read: {error}")
+            watched += [str(file) for file in Path(str(location)).glob("*")]
         if name in plugins:
             continue  # An older copy further down sys.path, hidden by the first.
         if torn is not None:
@@ -72,32 +73,13 @@ def scan(folders: list[str]) -> tuple[list[Plugin], list[str]]:
 
 
 def _announce(plugin: Plugin, name: str) -> list[str]:
-    """Import the plugin's module, call its hooks, note what they return; the files that were imported for it."""
-    from importlib import import_module
-
-    from mxdev import hookspecs  # noqa: F401 (so that its import counts for no plugin)
-
+    """Import the plugin's module, call its hooks, note what they return; the files whose change makes that stale."""
     try:
-        began = time.perf_counter()
-        module = import_module(name)
-        plugin.seconds += time.perf_counter() - began
-        manager = manager_of(module, plugin.dist)
-        for hook in HOOKS:
-            plugin.entries.setdefault(hook, []).extend(
-                _entry(item, plugin, module)
-                for result in getattr(manager.hook, hook)()
-                for item in result or ()
-            )
-        for hook in DATA_HOOKS:
-            for result in getattr(manager.hook, hook)():
-                plugin.data.setdefault(hook, {}).update(_plain(result, hook, module))
-        implemented = {caller.name for caller in manager.get_hookcallers(module) or ()}
-        for hook in implemented.intersection(WORKING_HOOKS):
-            plugin.working.setdefault(hook, []).append(name)
-        plugin.unknown += sorted(implemented - {*HOOKS, *DATA_HOOKS, *WORKING_HOOKS})
-    except (Exception, SystemExit) as error:  # A plugin may raise anything; none of it may stop mx.
-        plugin.error = " ".join(f"{type(error).__name__}: {error}".split())
-        return []
+        with foreign():  # A plugin may raise anything; none of it may stop mx.
+            _ask(plugin, name)
+    except Failed as failure:
+        plugin.error = str(failure)
+        return list(_sources(name))
     if plugin.seconds > SLOW:
         warn_once(
             f"the plugin {plugin} takes {plugin.seconds:.1f} s to import, whenever the index of plugins is made; "
@@ -111,6 +93,49 @@ def _announce(plugin: Plugin, name: str) -> list[str]:
         if known == family or known.startswith(family + ".")
     ]
     return [file for file in files if file]
+
+
+def _ask(plugin: Plugin, name: str) -> None:
+    from importlib import import_module
+
+    from mxdev import hookspecs  # noqa: F401 (so that its import counts for no plugin)
+
+    began = time.perf_counter()
+    module = import_module(name)
+    plugin.seconds += time.perf_counter() - began
+    manager = manager_of(module, plugin.dist)
+    for hook in HOOKS:
+        plugin.entries.setdefault(hook, []).extend(
+            _entry(item, plugin, module) for result in getattr(manager.hook, hook)() for item in result or ()
+        )
+    for hook in DATA_HOOKS:
+        for result in getattr(manager.hook, hook)():
+            plugin.data.setdefault(hook, {}).update(_plain(result, hook, module))
+    implemented = {caller.name for caller in manager.get_hookcallers(module) or ()}
+    for hook in implemented.intersection(WORKING_HOOKS):
+        plugin.working.setdefault(hook, []).append(name)
+    plugin.unknown += sorted(implemented - {*HOOKS, *DATA_HOOKS, *WORKING_HOOKS})
+
+
+def _sources(name: str) -> Iterator[str]:
+    """The modules and folders of a package that could not be imported: one of them changes when it is mended."""
+    from importlib.util import find_spec
+
+    spec, parts = None, name.partition(":")[0].split(".")
+    for end in range(1, len(parts) + 1):
+        try:
+            spec = find_spec(".".join(parts[:end]))
+        except (ImportError, ValueError):
+            return
+        if spec is None or spec.origin is not None:
+            break  # above it there are only namespace packages, which belong to nobody
+    if spec is None:
+        return
+    if spec.origin is not None:
+        yield spec.origin
+    for folder in map(Path, spec.submodule_search_locations or ()):
+        yield str(folder)
+        yield from (str(path) for path in folder.rglob("*") if path.is_dir() or path.suffix == ".py")
 
 
 def _plain(result: Any, hook: str, module: Any) -> dict[str, Any]:

@@ -7,7 +7,9 @@ that a listing, a completion or `--help` imports none of them.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +21,8 @@ HOOKS = ("mx_generators", "mx_commands", "mx_lint_rules", "mx_template_filters")
 DATA_HOOKS = ("mx_template_overrides", "mx_defaults")
 # A hook of a plugin is called at work, so that its module is imported then.
 WORKING_HOOKS = ("mx_check_plan",)
+# Seconds. A plugin's module announces; what takes longer to import belongs behind `lazy`.
+SLOW = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,15 @@ class Entry:
 
         module, _, attribute = self.target.partition(":")
         try:
-            value: Any = import_module(module)
-            for part in attribute.split("."):
-                value = getattr(value, part)
-        except (Exception, SystemExit) as error:
+            with foreign():
+                value: Any = import_module(module)
+                for part in attribute.split("."):
+                    value = getattr(value, part)
+        except Failed as failure:
             raise MxError(
-                f"{self.name} of the plugin {self.dist} {self.version} cannot be loaded: "
-                f"{type(error).__name__}: {error}",
+                f"{self.name} of the plugin {self.dist} {self.version} cannot be loaded: {failure}",
                 hint=f"Report it to the authors of {self.dist}, or uninstall it.",
-            ) from error
+            ) from failure
         return value
 
 
@@ -102,12 +106,32 @@ class Plugin:
         return f"{self.dist} {self.version}"
 
 
+class Failed(Exception):
+    """A plugin's code raised something; the text says what, on one line."""
+
+
 class HookFailed(Exception):
     """A plugin's hook raised something."""
 
-    def __init__(self, plugin: Plugin, hook: str, error: BaseException) -> None:
-        super().__init__(f"{hook} of the plugin {plugin} failed: {type(error).__name__}: {error}")
+    def __init__(self, plugin: Plugin, hook: str, failure: Failed) -> None:
+        super().__init__(f"{hook} of the plugin {plugin} failed: {failure}")
         self.plugin = plugin
+
+
+@contextlib.contextmanager
+def foreign() -> Iterator[None]:
+    """Around code of a plugin that answers mx: what it prints is talk, and goes to stderr.
+
+    Raises:
+        Failed: whatever it raised, `SystemExit` and the panics of extension modules too, but for ^C.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise Failed(" ".join(f"{type(error).__name__}: {error}".split())) from error
 
 
 _warned: set[str] = set()
@@ -118,6 +142,16 @@ def installed() -> list[Plugin]:
     from mxdev.plugin_index import load
 
     return load()
+
+
+def looked_at_again() -> list[Plugin]:
+    """As `installed`, with what the index says of a broken plugin made anew: not every cause is a file that changed."""
+    from mxdev import plugin_index
+
+    if any(plugin.error for plugin in installed()):
+        plugin_index.forget()
+        plugin_index.load(cached=False)
+    return installed()
 
 
 def entries(hook: str) -> Iterator[Entry]:
@@ -155,10 +189,11 @@ def call(hook: str, **arguments: Any) -> Iterator[tuple[Plugin, list[Any]]]:
     for plugin in working():
         for name in plugin.working.get(hook, ()):
             try:
-                manager = manager_of(import_module(name), plugin.dist)
-                results = getattr(manager.hook, hook)(**arguments)
-            except (Exception, SystemExit) as error:
-                raise HookFailed(plugin, hook, error) from error
+                with foreign():
+                    manager = manager_of(import_module(name), plugin.dist)
+                    results = getattr(manager.hook, hook)(**arguments)
+            except Failed as failure:
+                raise HookFailed(plugin, hook, failure) from failure
             yield plugin, results
 
 
@@ -182,17 +217,3 @@ def warn_once(text: str) -> None:
     if text not in _warned and "_MX_COMPLETE" not in os.environ:
         console.warn(text)
     _warned.add(text)
-
-
-def lint_rules() -> list[Any]:
-    """The rules of all plugins, loaded; one that cannot be loaded is a warning."""
-    from mxdev import console
-    from mxdev.errors import MxError
-
-    rules = []
-    for entry in entries("mx_lint_rules"):
-        try:
-            rules.append(entry.load())
-        except MxError as error:
-            console.warn(str(error))
-    return rules

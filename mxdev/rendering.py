@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -310,7 +312,8 @@ def _generate(cls: type[Generator], values: Values, name: str, occasion: Occasio
     overrides = template_overrides.of(occasion.project, cls.__name__) if occasion.project else {}
     tree = Tree(generator, template_filters.known_to(cls.plugin), overrides)
     try:
-        tree.generator.generate(tree)
+        with contextlib.redirect_stdout(sys.stderr):  # what a generator prints is no part of mx's answer
+            tree.generator.generate(tree)
     except MxError:
         raise
     except Exception as error:

@@ -189,6 +189,87 @@ def test_a_plugin_that_was_mended_is_noticed(site: Path) -> None:
     assert "MendedOne" in names()
 
 
+@pytest.mark.parametrize("case", [*BROKEN, "a panic"])
+def test_a_broken_plugin_does_not_make_the_index_be_made_at_every_start(
+    site: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    panic = {"modules": {"broken_m.py": "class Panic(BaseException):\n    pass\nraise Panic('rust')\n"}}
+    settings, says = BROKEN.get(case, (panic, "Panic: rust"))
+    make_distribution(site, "broken-plugin", **settings)
+    assert says in (by_dist()["broken-plugin"].error or "")
+    monkeypatch.setattr(plugin_index, "_scan", lambda: pytest.fail("scanned again"))
+    assert says in (by_dist()["broken-plugin"].error or "")
+
+
+def test_a_broken_plugin_is_looked_at_again_when_any_module_of_it_changes(site: Path, tmp_path: Path) -> None:
+    make_distribution(
+        site, "in-ruins",
+        modules={
+            "space/ruins/__init__.py": "from space.ruins.inner import hook\nmx_generators = hook\n",
+            "space/ruins/inner.py": "from space.ruins import later\nhook = later.mx_generators\n",
+        },
+        module="space.ruins",
+    )  # fmt: skip
+
+    def said() -> str:
+        return fresh("generate", path=site, cwd=tmp_path).stderr
+
+    assert "ImportError: cannot import name 'later'" in said()
+    (site / "space/ruins/later.py").write_text("def (")
+    assert "SyntaxError" in said()
+    (site / "space/ruins/later.py").write_text(GOOD.format(name="Rebuilt"))
+    assert said() == ""
+    assert "Rebuilt" in fresh("generate", path=site, cwd=tmp_path).stdout
+
+
+def test_the_list_of_plugins_looks_at_a_broken_one_again(site: Path, tmp_path: Path) -> None:
+    source = f"import os\nos.environ['ACME_NEEDS']\n{GOOD.format(name='Needy')}"
+    make_distribution(site, "needs-a-variable", modules={"needs_a_variable.py": source})
+    assert "KeyError: 'ACME_NEEDS'" in fresh("generate", path=site, cwd=tmp_path).stderr
+    path = os.pathsep.join([str(site), os.environ["PYTHONPATH"]])
+    environment = {**os.environ, "PYTHONPATH": path, "ACME_NEEDS": "1"}
+
+    def listed(command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "mxdev", command], cwd=tmp_path, env=environment, capture_output=True,
+            text=True, check=True,
+        )  # fmt: skip
+        return done.stdout
+
+    assert "Needy" not in listed("generate")
+    assert "generators: Needy" in listed("plugins")
+    assert "Needy" in listed("generate")
+
+
+def test_what_a_plugin_prints_is_no_part_of_the_answer(site: Path, mx: Mx) -> None:
+    noisy = GOOD.format(name="Noisy").replace("    def generate", "    print('in class')\n    def generate")
+    noisy = noisy.replace('tree.file("Noisy', 'print("in generate"); tree.file("Noisy')
+    noisy += "print('in hook')\n@hookimpl\ndef mx_check_plan(plan):\n    print('in check')\n"
+    make_distribution(site, "noisy-plugin", modules={"noisy_plugin.py": noisy})
+    sys.modules.pop("noisy_plugin", None)
+    plugin_index.forget()
+    result = mx("generate", "Noisy", "--json")
+    assert result.json["outcome"] == "applied"
+    assert result.out.count("\n") == 1
+    for said in ("in class", "in hook", "in generate", "in check"):
+        assert said in result.err
+
+
+def test_of_a_broken_plugin_an_instance_says_so(site: Path, mx: Mx, tmp_path: Path) -> None:
+    make_distribution(site, "breaks-later", modules={"breaks_later.py": GOOD.format(name="BreaksLater")})
+    plugin_index.forget()
+    work = tmp_path / "work"  # beside the site: nothing in a project is a plugin
+    work.mkdir()
+    assert mx("generate", "BreaksLater", cwd=work).code == 0
+    (site / "breaks_later.py").write_text("raise ValueError('torn')\n")
+    sys.modules.pop("breaks_later", None)
+    plugin_index.forget()
+    (row,) = mx("status", "--json", cwd=work).json["instances"]
+    assert row["problem"].startswith(
+        "The plugin breaks-later 1.0, which renders BreaksLater, is broken: ValueError: torn\n"
+    )
+
+
 def test_of_two_copies_the_first_on_the_path_counts(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ _NAMES = {
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def plugins(as_json: bool) -> None:
     """List the installed plugins, what each of them adds, and which cannot be loaded."""
-    rows = [_row(plugin) for plugin in registry.installed()]
+    rows = [_row(plugin) for plugin in registry.looked_at_again()]
     if as_json:
         console.out(json.dumps(rows, indent=2))
         return
@@ -39,6 +39,9 @@ def plugins(as_json: bool) -> None:
             console.out("  checks every plan, and may refuse it")
         for hook in row["unknown_hooks"]:
             console.out(f"  {console.paint('ignored', 'yellow')}: mx has no hook {hook}")
+        if row["seconds"] > registry.SLOW:
+            slow = f"takes {row['seconds']:.1f} s to import, whenever the index of plugins is made"
+            console.out(f"  {console.paint('slow', 'yellow')}: {slow}")
         if row["error"]:
             console.out(f"  {console.paint('broken', 'red')}: {row['error']}")
 
