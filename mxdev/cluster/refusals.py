@@ -20,7 +20,8 @@ _LOST = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 # The same words in another's mouth: a webhook that is away is the cluster's own trouble, and a login needs a person.
-_NOT_LOST = re.compile(r"failed calling webhook|getting credentials|x509:|certificate signed by")
+# "error: EOF" is all that is left of kubectl's question for a user name.
+_NOT_LOST = re.compile(r"failed calling webhook|getting credentials|x509:|certificate signed by|^error: EOF$")
 
 _REASONS = (
     (re.compile(r"^Error from server \((\w+)\)", re.MULTILINE), None),

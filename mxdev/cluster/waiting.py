@@ -25,7 +25,7 @@ _SCHEDULER = (
     (r"Insufficient \S*/(?:gpu|mig-)", "no node has a free GPU"),
     (r"Insufficient memory", "no node has that much free memory"),
     (r"Insufficient cpu", "no node has that many free CPUs"),
-    (r"Insufficient (\S+?)[,.;]", "no node has enough free {0}"),
+    (r"Insufficient (\S+?)[,.;](?: |$)", "no node has enough free {0}"),
     (r"untolerated taint", "no node takes it in (it lacks a toleration)"),
     (r"didn't match Pod's node affinity/selector", "no node has the labels that it asks for"),
     (r"persistentvolumeclaim \"([^\"]+)\" not found", "its volume claim {0} is missing"),
