@@ -118,22 +118,23 @@ class Kubectl:
                 if not problem.lost:
                     self._answers()
                     raise
-                if not retry or self._away_too_long(problem):
+                left = self._patience_left(problem) if retry else 0
+                if left <= 0:
                     raise
-                time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
+                time.sleep(min(left, _PAUSES[min(attempt, len(_PAUSES) - 1)]))
                 attempt += 1
             else:
                 self._reached = True
                 self._answers()
                 return result
 
-    def _away_too_long(self, problem: ClusterError) -> bool:
-        """Say that the server is lost, if that is news; whether to give it up."""
+    def _patience_left(self, problem: ClusterError) -> float:
+        """Say that the server is lost, if that is news; for how many seconds more to try."""
         now = time.monotonic()
         if self._lost_since is None:
             self._lost_since = now
             self._say(f"the API server does not answer, trying again: {last_line(problem.words)}")
-        return now - self._lost_since >= (self._patience if self._reached else FIRST_PATIENCE)
+        return self._lost_since + (self._patience if self._reached else FIRST_PATIENCE) - now
 
     def _answers(self) -> None:
         if self._lost_since is not None:
