@@ -208,7 +208,11 @@ def carry_out(work: Work, policy: Policy, *, title: str, new: bool = False) -> t
                 "Decide with --on-conflict keep, overwrite or merge; --diff shows what would change.",
             )
         return "refused", SAYS_NO
-    plan_checks.check(work, title, dry_run=policy.dry_run)
+    try:
+        plan_checks.check(work, title, dry_run=policy.dry_run)
+    except Refused as refusal:
+        refusal.changes = tuple(work.changes)
+        raise
     markers = [change.path for change in work.changes if change.markers]
     if policy.dry_run:
         return "planned", SAYS_NO if markers else DONE

@@ -34,6 +34,10 @@ ALIASES = {"g": "generate"}
 _OTHER_JSON = frozenset(["plugins", "status", "lint", "flow"])
 
 
+class _Failed(Exception):
+    """The command of a plugin raised something that is no error for a person."""
+
+
 class Root(click.Group):
     """Finds a command by name in the table, then among the plugins."""
 
@@ -51,7 +55,24 @@ class Root(click.Group):
             command: click.Command = getattr(import_module(module), attribute)
             return command
         entry = self._of_plugins().get(name)
-        return entry.load() if entry else None
+        if entry is None:
+            return None
+        found = entry.load()
+        if not isinstance(found, click.Command):
+            raise MxError(f"{name} of the plugin {entry.dist} is no click command: {entry.target}")
+        return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click's; what the command of a plugin raises is no bug of mx."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, MxError, OSError):
+            raise
+        except Exception as error:
+            entry = self._of_plugins().get(ctx.invoked_subcommand or "")
+            if entry is None:
+                raise
+            raise _Failed(f"{entry.name} of the plugin {entry.dist} {entry.version}") from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -150,6 +171,10 @@ def run(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
     except click.exceptions.Exit as error:
         return error.exit_code
+    except _Failed as failure:
+        cause = f"{failure} failed: {type(failure.__cause__).__name__}: {failure.__cause__}"
+        _answer(given, cause)
+        return _report(cause, COULD_NOT)
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             where = f"{error.filename}: " if error.filename else ""
@@ -157,8 +182,9 @@ def run(arguments: list[str] | None = None) -> int:
             _answer(given, message)
             console.error(message)
             return COULD_NOT
-        _answer(given, f"a bug in mx: {type(error).__name__}: {error}")
-        return _bug()
+        cause = f"{type(error).__name__}: {error}"
+        _answer(given, f"a bug in mx: {cause}")
+        return _report(f"This is a bug in mx: {cause}", BUG)
 
 
 def _answer(arguments: list[str], message: str) -> None:
@@ -173,7 +199,7 @@ def _answer(arguments: list[str], message: str) -> None:
         console.out(applying.as_json("error", error=MxError(message)))
 
 
-def _bug() -> int:
+def _report(cause: str, code: int) -> int:
     """Write what is needed to mend a bug into a file; the screen gets one message."""
     import time
     import traceback
@@ -186,12 +212,11 @@ def _bug() -> int:
         f"{command_line()}  (the values of options are left out)\n\n{traceback.format_exc()}"
     )
     path = log_folder() / time.strftime("bug-%Y%m%d-%H%M%S.log")
-    cause = traceback.format_exc().strip().splitlines()[-1]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(report, encoding="utf-8")
     except OSError:
-        console.error(f"This is a bug in mx: {cause}", f"Report it with this:\n{report}")
+        console.error(cause, f"Report it with this:\n{report}")
     else:
-        console.error(f"This is a bug in mx: {cause}", f"Report it, and attach {path}.")
-    return BUG
+        console.error(cause, f"Report it, and attach {path}.")
+    return code

@@ -90,6 +90,41 @@ def mx_commands():
     assert (mx("greet").code, mx("greet").out) == (7, "good day\n")
 
 
+COMMANDS = """
+import click
+@click.command()
+def divide():
+    "Divide."
+    return 1 / 0
+@click.command()
+def refuse():
+    "Refuse."
+    raise click.UsageError("not like that")
+def no_command():
+    "No command."
+@hookimpl
+def mx_commands():
+    return [divide, refuse, no_command]
+"""
+
+
+def test_a_command_that_raises_is_its_plugin_s_error(install: Install, mx: Mx, cache: Path) -> None:
+    install(COMMANDS)
+    result = mx("divide")
+    assert result.code == 4
+    cause = "error: divide of the plugin acme-hooks 1.0 failed: ZeroDivisionError: division by zero\n"
+    assert result.err.startswith(cause)
+    assert "bug in mx" not in result.err
+    path = Path(result.err.split("attach ")[1].strip().rstrip("."))
+    assert path.parent == cache / "log"
+    assert "return 1 / 0" in path.read_text()
+    refused = mx("refuse")
+    assert (refused.code, "Error: not like that" in refused.err) == (2, True)
+    odd = mx("no_command")
+    assert odd.code == 4
+    assert "no_command of the plugin acme-hooks is no click command: acme_hooks:no_command" in odd.err
+
+
 def test_hook_mx_lint_rules(install: Install, mx: Mx, tmp_path: Path) -> None:
     install("""
 from mxdev.lint.rule import Finding, Rule
@@ -267,6 +302,8 @@ def test_hook_mx_check_plan(
     answer = mx("generate", "SampleBase", "demo", "--json").json
     assert answer["outcome"] == "refused"
     assert "no new projects on Fridays" in answer["error"]
+    assert {row["path"]: row["status"] for row in answer["changes"]}["run.sh"] == "create"
+    assert len(answer["changes"]) == len(found)
     monkeypatch.delenv("REASON")
     assert mx("generate", "SampleBase", "demo").code == 0
 

@@ -82,7 +82,8 @@ def answering(policy: Policy, work: Callable[[], int]) -> int:
     except MxError as error:
         if not policy.json:
             raise
-        console.out(applying.as_json(applying.outcome_of(error), error=error))
+        changes = error.changes if isinstance(error, Refused) else ()
+        console.out(applying.as_json(applying.outcome_of(error), changes, error))
         return error.code
 
 
