@@ -57,6 +57,7 @@ class MlflowClient:
     def get_experiment_by_name(self, name): return None
     def create_experiment(self, name, artifact_location): Path("experiment.json").write_text(json.dumps([name, artifact_location]))
     def create_run(self, experiment_id): return self.get_run("abc123")
+    def set_tag(self, run_id, key, value): Path("tags.txt").open("a").write(f"{key}={value}\\n")
     def set_terminated(self, run_id, status): Path("status.txt").write_text(status)
     def get_run(self, run_id):
         status = Path("status.txt").read_text() if Path("status.txt").exists() else "FINISHED"
