@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mxdev import overrides, sections, updating
+from mxdev import defaults, overrides, sections, updating
 from mxdev.errors import MxError, Refused
 from mxdev.plan import Plan, Rendering, Wishes, build, disk_content
 from mxdev.project import Project
-from mxdev.rendering import recorded_jobs, rerun
+from mxdev.rendering import Run, recorded_jobs, rerun
 from mxdev.values import Sources
 
 
@@ -40,8 +40,12 @@ def plan(project: Project, path: str, notes: updating.Notes) -> Plan:
 
 
 def _rendered(project: Project, names: list[str]) -> tuple[list[Rendering], dict[str, object], list[str]]:
-    result = rerun(project, recorded_jobs(project, Sources(environment={}), names))
+    result = _rerun(project, names)
     return result.renderings, result.options, result.order
+
+
+def _rerun(project: Project, names: list[str]) -> Run:
+    return rerun(project, recorded_jobs(project, Sources(environment={}, defaults=defaults.company()), names))
 
 
 def _nothing_waits(plan: Plan) -> None:
@@ -61,7 +65,7 @@ def _edits(
     from mxdev.yaml_render import equal
 
     disk = disk_content(project, path)
-    result = rerun(project, recorded_jobs(project, Sources(environment={}), names))
+    result = _rerun(project, names)
     laid = {path: overrides.read(project, path)}
     found: dict[str, tuple[Any, Any]] = {}
     for rendering in result.renderings:

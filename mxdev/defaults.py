@@ -12,12 +12,15 @@ the built-in default. Where a person is asked, they are what an empty answer mea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mxdev import plugins
 from mxdev.errors import MxError
+
+if TYPE_CHECKING:
+    from mxdev.generator import Generator
 
 FILE = "defaults.yaml"
 
@@ -28,6 +31,18 @@ class Default:
 
     value: Any
     source: str
+
+    def __str__(self) -> str:
+        return f"{shown(self.value)}, from {self.source}"
+
+
+def shown(value: Any) -> str:
+    """A value as a person would write it."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(shown, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def company() -> dict[str, Default]:
@@ -62,6 +77,45 @@ def of(generator: str, defaults: Mapping[str, Default]) -> dict[str, Default]:
     return plain | {
         name.removeprefix(head): default for name, default in defaults.items() if name.startswith(head)
     }
+
+
+def misspelt(generators: Sequence[type[Generator]]) -> Iterator[str]:
+    """What is wrong with the names in the user's file, as far as it concerns these generators, a line each.
+
+    A name that nothing here has may be meant for a plugin that is not installed; so only what is close to one that these
+    generators have is told, and what is written below their names.
+    """
+    from difflib import get_close_matches
+
+    from mxdev.catalog import available, dashed
+
+    own = {dashed(cls.__name__): {n for o in cls.declared() for n in o.names} for cls in generators}
+    options = set().union(*own.values())
+    known = {dashed(entry.name) for entry in available().values()}
+    for name, default in _user().items():
+        head, dot, option = name.rpartition(".")
+        if head in own and option not in own[head]:
+            near = get_close_matches(option, own[head], n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(own[head]))}"
+            yield f"{default.source}: {head} has no option {option}; {hint}"
+        elif dot and head not in known and (near := get_close_matches(head, own, n=1, cutoff=0.8)):
+            yield f"{default.source}: there is no generator {head}; did you mean {near[0]}?"
+        elif dot or name in options:
+            continue
+        elif (near := get_close_matches(name, options, n=1, cutoff=0.8)) and not _declared_anywhere(name):
+            yield f"{default.source}: no generator has an option {name}; did you mean {near[0]}?"
+
+
+def _declared_anywhere(name: str) -> bool:
+    import contextlib
+
+    from mxdev.catalog import available, load
+
+    for entry in available().values():
+        with contextlib.suppress(MxError):
+            if any(name in option.names for option in load(entry).declared()):
+                return True
+    return False
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

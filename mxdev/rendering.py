@@ -241,7 +241,7 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     result.options.update({k: v for k, v in first.stored.items() if k.replace("-", "_") not in secrets})
     result.origin[name] = {**first.origin, **second.origin}
     result.defaulted |= {
-        option.name: f"{reveal({**first.stored, **second.stored}[option.name])}, from {default.source}"
+        option.name: str(Default(reveal({**first.stored, **second.stored}[option.name]), default.source))
         for option in (*shared, *own)
         for default in [
             next((job.sources.defaults[n] for n in option.names if n in job.sources.defaults), None)

@@ -48,6 +48,26 @@ def test_a_direct_edit_survives_what_others_do(world: World) -> None:
     assert world.text(DEVSPACE) == mine
 
 
+def test_adopt_renders_as_an_update_would(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    start(world)
+    world.edit(DEVSPACE, "namespace: default", "namespace: mine")
+    # An option that came later is in no record; the company says what it is.
+    record = world.root / ".mx/generators/WorldBase.yaml"
+    lines = record.read_text().splitlines(keepends=True)
+    record.write_text("".join(line for line in lines if not line.startswith("  size:")))
+    settings = world.root.parent / "settings"
+    settings.mkdir()
+    (settings / "defaults.yaml").write_text("size: 3\n")
+    monkeypatch.setenv("MX_CONFIG_DIR", str(settings))
+    refused = world.mx("adopt", DEVSPACE)
+    assert refused.code == 1
+    assert "An update is waiting for devspace.yaml" in refused.err
+    world.ok("update")
+    world.ok("adopt", DEVSPACE)
+    assert "namespace: mine" in world.text(OVER)
+    assert "size" not in world.text(OVER)
+
+
 def test_lint_names_it_and_says_how_to_move_it(world: World) -> None:
     start(world)
     assert findings(world) == []

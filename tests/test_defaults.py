@@ -155,6 +155,45 @@ def test_a_broken_file_is_told(mx: Mx, settings: Path, text: str) -> None:
     assert mx("--help").code == 0
 
 
+OTHER = """
+from mxdev import Generator, hookimpl, option
+class SampleBasis(Generator):
+    "Has names that are close to others."
+    options = (option("--kinds", default=""),)
+@hookimpl
+def mx_generators():
+    return [SampleBasis]
+"""
+
+
+def test_a_misspelt_name_is_told(
+    mx: Mx, project: Path, settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.write_text(
+        "regoin: a\nSampleBase:\n  sise: 2\n  nothing-like-it: 3\nSampleBas:\n  size: 2\n"
+        "Elsewhere.size: 4\nelse: 5\nkinds: of another one\nports: 1\n"
+    )
+    told = [line for line in mx("generate", "SampleBase", cwd=project).err.splitlines() if "warning" in line]
+    assert [line.partition(f"{settings}: ")[2] for line in told] == [
+        "no generator has an option regoin; did you mean region?",
+        "sample-base has no option sise; did you mean size?",
+        "sample-base has no option nothing-like-it; it has description, kind, name, quiet, region, size, tag, token",
+        "there is no generator sample-bas; did you mean sample-base?",
+        "no generator has an option kinds; did you mean kind?",
+    ]
+    # What another generator has is none of this one's business, however close its name is.
+    make_distribution(tmp_path / "site", "close-by", modules={"close_by.py": OTHER})
+    next(installed(tmp_path / "site", monkeypatch))
+    settings.write_text("port: 1\nkinds: a\nSampleBasis.kinds: b\n")
+    assert "warning" not in mx("generate", "SampleBase", cwd=project).err
+
+
+def test_what_a_list_and_a_flag_give_is_said_in_words() -> None:
+    assert defaults.shown(["a@acme.example", "b"]) == "a@acme.example, b"
+    assert str(Default(True, "there")) == "yes, from there"
+    assert defaults.shown(3.5) == "3.5"
+
+
 def test_an_empty_file_and_none_are_fine(mx: Mx, settings: Path) -> None:
     settings.write_text("# nothing yet\n")
     assert mx("generate", "SampleBase", "one").code == 0

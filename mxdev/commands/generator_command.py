@@ -141,8 +141,7 @@ def _click(option: Option, company: Mapping[str, Default]) -> click.Parameter:
         )
     help = option.help
     if option.name in company and not option.secret:
-        default = company[option.name]
-        help = f"{help}  [default: {default.value}, from {default.source}]"
+        help = f"{help}  [default: {company[option.name]}]"
     elif not callable(option.default) and not any(
         option.default is x for x in (REQUIRED, None, "", (), False)
     ):

@@ -50,6 +50,8 @@ def _run(
     with writing(root, title, policy) if root.is_dir() and not new else contextlib.nullcontext():
         project = Project.load(root) if (root / "mx.yaml").is_file() else Project(root)
         wanted = with_requirements(generator, project)
+        for line in defaults.misspelt(wanted):
+            console.warn(line)
         _offer(generator, wanted[:-1], policy)
         result = run(project, wanted, _sources(given, values_file, wanted, policy), downgrade=downgrade)
         plan = build(project, result.renderings, result.options, result.order)
