@@ -24,6 +24,9 @@ from mxdev.cluster.state import named, training_container, training_status
 Object = Mapping[str, Any]
 Sink = Callable[[str, str], None]
 
+# Each replica that is followed costs a kubectl of some 50 MB.
+MOST = 32
+
 
 @dataclass(frozen=True)
 class Source:
@@ -175,6 +178,7 @@ class Follower:
         self.say = say
         self._alone = threading.Lock()
         self._tails: dict[str, _Tail] = {}
+        self._too_many = False
 
     def sink(self, name: str, line: str) -> None:
         """Pass a line on."""
@@ -188,9 +192,14 @@ class Follower:
             latest = source(self._kind, pod)
             if uid in self._tails:
                 self._tails[uid].tell(latest)
-            else:
+            elif sum(tail.is_alive() for tail in self._tails.values()) < MOST:
                 self._tails[uid] = _Tail(self, name, latest)
                 self._tails[uid].start()
+            elif not self._too_many:
+                self._too_many = True
+                self.say(
+                    f"the logs of {MOST} replicas are followed at a time; the others wait for their turn"
+                )
         for uid in self._tails.keys() - seen.keys():
             self._tails[uid].tell(None)
 

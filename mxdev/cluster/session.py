@@ -124,7 +124,8 @@ class Session:
         if self._state is not None and self._state.over:
             return self._over(self._state)
         self._ended = ("killed", "interrupted")
-        if self._submitted or submit.find(self._kubectl, self._manifest):
+        # Nothing is submitted before the server has answered once.
+        if self._submitted or (self._kubectl.reached and submit.find(self._kubectl, self._manifest)):
             self._submitted = True
             console.status(f"cancelling {self._ref}; once more leaves at once")
             submit.cancel(self._kubectl, self._ref, on_pods=self._follower.update)
@@ -137,8 +138,7 @@ class Session:
     def _write(self) -> None:
         """Write the report."""
         outcome, reason = self._ended
-        # Where there is no context, that was the reason.
-        there = outcome != "refused" or self._kubectl.reached
+        there = self._kubectl.reached
         result = {
             "outcome": outcome,
             "reason": reason,

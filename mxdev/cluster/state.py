@@ -80,12 +80,21 @@ def ask(kubectl: Kubectl, ref: JobRef) -> Seen:
             raise
         return Seen(None)
     pods = kubectl.json("get", "pods", "--selector", f"{ref.kind.pod_label}={ref.name}")["items"]
+    waits = not pods or any(pod.get("status", {}).get("phase", "Pending") == "Pending" for pod in pods)
+    return Seen(job, pods, _events(kubectl) if waits else [])
+
+
+def _events(kubectl: Kubectl) -> list[Object]:
+    """What may tell why a pod waits. Who may not read events has to do without."""
     events: list[Object] = []
-    if not pods or any(pod.get("status", {}).get("phase", "Pending") == "Pending" for pod in pods):
-        events += kubectl.json("get", "events", "--field-selector", "type=Warning")["items"]
-        # A Normal event; of these there are too many to ask for all.
-        events += kubectl.json("get", "events", "--field-selector", "reason=TriggeredScaleUp")["items"]
-    return Seen(job, pods, events)
+    # The second is no warning; of those there are too many to ask for all.
+    for which in ("type=Warning", "reason=TriggeredScaleUp"):
+        try:
+            events += kubectl.json("get", "events", "--field-selector", which)["items"]
+        except ClusterError as problem:
+            if problem.reason != "Forbidden":
+                raise
+    return events
 
 
 def look(kubectl: Kubectl, ref: JobRef) -> State:
@@ -107,9 +116,7 @@ def read(
     """
     if job is None:
         return State("gone", "it is not in the cluster any more")
-    replicas = tuple(
-        sorted((_replica(name, kind, pod, events) for name, pod in named(kind, pods)), key=_order)
-    )
+    replicas = tuple(_replica(name, kind, pod, events) for name, pod in named(kind, pods))
     conditions = {entry["type"]: entry for entry in job.get("status", {}).get("conditions") or ()}
     if _is(conditions, "Failed"):
         return State("failed", _failure(kind, conditions["Failed"], pods), replicas)
@@ -147,11 +154,13 @@ def _failure(kind: JobKind, condition: Object, pods: Sequence[Object]) -> str:
 
 
 def named(kind: JobKind, pods: Iterable[Object]) -> list[tuple[str, Object]]:
-    """Pods with the names that a person knows them by, oldest first."""
-    pods = sorted(
+    """Pods with the names that a person knows them by, in the order of these names."""
+    # Pods that have no number of their own are numbered in the order in which they were made.
+    by_age = sorted(
         pods, key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"])
     )
-    return [(_name(kind, pod, number), pod) for number, pod in enumerate(pods)]
+    found = [(_name(kind, pod, number), pod) for number, pod in enumerate(by_age)]
+    return sorted(found, key=lambda entry: _order(entry[0]))
 
 
 def _name(kind: JobKind, pod: Object, number: int) -> str:
@@ -163,8 +172,8 @@ def _name(kind: JobKind, pod: Object, number: int) -> str:
     return f"{role}-{labels.get('batch.kubernetes.io/job-completion-index', number)}"
 
 
-def _order(replica: Replica) -> tuple[str, int]:
-    role, _, number = replica.name.rpartition("-")
+def _order(name: str) -> tuple[str, int]:
+    role, _, number = name.rpartition("-")
     return (role, int(number) if number.isdigit() else 0)
 
 

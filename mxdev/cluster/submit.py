@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import shlex
 import signal
@@ -151,7 +152,9 @@ def follow(
     while follower.owes(ended=(late := time.monotonic() - over) > _LAST_WORDS) and late < _LAST_LOGS:
         if stop.wait(0.5):
             break
-        follower.update(_pods(kubectl, ref))
+        # How the job ended is known; a server that goes away now must not take that back.
+        with contextlib.suppress(ClusterError):
+            follower.update(_pods(kubectl, ref, retry=False))
     return state
 
 
@@ -200,8 +203,9 @@ def cancel_command(kubectl: Kubectl, ref: JobRef) -> str:
     return shlex.join(kubectl.command("delete", *ref.words))
 
 
-def _pods(kubectl: Kubectl, ref: JobRef) -> Sequence[Object]:
-    pods: list[Any] = kubectl.json("get", "pods", "--selector", f"{ref.kind.pod_label}={ref.name}")["items"]
+def _pods(kubectl: Kubectl, ref: JobRef, *, retry: bool = True) -> Sequence[Object]:
+    selector = f"{ref.kind.pod_label}={ref.name}"
+    pods: list[Any] = kubectl.json("get", "pods", "--selector", selector, retry=retry)["items"]
     return pods
 
 

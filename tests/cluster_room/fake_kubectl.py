@@ -1,9 +1,9 @@
 """A kubectl for tests of what mx makes of its answers: one job and its pods, kept in files of the folder FAKE_CLUSTER.
 
-`job`: the job, when there is one. `pods`: its pods. `log`: what each of them logs. `behaviour`: words that change what it
-does: `lose-request` and `lose-answer` break the next `create` before or after the job is made, `away` breaks everything
-while it is there, `refuse` refuses to create, `pods-stay` keeps pods after the job was deleted, `slow-create` makes that
-take two seconds. `calls`: what was asked for.
+`job`: the job, when there is one. `pods`: its pods. `log`: what each of them logs. `calls`: what was asked for.
+`behaviour`: words that change what it does. `lose-request` and `lose-answer` break the next `create` before or after the
+job is made, `slow-create` makes that take two seconds, `away` breaks everything while it is there, `refuse` and
+`no-namespace` refuse to create, `no-events` to give events, `pods-stay` keeps pods after the job was deleted.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ def shown(path: Path, default: str) -> str:
 def get(arguments: list[str]) -> None:
     if "pods" in arguments:
         print(f'{{"items": {shown(HERE / "pods", "[]")}}}')
+    elif "events" in arguments and behaves("no-events"):
+        fail('Error from server (Forbidden): events is forbidden: User "ann" cannot list resource "events"')
     elif "events" in arguments:
         print(f'{{"items": {shown(HERE / "events", "[]")}}}')
     elif (HERE / "job").exists():

@@ -215,6 +215,17 @@ def test_several_replicas() -> None:
     assert sorted(run.seen) == [("job-0", "a"), ("job-1", "a")]
 
 
+def test_replicas_beyond_the_most_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "MOST", 1)
+    run = Run(whole(line(1, "a")), whole(line(1, "b")))
+    first, second = over(), over(name="churn-1", created="2026-11-21T15:00:01Z")
+    run.update(second, first, until=lambda: not run.follower.owes())
+    assert run.seen == [("job-0", "a")]
+    run.update(second, first, until=lambda: not run.follower.owes())
+    assert run.seen == [("job-0", "a"), ("job-1", "b")]
+    assert len(run.said) == 1
+
+
 def test_a_pod_of_the_same_name_that_was_made_anew_is_another() -> None:
     run = Run(whole(line(1, "a")), whole(line(1, "b")))
     run.update(over(), until=lambda: not run.follower.owes())

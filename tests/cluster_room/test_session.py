@@ -274,6 +274,24 @@ def test_a_signal_after_the_end_changes_nothing(cluster: Cluster) -> None:
     assert (cluster.here / "job").exists()
 
 
+def test_a_server_that_is_lost_after_the_end_changes_nothing(cluster: Cluster) -> None:
+    process = running(cluster)
+    cluster.job(condition("Complete"))
+    cluster.until(lambda: len([call for call in cluster.calls[-6:] if call.startswith("get pods")]) > 3)
+    cluster.behave("away")
+    cluster.end(process, 0)
+    assert cluster.report["outcome"] == "succeeded"
+
+
+def test_who_may_not_read_events_does_without(cluster: Cluster) -> None:
+    cluster.behave("no-events")
+    process = cluster.start()
+    cluster.until(lambda: len([call for call in cluster.calls if call.startswith("get events")]) >= 4)
+    cluster.job(condition("Complete"))
+    cluster.end(process, 0)
+    assert cluster.report["outcome"] == "succeeded"
+
+
 def test_a_job_that_somebody_else_deletes(cluster: Cluster) -> None:
     process = running(cluster)
     cluster.pods()
