@@ -121,10 +121,12 @@ class Wishes:
     Attributes:
         retry: offer again what the generator renders, although it was declined.
         restore: bring back a file that the person deleted.
+        accept: templates whose overrides are right, although what they replace has changed.
     """
 
     retry: frozenset[str] = frozenset()
     restore: frozenset[str] = frozenset()
+    accept: frozenset[str] = frozenset()
 
 
 @dataclass

@@ -66,7 +66,9 @@ def _state_files(plan: Plan) -> dict[str, Content | None]:
     files.update(_renamed(plan))
     for rendering in plan.renderings:
         replaced = rendering.tree.replaced if rendering.tree else {}
-        templates, kept = template_overrides.records(plan.project, rendering.known_as, replaced)
+        templates, kept = template_overrides.records(
+            plan.project, rendering.known_as, replaced, plan.wishes.accept
+        )
         record = replace(_record(plan, rendering, changes), templates=templates)
         files.update(template_overrides.state_files(plan, rendering.instance, rendering.known_as, kept))
         files[record_path(rendering.instance)] = Content(write_record(record)) if rendering.tree else None

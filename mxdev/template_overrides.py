@@ -3,19 +3,20 @@
 An override has the path of the template that it stands for, relative to the generator's `templates/` (of a generator
 that renders another folder, that folder's name stands before). A project's comes before a plugin's.
 
-The record of the instance remembers which template was replaced, and what it was when the override was written or last
-changed: `mx status` tells when the generator's own has changed since, and `mx diff --template` shows by what.
+The record of the instance remembers which template was replaced, and what it was when the override was written, last
+changed or accepted: `mx status` tells when the generator's own has changed since, `mx diff --template` shows by what, and
+`mx update --accept` says that the override is right all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mxdev import plugins
-from mxdev.errors import MxError
+from mxdev.errors import MxError, UsageProblem
 from mxdev.state import TemplateRecord, pristine_template_path
 
 if TYPE_CHECKING:
@@ -68,12 +69,30 @@ def of(project: Project, generator: str) -> dict[str, Override]:
 
 
 def _of_project(project: Project, generator: str) -> Iterator[tuple[str, Override]]:
-    base = project.root / FOLDER / generator
+    from mxdev.catalog import dashed
+
+    base = project.root / FOLDER
     for path in _files(base):
+        folder, _, key = path.relative_to(base).as_posix().partition("/")
         where = path.relative_to(project.root).as_posix()
-        data = project.read(where)
-        if data is not None:
-            yield path.relative_to(base).as_posix(), Override(data, where)
+        if key and dashed(folder) == dashed(generator) and (data := project.read(where)) is not None:
+            yield key, Override(data, where)
+
+
+def strays(project: Project) -> list[str]:
+    """The files below `.mx/overrides/` that stand for nothing: no generator here is called so, and no shared file."""
+    from mxdev.catalog import dashed
+
+    records = project.instances.values()
+    generators = {dashed(record.generator) for record in records}
+    shared = {section.path for record in records for section in record.sections}
+    base = project.root / FOLDER
+    names = [path.relative_to(base).as_posix() for path in _files(base)]
+    return [
+        f"{FOLDER}/{name}"
+        for name in names
+        if name not in shared and ("/" not in name or dashed(name.partition("/")[0]) not in generators)
+    ]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -89,11 +108,11 @@ def _read(path: Path) -> bytes:
 
 
 def records(
-    project: Project, known_as: str, replaced: Mapping[str, Replaced]
+    project: Project, known_as: str, replaced: Mapping[str, Replaced], accepted: Collection[str] = ()
 ) -> tuple[dict[str, TemplateRecord], dict[str, bytes]]:
     """What an instance's record says of its overrides, and the replaced templates that are kept for a diff.
 
-    The template is remembered as it was when its override was last changed: whoever changes the override has seen it.
+    The template is remembered as it was when its override was last changed or accepted: whoever does that has seen it.
     """
     from mxdev.project import digest
 
@@ -101,7 +120,7 @@ def records(
     for key, one in replaced.items():
         before, base = _remembered(project, known_as, key)
         sha = digest(one.override.data)
-        if before is not None and before.sha256 == sha:
+        if before is not None and before.sha256 == sha and not _means(accepted, key, one):
             said[key] = TemplateRecord(sha, before.replaces)
             if base is not None:
                 kept[key] = base
@@ -109,6 +128,32 @@ def records(
             said[key] = TemplateRecord(sha, digest(one.original))
             kept[key] = one.original
     return said, kept
+
+
+def _means(paths: Collection[str], key: str, replaced: Replaced) -> bool:
+    """Whether a person means this template: by its own path, or by that of the override."""
+    return key in paths or replaced.override.by in paths
+
+
+def check_accepted(plan: Plan) -> list[str]:
+    """What accepting overrides does, a line each.
+
+    Raises:
+        UsageProblem: nothing overrides a template of that name.
+    """
+    found = {
+        path: f"{one.override.by} is right as it is: `mx status` calls it outdated when {key} changes again."
+        for rendering in plan.renderings
+        for key, one in (rendering.tree.replaced if rendering.tree else {}).items()
+        for path in plan.wishes.accept
+        if _means((path,), key, one)
+    }
+    if unknown := sorted(plan.wishes.accept - found.keys()):
+        raise UsageProblem(
+            f"Nothing here overrides the template {', '.join(unknown)}.",
+            hint="`mx status` lists the overrides.",
+        )
+    return [found[path] for path in sorted(found)]
 
 
 def _remembered(project: Project, instance: str, key: str) -> tuple[TemplateRecord | None, bytes | None]:

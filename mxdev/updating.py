@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mxdev import catalog, defaults
+from mxdev import catalog, defaults, template_overrides
 from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.generator import Freshness, Generator, Option
 from mxdev.plan import Plan, Rendering, Wishes, build
@@ -64,7 +64,9 @@ def update(
     _drop_undeclared(result, jobs, notes)
     notes.lines += default_lines(result)
     _check_wishes(project, wishes)
-    return build(project, result.renderings, result.options, result.order, wishes)
+    plan = build(project, result.renderings, result.options, result.order, wishes)
+    notes.lines += template_overrides.check_accepted(plan)
+    return plan
 
 
 def change_options(project: Project, changes: Mapping[str, Any], notes: Notes, *, downgrade: bool) -> Plan:

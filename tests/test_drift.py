@@ -74,7 +74,7 @@ def test_json(world: World) -> None:
     world.start()
     world.ok("generate", "WorldApp", "one")
     answer = world.ok("status", "--json").json
-    assert set(answer) == {"version", "clean", "instances", "error"}
+    assert set(answer) == {"version", "clean", "instances", "stray_overrides", "error"}
     assert answer["version"] == 1
     row = answer["instances"][0]
     assert set(row) == LISTS | {

@@ -111,6 +111,62 @@ def test_when_the_replaced_template_changes_the_override_is_outdated(
     assert mx("status", "--exit-code", cwd=project).code == 0
 
 
+@pytest.mark.parametrize("name", [SETTINGS, f"{MINE}/conf/settings.yaml.jinja"])
+def test_an_outdated_override_can_be_accepted_as_it_is(
+    mx: Mx, plugin: Path, tmp_path: Path, name: str
+) -> None:
+    mx("generate", "SampleBase", "demo", "--no-input")
+    project = tmp_path / "demo"
+    path = override(project, "conf/settings.yaml.jinja", "mine: 1\n")
+    mx("update", cwd=project)
+    template = plugin / SETTINGS
+    template.write_text(template.read_text() + "added: true\n")
+    wrong = mx("update", "--accept", "no/such", cwd=project)
+    assert (wrong.code, "Nothing here overrides the template no/such." in wrong.err) == (2, True)
+    assert mx("update", "--accept", name, "--dry-run", cwd=project).code == 0
+    assert "`mx update --accept PATH` says that yours is right" in mx("status", cwd=project).out
+    accepted = mx("update", "--accept", name, cwd=project)
+    assert accepted.code == 0
+    assert f"{MINE}/conf/settings.yaml.jinja is right as it is" in accepted.err
+    assert [one["outdated"] for one in overrides(mx, project)] == [False]
+    assert mx("diff", "--template", cwd=project).out == ""
+    assert path.read_text() == "mine: 1\n"
+    # Accepted was what the template is now, not all that it may become.
+    template.write_text(template.read_text() + "more: true\n")
+    assert [one["outdated"] for one in overrides(mx, project)] == [True]
+    shown = mx("diff", "--template", cwd=project).out
+    assert [line for line in shown.splitlines() if line[:1] in "+-"][2:] == ["+more: true"]
+
+
+def test_either_spelling_of_the_generator_s_name_is_understood(mx: Mx, project: Path) -> None:
+    path = project / ".mx/overrides/sample-base/templates_base/plain.txt"
+    path.parent.mkdir(parents=True)
+    path.write_text("mine\n")
+    assert mx("update", cwd=project).code == 0
+    assert (project / "plain.txt").read_text() == "mine\n"
+
+
+def test_files_that_stand_for_nothing_are_told(mx: Mx, project: Path) -> None:
+    override(project, "plain.txt", "mine\n")
+    (project / ".mx/overrides/shared.yaml").write_text("name: other\n")
+    shared = project / ".mx/overrides/devspace.yaml"
+    shared.write_text("deployments: {}\n")
+    for name in ("SampleBas/plain.txt", "loose.txt", "SampleApp/x"):
+        stray = project / ".mx/overrides" / name
+        stray.parent.mkdir(exist_ok=True)
+        stray.write_text("")
+    wanted = [
+        f".mx/overrides/{name}"
+        for name in ("SampleApp/x", "SampleBas/plain.txt", "devspace.yaml", "loose.txt")
+    ]
+    assert mx("status", "--json", cwd=project).json["stray_overrides"] == wanted
+    told = mx("status", cwd=project).err
+    assert told.count("overrides nothing: no generator here is called so") == 4
+    # SampleApp is none of the project's generators until it is used; nothing has sections of devspace.yaml.
+    mx("generate", "SampleApp", "web", cwd=project)
+    assert mx("status", "--json", cwd=project).json["stray_overrides"] == wanted[1:]
+
+
 @pytest.mark.parametrize("damage", ["missing", "changed"])
 def test_the_kept_template_may_be_damaged(mx: Mx, plugin: Path, tmp_path: Path, damage: str) -> None:
     mx("generate", "SampleBase", "demo", "--no-input")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -35,24 +36,31 @@ def status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
         return error.code
 
 
-def _json(clean: bool, rows: list[dict[str, Any]], error: str | None = None) -> str:
-    return json.dumps({"version": JSON_VERSION, "clean": clean, "instances": rows, "error": error})
+def _json(
+    clean: bool, rows: list[dict[str, Any]], error: str | None = None, strays: Sequence[str] = ()
+) -> str:
+    answer = {"version": JSON_VERSION, "clean": clean, "instances": rows, "stray_overrides": list(strays)}
+    return json.dumps({**answer, "error": error})
 
 
 def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
+    from mxdev import template_overrides
     from mxdev.project import Project, project_root
 
     project = Project.load(project_root())
+    strays = template_overrides.strays(project) if not instances else []
     rows = [_row(project, name) for name in instance_names(project, instances) or project.instances]
     faults = ("update", "problem", "conflicted", "damaged")
     needed = any(
         any(row[name] for name in faults) or any(one["outdated"] for one in row["overrides"]) for row in rows
     )
     if as_json:
-        console.out(_json(not needed, rows))
+        console.out(_json(not needed, rows, strays=strays))
     else:
         for row in rows:
             _print(row)
+        for path in strays:
+            console.warn(f"{path} overrides nothing: no generator here is called so, and no shared file.")
         if not rows:
             console.out("Nothing has been generated here.")
     return SAYS_NO if exit_code and needed else DONE
@@ -102,7 +110,10 @@ def _print(row: dict[str, Any]) -> None:
     for one in row["overrides"]:
         note = ""
         if one["outdated"]:
-            note = ": outdated, the template it replaces has changed; `mx diff --template` shows by what"
+            note = (
+                ": outdated, the template it replaces has changed; `mx diff --template` shows by what, "
+                "`mx update --accept PATH` says that yours is right"
+            )
         elif one["unused"]:
             note = ": it replaces nothing, the generator has no such template"
         console.out(f"  {'override':>10}  {one['template']} ({one['by']}){note}")

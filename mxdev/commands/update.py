@@ -26,8 +26,18 @@ from mxdev.commands.planning import (
 @click.option(
     "--restore", multiple=True, metavar="PATH", help="Bring back a file that you deleted; may be repeated."
 )
+@click.option(
+    "--accept",
+    multiple=True,
+    metavar="PATH",
+    help="Say that the override of a template is right, although that template has changed; may be repeated.",
+)
 def update(
-    instances: tuple[str, ...], retry: tuple[str, ...], restore: tuple[str, ...], **parameters: Any
+    instances: tuple[str, ...],
+    retry: tuple[str, ...],
+    restore: tuple[str, ...],
+    accept: tuple[str, ...],
+    **parameters: Any,
 ) -> int:
     """Render INSTANCES (default: all) again with the installed generators, and merge with your edits.
 
@@ -38,7 +48,7 @@ def update(
 
     downgrade = parameters.pop("allow_downgrade")
     notes = updating.Notes()
-    wishes = Wishes(frozenset(retry), frozenset(restore))
+    wishes = Wishes(frozenset(retry), frozenset(restore), frozenset(accept))
     return change_project(
         "mx update",
         policy_of(parameters),
