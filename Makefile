@@ -6,13 +6,14 @@ UV := $(BIN)/python -m uv
 DEMO := demo
 JOBS ?= 2
 
-.PHONY: help setup demo test test-all check docs examples bench clean
+.PHONY: help setup demo test test-all check cluster docs examples bench clean
 
 help:
 	@echo "make demo      set up, generate a project, lint it, train it, run its tests"
 	@echo "make test      set up, run all checks and tests"
 	@echo "make test-all  the same, and the full product of the generators' choices"
 	@echo "make check     Ruff and mypy only"
+	@echo "make cluster   build the Kubernetes that the tests use"
 	@echo "make docs      build the documentation"
 	@echo "make examples  render examples/ again"
 	@echo "make bench     time mx beside Copier, Cookiecutter and Hygen"
@@ -36,10 +37,14 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy mxdev generators/mxdev_generators
 
-test: check
+# Programs of the tests' Kubernetes, from the Go module proxy; minutes the first time. Without Go it says so, and they are skipped.
+cluster: setup
+	$(BIN)/python tests/cluster/build.py
+
+test: check cluster
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-test-all: check
+test-all: check cluster
 	MX_TEST_ALL=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 docs: setup
