@@ -171,6 +171,28 @@ def test_a_job_that_is_followed_late_begins_with_the_previous_log() -> None:
     assert run.kubectl.calls[0][-1] == "--previous"
 
 
+def test_a_log_that_breaks_after_the_end_is_read_on() -> None:
+    run = Run(broken(line(1, "a")), whole(line(1, "a"), line(2, "b")))
+    run.update(over(), until=lambda: run.texts == ["a"])
+    run.update(over(), until=lambda: not run.follower.owes())
+    assert run.texts == ["a", "b"]
+
+
+def test_a_previous_log_that_breaks_is_read_to_its_end_before_the_next() -> None:
+    run = Run(broken(line(1, "a")), whole(line(1, "a"), line(2, "b")), whole(line(3, "c")))
+    again = over(last=terminated(1), restarts=1)
+    run.update(again, until=lambda: run.texts == ["a"])
+    run.update(again, until=lambda: not run.follower.owes())
+    assert run.texts == ["a", "b", "c"]
+
+
+def test_a_pod_that_failed_with_its_node_has_no_more_to_say() -> None:
+    """Nobody is left there to report that the container has ended."""
+    run = Run(whole(line(1, "a")))
+    run.update(pod(phase="Failed", reason="NodeLost", state=RUNNING), until=lambda: not run.follower.owes())
+    assert run.texts == ["a"]
+
+
 def test_an_earlier_log_that_is_gone_is_said_and_does_not_stop_the_next() -> None:
     words = (
         'Error from server (BadRequest): previous terminated container "trainer" in pod "churn-0" not found'
@@ -217,11 +239,15 @@ def test_several_replicas() -> None:
 
 def test_replicas_beyond_the_most_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "MOST", 1)
-    run = Run(whole(line(1, "a")), whole(line(1, "b")))
-    first, second = over(), over(name="churn-1", created="2026-11-21T15:00:01Z")
-    run.update(second, first, until=lambda: not run.follower.owes())
-    assert run.seen == [("job-0", "a")]
-    run.update(second, first, until=lambda: not run.follower.owes())
+    stream = open_stream(line(1, "a"))
+    run = Run(stream, whole(line(1, "a")), whole(line(1, "b")))
+    second = over(name="churn-1", created="2026-11-21T15:00:01Z")
+    run.update(second, running(), until=lambda: run.seen == [("job-0", "a")])
+    assert len(run.kubectl.calls) == 1
+    assert len(run.said) == 1
+    stream._end.set()
+    run.update(second, over(), until=lambda: not run.follower.owes())
+    run.update(second, over(), until=lambda: not run.follower.owes())
     assert run.seen == [("job-0", "a"), ("job-1", "b")]
     assert len(run.said) == 1
 
