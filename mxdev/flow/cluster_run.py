@@ -6,6 +6,7 @@ and hands the job to the cluster.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -242,4 +243,5 @@ def prepare(root: Path, options: Options, config: Mapping[str, Any]) -> dict[str
 
 def rendered(job: Mapping[str, Any]) -> str:
     """The manifest of a job, as it would be handed to the cluster, as YAML."""
-    return manifest.dump(submitter.filled(job)).rstrip()
+    # Through JSON, since YAML would show what occurs twice as an alias.
+    return manifest.dump(json.loads(json.dumps(submitter.filled(job)))).rstrip()

@@ -31,7 +31,8 @@ def filled(job: Mapping[str, Any]) -> dict[str, Any]:
             template,
             name=job["name"],
             image=job["image"],
-            command=job["command"],
+            # Kubernetes would put variables in place of $(NAME), and make one $ of two.
+            command=job["command"].replace("$", "$$"),
             environment=job["environment"],
             labels={**manifest.MANAGED_BY, manifest.RUN_LABEL: job["run_id"]},
         )

@@ -194,7 +194,7 @@ def test_by_mlflows_command_line(root: Path, plugin: Path) -> None:
 def test_a_dry_run_shows_what_would_be_submitted(root: Path) -> None:
     """By the real MLflow, without a tracking server, a cluster, or mx in the project's environment."""
     commit = committed(root)
-    note = 'it\'s $HOME "q" ü; * %'
+    note = 'it\'s $HOME $(KEPT) $$ "q" ü; * %'
     done = mx(
         *[
             "flow",
@@ -229,9 +229,9 @@ def test_a_dry_run_shows_what_would_be_submitted(root: Path) -> None:
         {"name": "MLFLOW_TRACKING_URI", "value": "http://mlflow.other.svc.cluster.local:5000"},
         {"name": "MLFLOW_EXPERIMENT_ID", "value": "experiment-id"},
     ]
-    # What bash makes of it is what was asked for.
+    # What Kubernetes and then bash make of it is what was asked for.
     assert container["command"][:2] == ["bash", "-c"]
-    line = container["command"][2].replace("python -m tiny.trainer", "printf '%s\\n'")
+    line = container["command"][2].replace("python -m tiny.trainer", "printf '%s\\n'").replace("$$", "$")
     said = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True).stdout
     assert said == f"2\n{note}\n"
     assert not (root / ".mlflow").exists()
