@@ -32,7 +32,7 @@ from cluster import build
 from cluster.api import Api, ApiError
 
 # Two busy cores are slow; what takes longer than this has failed.
-PATIENCE = 180.0
+PATIENCE = 300.0
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 DEFAULT_OPERATORS = ("training-operator",)

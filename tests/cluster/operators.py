@@ -28,7 +28,7 @@ class Operator:
 
     Args:
         manifests: Folder with a kustomization, below the module's files.
-        without: A line of that kustomization that names something remote.
+        without: Lines with one of these are taken out of its kustomizations: what is remote, or large and not needed.
         namespace: Where it is installed.
         service, secret, authority: Names of its webhooks' Service and Secret, and of the authority in the latter.
         webhooks: Its webhook configurations: plural kind and name.
@@ -44,7 +44,7 @@ class Operator:
     authority: str
     webhooks: tuple[tuple[str, str], ...]
     arguments: Callable[[int, int], list[str] | dict[str, object]]
-    without: str = ""
+    without: tuple[str, ...] = ()
     afterwards: str = ""
 
 
@@ -72,6 +72,7 @@ VALIDATING, MUTATING = "validatingwebhookconfigurations", "mutatingwebhookconfig
 OPERATORS = {
     "training-operator": Operator(
         manifests="manifests/overlays/standalone",
+        without=("_jaxjobs", "_mpijobs", "_paddlejobs", "_tfjobs", "_xgboostjobs"),
         namespace="kubeflow",
         service="training-operator",
         secret="training-operator-webhook-cert",
@@ -94,7 +95,7 @@ OPERATORS = {
     # Needs "jobset".
     "trainer": Operator(
         manifests="manifests/overlays/manager",
-        without="../../third-party/jobset",
+        without=("third-party/jobset",),
         namespace="kubeflow-system",
         service="kubeflow-trainer-controller-manager",
         secret="kubeflow-trainer-webhook-cert",
@@ -117,11 +118,11 @@ def start(
     own = folder / name
     manifests = own / "files"
     shutil.copytree(build.files(name), manifests)
-    kustomization = manifests / operator.manifests / "kustomization.yaml"
-    lines = kustomization.read_text("utf-8").splitlines()
-    kept = [line for line in lines if not operator.without or operator.without not in line]
-    kustomization.write_text("\n".join(kept))
-    apply(kubeconfig, kustomization.parent)
+    for kustomization in manifests.rglob("kustomization.yaml"):
+        lines = kustomization.read_text("utf-8").splitlines()
+        kept = [line for line in lines if not any(part in line for part in operator.without)]
+        kustomization.write_text("\n".join(kept))
+    apply(kubeconfig, manifests / operator.manifests)
 
     port, health = free_port(), free_port()
     _expose(api, operator, port)
