@@ -48,8 +48,11 @@ def of_pod(pod: Object, events: Iterable[Object] = ()) -> str:
         waiting = container.get("state", {}).get("waiting")
         if waiting and (text := _of_container(container, waiting, about)):
             return text
+    # An init container that is always started again is a sidecar, and nothing waits for its end.
+    spec = pod["spec"].get("initContainers", ())
+    sidecars = {container["name"] for container in spec if container.get("restartPolicy") == "Always"}
     for container in status.get("initContainerStatuses", ()):
-        if "running" in container.get("state", {}) and not container.get("started"):
+        if "running" in container.get("state", {}) and container["name"] not in sidecars:
             return f"its init container {container['name']} runs"
     started = any(
         {"running", "terminated"} & container.get("state", {}).keys()
@@ -138,7 +141,7 @@ def of_end(container: Object) -> str:
     """What the last end of a container was, as the end of a sentence; empty when it never ended badly."""
     for state in ("state", "lastState"):
         terminated = container.get(state, {}).get("terminated")
-        if terminated and (terminated.get("exitCode") or terminated.get("reason") == "OOMKilled"):
+        if terminated and terminated.get("exitCode"):
             return _of_terminated(terminated)
     return ""
 

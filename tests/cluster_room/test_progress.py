@@ -59,6 +59,7 @@ def test_the_scheduler_counting_anew_is_no_news() -> None:
     told.after(0, waits())
     told.after(5, waits())
     assert told.after(5, waits(what=NO_GPU.replace("3", "4"))) == []
+    assert told.after(5, waits(what=NO_GPU.replace("3", "4"))) == []
     assert told.after(5, waits(what="no node has that much free memory (x)")) == []
     assert len(told.after(5, waits(what="no node has that much free memory (x)"))) == 1
 
@@ -79,6 +80,7 @@ def test_what_the_whole_job_waits_for() -> None:
     assert told.after(5, reason="the quota gpus is used up") == [
         "Job churn: waiting: the quota gpus is used up"
     ]
+    assert told.after(5, reason="the end", phase="failed") == []
     assert told.after(5, reason="the end", phase="failed") == []
 
 

@@ -118,6 +118,12 @@ def test_pod(of: Object, said: str) -> None:
     assert sentences.of_pod(of) == said
 
 
+def test_a_sidecar_that_runs_is_not_waited_for() -> None:
+    made = pod(initContainerStatuses=[{"name": "proxy", "state": RUNNING}], state=waiting("PodInitializing"))
+    made["spec"]["initContainers"] = [{"name": "proxy", "restartPolicy": "Always"}]
+    assert sentences.of_pod(made) == "its container is being made"
+
+
 def test_a_pod_that_is_being_deleted() -> None:
     going = pod(state=RUNNING)
     going["metadata"]["deletionTimestamp"] = "2026-11-21T15:00:00Z"
