@@ -150,8 +150,8 @@ class Connect:
     def said(self) -> str:
         return self.log.read_text()
 
-    def says(self, text: str) -> None:
-        until(lambda: text in self.said or self.process.poll() is not None)
+    def says(self, text: str, seconds: float = 60) -> None:
+        until(lambda: text in self.said or self.process.poll() is not None, seconds)
         assert text in self.said, self.said
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
