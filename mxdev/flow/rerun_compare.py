@@ -171,7 +171,8 @@ def _numbers(name: str, before: float | None, now: float | None) -> Difference:
     if before is None or now is None:
         return Difference(name, *(MISSING if value is None else f"{value:.6g}" for value in (before, now)))
     by = now - before
-    relative = f", {100 * by / abs(before):+.2g} %" if before and math.isfinite(by) else ""
+    share = 100 * by / abs(before) if before and math.isfinite(by) else None
+    relative = "" if share is None else f", {share:{'+.0f' if abs(share) >= 10 else '+.2g'}} %"
     digits = next((n for n in range(6, 18) if f"{before:.{n}g}" != f"{now:.{n}g}"), 17)
     return Difference(name, f"{before:.{digits}g}", f"{now:.{digits}g}", f"{by:+.3g}{relative}")
 

@@ -56,6 +56,7 @@ def test_the_same() -> None:
         ({"params": {**RUN.params, "data.sha256": "e" * 64}}, f"  hash  {'d' * 43}…  ->  {'e' * 43}…"),
         ({"metrics": {**RUN.metrics, "loss": 0.25}}, "  loss  0.5  ->  0.25  (-0.25, -50 %)"),
         ({"metrics": {**RUN.metrics, "loss": 0.5 + 1e-16}}, "  loss  0.5  ->  0.5000000000000001  (+1.11e-16, +2.2e-14 %)"),
+        ({"metrics": {**RUN.metrics, "loss": 1.0}}, "  loss  0.5  ->  1  (+0.5, +100 %)"),
         ({"metrics": {"loss": 0.5}}, "  accuracy  0.75  ->  -"),
         ({"tags": {**RUN.tags, "git.commit": "b" * 40}}, f"  commit  {'a' * 40}  ->  {'b' * 40}"),
         (
