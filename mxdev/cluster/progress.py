@@ -79,14 +79,13 @@ def described(replica: Replica) -> str:
         return f"waiting: {replica.waiting_for}"
     if replica.phase == "failed":
         return f"failed: it {replica.ended}" if replica.ended else "failed"
-    if replica.phase == "succeeded":
-        return "finished"
+    what = "finished" if replica.phase == "succeeded" else "running"
     if replica.waiting_for:
         return f"waiting: {replica.waiting_for}"
     if replica.restarts:
         because = f" after it {replica.ended}" if replica.ended else ""
-        return f"running again{because} (restart {replica.restarts})"
-    return "running"
+        return f"{what}, started again{because} (restart {replica.restarts})"
+    return what
 
 
 def _listed(names: list[str]) -> str:

@@ -89,13 +89,17 @@ def test_what_the_whole_job_waits_for() -> None:
     [
         (runs(), "running"),
         (Replica("a", "a", "succeeded"), "finished"),
+        (
+            Replica("a", "a", "succeeded", 1, ended="was ended by signal 9"),
+            "finished, started again after it was ended by signal 9 (restart 1)",
+        ),
         (Replica("a", "a", "failed", ended="ended with exit code 1"), "failed: it ended with exit code 1"),
         (Replica("a", "a", "failed"), "failed"),
         (
             Replica("a", "a", "running", 2, ended="was ended by signal 9"),
-            "running again after it was ended by signal 9 (restart 2)",
+            "running, started again after it was ended by signal 9 (restart 2)",
         ),
-        (Replica("a", "a", "running", 1), "running again (restart 1)"),
+        (Replica("a", "a", "running", 1), "running, started again (restart 1)"),
         (Replica("a", "a", "running", 1, "it is started again"), "waiting: it is started again"),
     ],
 )
