@@ -29,6 +29,7 @@ def refuse_parent(document: Document, place: Place, steps: Steps, fragment: str 
         if node is None or node.empty:
             return
         name = f"`{unparse(steps[:depth])}`" if depth else "the file"
+        hint = None
         where = f"under {name} on line {document.line_of(node.start) + 1}"
         problem = None
         wanted = "mapping" if isinstance(step, Key) else "sequence"
@@ -36,6 +37,8 @@ def refuse_parent(document: Document, place: Place, steps: Steps, fragment: str 
             problem = f"{name} is an alias (*{node.value})"
         elif node.kind != wanted:
             problem = f"{name} is {'a list' if node.kind == 'sequence' else f'a {node.kind}'}, not a {'mapping' if wanted == 'mapping' else 'list'}"
+            if wanted == "sequence" and fragment:
+                hint = f"Make it a list, with what is there now as an item (`- ` before it), and run the command again, or add this item to the list:\n\n{fragment}"
         elif node.flow:
             problem = f"{name} is written in flow style ({_snippet(document, node)})"
         elif any(key.value == "<<" and key.plain for key, _ in node.entries):
@@ -46,7 +49,7 @@ def refuse_parent(document: Document, place: Place, steps: Steps, fragment: str 
         if problem:
             raise MxError(
                 f"{document.path}:{document.line_of(node.start) + 1}: {problem}; mx cannot {verb} {unparse(steps)} there.",
-                hint=_paste(fragment, where),
+                hint=hint or _paste(fragment, where),
             )
 
 

@@ -12,7 +12,6 @@ import pytest
 # A part of the skip's reason -> why that is expected.
 EXPECTED = {
     "devspace is not": "DevSpace comes from no package registry",
-    "tflint is not installed": "it comes from no package index; MX_TEST_TFLINT names one that is built",
     "has no IPv6": "a property of the machine",
 }
 

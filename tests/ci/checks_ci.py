@@ -1,11 +1,10 @@
-"""What real checkers say about the files of a CI: schemas, and zizmor on workflows of GitHub."""
+"""What real checkers say about the files of a CI: schemas, zizmor and actionlint on workflows, shellcheck on scripts."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +12,14 @@ from typing import Any
 
 import pytest
 import yaml
+from cluster import build
+from extract import scripts
 from filelock import FileLock
 from jsonschema.validators import validator_for
 from ml_environment import uv
 from terraform_mirror import cache_folder, shared_folder
+
+from mxdev import tools
 
 ZIZMOR = "1.32.0"
 # Files and the schema that they must satisfy.
@@ -69,15 +72,44 @@ def check_zizmor(project: Path) -> list[str]:
     return [f"{finding['ident']}: {finding['desc']}" for finding in findings]
 
 
+def check_actionlint(project: Path) -> list[str]:
+    """actionlint's findings on the workflows below `project`, shellcheck's on their scripts among them."""
+    workflows = sorted((project / ".github" / "workflows").glob("*.yaml"))
+    if not workflows:
+        return []
+    command = [build.tool("actionlint"), "-oneline", "-pyflakes=", f"-shellcheck={_shellcheck()}", *workflows]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode not in (0, 1):
+        raise AssertionError(f"actionlint itself failed ({done.returncode}): {done.stderr}")
+    return done.stdout.splitlines()
+
+
+def check_scripts(project: Path) -> list[str]:
+    """shellcheck's findings on the scripts of GitLab's jobs and Cloud Build's steps; GitHub's, see `check_actionlint`."""
+    said = []
+    for name, script in scripts(project):
+        command = [_shellcheck(), "--shell=bash", "--format=gcc", "-"]
+        done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
+        said += [f"{name}: {line}" for line in done.stdout.splitlines()]
+    return said
+
+
 def check_tflint(folder: Path) -> list[str]:
-    """What tflint says about a folder of Terraform; skips the test where it is not installed."""
-    program = os.environ.get("MX_TEST_TFLINT") or shutil.which("tflint")
-    if program is None:
-        pytest.skip("tflint is not installed (MX_TEST_TFLINT names the program)")
-    done = subprocess.run(
-        [program, f"--chdir={folder}"], capture_output=True, text=True, timeout=120, check=False
-    )
+    """What tflint says about a folder of Terraform, with all the rules that it brings."""
+    command = [
+        build.tool("tflint"),
+        f"--chdir={folder}",
+        f"--config={Path(__file__).with_name('tflint.hcl')}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return [done.stdout + done.stderr] if done.returncode else []
+
+
+def _shellcheck() -> str:
+    found = tools.locate("shellcheck")
+    if found is None:
+        pytest.skip("shellcheck is not installed")
+    return found[0]
 
 
 def _zizmor() -> str:

@@ -7,8 +7,9 @@ CI is written down a second time.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,12 +20,17 @@ from mxdev.testing import contents
 # A shell line by which a CI makes up for what another one brings along.
 PLATFORM = re.compile(
     r"#!|set -euo|command -v uv|pip install|apt-get |gcloud (iam|auth) |printf \"%s\" \"\$GCP_ID_TOKEN\"|"
-    r"FEDERATED=|REGISTRY_PASSWORD=|UV_PUBLISH_PASSWORD=|export UV_PUBLISH_PASSWORD|REGISTRY=\"ghcr|"
-    r'export PATH="\$HOME/.local/bin'
+    r"FEDERATED=|REGISTRY_PASSWORD=|UV_PUBLISH_PASSWORD=|export (UV_PUBLISH|REGISTRY)_PASSWORD$|REGISTRY=\"ghcr|"
+    r'PATH="\$HOME/.local/bin|useradd |echo builder:|chmod --recursive go-w \.$'
+)
+# In a container images are built by another user: the lines between these two are that user's.
+AS_BUILDER = (
+    "cat > /tmp/build-image.sh << 'END'",
+    "runuser --user builder -- env HOME=/home/builder bash -euo pipefail /tmp/build-image.sh",
 )
 AGAIN = "echo 'The same on your machine: "
 # How a container is made without a daemon; a runner that is a machine of its own does not need to be told.
-BUILDER = {"BUILDAH_ISOLATION", "STORAGE_DRIVER"}
+BUILDER = {"BUILDAH_ISOLATION", "STORAGE_DRIVER", "REGISTRY_AUTH_FILE", "UV_CACHE_DIR"}
 MEANINGS = {
     "$CI_COMMIT_SHA": "commit", "${{ github.sha }}": "commit", "$COMMIT_SHA": "commit",
     "$CI_COMMIT_TAG": "tag", "${{ github.ref_name }}": "tag", "$TAG_NAME": "tag",
@@ -72,6 +78,23 @@ def graphs(run: Run) -> dict[str, Graph]:
     return found
 
 
+def scripts(project: Path) -> Iterator[tuple[str, str]]:
+    """The shell scripts of GitLab's jobs and Cloud Build's steps below `project`, by names for people."""
+    for path in project.glob(".gitlab/*.yml"):
+        for name, job in yaml.safe_load(path.read_text()).items():
+            if not name.startswith("."):
+                # As GitLab's runner does it.
+                commands = ["set -eo pipefail", *job.get("before_script", []), *job["script"]]
+                yield name, _script("\n".join(commands))
+    for path in sorted(project.glob("infrastructure/cloudbuild/*.yaml")):
+        for step in yaml.safe_load(path.read_text())["steps"]:
+            yield f"{path.name}: {step['id']}", _script(step["script"])
+
+
+def _script(text: str) -> str:
+    return "\n".join([*unwrapped(text.splitlines()), ""])
+
+
 def gitlab(text: str) -> Graph:
     """From the included file."""
     loaded = yaml.safe_load(text)
@@ -84,7 +107,8 @@ def gitlab(text: str) -> Graph:
             for key, value in base["variables"].items()
             if key in ("MX_REQUIREMENT", "UV_TORCH_BACKEND", "UV_INDEX")
         }
-        lines = [*job.get("before_script", []), *job["script"]]
+        commands = [*job.get("before_script", []), *job["script"]]
+        lines = [line for command in commands for line in command.splitlines()]
         graph[name.removeprefix("mx-")] = _found(
             {GITLAB_RULES[rule["if"]] for rule in job["rules"]},
             {need["job"].removeprefix("mx-") for need in job["needs"]},
@@ -182,6 +206,7 @@ def _merge(graph: Graph, name: str, found: Found) -> None:
 def _found(
     events: set[str], after: set[str], minutes: int, lines: list[str], environment: Mapping[str, str]
 ) -> Found:
+    lines = unwrapped(lines)
     at = next((index for index, line in enumerate(lines) if line.startswith(AGAIN)), len(lines))
     meant = {
         name: MEANINGS.get(
@@ -226,6 +251,17 @@ def differences(one: Graph, other: Graph, own: set[str] = frozenset()) -> list[s
         if not (a.prepare <= b.prepare or b.prepare <= a.prepare):
             said.append(f"{name}: prepare {a.prepare} != {b.prepare}")
     return said
+
+
+def unwrapped(lines: list[str]) -> list[str]:
+    """The lines of a script, with those that another user runs among them as if they were its own."""
+    opening, run = AS_BUILDER
+    if opening not in lines:
+        return lines
+    first, last = lines.index(opening), lines.index("END")
+    after = [line for line in lines[last + 1 :] if line]
+    assert after == [run], after
+    return [*lines[:first], *lines[first + 1 : last]]
 
 
 def _report(commands: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from checks_checkov import run_checkov
-from checks_ci import check_schemas, check_tflint, check_zizmor
+from checks_ci import check_actionlint, check_schemas, check_scripts, check_tflint, check_zizmor
 from checks_terraform import check_terraform
 
 from mxdev.testing import mx, render, text
@@ -72,6 +72,11 @@ def test_schemas_and_zizmor(project: Path) -> None:
     assert check_zizmor(project) == []
 
 
+def test_actionlint_and_shellcheck(project: Path) -> None:
+    assert check_actionlint(project) == []
+    assert check_scripts(project) == []
+
+
 def test_terraform(project: Path) -> None:
     folder = project / "infrastructure/terraform"
     if not folder.exists():
@@ -107,6 +112,9 @@ def test_again_and_back(project: Path) -> None:
         (GITLAB, "--gitlab-url=http://git.example.com", "https://"),
         (GITHUB, "--schedule=every day", "five fields as in crontab"),
         (GITHUB, "--schedule=0 0 * * 1; rm", "five fields as in crontab"),
+        (GITHUB, "--schedule=60 0 * * 1", "'60' is not within 0 and 59"),
+        (GITLAB, "--schedule=0 0 * * 1,7", "'1,7' is not within 0 and 6"),
+        (CLOUD_BUILD, "--schedule=*/0 0 * * 1", "'*/0' is not within"),
         (GITHUB, "--mx-source=pypi", "git+https://"),
         (CLOUD_BUILD, "--repository=git@github.com:acme/churn.git", "https://github.com/acme/churn.git"),
         (CLOUD_BUILD, "--repository=https://github.com/acme/churn.git", "--app-installation is needed"),
@@ -136,6 +144,21 @@ def test_the_longest_names_still_fit(generator: str) -> None:
                 6 <= len(name) <= 30 and re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", name) for name in ids
             )
             assert all(len(bucket) <= 63 for bucket in re.findall(r'name\s+= "([^$"]*-docs)"', terraform))
+
+
+@pytest.mark.parametrize("generator", [GITLAB, GITHUB])
+def test_no_pool_begins_with_google_s_own_letters(generator: str) -> None:
+    tree = render(generator, name="gcp-churn")
+    (terraform,) = (text(tree, path) for path in tree.files if path.endswith(".tf"))
+    assert re.search(r'workload_identity_pool_id = "ci-churn-git(lab|hub)"', terraform)
+    assert re.search(r'account_id   = "gcp-churn-git(lab|hub)"', terraform)
+
+
+@pytest.mark.parametrize("schedule", ["*/15 0-5,23 1 12 0", "0/20 * * * 1-5", "59 23 31 12 6"])
+def test_schedules(schedule: str) -> None:
+    assert f"cron: {schedule}" in text(
+        render(GITHUB, schedule=schedule), ".github/workflows/mx-train.yaml"
+    ).replace('"', "")
 
 
 @pytest.mark.parametrize("generator", [GITLAB, GITHUB, CLOUD_BUILD])

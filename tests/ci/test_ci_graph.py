@@ -84,6 +84,17 @@ def test_the_graph_is_what_it_should_be() -> None:
     assert graph["image-base"].commands == 'mx build image base --tool buildah --registry "$REGISTRY" --push'
     assert graph["image-run"].environment["COMMIT"] == "commit"
     assert "uv publish dist/*" in graph["publish-package"].commands
+    assert {name: job.again for name, job in graph.items()} == {
+        "lint": "mx lint",
+        "test": "pytest",
+        "docs": "mx build docs",
+        "package": "mx build package",
+        "image-base": "mx build image base",
+        "image-run": "mx build image run",
+        "publish-docs": "mx build docs",
+        "publish-package": "mx build package && uv publish --dry-run",
+        "train": "mx flow run --backend kubernetes",
+    }
 
 
 def test_what_waits_runs_whenever_it_does() -> None:

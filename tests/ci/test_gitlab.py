@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from extract import unwrapped
 from jsonschema.validators import validator_for
 
 from mxdev import testing
@@ -69,12 +70,56 @@ def test_the_pipeline_by_hand_is_left_alone(project: Path) -> None:
     assert not list((project / "infrastructure/terraform").glob("**/gitlab*"))
 
 
-def test_an_include_that_cannot_be_edited_is_an_error_with_the_snippet(project: Path) -> None:
-    by_hand = "include: [{project: platform/templates, file: /docker.yml}]\n"
+@pytest.mark.parametrize(
+    "by_hand",
+    [
+        "include:\n  - /ci/a.yml\n  - local: /ci/b.yml\njob:\n  script: [make]\n",
+        "include:\n- /ci/a.yml\n\n# about the job\njob:\n  script: [make]\n",
+        ".x: &x\n  script: [make]\njob:\n  <<: *x\ninclude:\n  - &inc local: /ci/a.yml\nother: {include: [1]}\n",
+        "job:\n  script:\n    - !reference [.setup, script]   # theirs\n    - make\n",
+        "# nothing yet\n",
+        "job:\r\n  script: [make]\r\n",
+        "job:\n  script: [make]",
+    ],
+    ids=["strings", "not indented", "anchors", "tags", "comment", "CRLF", "no line break"],
+)
+def test_every_pipeline_gets_an_entry_and_is_whole_afterwards(project: Path, by_hand: str) -> None:
+    path = project / ".gitlab-ci.yml"
+    path.write_bytes(by_hand.encode())
+    done = mx("generate", "GitLabCI", "--no-input", cwd=project)
+    assert done.code == 0, done.stderr
+    text = path.read_bytes().decode()
+    entry = [line for line in text.splitlines() if JOBS in line]
+    assert [line.strip() for line in entry] == [f"- local: {JOBS}"]
+    kept = [line for line in text.splitlines() if line not in entry]
+    own = by_hand.splitlines()
+    assert kept == own or kept == [*own, "include:"]
+    assert mx("destroy", "GitLabCI", "--no-input", cwd=project).code == 0
+    assert path.read_bytes() == by_hand.encode()
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "what_to_do"),
+    [
+        (
+            "include: [{project: platform/templates, file: /docker.yml}]\n",
+            "Rewrite that place in block style",
+        ),
+        ("{include: [], job: {script: [make]}}\n", "Rewrite that place in block style"),
+        (".inc: &inc\n  - local: /ci/a.yml\ninclude: *inc\n", "Rewrite that place in block style"),
+        ("include: /ci/a.yml\n", "Make it a list"),
+        ("include:\n  local: /ci/a.yml\n", "Make it a list"),
+    ],
+    ids=["flow style", "flow style, all of it", "alias", "string", "mapping"],
+)
+def test_an_include_that_cannot_be_edited_is_an_error_with_the_snippet(
+    project: Path, by_hand: str, what_to_do: str
+) -> None:
     (project / ".gitlab-ci.yml").write_text(by_hand)
     done = mx("generate", "GitLabCI", "--no-input", cwd=project)
     assert done.code != 0
-    assert f"local: {JOBS}" in done.stderr
+    assert what_to_do in done.stderr
+    assert f"\n- local: {JOBS}\n" in done.stderr
     assert ".gitlab-ci.yml" in done.stderr
     assert (project / ".gitlab-ci.yml").read_text() == by_hand
     assert not (project / JOBS).exists()
@@ -109,7 +154,32 @@ def test_every_job_has_a_timeout_and_says_how_to_do_it_again() -> None:
     for name, job in pipeline().items():
         if not name.startswith("."):
             assert job["timeout"].endswith(" minutes"), name
-            assert job["script"][0].startswith("echo 'The same on your machine: "), name
+            lines = unwrapped([line for command in job["script"] for line in command.splitlines()])
+            assert any(line.startswith("echo 'The same on your machine: mx ") for line in lines) or (
+                name == "mx-test" and lines[0] == "echo 'The same on your machine: pytest'"
+            ), name
+
+
+def test_a_push_does_not_take_the_image_of_the_one_before() -> None:
+    """GitLab ends what the next push makes useless, unless a job has begun that must not be ended."""
+    for name, job in pipeline().items():
+        if not name.startswith("."):
+            reviewed = any("merge_request_event" in rule["if"] for rule in job["rules"])
+            assert job.get("interruptible", False) is reviewed, name
+    assert pipeline()["mx-image-base"]["needs"] == [], "it begins at once"
+
+
+@pytest.mark.parametrize("cloud", ["gcp", "existing"])
+def test_images_are_built_by_a_user_without_rights(cloud: str) -> None:
+    for name in ("mx-image-base", "mx-image-run"):
+        job = pipeline(cloud=cloud)[name]
+        wrapped, run = job["script"]
+        assert run.startswith("runuser --user builder -- ")
+        assert "buildah login" in wrapped
+        assert "mx build image" in wrapped
+        # What root does is to prepare, and to fetch a token.
+        assert not [line for line in job["before_script"] if line.startswith(("buildah", "mx ", "uv "))]
+        assert "cache" not in job, "a cache comes back as root's"
 
 
 @pytest.mark.parametrize(

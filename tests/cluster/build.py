@@ -69,6 +69,7 @@ MODULES = {
     ),
     "jobset": Module({"jobset": "sigs.k8s.io/jobset"}, "sigs.k8s.io/jobset", ("config",)),
     "tflint": Module({"tflint": "github.com/terraform-linters/tflint"}),
+    "actionlint": Module({"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}),
 }
 
 
@@ -98,7 +99,7 @@ def _made(name: str) -> Path:
     compiler = go()
     if compiler is None:
         pytest.skip(
-            "Go is not installed: the tests' Kubernetes control plane is built with it (https://go.dev/dl)"
+            "Go is not installed: Kubernetes' control plane, tflint and actionlint are built with it (https://go.dev/dl)"
         )
     folder = user_cache_path("mx-devtool-tests") / f"cluster-{name}-{_key(compiler, name)}"
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -78,11 +78,11 @@ class Facts:
     schedule: bool
 
 
-MX = ('uv tool install --quiet "$MX_REQUIREMENT"', 'export PATH="$(uv tool dir --bin):$PATH"')
-_LOCK = "$(test ! -f requirements.lock || echo --constraint requirements.lock)"
+MX = ('uv tool install --quiet "$MX_REQUIREMENT"', 'PATH="$(uv tool dir --bin):$PATH"')
 PROJECT = (
     "uv venv --quiet --allow-existing .venv",
-    f"uv pip install --quiet --python .venv {_LOCK} --editable '.[dev]' '{PYTEST_COV}'",
+    "test ! -f requirements.lock || export UV_CONSTRAINT=requirements.lock",
+    f"uv pip install --quiet --python .venv --editable '.[dev]' '{PYTEST_COV}'",
 )
 LOGIN = (
     'printf "%s" "$REGISTRY_PASSWORD" | '
@@ -106,7 +106,8 @@ def jobs(facts: Facts) -> tuple[Job, ...]:
             uses=("mx", "project"), results=(SITE,)),
         Job("package", "Package", changes, (), 15, MX, ("mx build package",), "mx build package",
             uses=("mx",), results=("dist",)),
-        Job("image-base", "Base image", builds, (), 90, (*MX, LOGIN), (_image("base"),), "mx build image base",
+        # An access token for the registry lives an hour; a build that took longer could not be pushed.
+        Job("image-base", "Base image", builds, (), 60, (*MX, LOGIN), (_image("base"),), "mx build image base",
             ("REGISTRY", "REGISTRY_USER", "REGISTRY_PASSWORD"), ("mx", "images")),
         Job("image-run", "Run image", builds, ("lint", "test", "image-base"), 30, (*MX, LOGIN),
             (_image("run") + ' --commit "$COMMIT"',), "mx build image run",
@@ -146,13 +147,20 @@ def _image(target: str) -> str:
 
 def _publish(facts: Facts) -> Job:
     if facts.release:
-        commands = (_RIGHT_VERSION, 'gh release create "$TAG" dist/* --verify-tag --generate-notes')
+        # Whoever made the tag by publishing a release has that release already.
+        commands: tuple[str, ...] = (
+            _RIGHT_VERSION,
+            'gh release view "$TAG" > /dev/null || gh release create "$TAG" --verify-tag --generate-notes',
+            'gh release upload "$TAG" dist/*',
+        )
+        again = "mx build package"
         needed: tuple[str, ...] = ("TAG", "GH_TOKEN")
     else:
         commands = (_RIGHT_VERSION, "uv publish dist/*")
+        again = "mx build package && uv publish --dry-run"
         needed = ("TAG", "UV_PUBLISH_URL", "UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD")
     return Job("publish-package", "Publish package", ("tag",), ("lint", "test", "package"), 15, (), commands,
-               "mx build package", needed, ("packages",))  # fmt: skip
+               again, needed, ("packages",))  # fmt: skip
 
 
 def _train(facts: Facts) -> Job:
@@ -160,7 +168,7 @@ def _train(facts: Facts) -> Job:
     if facts.cloud != "gcp":
         return Job("train", "Train", events, ("image-run",), 360, MX, ("mx flow run --setup",), "mx flow run --setup",
                    ("MLFLOW_TRACKING_URI",), ("mx",), (".mlflow",))  # fmt: skip
-    job = "train-$(printf %.12s $COMMIT)-$(date +%s)"
+    job = 'train-$(printf %.12s "$COMMIT")-$(date +%s)'
     credentials = (
         f"gcloud container clusters get-credentials {facts.name} --location {facts.location}"
         f" --project {facts.project_id} --dns-endpoint"
@@ -186,5 +194,5 @@ END
         f'kubectl --namespace {facts.name} logs --follow --pod-running-timeout=30m "job/$JOB"',
         f'kubectl --namespace {facts.name} wait --for=condition=complete --timeout=120s "job/$JOB"',
     )
-    return Job("train", "Train", events, ("image-run",), 360, (), commands, "mx flow run",
+    return Job("train", "Train", events, ("image-run",), 360, (), commands, "mx flow run --backend kubernetes",
                ("COMMIT", "REGISTRY"), ("cluster",))  # fmt: skip

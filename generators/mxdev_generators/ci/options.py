@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,16 +20,32 @@ SOURCE = Pattern(
     metavar="SOURCE",
 )
 _FIELD = r"(?:\*|[0-9]+(?:-[0-9]+)?)(?:/[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*"
+# Minute, hour, day of the month, month, day of the week (0 is Sunday).
+_BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+
+
+def _check_schedule(text: str) -> str | None:
+    for field, (least, most) in zip(text.split(), _BOUNDS, strict=False):
+        # Behind a slash stands a step.
+        numbers = [int(number) for number in re.findall(r"(?<![/0-9])[0-9]+", field)]
+        if any(not least <= number <= most for number in numbers) or "/0" in field:
+            return f"{text!r} is no schedule: {field!r} is not within {least} and {most}"
+    return None
+
+
 SCHEDULE = Pattern(
     rf"(?:{_FIELD}(?: {_FIELD}){{4}})?",
     "five fields as in crontab ('17 3 * * 1' is Mondays at 3:17 UTC), or empty",
     metavar="CRON",
+    check=_check_schedule,
 )
+BRANCH = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)*", "the name of a branch", metavar="BRANCH")
 NUMBER = Pattern(r"[0-9]{1,19}", "the number of the repository, or 0 while there is none", metavar="NUMBER")
 
 # The same images of Python as the project's own Dockerfile, with Git in them.
 PYTHON = {"3.11": "3.11.15", "3.12": "3.12.13", "3.13": "3.13.13"}
-GCLOUD_IMAGE = "gcr.io/google.com/cloudsdktool/google-cloud-cli:534.0.0-stable"
+# Of its images the one without a suffix: only that has kubectl and the plugin by which it logs in.
+GCLOUD_IMAGE = "gcr.io/google.com/cloudsdktool/google-cloud-cli:573.0.0"
 
 MX_SOURCE = option(
     "--mx-source", type=SOURCE, default="index",
@@ -94,6 +111,12 @@ def python_registry(values: Mapping[str, Any]) -> str:
 def account(values: Mapping[str, Any], role: str) -> str:
     """The id of a CI's service account."""
     return account_id(values["name"], role)
+
+
+def identity_pool(values: Mapping[str, Any], role: str) -> str:
+    """The id of a CI's workload identity pool: as its account, but `gcp-` at the beginning is Google's own."""
+    name = account(values, role)
+    return name.replace("gcp-", "ci-", 1) if name.startswith("gcp-") else name
 
 
 def account_email(values: Mapping[str, Any], role: str) -> str:

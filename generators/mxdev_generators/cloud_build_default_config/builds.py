@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mxdev_generators.ci import images
 from mxdev_generators.ci.graph import REPORTS, SITE, UV_VERSION, Event, Job, jobs
 from mxdev_generators.ci.options import (
     GCLOUD_IMAGE,
@@ -44,7 +45,7 @@ _ACCESS = (
     " | python3 -c 'import json, sys; print(json.load(sys.stdin)[\"access_token\"])'"
 )
 _UV = f"pip install --quiet --root-user-action=ignore --user uv=={UV_VERSION}"
-_USER_PATH = 'export PATH="$HOME/.local/bin:$PATH"'
+_USER_PATH = 'PATH="$HOME/.local/bin:$PATH"'
 
 
 def render(values: Mapping[str, Any]) -> dict[str, str]:
@@ -102,7 +103,7 @@ def _prepare(chosen: list[Job], values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lasts(line: str) -> bool:
-    return not line.startswith(("export ", "printf "))
+    return not line.startswith(("PATH=", "printf "))
 
 
 def _step(job: Job, here: set[str], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,19 +117,20 @@ def _step(job: Job, here: set[str], values: Mapping[str, Any]) -> dict[str, Any]
     environment = _environment(job, values)
     if environment:
         step["env"] = [f"{key}={value}" for key, value in environment.items()]
-    lines = [] if cluster else [_USER_PATH]
-    if "images" in job.uses:
-        lines += [
-            "apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends buildah skopeo uidmap",
-            f"REGISTRY_PASSWORD=$({_ACCESS})",
-        ]
-    if "packages" in job.uses:
-        lines += [f"UV_PUBLISH_PASSWORD=$({_ACCESS})", "export UV_PUBLISH_PASSWORD"]
-    lines += [line for line in job.prepare if not _lasts(line)]
     commands = job.commands or (
         f"gcloud storage rsync --recursive --delete-unmatched-destination-objects {SITE} gs://{docs_bucket(values)}/html",
     )
-    step["script"] = _script([*lines, f"echo 'The same on your machine: {job.again}'", *commands])
+    said = [f"echo 'The same on your machine: {job.again}'", *commands]
+    if "images" in job.uses:
+        # The home folder is root's: whoever builds images sets up its own.
+        token = [f"REGISTRY_PASSWORD=$({_ACCESS})", "export REGISTRY_PASSWORD"]
+        step["script"] = _script([*images.PREPARE, *token, *images.as_builder([*job.prepare, *said])])
+        return step
+    lines = [] if cluster else [_USER_PATH]
+    if "packages" in job.uses:
+        lines += [f"UV_PUBLISH_PASSWORD=$({_ACCESS})", "export UV_PUBLISH_PASSWORD"]
+    lines += [line for line in job.prepare if not _lasts(line)]
+    step["script"] = _script([*lines, *said])
     return step
 
 
@@ -148,5 +150,5 @@ def _environment(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
     }
     environment = {name: known[name] for name in job.environment if name in known}
     if "images" in job.uses:
-        environment |= {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+        environment |= images.ENVIRONMENT
     return environment

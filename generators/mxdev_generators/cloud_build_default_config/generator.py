@@ -6,7 +6,7 @@ from typing import Any
 
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
-from mxdev_generators.ci.options import NUMBER, account, common, cron
+from mxdev_generators.ci.options import BRANCH, NUMBER, account, common, cron
 from mxdev_generators.cloud_build_default_config import builds
 
 _REPOSITORY = Pattern(
@@ -14,9 +14,10 @@ _REPOSITORY = Pattern(
     "the address that the repository is cloned from, such as https://github.com/acme/churn.git, or empty",
     metavar="URL",
 )
-_BRANCH = Pattern(
-    r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)*", "the name of a branch", metavar="BRANCH"
-)
+
+
+def _on_github(repository: str) -> bool:
+    return repository.startswith("https://github.com/")
 
 
 class CloudBuildDefaultConfig(Generator):
@@ -28,7 +29,7 @@ class CloudBuildDefaultConfig(Generator):
                help="What the repository is cloned from, on GitHub or GitLab; while it is empty nothing starts a build."),
         option("--app-installation", type=NUMBER, default="0",
                help="The number of the installation of Google's app on GitHub; not for GitLab."),
-        option("--branch", type=_BRANCH, default="main", help="The default branch."),
+        option("--branch", type=BRANCH, default="main", help="The default branch."),
         *common(),
     )  # fmt: skip
     example = "mx generate CloudBuildDefaultConfig --repository https://github.com/acme/churn.git --app-installation 4711"
@@ -36,7 +37,7 @@ class CloudBuildDefaultConfig(Generator):
     @classmethod
     def problems(cls, values: Values) -> list[str]:
         """GitHub lets Cloud Build in by an app."""
-        if "github.com" in str(values.repository) and values.app_installation == "0":
+        if _on_github(values.repository) and values.app_installation == "0":
             return [
                 "--repository is on GitHub, so --app-installation is needed: install https://github.com/apps/google-cloud-build "
                 "for the repository; the number is the end of the address that GitHub shows then."
@@ -53,7 +54,7 @@ class CloudBuildDefaultConfig(Generator):
             "folder": builds.FOLDER,
             "docs_bucket": builds.docs_bucket(values),
             "cron": cron(values),
-            "host": "github" if "github.com" in values["repository"] else "gitlab",
+            "host": "github" if _on_github(values["repository"]) else "gitlab",
         }
 
     def generate(self, tree: Tree) -> None:

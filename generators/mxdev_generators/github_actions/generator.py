@@ -5,13 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mxdev import Generator, Tree, option
-from mxdev.generator import Pattern
-from mxdev_generators.ci.options import NUMBER, account, account_email, common
+from mxdev_generators.ci.options import BRANCH, NUMBER, account, common, identity_pool
 from mxdev_generators.github_actions import workflows
-
-_BRANCH = Pattern(
-    r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)*", "the name of a branch", metavar="BRANCH"
-)
 
 
 class GitHubActions(Generator):
@@ -21,7 +16,7 @@ class GitHubActions(Generator):
     options = (
         option("--repository-id", type=NUMBER, default="0",
                help="The repository's number: the only one that Google Cloud lets in."),
-        option("--branch", type=_BRANCH, default="main", help="The default branch."),
+        option("--branch", type=BRANCH, default="main", help="The default branch."),
         *common(),
     )  # fmt: skip
     example = "mx generate GitHubActions --repository-id 12345678"
@@ -32,7 +27,7 @@ class GitHubActions(Generator):
         return {
             **values,
             "account": account(values, "github"),
-            "email": account_email(values, "github"),
+            "pool": identity_pool(values, "github"),
         }
 
     def generate(self, tree: Tree) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern
-from mxdev_generators.ci.options import NUMBER, account, account_email, common, cron
+from mxdev_generators.ci.options import NUMBER, account, common, cron, identity_pool
 from mxdev_generators.gitlab_ci import pipeline
 
 _STAGE = Pattern(
@@ -37,7 +37,7 @@ class GitLabCI(Generator):
         return {
             **values,
             "account": account(values, "gitlab"),
-            "email": account_email(values, "gitlab"),
+            "pool": identity_pool(values, "gitlab"),
         }
 
     def generate(self, tree: Tree) -> None:

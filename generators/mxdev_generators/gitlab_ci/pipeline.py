@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mxdev_generators.ci.graph import REPORTS, SITE, UV_VERSION, Event, Job, jobs
+from mxdev_generators.ci import images
+from mxdev_generators.ci.graph import REPORTS, SITE, Event, Job, jobs
 from mxdev_generators.ci.options import (
     GCLOUD_IMAGE,
     account_email,
@@ -31,6 +32,8 @@ RULES: Mapping[Event, str] = {
 }
 _PACKAGES = "$CI_API_V4_URL/projects/$CI_PROJECT_ID/packages/pypi"
 _JWT = "/tmp/gitlab.jwt"  # noqa: S108  (in the job's own container)
+# Whose results a job takes: from -> to.
+_PASSED = {("docs", "publish-docs"), ("package", "publish-package")}
 
 HEAD = """\
 The jobs of this project, included by .gitlab-ci.yml.
@@ -53,7 +56,6 @@ def _base(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "stage": values["stage"],
         "image": python_image(values["python"]),
-        "interruptible": True,
         "retry": {"max": 1, "when": ["runner_system_failure"]},
         "variables": {
             "MX_REQUIREMENT": mx_requirement(values["mx_source"], values["mx_version"]),
@@ -68,6 +70,7 @@ def _base(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _job(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
     gcp = values["cloud"] == "gcp"
+    builds = "images" in job.uses
     rendered: dict[str, Any] = {"extends": BASE}
     if "cluster" in job.uses:
         rendered["image"] = GCLOUD_IMAGE
@@ -76,34 +79,37 @@ def _job(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
         {"job": PREFIX + name, "artifacts": (name, job.name) in _PASSED} for name in job.after
     ]
     rendered["timeout"] = f"{job.minutes} minutes"
+    # The next push ends a pipeline in which none but such jobs have begun: that of a merge request, and no other.
+    if "review" in job.events:
+        rendered["interruptible"] = True
     if job.name == "train":
-        rendered["interruptible"] = False
         rendered["resource_group"] = "mx-train"
     variables = _variables(job, values)
     if variables:
         rendered["variables"] = variables
-    if gcp and (("images" in job.uses) or ("cluster" in job.uses)):
+    if gcp and (builds or "cluster" in job.uses):
         rendered["id_tokens"] = {
             "GCP_ID_TOKEN": {"aud": "https://iam.googleapis.com/$GCP_WORKLOAD_IDENTITY_PROVIDER"}
         }
-    if {"mx", "project"} & set(job.uses):
+    if {"mx", "project"} & set(job.uses) and not builds:
         rendered["cache"] = {
             "key": {"files": ["pyproject.toml", "requirements.lock"], "prefix": f"uv-{job.name}"},
             "paths": [".cache/uv"],
         }
-    before = [*_platform(job, values), *job.prepare]
-    if before:
-        rendered["before_script"] = before
-    rendered["script"] = [
+    before = _platform(job, values)
+    script = [
         f"echo 'The same on your machine: {job.again}'",
         *(job.commands or [f"test -f {SITE}/index.html"]),
     ]
+    if builds:
+        script = list(images.as_builder([*job.prepare, *script]))
+    else:
+        before += job.prepare
+    if before:
+        rendered["before_script"] = before
+    rendered["script"] = script
     rendered |= _results(job)
     return rendered
-
-
-# Whose results a job takes: from -> to.
-_PASSED = {("docs", "publish-docs"), ("package", "publish-package")}
 
 
 def _variables(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
@@ -123,24 +129,20 @@ def _variables(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
     }
     variables = {name: value for name in job.environment if (value := known[name]) is not None}
     if "images" in job.uses:
-        variables |= {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+        variables |= images.ENVIRONMENT
     return variables
 
 
 def _platform(job: Job, values: Mapping[str, Any]) -> list[str]:
     """What the machine lacks that GitLab gives."""
-    lines = []
-    gcp = values["cloud"] == "gcp"
-    if {"mx", "project", "packages"} & set(job.uses):
-        lines.append(
-            f"command -v uv > /dev/null || pip install --quiet --root-user-action=ignore uv=={UV_VERSION}"
-        )
+    lines: list[str] = []
     if "images" in job.uses:
-        lines.append(
-            "apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends buildah skopeo uidmap"
-        )
-        if gcp:
+        # GitLab's clone may be written to by everybody, and so would be the files in the image.
+        lines += [*images.PREPARE, "chmod --recursive go-w ."]
+        if values["cloud"] == "gcp":
             lines += _token(values)
+    elif {"mx", "project", "packages"} & set(job.uses):
+        lines.append(images.UV)
     if "cluster" in job.uses:
         email = account_email(values, "gitlab")
         lines += [
@@ -173,6 +175,7 @@ def _token(values: Mapping[str, Any]) -> list[str]:
         f' --json \'{{"scope": ["{scope}"], "lifetime": "3600s"}}\''
         f" https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{email}:generateAccessToken"
         f" | {read} accessToken)",
+        "export REGISTRY_PASSWORD",
     ]
 
 
