@@ -193,6 +193,7 @@ def carry_out(work: Work, policy: Policy, *, title: str, new: bool = False) -> t
     """
     from mxdev import journal, plan_checks
 
+    _tell(work, first=True)
     try:
         settle(work, policy)
     except Quit:
@@ -222,6 +223,7 @@ def carry_out(work: Work, policy: Policy, *, title: str, new: bool = False) -> t
         journal.stage_new(work.root, todo, title)
     elif todo:
         journal.apply(work.root, todo, title=title, undoable=effective)
+    _tell(work, first=False)
     if markers:
         if not policy.json:
             console.error(
@@ -231,6 +233,18 @@ def carry_out(work: Work, policy: Policy, *, title: str, new: bool = False) -> t
             )
         return "markers", SAYS_NO
     return ("applied" if effective else "nothing"), DONE
+
+
+def _tell(work: Work, *, first: bool) -> None:
+    """Show what generators that change something want to say (`Tree.say`)."""
+    changing = {
+        name for change in work.changes if change.status not in ("identical", "keep", "orphan")
+        for name in change.generators
+    }  # fmt: skip
+    for rendering in getattr(work, "renderings", ()):
+        messages = rendering.tree.messages if rendering.tree and rendering.instance in changing else ()
+        for text in [message.text for message in messages if message.first == first]:
+            console.err(f"{rendering.instance} says:\n" + "\n".join(f"  {line}" for line in text.split("\n")))
 
 
 def outcome_of(error: MxError) -> str:

@@ -47,6 +47,14 @@ class NextStep:
     why: str
 
 
+@dataclass(frozen=True)
+class Message:
+    """Text for a person, shown before the plan if it is `first`, else when the plan was carried out."""
+
+    text: str
+    first: bool
+
+
 @dataclass
 class Tree:
     """Collects what `generator` renders.
@@ -67,6 +75,7 @@ class Tree:
     files: dict[str, File] = field(default_factory=dict)
     sections: list[Section] = field(default_factory=list)
     next_steps: list[NextStep] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
     wants_repository: bool = False
     remembered: dict[str, Any] = field(default_factory=dict)
     _renderer: Renderer | None = None
@@ -140,6 +149,13 @@ class Tree:
         if contains([command, why]):
             raise FreeTextError("free text cannot stand in a next step")
         self.next_steps.append(NextStep(command, why))
+
+    def say(self, text: str, *, first: bool = False) -> None:
+        """Tell a person something when the plan was carried out; `first`: before it is shown. Nothing, if nothing changes."""
+        if contains(text):
+            raise FreeTextError("free text cannot stand in a message")
+        if text:
+            self.messages.append(Message(text, first))
 
     def repository(self) -> None:
         """Want a Git repository: `git init` is run where there is none."""

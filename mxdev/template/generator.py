@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from mxdev.tree import Tree
 
 _COMMON = "--dry-run --pretend --diff --json --no-input --on-conflict --allow-downgrade --values --help --source --as"
-_FOLDER = Pattern(r"(?!/)(?!.*(?:^|/)\.{1,2}(?:/|$))[^\\]*", "a folder below the project", metavar="FOLDER")
+_BELOW = r"(?!/)(?!.*(?:^|/)\.{1,2}(?:/|$))[^\\]*"
+_FOLDER = Pattern(_BELOW, "a folder below the project", metavar="FOLDER")
+_FILE = Pattern(_BELOW, "a file below the project", metavar="FILE")
+DIRECTORY = Pattern(_BELOW, "a folder of the repository", metavar="FOLDER")
 
 
 def _folder(text: str) -> str:
@@ -37,18 +41,20 @@ class CopierTemplate(Generator):
     Attributes:
         source: a Git repository's address, or a folder beside the module of the class.
         ref: a tag, branch or commit; "" for the newest release. `--ref` says another.
+        directory: the folder of the repository that the template is in (Cookiecutter only); "" for its root.
         trusted: the template may run its tasks and load its extensions without `--trust`, as the plugin's code may.
     """
 
     source: ClassVar[str] = ""
     ref: ClassVar[str] = ""
+    directory: ClassVar[str] = ""
     trusted: ClassVar[bool] = False
     template: ClassVar[Template | None] = None
     questionnaire: ClassVar[Questionnaire] = Questionnaire("copier")
     options: ClassVar[tuple[Option, ...]] = (
         option("--ref", default="", help="A tag, branch or commit of the template; else the newest release."),
         option("--into", type=_FOLDER, default="", help="Render into this folder of the project."),
-        option("--answers-file", type=_FOLDER, default="", help="Where Copier's answers file is to be."),
+        option("--answers-file", type=_FILE, default="", help="Where Copier's answers file is to be."),
         option("--trust", is_flag=True, help="Let the template run its tasks and load its extensions."),
         option("-d", "--data", multiple=True, help="An answer, as NAME=VALUE; may be repeated."),
     )
@@ -71,6 +77,7 @@ class CopierTemplate(Generator):
             same = same and recorded["source"] == source.recorded(address)
         last = str(recorded.get("commit") or "") if same else ""
         found = source.resolve(address, asked_for or base.ref, freshness, last)
+        found = replace(found, directory=_folder(str(options.get("directory") or base.directory)))
         if found == cls.template:
             return cls
         own = {flag for o in (*base.arguments, *base.options) for flag in o.flags}
@@ -113,6 +120,8 @@ class CopierTemplate(Generator):
         asked = self.questionnaire.questions
         answers = {n: q.recorded(rendered.answers[n]) for n, q in asked.items() if n in rendered.answers}
         self._remember(tree, {asked[name].option.name: value for name, value in answers.items()})
+        tree.say(rendered.before, first=True)
+        tree.say(rendered.after)
 
     @property
     def _into(self) -> str:
@@ -186,6 +195,7 @@ class CopierTemplate(Generator):
         request = scratch.Request(
             self.template, kind, given, last, ask, trust, self._into.rpartition("/")[2] or root.name,
             self._answers_file, tasks, tuple(map(str, dict(settings.get("external_data") or {}).values())), *self._before(),
+            place=str(root / self._into), updates=self.occasion.record is not None,
         )  # fmt: skip
 
         def read(path: str) -> bytes | None:

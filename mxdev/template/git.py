@@ -43,7 +43,12 @@ def run(*arguments: str, where: Path | None = None) -> str:
             "Git is not installed, and a template in a repository needs it.", hint="Install Git."
         ) from error
     if done.returncode:
-        raise MxError(f"`git {arguments[0]}` failed: {done.stderr.strip()}")
+        verb = next(
+            word
+            for word in arguments[2 if arguments[0] == "-C" else 0 :]
+            if word[0] != "-" and "=" not in word
+        )
+        raise MxError(f"`git {verb}` failed: {without_password(done.stderr.strip())}")
     return done.stdout
 
 

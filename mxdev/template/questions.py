@@ -125,11 +125,16 @@ def read(template: Template, taken: Iterable[str]) -> Questionnaire:
         raise MxError(f"The template {template.title} has {' and '.join(found)}; it may have one of them.")
     if not found and "cookiecutter.json" in top:
         return _cookiecutter(template, set(taken))
+    if template.directory and (found or top):
+        raise UsageProblem(
+            f"{template.title} is no template of Cookiecutter, and Copier takes a repository as a whole.",
+            hint="Leave out --directory.",
+        )
     # Copier renders a folder without a configuration too, and without questions; one without any template is a mistake.
     if not found and not any(".jinja" in path for path in template.files()):
         raise MxError(
             f"{template.title} is no template: it has neither copier.yml nor cookiecutter.json.",
-            hint="If the template is in another folder of it, name that one.",
+            hint="If the template is in another folder of it, name that one; of a repository by --directory.",
         )
     return _copier(template, found[0], set(taken)) if found else Questionnaire("copier")
 
@@ -188,7 +193,7 @@ def _question(name: str, details: Mapping[str, Any], taken: set[str]) -> Questio
     if details.get("when", True) is not True:
         help += "  [only sometimes asked]"
     if "default" in details and default not in (None, "", []) and not details.get("secret"):
-        help += f"  [default: {'computed' if computed else default}]"
+        help += f"  [default: {'computed' if computed else _shown(default)}]"
     required = "default" not in details and details.get("when", True) is True and not details.get("secret")
     if required:
         help += "  [required]"
@@ -196,6 +201,12 @@ def _question(name: str, details: Mapping[str, Any], taken: set[str]) -> Questio
     option = Option(_option_name(name, taken), (), type, _default(many),
                     help, multiple=many, secret=bool(details.get("secret")))  # fmt: skip
     return Question(name, _with_flag(option), kind, required, details.get("when") is False)
+
+
+def _shown(default: Any) -> str:
+    from mxdev.defaults import shown
+
+    return _json(default) if isinstance(default, Mapping) else shown(default)
 
 
 def _default(many: bool) -> Any:
@@ -261,10 +272,15 @@ def _cookiecutter(template: Template, taken: set[str]) -> Questionnaire:
         raise MxError(
             f"cookiecutter.json of the template {template.title} cannot be read: {error}"
         ) from error
+    if nested := _nested(items):
+        raise UsageProblem(
+            f"{template.title} has several templates: {', '.join(nested)}.",
+            hint=f"Say which one you want: --directory {nested[0]}",
+        )
     prompts = items.get("__prompts__") or {}
     questions = {}
     for name, default in items.items():
-        if name.startswith("_") or name in ("template", "templates"):
+        if name.startswith("_"):
             continue
         prompt = prompts.get(name)
         details: dict[str, Any] = {"default": default, "help": prompt if isinstance(prompt, str) else None}
@@ -276,3 +292,16 @@ def _cookiecutter(template: Template, taken: set[str]) -> Questionnaire:
             details["type"] = "str"
         questions[name] = _question(name, details, taken)
     return Questionnaire("cookiecutter", questions, {k: v for k, v in items.items() if k not in questions})
+
+
+def _nested(items: Mapping[str, Any]) -> list[str]:
+    """The folders of the templates among which a configuration lets one choose, in either of Cookiecutter's two forms."""
+    import posixpath
+
+    if isinstance(newer := items.get("templates"), Mapping):
+        paths = [str(one.get("path")) for one in newer.values() if isinstance(one, Mapping)]
+    else:
+        older = items.get("template")
+        named = (re.search(r"\((.+)\)", str(one)) for one in (older if isinstance(older, list) else ()))
+        paths = [found[1] for found in named if found]
+    return [posixpath.normpath(path) for path in paths]

@@ -40,6 +40,8 @@ class Request:
         reads: the files of the project that it reads; their names may be templates.
         before: what was rendered last, of a template that has migrations; None without any.
         commit_before: the commit that it was rendered from.
+        place: the folder that it is rendered for; messages name it.
+        updates: it was rendered before.
     """
 
     template: Template
@@ -54,6 +56,8 @@ class Request:
     reads: tuple[str, ...] = ()
     before: Files | None = None
     commit_before: str = ""
+    place: str = ""
+    updates: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,16 @@ class Rendered:
         answers: by question, those that are to be remembered.
         secrets: answers that are not.
         skipped: the files that the template leaves alone where they are there already.
+        before: what it says before it is rendered, if nobody has been told yet.
+        after: what it says when it was rendered.
     """
 
     files: Files
     answers: dict[str, Any]
     secrets: dict[str, Any]
     skipped: frozenset[str] = frozenset()
+    before: str = ""
+    after: str = ""
 
 
 def render(request: Request, read: Read, *, skips: bool = False) -> Rendered:
@@ -97,7 +105,8 @@ def render(request: Request, read: Read, *, skips: bool = False) -> Rendered:
     given = {**answers, **secrets, **request.given}
     matters = skips and any(read(path) is not None for path in files)
     skipped = _skipped(request, given, lent, files) if matters else frozenset()
-    return Rendered(files, answers, secrets, skipped)
+    before = "" if request.ask else response.get("before", "")
+    return Rendered(files, answers, secrets, skipped, before, response.get("after", ""))
 
 
 def _rounds(request: Request, read: Read, lent: dict[str, bytes]) -> tuple[Files, dict[str, Any]]:
@@ -170,6 +179,8 @@ def _run(
             "trust": request.trust,
             "skip_tasks": not tasks,
             "migrates": migrates,
+            "place": request.place,
+            "operation": "update" if request.updates else "copy",
         })  # fmt: skip
         if lent:
             for path in there:  # what only lent the template its content is none of what it renders
@@ -182,7 +193,7 @@ def _run(
 
 
 def _sources(template: Template, scratch: Path) -> str:
-    """A copy of the template for Cookiecutter: it makes hooks executable in place, and asks its own cache otherwise."""
+    """A copy of the template for Cookiecutter, which makes hooks executable in place; the folder with `cookiecutter.json`."""
     import shutil
 
     copy = scratch / "template"
@@ -191,7 +202,7 @@ def _sources(template: Template, scratch: Path) -> str:
         shutil.rmtree(copy / ".git")
     else:
         shutil.copytree(template.source, copy, symlinks=True)
-    return os.fspath(copy)
+    return os.fspath(copy / template.directory)
 
 
 def _data(request: Request, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -304,7 +315,7 @@ def _collect(folder: Path) -> Files:
             if place.is_symlink() or not place.is_file():
                 raise MxError(
                     f"The template renders {path}, which is a symbolic link or no file; mx keeps files only.",
-                    hint="Its authors can leave out `_preserve_symlinks`, so that Copier follows links.",
+                    hint="If its authors leave out `_preserve_symlinks`, Copier renders what a link leads to.",
                 )
             files[path] = (place.read_bytes(), bool(place.stat().st_mode & 0o100))
     return files

@@ -26,24 +26,31 @@ class Template:
         ref: the tag, branch or hash that was asked for; "" for the newest release.
         commit: the full hash; "" for a folder that is no repository.
         mirror: its repository's copy; None for a folder.
+        directory: the folder of it that the template is in; "" for its root.
+        release: the tag that was found to be the newest release; "" if none was looked for, or there is none.
     """
 
     source: str
     ref: str = ""
     commit: str = ""
     mirror: Mirror | None = field(default=None, compare=False)
+    directory: str = ""
+    release: str = field(default="", compare=False)
 
     @property
     def title(self) -> str:
         """What messages call it."""
         name = without_password(self.source)
-        return f"{name} at {self.ref or self.commit[:10]}" if self.commit else name
+        name = f"{name} ({self.directory})" if self.directory else name
+        return f"{name} at {self.ref or self.release or self.commit[:10]}" if self.commit else name
 
     def files(self) -> list[str]:
-        """The paths of its files, relative to its root."""
+        """The paths of its files, relative to the folder that it is in."""
         if self.mirror is not None:
-            return self.mirror.files(self.commit)
-        root = Path(self.source)
+            head = f"{self.directory}/" if self.directory else ""
+            paths = self.mirror.files(self.commit)
+            return [path.removeprefix(head) for path in paths if path.startswith(head)]
+        root = Path(self.source, self.directory)
         return sorted(
             "/".join((Path(folder) / name).relative_to(root).parts)
             for folder, _, names in os.walk(root)
@@ -57,9 +64,9 @@ class Template:
             MxError: it cannot be read, or is not below the template.
         """
         if self.mirror is not None:
-            return self.mirror.read(self.commit, path)
+            return self.mirror.read(self.commit, os.path.join(self.directory, path))  # noqa: PTH118
         root = Path(self.source).resolve()
-        place = (root / path).resolve()
+        place = (root / self.directory / path).resolve()
         if not place.is_relative_to(root):
             raise MxError(f"{path} leads out of the template {self.source}.")
         try:
@@ -155,7 +162,9 @@ def resolve(source: str, ref: str, freshness: Freshness, last: str = "") -> Temp
     fixed = is_commit(ref) and mirror.commit(ref) is not None
     if not have or (freshness == "newest" and not fixed) or (ref and mirror.commit(ref) is None):
         mirror.fetch()
-    return Template(place, ref, _known(mirror, ref or mirror.newest()), mirror)
+    release = "" if ref else mirror.newest()
+    commit = _known(mirror, ref or release)
+    return Template(place, ref, commit, mirror, release=release if release != "HEAD" else "")
 
 
 def _known(mirror: Mirror, ref: str) -> str:

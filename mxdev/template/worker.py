@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -21,6 +22,7 @@ def copier(request: dict[str, Any]) -> dict[str, Any]:
     # A person who is asked gets their own defaults shown; without one the same request gives the same bytes everywhere.
     # What Copier's settings say of trust does not count here.
     defaults = load_settings().defaults if request["ask"] else {}
+    said = _keep_messages(request)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         common: dict[str, Any] = {
@@ -48,7 +50,39 @@ def copier(request: dict[str, Any]) -> dict[str, Any]:
         for warning in caught
         if warning.category.__name__ == "MissingFileWarning"
     ]
-    return {"answers": answers, "secrets": secrets, "missing": missing}
+    return {"answers": answers, "secrets": secrets, "missing": missing, **said}
+
+
+def _keep_messages(request: dict[str, Any]) -> dict[str, str]:
+    """Have the template's messages (`_message_before_copy` and the like) kept, and not printed; they are filled in later.
+
+    Copier prints them only while it prints all else that it does, and has no public way to them. Should this one be gone,
+    they are not shown.
+    """
+    from copier import _main
+
+    said: dict[str, str] = {}
+
+    def keep(worker: Any, _: str) -> None:
+        # It is called first before anything is done, and last when all is done.
+        moment = "after" if said else "before"
+        text = getattr(worker.template, f"message_{moment}_{request['operation']}")
+        shown = _harmless(worker._render_string(text)).replace(request["folder"], request["place"])
+        said[moment] = shown.replace(str(worker.template.local_abspath), request["source"])
+        if moment == "before" and said[moment] and request["ask"]:
+            print(said[moment], file=sys.stderr)  # before the questions
+
+    if hasattr(_main.Worker, "_print_message"):
+        _main.Worker._print_message = keep  # type: ignore[method-assign, assignment]
+    return said
+
+
+def _harmless(text: str) -> str:
+    """Without what moves a terminal's cursor, colours it or turns text around."""
+    text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", str(text)).expandtabs()
+    return "".join(character for character in text if character.isprintable() or character == "\n").strip(
+        "\n"
+    )
 
 
 def cookiecutter(request: dict[str, Any]) -> dict[str, Any]:

@@ -103,7 +103,8 @@ def test_help_shows_the_questions(mx: Any, here: Path, tmp_path: Path) -> None:
     text = " ".join(mx("generate", "Template", "--ref", "", source, "--help", cwd=here).out.split())
     assert "--project-name TEXT What is it called? [required]" in text
     assert "--flavour [small|large]" in text
-    assert "--features [metrics|traces|logs]" in text
+    assert "--features [metrics|traces|logs] Features. [default: metrics]" in text
+    assert "--docker BOOLEAN Docker. [default: no]" in text
     assert "--base TEXT Base. [only sometimes asked] [default: python:3.12]" in text
     assert "--answer-json" in text
     assert "--slug" not in text

@@ -100,7 +100,7 @@ def test_a_plugin_tests_its_template_in_memory(plugin: Repository) -> None:
 
 def test_questions_are_asked_on_a_terminal_once(here: Path, tmp_path: Path) -> None:
     source = write(tmp_path / "t", {
-        "copier.yml": "name: {type: str, help: 'Who?', default: nobody}\nloud: {type: bool, default: false}\n"
+        "copier.yml": "_message_before_copy: Good day.\nname: {type: str, help: 'Who?', default: nobody}\nloud: {type: bool, default: false}\n"
                       "word: {type: str, default: hey, when: '{{ loud }}', help: 'Which word?'}\ngiven: {type: str}\n"
                       "token: {type: str, default: none, secret: true, help: 'Token?'}\n",
         "a.txt.jinja": "{{ name }} {{ loud }} {{ word }} {{ given }}",
@@ -109,6 +109,7 @@ def test_questions_are_asked_on_a_terminal_once(here: Path, tmp_path: Path) -> N
     child = pexpect.spawn(sys.executable, ["-m", "mxdev", "generate", "Template", str(source), "--given", "g"],
                           cwd=str(here), env=env, encoding="utf-8", timeout=30, dimensions=(50, 200))  # fmt: skip
     try:
+        child.expect("Good day.")
         for question, answer in (
             ("Who", "\x15me\r"),
             ("loud", "y"),
@@ -118,6 +119,7 @@ def test_questions_are_asked_on_a_terminal_once(here: Path, tmp_path: Path) -> N
             child.expect(question)
             child.send(answer)
         child.expect(pexpect.EOF)
+        assert "Good day" not in child.before
         child.close()
         assert child.exitstatus == 0, child.before
     finally:

@@ -191,6 +191,64 @@ def test_a_cookiecutter_template(mx: Any, here: Path, repository: Callable[[str]
     assert (here / "LICENSE").read_text() == "Apache\n"
 
 
+NESTED = {
+    "a/cookiecutter.json": '{"slug": "x", "colour": ["red", "blue"]}',
+    "a/{{ cookiecutter.slug }}/a.txt": "{{ cookiecutter.colour }}\n",
+    "more/b/cookiecutter.json": '{"slug": "y"}',
+    "more/b/{{ cookiecutter.slug }}/b.txt": "b\n",
+}
+
+
+@pytest.mark.parametrize("kind", ["folder", "repository"])
+@pytest.mark.parametrize("choices", [
+    {"templates": {"one": {"path": "./a", "title": "One"}, "two": {"path": "./more/b"}}},
+    {"template": ["One (a)", "Two (./more/b)"]},
+])  # fmt: skip
+def test_one_of_several_cookiecutter_templates(
+    mx: Any, here: Path, repository: Callable[[str], Repository], choices: Any, kind: str
+) -> None:
+    pytest.importorskip("cookiecutter")
+    files = {**NESTED, "cookiecutter.json": json.dumps(choices)}
+    if kind == "folder":
+        source = write(here.parent / "nested", files)
+    else:
+        repository("nested").commit(files, "v1")
+        source = here.parent / "repositories/nested"
+    command = ("generate", "Template", source, "--trust")
+    refused = mx(*command, cwd=here)
+    assert refused.code == 2
+    assert "has several templates: a, more/b.\nSay which one you want: --directory a\n" in refused.err
+    assert "--colour [red|blue]" in mx(*command, "--directory", "a", "--help", cwd=here).out
+    assert mx(*command, "--directory", "a", "--colour", "blue", cwd=here).code == 0
+    assert (here / "a.txt").read_text() == "blue\n"
+    assert mx(*command, "--directory", "more/b/", "--into", "of-b", cwd=here).code == 0
+    assert (here / "of-b/b.txt").read_text() == "b\n"
+    assert mx("set", "Template:a.colour=red", cwd=here).code == 0
+    assert (here / "a.txt").read_text() == "red\n"
+    assert set(mx("update", "--json", cwd=here).rows.values()) == {"identical"}
+
+
+def test_a_folder_that_has_no_cookiecutter_template_is_told(
+    mx: Any, here: Path, tmp_path: Path, repository: Callable[[str], Repository]
+) -> None:
+    made = repository("nested")
+    made.commit({**NESTED, "cookiecutter.json": "{}"}, "v1")
+    result = mx("generate", "Template", made.path, "--directory", "none", "--trust", cwd=here)
+    assert (result.code, "(none) at v1 is no template: it has neither" in result.err) == (4, True), result.err
+    source = write(
+        tmp_path / "t", {"copier.yml": "a: 1\n", "sub/copier.yml": "a: 1\n", "cookiecutter.json": "{}"}
+    )
+    write(tmp_path / "beside", {"cookiecutter.json": '{"a": "b"}'})
+    for directory, says in (
+        ("sub", "is no template of Cookiecutter, and Copier takes a repository as a whole"),
+        ("none", "it has neither copier.yml nor cookiecutter.json"),
+        ("../beside", "leads out of the template"),
+    ):
+        result = mx("generate", "Template", source, "--directory", directory, "--trust", cwd=here)
+        assert (result.code in (2, 4), says in result.err) == (True, True), result.err
+    assert list(here.iterdir()) == []
+
+
 def test_a_missing_cookiecutter_is_told(
     mx: Any, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

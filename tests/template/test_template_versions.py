@@ -232,3 +232,52 @@ def test_values_from_a_file_and_from_the_environment(
     result = mx("generate", "Template", source, "--values", values, cwd=here)
     assert result.code == 0, result.err
     assert (here / "a.txt").read_text() == "f e d"
+
+
+MESSAGES = """
+_message_before_copy: "First of {{ _copier_conf.src_path }}."
+_message_after_copy: "{% include 'notes.txt' %}"
+_message_before_update: Before.
+_message_after_update: "After, in {{ _copier_conf.dst_path }}: \\e[31m{{ name }}\\e[2J \\u202e.\\n\\tThe end."
+name: {type: str, default: demo}
+"""
+
+
+def test_messages_are_shown_when_something_changes(mx: Any, here: Path, repository: Make) -> None:
+    made = repository("talks")
+    notes = "Now run make in {{ _copier_conf.dst_path }}, {{ name }}.\n"
+    made.commit({"copier.yml": MESSAGES, "notes.txt": notes, "a.txt": "1\n"}, "v1.0.0")
+    first = f"Template:talks says:\n  First of {made.path}.\n"
+    then = f"Template:talks says:\n  Now run make in {here}/to, demo.\n"
+    command = ("generate", "Template", made.path, "--into", "to")
+    planned = mx(*command, "--dry-run", cwd=here)
+    assert (planned.err, planned.code) == (
+        first,
+        0,
+    )  # what is told of a project that is there would not be true
+    applied = mx(*command, "--json", cwd=here)
+    assert applied.err == first + then
+    assert applied.json["outcome"] == "applied"
+    for again in (("update",), ("status",)):
+        assert "says" not in mx(*again, cwd=here).err
+    folder = write(here.parent / "folder", {"copier.yml": MESSAGES, "notes.txt": notes, "b.txt": "1\n"})
+    assert "Template:folder says" in mx("generate", "Template", folder, cwd=here).err
+    assert "says" not in mx("update", cwd=here).err  # it is rendered again, and nothing comes of it
+    made.commit({"a.txt": "2\n"}, "v1.1.0")
+    updated = mx("update", cwd=here)
+    after = f"Template:talks says:\n  After, in {here}/to: demo .\n          The end.\n"
+    assert updated.err == "Template:talks says:\n  Before.\n" + after
+
+
+def test_a_template_with_migrations_has_messages_too(mx: Any, here: Path, repository: Make) -> None:
+    made = repository("moves")
+    made.commit({
+        "copier.yml": MESSAGES + "_migrations: ['true']\n", "notes.txt": "hello", "a.txt": "1\n",
+        "{{ _copier_conf.answers_file }}.jinja": "{{ _copier_answers|to_nice_yaml }}",
+    }, "v1.0.0")  # fmt: skip
+    assert "  hello\n" in mx("generate", "Template", made.path, "--trust", cwd=here).err
+    made.commit({"a.txt": "2\n"}, "v1.1.0")
+    said = mx("update", cwd=here).err
+    assert said.startswith("Template:moves says:\n  Before.\nTemplate:moves says:\n  After, in ")
+    assert "First of" not in said
+    assert "hello" not in said

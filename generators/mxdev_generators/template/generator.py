@@ -8,6 +8,7 @@ from mxdev import argument, option
 from mxdev.freetext import reveal
 from mxdev.generator import Pattern
 from mxdev.template import CopierTemplate
+from mxdev.template.generator import DIRECTORY
 from mxdev.template.source import name_of
 
 
@@ -22,9 +23,15 @@ class Template(CopierTemplate):
     arguments = (replace(argument("SOURCE", help="The template: a Git repository or a folder."), ask=False),)
     options = (
         option(
+            "--directory",
+            type=DIRECTORY,
+            default="",
+            help="The folder of the repository that the template is in (Cookiecutter only).",
+        ),
+        option(
             "--as",
             type=Pattern(r"[A-Za-z0-9_][A-Za-z0-9_-]*", "letters, digits, - and _", metavar="NAME"),
-            default=lambda values: name_of(str(reveal(values["source"]))),
+            default=lambda values: name_of(str(reveal(values["directory"] or values["source"]))),
             help="The instance's name, if not the template's.",
         ),
         *CopierTemplate.options,
