@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import shlex
 import signal
 import threading
@@ -137,9 +138,14 @@ def follow(
 ) -> State:
     """`watch`, with a follower of the logs that goes on afterwards."""
     changed, before = time.monotonic(), None
+    deaths: list[str] = []
     while True:
         seen = states.ask(kubectl, ref)
         state = states.read(ref.kind, seen.job, seen.pods, seen.events)
+        # Pods that are started again and again are gone when the job is given up, and what they died of with them.
+        if state.phase == "failed" and deaths and not _deaths(state):
+            state = dataclasses.replace(state, reason=f"{deaths[0]}; {state.reason}")
+        deaths = _deaths(state) or deaths
         on_state(state)
         follower.update(seen.pods)
         if state.over:
@@ -156,6 +162,10 @@ def follow(
         with contextlib.suppress(ClusterError):
             follower.update(_pods(kubectl, ref, retry=False))
     return state
+
+
+def _deaths(state: State) -> list[str]:
+    return [f"{replica.name} {replica.ended}" for replica in state.replicas if replica.ended]
 
 
 def cancel(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -139,11 +140,13 @@ def test_a_login_that_is_refused(control_plane: ControlPlane, kubeconfig: Path) 
     assert "Log in" in str(caught.value)
 
 
-def test_a_cluster_that_does_not_know_the_kind(control_plane: ControlPlane) -> None:
-    made = job("true")
-    made["apiVersion"], made["kind"] = "trainer.kubeflow.org/v1alpha1", "TrainJob"
-    if "trainjobs" in control_plane.kubectl("api-resources", "-o", "name").stdout:
-        pytest.fail("the control plane of these tests knows TrainJob: use a kind that it does not know")
-    problem = refused(control_plane.namespace(), made)
+def test_a_cluster_that_does_not_know_the_kind(
+    control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = dataclasses.replace(
+        manifest.kind_named("Job"), resource="jobs.acme.example", api_version="acme.example/v1"
+    )
+    monkeypatch.setattr(manifest, "KINDS", (*manifest.KINDS, kind))
+    problem = refused(control_plane.namespace(), job("true") | {"apiVersion": "acme.example/v1"})
     assert problem.reason == "NoKind"
     assert "devspace deploy" in str(problem)

@@ -158,6 +158,16 @@ def test_a_job_that_fails(cluster: Cluster) -> None:
     assert "kubectl --namespace ml delete jobs.batch churn" in err
 
 
+def test_what_pods_died_of_that_are_gone_when_the_job_is_given_up(cluster: Cluster) -> None:
+    cluster.pods(pod(phase="Running", state=RUNNING, last=terminated(3), restarts=1))
+    process = cluster.start()
+    cluster.until(lambda: any("--previous" in call for call in cluster.calls))
+    cluster.pods()
+    cluster.job(condition("Failed", "BackoffLimitExceeded", "no more tries"))
+    cluster.end(process, 1)
+    assert cluster.report["reason"] == "job-0 ended with exit code 3; no more tries"
+
+
 def test_context_and_namespace_that_were_asked_for(cluster: Cluster) -> None:
     process = cluster.start(context="prod", namespace="team", detach=True)
     _, err = cluster.end(process, 0)
