@@ -140,7 +140,7 @@ def fill(
         template: what `read` returned.
         name: the job's name, a DNS label.
         image: the image of the container that trains.
-        command: a line for bash.
+        command: a line for bash, as manifests have it: Kubernetes makes `$` of `$$`, and a variable's value of `$(NAME)`.
         environment: variables of that container; they replace those of the same name.
         labels: labels of the job and of its pods, besides those that the template has.
 
