@@ -11,8 +11,6 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import yaml
-
 from cluster import control_plane as module
 from cluster.control_plane import ControlPlane
 from cluster.programs import free_port, http_ok
@@ -39,7 +37,14 @@ def pytorch_job(name: str, workers: int = 1, **changes: Any) -> dict[str, Any]:
 
 def apply(plane: ControlPlane, namespace: str, *objects: dict[str, Any]) -> None:
     """`kubectl apply` objects in a namespace."""
-    plane.kubectl("apply", "-n", namespace, "-f", "-", input=yaml.safe_dump_all(objects))
+    plane.kubectl(
+        "apply",
+        "-n",
+        namespace,
+        "-f",
+        "-",
+        input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
+    )
 
 
 def test_a_deployment_and_a_volume_become_ready(control_plane: ControlPlane) -> None:

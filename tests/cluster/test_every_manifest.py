@@ -1,9 +1,13 @@
-"""Every manifest that the generators render, applied to a real API server, made ready, and taken back."""
+"""Every manifest that the generators render, applied to a real API server, made ready, and taken back.
+
+The unit is the folder, as it is a deployment in devspace.yaml. What several rows render alike is applied once.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +27,9 @@ ROWS = rows()
 KUBERNETES = Path("infrastructure/kubernetes")
 # What becomes a job only when mx fills it in.
 TEMPLATES = ("train_job.yaml", "distributed_job.yaml")
-# Kept by intent: volumes outlive what used them. They go with the namespace.
-KEPT = "persistentvolumeclaim/"
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+# Kept by intent: volumes outlive what used them.
+KEPT = "persistentvolumeclaims"
 
 
 @pytest.fixture(
@@ -38,21 +43,10 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def namespace(folder: Path, control_plane: ControlPlane) -> Iterator[str]:
-    """The project's own namespace, as somebody creates it before the first deployment.
-
-    One test at a time goes on from here: many rows have the same namespace, and all have "kube-system".
-    """
-    found = {item["metadata"]["namespace"] for item in objects(folder / "train_job.yaml")}
-    name = str(found.pop())
+def alone(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """The control plane, to one test at a time: many rows have the same namespace, and all have "kube-system"."""
     with FileLock(control_plane.folder / "manifests.lock"):
-        control_plane.namespace(name=name)
-        yield name
-        control_plane.remove_namespaces([name])
-        control_plane.wait(
-            f"the end of {name}",
-            lambda: not control_plane.kubectl("get", "namespace", name, check=False).stdout,
-        )
+        yield control_plane
 
 
 def objects(*paths: Path) -> list[dict[str, Any]]:
@@ -60,78 +54,139 @@ def objects(*paths: Path) -> list[dict[str, Any]]:
     return [item for path in paths for item in yaml.safe_load_all(path.read_text("utf-8")) if item]
 
 
-def plain(folder: Path) -> list[Path]:
-    """The files that are applied as they are: no templates, no values of Helm charts, no kustomizations."""
-    return [
+def namespaces(items: list[dict[str, Any]]) -> list[str]:
+    """The namespaces that objects are in."""
+    return sorted({item["metadata"]["namespace"] for item in items if "namespace" in item["metadata"]})
+
+
+def units(folder: Path) -> list[list[Path]]:
+    """The files that are applied as they are, by folder; no templates, no values of Helm charts, no kustomizations."""
+    files = [
         path
         for path in sorted(folder.rglob("*.yaml"))
         if path.name not in TEMPLATES
         and not path.name.endswith("_values.yaml")
         and not (path.parent / "kustomization.yaml").exists()
     ]
+    return [list(group) for _, group in itertools.groupby(files, key=lambda path: path.parent)]
 
 
-def everything(plane: ControlPlane, namespace: str) -> set[str]:
-    """The names of all objects in a namespace, but events."""
-    kinds = plane.kubectl("api-resources", "--verbs=list", "--namespaced", "-o", "name").stdout.split()
-    wanted = ",".join(kind for kind in kinds if not kind.startswith("events"))
-    return set(plane.kubectl("get", wanted, "-n", namespace, "-o", "name").stdout.split())
-
-
-def unchanged(plane: ControlPlane, namespace: str, before: set[str]) -> bool:
-    """Whether a namespace holds what it held, and volumes."""
-    return {name for name in everything(plane, namespace) if not name.startswith(KEPT)} == before
-
-
-def test_it_is_applied_gets_ready_and_is_taken_back(
-    folder: Path, namespace: str, control_plane: ControlPlane
-) -> None:
-    files = plain(folder)
-    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
-    known = control_plane.folder / f"applied-{digest}"
-    if known.exists():
-        return  # Another row renders the very same.
-    arguments = [f"--filename={path}" for path in files]
-    before = {name: everything(control_plane, name) for name in (namespace, "kube-system")}
-    control_plane.kubectl("apply", *arguments)
+def first_time(plane: ControlPlane, *paths: Path) -> bool:
+    """Whether nothing like these files was applied yet in this run."""
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()
+    known = plane.folder / f"applied-{digest}"
     try:
-        for item in objects(*files):
-            ready(control_plane, item)
-    finally:
-        control_plane.kubectl("delete", *arguments, "--timeout=180s")
-    for name, those in before.items():
-        control_plane.wait(
-            f"{name} to be as before",
-            functools.partial(unchanged, control_plane, name, those),
-        )
-    known.touch()
+        known.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
-def ready(plane: ControlPlane, item: dict[str, Any]) -> None:
-    """Wait until an object does what it is for."""
-    name = f"{item['kind'].lower()}/{item['metadata']['name']}"
-    where = ["-n", item["metadata"].get("namespace", "default"), name, "--timeout=180s"]
-    if item["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
-        plane.kubectl("rollout", "status", *where)
-    if item["kind"] == "DaemonSet":
-        # The only one is NVIDIA's driver, for every node with a GPU and for no other.
-        assert plane.get(*where[:-1])["status"]["numberAvailable"] == len(GPUS)
-    if item["kind"] == "Job":
-        plane.kubectl("wait", "--for=condition=complete", *where)
+def prepare(plane: ControlPlane, wanted: list[str]) -> None:
+    """Create the namespaces that are not there. They stay: to take one away takes seconds."""
+    there = {item["metadata"]["name"] for item in plane.api.get("/api/v1/namespaces")["items"]}
+    for name in wanted:
+        if name not in there:
+            plane.made.remove(plane.namespace(name=name))
 
 
-def test_its_templates_become_jobs(folder: Path, namespace: str, control_plane: ControlPlane) -> None:
-    for name in TEMPLATES:
-        if (folder / name).exists():
+def collections(plane: ControlPlane, *, namespaced: bool) -> list[str]:
+    """The path of each kind of object that can be listed; `NAMESPACE` stands in it for the namespace's name."""
+    groups = [
+        version["groupVersion"] for group in plane.api.get("/apis")["groups"] for version in group["versions"]
+    ]
+    roots = {"v1": "/api/v1", **{name: f"/apis/{name}" for name in groups}}
+    return [
+        f"{root}/namespaces/NAMESPACE/{kind['name']}" if namespaced else f"{root}/{kind['name']}"
+        for root in roots.values()
+        for kind in plane.api.get(root)["resources"]
+        if "list" in kind["verbs"] and kind["namespaced"] is namespaced
+    ]
+
+
+def everything(plane: ControlPlane, namespace: str, paths: list[str]) -> set[str]:
+    """The names of all objects in a namespace, but events and volumes."""
+    return {
+        f"{path.rpartition('/')[2]}/{item['metadata']['name']}"
+        for path in paths
+        if path.rpartition("/")[2] not in ("events", KEPT)
+        for item in plane.api.get(path.replace("NAMESPACE", namespace))["items"]
+    }
+
+
+def ready(plane: ControlPlane, items: list[dict[str, Any]]) -> None:
+    """Wait until deployments and the like are ready, and Jobs complete."""
+    for namespace in namespaces(items):
+        here = [item for item in items if item["metadata"]["namespace"] == namespace]
+        names = {
+            kind: [f"{kind}/{item['metadata']['name']}" for item in here if item["kind"] == kind]
+            for kind in (*WORKLOADS, "Job")
+        }
+        jobs = names.pop("Job")
+        workloads = list(itertools.chain(*names.values()))
+        try:
+            if workloads:
+                plane.kubectl("rollout", "status", "-n", namespace, *workloads, "--timeout=180s")
+            if jobs:
+                plane.kubectl("wait", "-n", namespace, *jobs, "--for=condition=complete", "--timeout=180s")
+        except AssertionError as error:
+            error.add_note(plane.kubectl("events", "-n", namespace, "--types=Warning").stdout)
+            raise
+
+
+def test_it_is_applied_gets_ready_and_is_taken_back(folder: Path, alone: ControlPlane) -> None:
+    paths = collections(alone, namespaced=True)
+    found = [unit for unit in units(folder) if first_time(alone, *unit)]
+    for unit in found:
+        items = objects(*unit)
+        arguments = [f"--filename={path}" for path in unit]
+        prepare(alone, namespaces(items))
+        before = {name: everything(alone, name, paths) for name in namespaces(items)}
+        try:
+            alone.kubectl("apply", *arguments)
+            ready(alone, items)
+        finally:
+            alone.kubectl("delete", *arguments, "--ignore-not-found", "--timeout=180s")
+        for name, those in before.items():
+            alone.wait(
+                f"{name} to be as before",
+                functools.partial(same, alone, name, paths, those),
+            )
+
+
+def same(plane: ControlPlane, namespace: str, paths: list[str], before: set[str]) -> bool:
+    """Whether a namespace holds what it held."""
+    return everything(plane, namespace, paths) == before
+
+
+def test_the_driver_comes_to_every_node_with_a_gpu(alone: ControlPlane, tmp_path: Path) -> None:
+    write(render_all("MLProjectSkeleton", name="churn-model", accelerator="nvidia-l4"), tmp_path)
+    path = tmp_path / KUBERNETES / "cuda-drivers" / "driver_installer.yaml"
+    alone.kubectl("apply", "-f", path)
+    ready(alone, objects(path))
+    [item] = objects(path)
+    status = alone.get("-n", "kube-system", f"daemonset/{item['metadata']['name']}")["status"]
+    alone.kubectl("delete", "-f", path, "--timeout=180s")
+    assert (status["desiredNumberScheduled"], status["numberAvailable"]) == (len(GPUS), len(GPUS))
+
+
+def test_its_templates_become_jobs(folder: Path, alone: ControlPlane) -> None:
+    for path in folder.glob("*.yaml"):
+        if path.name in TEMPLATES and first_time(alone, path):
             job = manifest.fill(
-                manifest.read(folder / name),
+                manifest.read(path),
                 name="churn-0123456789",
                 image="registry/run:abc",
                 command="python -m churn.trainer",
                 environment={"MLFLOW_RUN_ID": "0123456789"},
-                labels={},
+                labels={"mlflow-run-id": "0123456789"},
             )
-            control_plane.kubectl("apply", "-f", folder / "train-infrastructure" / "service_accounts.yaml")
-            control_plane.kubectl("apply", "-f", "-", input=json.dumps(job))
-            ready(control_plane, job)
-            control_plane.kubectl("delete", "-f", "-", "--timeout=180s", input=json.dumps(job))
+            accounts = folder / "train-infrastructure" / "service_accounts.yaml"
+            items = [*objects(accounts), job]
+            prepare(alone, namespaces(items))
+            text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+            try:
+                alone.kubectl("apply", "-f", "-", input=text)
+                ready(alone, items)
+            finally:
+                alone.kubectl("delete", "-f", "-", "--ignore-not-found", "--timeout=180s", input=text)
