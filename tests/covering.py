@@ -29,6 +29,18 @@ SKELETON: dict[str, Sequence[Any]] = {
     "accelerator": ("none", "nvidia-t4", "nvidia-l4", "nvidia-a100"),
 }
 
+# DistributedTraining, with the choices of the skeleton that reach it.
+DISTRIBUTED: dict[str, Sequence[Any]] = {
+    "name": SKELETON["name"],
+    "cloud": SKELETON["cloud"],
+    "accelerator": SKELETON["accelerator"],
+    "runtime": ("pytorchjob", "trainjob"),
+    "workers": (2, 1, 1024),
+    "gpus_per_worker": (None, 0, 2),
+    "cpus": (None, "0.5"),
+    "memory": (None, "512Mi"),
+}
+
 Row = dict[str, Any]
 
 
@@ -76,10 +88,19 @@ def every(choices: Mapping[str, Sequence[Any]]) -> list[Row]:
     return [dict(zip(choices, row, strict=True)) for row in itertools.product(*choices.values())]
 
 
-def rows() -> list[Row]:
+def rows(choices: Mapping[str, Sequence[Any]] = SKELETON) -> list[Row]:
     """What the tests render: the covering set, or with `MX_TEST_ALL` the full product. Options that are left out are gone."""
-    found = every(SKELETON) if os.environ.get("MX_TEST_ALL") else pairwise(SKELETON)
-    return [{name: value for name, value in row.items() if value is not None} for row in found]
+    found = every(choices) if os.environ.get("MX_TEST_ALL") else pairwise(choices)
+    rows = [{name: value for name, value in row.items() if value is not None} for row in found]
+    return [possible for row in rows for possible in _possible(row)]
+
+
+def _possible(row: Row) -> list[Row]:
+    """GPUs without an accelerator are refused: instead of such a row, one without GPUs and one with an accelerator."""
+    if row["accelerator"] != "none" or not row.get("gpus_per_worker"):
+        return [row]
+    without = {name: value for name, value in row.items() if name != "gpus_per_worker"}
+    return [without, {**row, "accelerator": "nvidia-l4"}]
 
 
 def label(row: Row) -> str:
@@ -88,14 +109,15 @@ def label(row: Row) -> str:
         "-".join(
             f"{name[:4]}={str(value)[:11] if str(value).isprintable() and len(str(value)) < 12 else 'x'}"
             for name, value in row.items()
-            if value != SKELETON[name][0]
+            if value != {**DISTRIBUTED, **SKELETON}[name][0]
         )
         or "default"
     )
 
 
 if __name__ == "__main__":
-    found = rows()
-    for row in found:
-        print(row)
-    print(f"{len(found)} rows cover every pair; the full product has {len(every(SKELETON))}")
+    for choices in (SKELETON, DISTRIBUTED):
+        found = rows(choices)
+        for row in found:
+            print(row)
+        print(f"{len(found)} rows cover every pair; the full product has {len(every(choices))}")

@@ -21,6 +21,7 @@ PROJECTS = {
             "--domain=ml.example.com",
             "--engineer=Ada Lovelace <ada@example.com>",
         ],
+        ["generate", "DistributedTraining", "--no-input"],
         ["generate", "GitLabCI", "--no-input"],
         ["generate", "GitHubActions", "--no-input"],
         ["generate", "CloudBuildDefaultConfig", "--no-input"],

@@ -14,6 +14,10 @@ def mx_generators() -> list[object]:
             "A project that trains, tests, documents and deploys itself.",
         ),
         lazy(
+            "mxdev_generators.distributed_training.generator:DistributedTraining",
+            "Train on several machines with Kubeflow's training operator.",
+        ),
+        lazy(
             "mxdev_generators.plugin.generator:Plugin",
             "A plugin for mx: generator, command, lint rule, tests, ready to publish.",
         ),

@@ -32,6 +32,9 @@ def check_manifests(folder: Path) -> list[str]:
     if not manifests:
         return [f"{folder}: no manifests"]
     for path in manifests:
+        if path.name == "kustomization.yaml":
+            found += [f"{path.relative_to(folder)}: {problem}" for problem in _kustomization_problems(path)]
+            continue
         for manifest in yaml.safe_load_all(path.read_text("utf-8")):
             where = f"{path.relative_to(folder)}: {manifest.get('kind')}/{manifest.get('metadata', {}).get('name')}"
             found += [f"{where}: {problem}" for problem in _object_problems(manifest)]
@@ -89,6 +92,18 @@ def _hook_problems(hook: dict[str, Any], config: dict[str, Any]) -> Iterator[str
             yield f"{event} names no deployment"
 
 
+def _kustomization_problems(path: Path) -> Iterator[str]:
+    import jsonschema
+
+    kustomization = yaml.safe_load(path.read_text("utf-8"))
+    schema = json.loads(_schema("schemastore-kustomization.json").read_text("utf-8"))
+    for error in jsonschema.Draft7Validator(schema).iter_errors(kustomization):
+        yield f"{_at(error)}: {error.message}"
+    for resource in kustomization["resources"]:
+        if "://" in resource and not re.search(r"[?]ref=v\d+\.\d+\.\d+$", resource):
+            yield f"{resource} has no fixed version"
+
+
 def _object_problems(manifest: dict[str, Any]) -> Iterator[str]:
     version, kind = str(manifest.get("apiVersion")), str(manifest.get("kind"))
     validator = _validator(version, kind)
@@ -143,8 +158,11 @@ def _validator(version: str, kind: str) -> Any:
     import jsonschema
     from referencing import Registry, Resource
 
-    document = _definitions(_schema("kubernetes-v1.34/_definitions.json"))
     group, _, number = version.rpartition("/")
+    if group.endswith("kubeflow.org"):
+        name = f"kubeconform/{group}/{kind.lower()}_{number}.json"
+        return jsonschema.Draft202012Validator(json.loads(_schema(name).read_text("utf-8")))
+    document = _definitions(_schema("kubernetes-v1.34/_definitions.json"))
     name = f"io.k8s.api.{group.partition('.')[0] or 'core'}.{number}.{kind}"
     if name not in document["$defs"]:
         return None

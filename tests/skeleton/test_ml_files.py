@@ -134,23 +134,33 @@ def test_mlproject_agrees_with_the_configuration(default: Tree) -> None:
     """Every parameter is used, overrides a value that exists, and has the same default."""
     project = yaml.safe_load(testing.text(default, "MLproject"))
     assert "docker_env" not in project
-    files = {"trainer": "trainer", "evaluate": "evaluation"}
+    files = {"trainer": "trainer", "distributed": "trainer", "evaluate": "evaluation"}
     assert set(project["entry_points"]) == set(files)
     for name, module in files.items():
         entry = project["entry_points"][name]
         values = yaml.safe_load(testing.text(default, f"src/churn_model/conf/{module}.yaml"))
-        words = shlex.split(entry["command"])
-        assert words[:3] == ["python", "-m", f"churn_model.{module}"]
+        command, parameters = entry["command"], entry["parameters"]
         used = set()
+        if name == "distributed":
+            command = command.replace("torchrun --nproc-per-node {processes}", "python")
+            assert parameters["processes"] == {"type": "string", "default": "1"}
+            used.add("processes")
+        words = shlex.split(command)
+        assert words[:3] == ["python", "-m", f"churn_model.{module}"]
         for word in words[3:]:
             place, _, parameter = word.partition("=")
             found = values
             for key in place.split("."):
                 found = found[key]
             parameter = parameter.removeprefix("{").removesuffix("}")
-            assert entry["parameters"][parameter]["default"] == found
+            assert parameters[parameter]["default"] == found
             used.add(parameter)
-        assert used == set(entry["parameters"])
+        assert used == set(parameters)
+    trainer, distributed = (
+        dict(project["entry_points"][name]["parameters"]) for name in ("trainer", "distributed")
+    )
+    del distributed["processes"]
+    assert distributed == trainer
 
 
 @pytest.mark.parametrize("cloud", ["gcp", "existing"])

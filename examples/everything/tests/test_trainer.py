@@ -10,7 +10,7 @@ import torch
 from mlflow.tracking import MlflowClient
 from sklearn.metrics import accuracy_score
 
-from everything import config, evaluation, trainer
+from everything import config, evaluation, processes, trainer
 
 
 def history(run_id: str, metric: str) -> list[float]:
@@ -71,7 +71,8 @@ def test_the_best_epoch_is_kept(trainer_config, digits):
         digits.train,
         validation,
         settings.training,
-        lambda _epoch, metrics: losses.append(metrics["validation_loss"]),
+        lambda _progress, metrics: losses.append(metrics["validation_loss"]),
+        processes.find("cpu"),
     )
     assert not model.training
     assert losses[0] < losses[1] < losses[2]

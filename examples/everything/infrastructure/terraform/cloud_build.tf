@@ -31,8 +31,11 @@ variable "cloud_build_schedule" {
 }
 
 locals {
-  cloud_build_host = strcontains(var.cloud_build_repository, "github.com") ? "github" : "gitlab"
+  cloud_build_host = startswith(var.cloud_build_repository, "https://github.com/") ? "github" : "gitlab"
   cloud_build_on   = var.cloud_build_repository == "" ? 0 : 1
+
+  # Triggers take a regular expression, in which a dot is any character.
+  cloud_build_branch = "^${replace(var.cloud_build_branch, ".", "\\.")}$"
 
   # Until the repository is known, the secrets of both hosts are there to be filled.
   cloud_build_secrets = toset(concat(
@@ -228,10 +231,10 @@ resource "google_cloudbuild_trigger" "events" {
     repository = google_cloudbuildv2_repository.main[0].id
 
     dynamic "pull_request" {
-      for_each = each.key == "review" ? [var.cloud_build_branch] : []
+      for_each = each.key == "review" ? [local.cloud_build_branch] : []
 
       content {
-        branch = "^${pull_request.value}$"
+        branch = pull_request.value
         # What a stranger proposes is built after somebody of the project says /gcbrun.
         comment_control = "COMMENTS_ENABLED_FOR_EXTERNAL_CONTRIBUTORS_ONLY"
       }
@@ -241,7 +244,7 @@ resource "google_cloudbuild_trigger" "events" {
       for_each = each.key == "review" ? [] : [each.key]
 
       content {
-        branch = push.value == "push" ? "^${var.cloud_build_branch}$" : null
+        branch = push.value == "push" ? local.cloud_build_branch : null
         tag    = push.value == "tag" ? "^v[0-9].*$" : null
       }
     }

@@ -52,10 +52,10 @@ resource "google_iam_workload_identity_pool_provider" "github" {
   workload_identity_pool_provider_id = "github"
   attribute_condition                = "assertion.repository_id == '${var.github_repository}' && (assertion.ref == 'refs/heads/${var.github_branch}' || assertion.ref.startsWith('refs/tags/v'))"
 
+  # GitHub's own subject has the names of owner and repository, and Google takes no more than 127 bytes.
   attribute_mapping = {
-    "google.subject"          = "assertion.sub"
+    "google.subject"          = "assertion.repository_id + ':' + assertion.ref"
     "attribute.repository_id" = "assertion.repository_id"
-    "attribute.ref"           = "assertion.ref"
   }
 
   oidc {

@@ -40,8 +40,9 @@ resource "google_iam_workload_identity_pool_provider" "gitlab" {
   workload_identity_pool_provider_id = "gitlab"
   attribute_condition                = "assertion.project_id == '${var.gitlab_project}' && assertion.ref_protected == 'true'"
 
+  # GitLab's own subject has the whole path of the project, and Google takes no more than 127 bytes.
   attribute_mapping = {
-    "google.subject"       = "assertion.sub"
+    "google.subject"       = "assertion.project_id + ':' + assertion.ref"
     "attribute.project_id" = "assertion.project_id"
   }
 

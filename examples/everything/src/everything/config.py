@@ -29,7 +29,8 @@ class ModelConfig:
 class TrainingConfig:
     """How the network is trained.
 
-    `device` is `auto`, or any name that PyTorch knows; `threads` counts on the CPU only.
+    `batch_size` is that of all processes together. `device` is `auto`, or any name that PyTorch knows; `threads`
+    counts on the CPU only. Every `checkpoint_every` epochs the run can be continued from; 0: never.
     """
 
     epochs: int
@@ -38,6 +39,7 @@ class TrainingConfig:
     weight_decay: float
     device: str
     threads: int
+    checkpoint_every: int
 
 
 @dataclass

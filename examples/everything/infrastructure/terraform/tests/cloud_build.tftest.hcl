@@ -173,6 +173,12 @@ run "github" {
   variables {
     cloud_build_repository       = "https://github.com/acme/digits.git"
     cloud_build_app_installation = 4711
+    cloud_build_branch           = "release-1.0"
+  }
+
+  assert {
+    condition     = google_cloudbuild_trigger.events["push"].repository_event_config[0].push[0].branch == "^release-1\\.0$" && google_cloudbuild_trigger.events["review"].repository_event_config[0].pull_request[0].branch == "^release-1\\.0$"
+    error_message = "No other branch may start these builds."
   }
 
   assert {
@@ -188,6 +194,19 @@ run "github" {
   assert {
     condition     = google_cloudbuild_trigger.train[0].source_to_build[0].repo_type == "GITHUB" && length(google_cloud_scheduler_job.cloud_build_train) == 0
     error_message = "Without a schedule training starts by hand only."
+  }
+}
+
+run "a_project_that_is_called_as_github" {
+  command = plan
+
+  variables {
+    cloud_build_repository = "https://gitlab.com/acme/github.com.git"
+  }
+
+  assert {
+    condition     = length(google_cloudbuildv2_connection.main[0].gitlab_config) == 1
+    error_message = "The host says where the repository is, not its name."
   }
 }
 

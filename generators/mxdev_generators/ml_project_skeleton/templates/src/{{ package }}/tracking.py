@@ -31,6 +31,12 @@ def open_store(experiment: str) -> str:
     return str(mlflow.set_experiment(experiment).experiment_id)
 
 
+def last_step(run_id: str) -> int:
+    """The last epoch that a run has logged; 0 before the first."""
+    history = MlflowClient().get_metric_history(run_id, "train_loss")
+    return max((entry.step for entry in history), default=0)
+
+
 def find_run(experiment_id: str, run_id: str) -> Run:
     """The run with this id, or with `latest` the training run that finished last.
 

@@ -1,0 +1,107 @@
+"""The DistributedTraining generator: what it asks and what it renders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mxdev import Generator, Tree, option
+from mxdev.generator import Pattern, Values
+from mxdev_generators.distributed_training import devspace
+
+CPUS = Pattern(
+    r"(?:[1-9][0-9]{0,3}(?:\.[0-9]{1,3})?|0\.[0-9]{0,2}[1-9]|[1-9][0-9]{1,6}m)?",
+    "a number of cores as Kubernetes has it, such as 4, 0.5 or 500m, or empty",
+    metavar="CORES",
+)
+MEMORY = Pattern(
+    r"(?:[1-9][0-9]{0,8}(?:Mi|Gi|Ti|M|G|T))?",
+    "an amount of memory as Kubernetes has it, such as 6Gi or 512Mi, or empty",
+    metavar="AMOUNT",
+)
+
+# Cores and GiB of memory for each GPU (or each pod without one): what fits the machines of the node pools, and the same
+# as in train_job.yaml.
+_CPUS = {"none": 2, "nvidia-t4": 3, "nvidia-l4": 3, "nvidia-a100": 8}
+_MEMORY = {"none": 6, "nvidia-t4": 10, "nvidia-l4": 10, "nvidia-a100": 64}
+
+
+class DistributedTraining(Generator):
+    """Train on several machines with Kubeflow's training operator."""
+
+    requires = ("MLProjectSkeleton",)
+    options = (
+        option("--runtime", type=click.Choice(["pytorchjob", "trainjob"]), default="pytorchjob",
+               help="pytorchjob: the training operator 1.9; trainjob: its successor, Kubeflow Trainer 2."),
+        option("--workers", type=click.IntRange(1, 1024), default=2, help="Worker pods beside the master."),
+        option("--gpus-per-worker", type=click.IntRange(0, 16), default=None,
+               help="GPUs of each pod, the master's too; without it one, or none without an accelerator."),
+        option("--cpus", type=CPUS, default="",
+               help="Cores of each pod, as Kubernetes has them; empty: what fits the accelerator."),
+        option("--memory", type=MEMORY, default="",
+               help="Memory of each pod, as Kubernetes has it; empty: what fits the accelerator."),
+    )  # fmt: skip
+    example = "mx generate DistributedTraining --workers 3"
+
+    @classmethod
+    def problems(cls, values: Values) -> list[str]:
+        """GPUs come with the project's accelerator."""
+        if values.gpus_per_worker and values.accelerator == "none":
+            return [
+                f"--gpus-per-worker {values.gpus_per_worker}: the project has no accelerator; choose one with "
+                "`mx set accelerator=nvidia-l4` first."
+            ]
+        return []
+
+    def variables(self) -> dict[str, Any]:
+        """The options, with what is empty filled in."""
+        values = super().variables()
+        accelerator = values["accelerator"]
+        gpus = values["gpus_per_worker"]
+        if gpus is None:
+            gpus = 0 if accelerator == "none" else 1
+        # A pod without a GPU may stand anywhere, however large the machines with GPUs are.
+        size = accelerator if gpus else "none"
+        share = max(1, gpus)
+        return {
+            **values,
+            "gpus": gpus,
+            "pods": values["workers"] + 1,
+            "processes": share,
+            "cpus": values["cpus"] or str(_CPUS[size] * share),
+            "memory": values["memory"] or f"{_MEMORY[size] * share}Gi",
+        }
+
+    def generate(self, tree: Tree) -> None:
+        """Render the job's template, and the operator as a deployment of its own."""
+        values = self.variables()
+        tree.render("templates")
+        for address, value in devspace.sections(values):
+            tree.section("devspace.yaml", address, value)
+        pods = values["pods"]
+        if values["cloud"] == "gcp" and values["gpus"] > 1:
+            tree.next_step(
+                "terraform -chdir=infrastructure/terraform plan",
+                f"once gpu_pool.tf has machines with {values['gpus']} GPUs: those that it has now have one",
+            )
+        elif values["cloud"] == "gcp" and values["gpus"]:
+            tree.next_step(
+                "terraform -chdir=infrastructure/terraform apply",
+                f"with gpu_nodes = {{ max = {pods} }} in terraform.tfvars: each of the {pods} pods needs a node with a GPU",
+            )
+        tree.next_step(
+            "devspace deploy training-operator", "installs the operator, once for the whole cluster"
+        )
+        if values["runtime"] == "trainjob":
+            tree.next_step("devspace deploy training-runtime", "says what a pod that trains looks like")
+        tree.next_step("mx flow connect", "in another terminal: leads to the tracking server of the cluster")
+        tree.next_step(
+            f"mx flow run --backend distributed --build{self._processes()}",
+            f"builds the image of this commit and trains in {pods} pods",
+        )
+
+    def _processes(self) -> str:
+        # In MLproject it is `gpu` where the project has an accelerator; torchrun fails without any.
+        values = self.variables()
+        return " -P processes=1" if values["accelerator"] != "none" and not values["gpus"] else ""
