@@ -62,8 +62,9 @@ class Tools:
             path.write_text(STAND_IN.format(name=name, buildx=buildx))
             path.chmod(0o755)
 
-    def mx(self, *arguments: str, cwd: Path, fail: int = 0) -> Outcome:
-        env = {"PATH": str(self.folder), "CALLS": str(self.log), "THERE": str(self.there), "FAIL": str(fail)}
+    def mx(self, *arguments: str, cwd: Path, fail: int = 0, **more: str) -> Outcome:
+        own = {"PATH": str(self.folder), "CALLS": str(self.log), "THERE": str(self.there), "FAIL": str(fail)}
+        env = {"UV_INDEX": "", **own, **more}
         return mx("build", *arguments, cwd=cwd, env=env)
 
     @property
@@ -145,6 +146,18 @@ def test_what_stays_here_is_built_in_layers(project: Path, fake: Tools) -> None:
     assert fake.mx("image", "base", cwd=project).code == 0
     (built,) = fake.calls
     assert built.endswith(" --format docker --layers .")
+
+
+@pytest.mark.parametrize("tool", ["docker", "buildah"])
+def test_an_index_of_one_s_own_reaches_the_build_as_a_secret(project: Path, fake: Tools, tool: str) -> None:
+    fake.add(tool)
+    index = "https://me:token@pypi.example.com/simple/"
+    done = fake.mx("image", "base", "--tool", tool, cwd=project, UV_INDEX=index)
+    assert done.code == 0, done.stderr
+    assert " --secret id=uv_index,env=UV_INDEX " in fake.calls[-1]
+    assert "token" not in fake.calls[-1] + done.stdout + done.stderr
+    dockerfile = (project / image.DOCKERFILE).read_text()
+    assert dockerfile.count("--mount=type=secret,id=uv_index") == dockerfile.count("uv pip install") == 2
 
 
 def test_a_dry_run_prints_what_would_run(project: Path, fake: Tools) -> None:

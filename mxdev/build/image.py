@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ _REGISTRY = re.compile(rf"{_PART}(?::[0-9]+)?(?:/{_PART})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _CHANGED = "-changed"
 _NO_COMMIT = "none"
+# uv's variable for a package index beside the usual one.
+_INDEX = "UV_INDEX"
 
 
 @dataclass(frozen=True)
@@ -248,6 +251,9 @@ def _command(root: Path, request: Request, tool: str, registry: str, image: str)
         arguments += [] if request.push else ["--layers"]
     for pair in request.build_args:
         arguments += ["--build-arg", pair]
+    if os.environ.get(_INDEX):
+        # A secret is in no layer and in no history, and this address may have a token in it.
+        arguments += ["--secret", f"id={_INDEX.lower()},env={_INDEX}"]
     if request.target != BASE:
         arguments += ["--build-arg", f"GIT_COMMIT={image.rpartition(':')[2]}"]
     if request.target == "run" and request.push:
