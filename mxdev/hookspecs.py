@@ -37,7 +37,7 @@ def mx_commands() -> list[Any | Lazy]:  # type: ignore[empty-body]
 
 @hookspec
 def mx_lint_rules() -> list[Any | Lazy]:  # type: ignore[empty-body]
-    """Rules for `mx lint`: `mxdev.lint.rule.Rule` objects, or `lazy("module:rule", "what it checks")`."""
+    """Rules for `mx lint`: `mxdev.lint.rule.Rule` objects, or `lazy("module:rule", "what it checks", name="rule")`."""
 
 
 @hookspec

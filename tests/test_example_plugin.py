@@ -24,7 +24,7 @@ def test_the_example_in_a_fresh_environment(tmp_path: Path) -> None:
     assert fresh.run(".venv/bin/mx plugins", folder, env).stdout.partition("acme-mx 1.0.0\n")[2] == (
         "  generators: AuditTrail\n"
         "  commands: acme\n"
-        "  lint rules: NoPublicBucket\n"
+        "  lint rules: acme-no-public-bucket\n"
         "  template filters: ticket\n"
         "  overrides templates of: MLProjectSkeleton\n"
         "  defaults: MLProjectSkeleton.python, domain, region\n"

@@ -35,7 +35,7 @@ def test_every_name_renders_clean_code(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a", "A-b", "-a", "a-", "a--b", "a_b", "1a", "json", "class", "mxdev", "lint-mx", "mx-generate", "mx-2", "x" * 41]
+    "name", ["a", "A-b", "-a", "a-", "a--b", "a_b", "1a", "json", "class", "mxdev", "click", "mx-devtool", "lint-mx", "mx-generate", "mx-2", "x" * 41]
 )  # fmt: skip
 def test_a_name_that_will_not_do_is_refused(name: str) -> None:
     with pytest.raises(UsageProblem, match="NAME"):
@@ -103,5 +103,6 @@ def test_its_tests_pass_in_a_fresh_environment_as_its_workflow_runs_them(tmp_pat
     assert fresh.run("uv run --no-sync pytest -q", folder, env, check=False).returncode == 1
     listed = fresh.run(".venv/bin/mx plugins", folder, env).stdout
     assert (
-        "acme-mx 0.1.0\n  generators: AcmeModelCard\n  commands: acme\n  lint rules: NoBreakpoint\n" in listed
+        "acme-mx 0.1.0\n  generators: AcmeModelCard\n  commands: acme\n  lint rules: acme-no-breakpoint\n"
+        in listed
     )

@@ -9,6 +9,12 @@ from typing import Any
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Pattern
 
+# What mx and a rendered plugin import: a package of such a name would hide it.
+_IMPORTED = {
+    "click", "copier", "filelock", "jinja2", "mx_devtool", "mxdev", "mxdev_generators", "packaging", "pluggy",
+    "pytest", "tests", "yaml",
+}  # fmt: skip
+
 
 def _package(name: str) -> str:
     return name.replace("-", "_")
@@ -23,7 +29,7 @@ def _problem(name: str) -> str | None:
     from mxdev.cli import ALIASES, COMMANDS
 
     package, stem = _package(name), _stem(name)
-    if package in sys.stdlib_module_names or keyword.iskeyword(package) or package in ("mxdev", "tests"):
+    if package in sys.stdlib_module_names or keyword.iskeyword(package) or package in _IMPORTED:
         return f"{package!r} is the name of a module that is there already"
     if not stem[0].isalpha():
         return f"{stem!r} is to be the plugin's command, and begins with no letter"

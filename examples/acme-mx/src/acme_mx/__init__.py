@@ -22,7 +22,9 @@ def mx_commands() -> list[Lazy]:
 @hookimpl
 def mx_lint_rules() -> list[Lazy]:
     """Acme's lint rules."""
-    return [lazy("acme_mx.rules:NoPublicBucket", "No bucket is open to everybody.")]
+    return [
+        lazy("acme_mx.rules:NoPublicBucket", "No bucket is open to everybody.", name="acme-no-public-bucket")
+    ]
 
 
 @hookimpl
