@@ -107,8 +107,8 @@ def run(
     """Train: run an entry point of the project with MLflow.
 
     It runs in the interpreter that --python names, else in the project's .venv, else in the active environment if that
-    has the project installed. Runs are recorded where MLFLOW_TRACKING_URI says, else in .mlflow/ in the project;
-    `mx flow ui` shows them. Everything after `--` goes to `mlflow run` as it is.
+    has the project installed. Runs are recorded where MLFLOW_TRACKING_URI says, else where `mx flow connect` leads, else
+    in .mlflow/ in the project; `mx flow ui` shows them. Everything after `--` goes to `mlflow run` as it is.
 
     With --backend kubernetes or distributed it runs on a cluster, as the job that train_job.yaml or distributed_job.yaml
     in infrastructure/kubernetes describes: mx submits it, follows its logs to the end, and cancels it on ^C.
@@ -183,6 +183,9 @@ def connect(port: int, context: str | None, namespace: str | None) -> int:
     type=click.Choice(["local", "kubernetes", "distributed"]),
     help="Where to run it; by default as it was.",
 )
+@click.option(
+    "--context", metavar="NAME", help="On a cluster: which one, as kubectl knows it; by default as it was."
+)
 @click.option("--python", metavar="PYTHON", help="The interpreter to run in.")
 @click.option(
     "--dry-run",
@@ -191,7 +194,7 @@ def connect(port: int, context: str | None, namespace: str | None) -> int:
     is_flag=True,
     help="Check that it can be repeated, and print the command; run nothing.",
 )
-def rerun(run_id: str, backend: str | None, python: str | None, dry_run: bool) -> int:
+def rerun(run_id: str, backend: str | None, context: str | None, python: str | None, dry_run: bool) -> int:
     """Repeat the run RUN_ID from what it logged, and say where the new one differs.
 
     Its commit, with the changes that were not committed, is checked out into a scratch folder; your own files are not
@@ -203,4 +206,4 @@ def rerun(run_id: str, backend: str | None, python: str | None, dry_run: bool) -
 
     root = project_root()
     name = str(Project.load(root).options.get("name") or root.name)
-    return repeat(root, name, Request(run_id, backend, python, dry_run), os.environ)
+    return repeat(root, name, Request(run_id, backend, context, python, dry_run), os.environ)

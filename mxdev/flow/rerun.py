@@ -36,12 +36,14 @@ class Request:
     Attributes:
         run_id: the run's id, or the beginning of it.
         backend: `--backend`; None: as it was.
+        context: `--context`, the cluster; None: as it was.
         python: `--python`.
         dry_run: say what would be run; run nothing.
     """
 
     run_id: str
     backend: str | None = None
+    context: str | None = None
     python: str | None = None
     dry_run: bool = False
 
@@ -84,7 +86,7 @@ def _repeat(
     """Read, check out, run, compare."""
     console.status(f"looking for {request.run_id} in {tracking.shown(store)}")
     run = rerun_reading.read(python, store, request.run_id)
-    origin = rerun_reading.origin(run, request.backend)
+    origin = rerun_reading.origin(run, request.backend, request.context)
     with checkout(root, origin.commit, origin.diff) as folder:
         _say(run, origin)
         launch = _launch(folder, name, run, origin, store, python, environ, dry_run=request.dry_run)

@@ -16,6 +16,7 @@ from mxdev.flow import tracking
 ENTRY_POINT = "mlflow.project.entryPoint"
 PARENT = "mlflow.parentRunId"
 RERUN_OF = "mx.rerun_of"
+BACKENDS = ("local", "kubernetes", "distributed")
 _ENDED = ("FINISHED", "FAILED", "KILLED")
 
 
@@ -120,12 +121,13 @@ def _not_one(run_id: str, found: list[list[str]], store: tracking.Store) -> Usag
     return UsageProblem(f"more than one run begins with {run_id}:\n{shown}", hint="Give more of its id.")
 
 
-def origin(run: Run, backend: str | None) -> Origin:
+def origin(run: Run, backend: str | None, context: str | None = None) -> Origin:
     """Where the run came from.
 
     Args:
         run: the run.
         backend: `--backend`; None: as it was.
+        context: `--context`; None: the one that it had.
 
     Raises:
         Refused: it cannot be repeated; says why.
@@ -141,7 +143,7 @@ def origin(run: Run, backend: str | None) -> Origin:
     diff = run.diff or b""
     if run.tags.get("git.uncommitted") == "True" and not diff:
         raise _refused(run, "there were uncommitted changes, and its artifact uncommitted.diff is gone")
-    was = run.tags.get("mx.backend", "local")
+    was = run.tags.get("mx.backend") or run.tags.get("mlflow.project.backend") or "local"
     backend = backend or was
     if backend == "local":
         return Origin(commit, diff, entry, backend, unsure=unsure)
@@ -154,10 +156,12 @@ def origin(run: Run, backend: str | None) -> Origin:
             else "it ran in no image, but on a machine",
             "`--backend local` repeats it on this machine.",
         )
+    if backend not in BACKENDS:
+        why = "it did not log of which template its job was made"
+        raise _refused(run, why, "Say it: `--backend kubernetes` or `--backend distributed`.")
     namespace = ([*run.tags.get("mx.job", "").split("/"), "", ""])[1]
-    return Origin(
-        commit, diff, entry, backend, image, namespace or None, run.tags.get("mx.context") or None, unsure
-    )
+    context = context or run.tags.get("mx.context") or None
+    return Origin(commit, diff, entry, backend, image, namespace or None, context, unsure)
 
 
 def _no_entry(run: Run) -> tuple[str, str | None]:

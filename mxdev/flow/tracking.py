@@ -182,11 +182,17 @@ def _reachable(uri: str) -> None:
 
 
 def _connected(found: Connection) -> None:
-    """Refuse a connection that is interrupted: its port is there, and whoever uses it would wait.
+    """Refuse a connection that is interrupted, or that MLflow would not take: it tries for minutes.
 
     Raises:
-        MxError: the tracking server does not answer.
+        MxError: the tracking server does not answer, or a proxy is in the way.
     """
+    host = urlsplit(found.url).hostname or ""
+    if getproxies().get("http") and not proxy_bypass(host):
+        raise MxError(
+            f"the tracking server is at {found.url} (`mx flow connect`), but MLflow would ask the proxy for it.",
+            hint=f"Let it leave this machine out: `export no_proxy={host},$no_proxy`",
+        )
     if not connection.answers(found.url):
         raise MxError(
             f"`mx flow connect` (process {found.pid}) is running, but {found.url} does not answer.",

@@ -88,6 +88,7 @@ def test_a_run_of_a_cluster() -> None:
     assert (found.namespace, found.context) == ("digits", "prod")
     assert origin(run(tags=tags), "kubernetes").backend == "kubernetes"
     assert origin(run(tags=tags), "local").image is None
+    assert origin(run(tags=tags), None, "other").context == "other"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +116,8 @@ def test_a_run_of_a_cluster() -> None:
         ({"tags": {"git.commit": f"{'a' * 40}-changed"}}, "its image was built from uncommitted changes"),
         ({"tags": {"git.uncommitted": "True"}}, "its artifact uncommitted.diff is gone"),
         ({"tags": {"mx.backend": "kubernetes"}}, "nobody knows in which image it ran"),
+        ({"tags": {"mlflow.project.backend": "kubernetes"}}, "nobody knows in which image it ran"),
+        ({"tags": {"mlflow.project.backend": "mx", "mx.image": "i"}}, "of which template its job was made"),
     ],
 )
 def test_what_cannot_be_repeated(changes: dict[str, Any], reason: str) -> None:

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from mxdev.errors import MxError
-from mxdev.flow import odd_paths, tracking
+from mxdev.flow import connection, odd_paths, tracking
+from mxdev.flow.connection import Connection
 
 ODD = [
     "plain",
@@ -124,3 +125,20 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / ".mlflow").write_text("a file")
     with pytest.raises(MxError, match=r"\.mlflow cannot be made"):
         tracking.prepare(tmp_path, tracking.store(tmp_path, {}))
+
+
+def test_a_proxy_that_mlflow_would_ask_for_the_connection(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It goes to no port of this machine, and MLflow would try for minutes."""
+    found = Connection(1, "http://127.0.0.1:5000", "", "ml")
+    store = tracking.Store(found.url, connection=found)
+    monkeypatch.setattr(connection, "answers", lambda _url: True)
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    tracking.prepare(tmp_path, store)
+    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    with pytest.raises(MxError, match=r"ask the proxy for it\.\n.*no_proxy=127\.0\.0\.1"):
+        tracking.prepare(tmp_path, store)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    tracking.prepare(tmp_path, store)
