@@ -154,10 +154,10 @@ def test_no_pool_begins_with_google_s_own_letters(generator: str) -> None:
     assert re.search(r'account_id   = "gcp-churn-git(lab|hub)"', terraform)
 
 
-@pytest.mark.parametrize("schedule", ["*/15 0-5,23 1 12 0", "0/20 * * * 1-5", "59 23 31 12 6"])
+@pytest.mark.parametrize("schedule", ["*/15 0-5,23 1 12 0", "0-30/10 * * * 1-5", "59 23 31 12 6"])
 def test_schedules(schedule: str) -> None:
     assert f"cron: {schedule}" in text(
-        render(GITHUB, schedule=schedule), ".github/workflows/mx-train.yaml"
+        render(GITHUB, name="churn-model", schedule=schedule), ".github/workflows/mx-train.yaml"
     ).replace('"', "")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
-from mxdev_generators.ci.options import BRANCH, NUMBER, account, common, cron
+from mxdev_generators.ci.options import BRANCH, NUMBER, account, account_email, common, cron
 from mxdev_generators.cloud_build_default_config import builds
 
 _REPOSITORY = Pattern(
@@ -63,29 +63,65 @@ class CloudBuildDefaultConfig(Generator):
         for path, content in builds.render(values).items():
             tree.file(path, content)
         tree.render("templates")
-        if values["cloud"] != "gcp":
+        if values["cloud"] == "gcp":
+            self._with_terraform(tree, values)
+        else:
             self._without_terraform(tree, values)
-            return
-        tree.next_step(
-            "terraform -chdir=infrastructure/terraform apply",
-            "makes the accounts, the bucket of the documentation, and secrets that are still empty",
-        )
-        secret = f"gcloud secrets versions add {values['name']}-cloud-build"
+
+    def _with_terraform(self, tree: Tree, values: dict[str, Any]) -> None:
+        """The connection reads its tokens when it is made: the secrets come first, and their values by hand."""
+        apply = "terraform -chdir=infrastructure/terraform apply"
+        if values["repository"]:
+            tree.next_step(
+                f"{apply} -target=google_secret_manager_secret.cloud_build",
+                "makes secrets that are still empty",
+            )
+        else:
+            tree.next_step(
+                apply, "makes the accounts, the bucket of the documentation, and secrets that are still empty"
+            )
+        # A line break would become a part of the token.
+        end = "; end it with ^D twice, not with Enter"
+        secret = f"gcloud secrets versions add --project={values['project_id']} --data-file=- {values['name']}-cloud-build"
         if values["host"] == "github" or not values["repository"]:
-            tree.next_step(f"{secret}-github --data-file=-", "on GitHub: a token with repo and read:user")
+            tree.next_step(
+                f"{secret}-github",
+                f"on GitHub, where https://github.com/apps/google-cloud-build must be installed: a token (classic) with repo and read:user{end}",
+            )
         if values["host"] == "gitlab":
-            tree.next_step(f"{secret}-api --data-file=-", "on GitLab: an access token with api")
-            tree.next_step(f"{secret}-read --data-file=-", "on GitLab: an access token with read_api")
-            tree.next_step(f"{secret}-webhook --data-file=-", "a word of your own that GitLab signs with")
-        if not values["repository"]:
+            tree.next_step(f"{secret}-api", f"on GitLab: an access token with api{end}")
+            tree.next_step(f"{secret}-read", f"on GitLab: an access token with read_api{end}")
+            tree.next_step(f"{secret}-webhook", f"on GitLab: a word of your own that it signs with{end}")
+        if values["repository"]:
+            tree.next_step(apply, "makes the rest: the accounts, the bucket, the connection and the triggers")
+        else:
             tree.next_step(
                 "mx generate CloudBuildDefaultConfig --repository URL",
-                "when the secrets have values; then apply once more: that makes the triggers",
+                "when the secrets have values, on GitHub with --app-installation NUMBER; then apply once more: that makes the triggers",
             )
 
     def _without_terraform(self, tree: Tree, values: dict[str, Any]) -> None:
+        name, project, region = values["name"], values["project_id"], values["region"]
+        create = f"gcloud artifacts repositories create --project={project} --location={region}"
+        email = account_email(values, "build")
         tree.next_step(
-            f"gcloud builds submit --config {builds.FOLDER}/push.yaml --substitutions COMMIT_SHA=$(git rev-parse HEAD)",
-            f"in the Google Cloud project {values['project_id']}, with the service account {values['build_account']}; "
+            f"gcloud iam service-accounts create --project={project} {values['build_account']}",
+            "what builds run as",
+        )
+        tree.next_step(
+            f"gcloud iam service-accounts create --project={project} {values['review_account']}",
+            "what reviews run as",
+        )
+        tree.next_step(f"{create} --repository-format=docker {name}", "for the images")
+        tree.next_step(f"{create} --repository-format=python {name}-python", "for the package")
+        tree.next_step(
+            f"gcloud storage buckets create --project={project} --location={region} --uniform-bucket-level-access"
+            f" --public-access-prevention gs://{values['docs_bucket']}",
+            f"for the documentation; then give {email} the roles Artifact Registry Writer, Storage Object User and Logs Writer, "
+            "and reviews only the last one",
+        )
+        tree.next_step(
+            f"gcloud builds submit --project={project} --region={region} --config={builds.FOLDER}/push.yaml"
+            " --substitutions=COMMIT_SHA=$(git rev-parse HEAD)",
             "a trigger at https://console.cloud.google.com/cloud-build/triggers starts it at every push",
         )

@@ -56,6 +56,6 @@ class GitHubActions(Generator):
                 "the variable MLFLOW_TRACKING_URI in Settings > Secrets and variables > Actions says where runs are kept",
             )
         tree.next_step(
-            "git push",
-            "then, on GitHub: Settings > Pages > Source: GitHub Actions, so that docs are published",
+            f"git push origin HEAD:{values['branch']}",
+            "before that, on GitHub: Settings > Pages > Source: GitHub Actions, so that docs are published",
         )
