@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from mxdev.errors import MxError
+from mxdev.errors import MxError, UsageProblem
 from mxdev.generator import Freshness
 from mxdev.template.git import Mirror, is_commit, without_password
 
@@ -136,7 +136,13 @@ def resolve(source: str, ref: str, freshness: Freshness, last: str = "") -> Temp
 
     Raises:
         MxError: there is no such template or version, or it cannot be fetched.
+        UsageProblem: there is a password in the address.
     """
+    if re.search(r"://[^/@:]*:[^/@]*@", source):
+        raise UsageProblem(
+            f"There is a password in the address of {without_password(source)}, and addresses are recorded.",
+            hint="Leave it out: Git asks its credential helper (`git help credentials`).",
+        )
     url = repository(source)
     place = recorded(source)
     if url is None and last and not Path(place).exists() and Mirror(place).there:

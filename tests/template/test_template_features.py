@@ -232,6 +232,14 @@ def test_modules_of_the_folder_are_not_imported(
     assert result.code == 0, result.err
 
 
+def test_an_address_with_a_password_is_refused_and_not_repeated(mx: Any, here: Path) -> None:
+    result = mx("generate", "Template", "https://me:hunter2@acme.example/t.git", "--no-input", cwd=here)
+    assert result.code == 2
+    assert "a password in the address of https://acme.example/t.git" in result.err
+    assert "hunter2" not in result.err
+    assert list(here.iterdir()) == []
+
+
 def test_what_is_no_template_is_told(
     mx: Any, here: Path, tmp_path: Path, repository: Callable[[str], Repository]
 ) -> None:
