@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cluster.api import Api, Object
 
-GPUS = {"nvidia-tesla-t4": 4, "nvidia-l4": 4, "nvidia-tesla-a100": 8}
+GPUS = {"nvidia-tesla-t4": 8, "nvidia-l4": 8, "nvidia-tesla-a100": 8}
 
 
 def create_nodes(api: Api) -> None:

@@ -123,10 +123,12 @@ def start(
         kept = [line for line in lines if not any(part in line for part in operator.without)]
         kustomization.write_text("\n".join(kept))
     apply(kubeconfig, manifests / operator.manifests)
+    wait_for_definitions(kubeconfig)
 
     port, health = free_port(), free_port()
-    _expose(api, operator, port)
-    _certify(api, operator, certificates, own / "k8s-webhook-server" / "serving-certs")
+    files = certificates.webhook(f"{operator.service}.{operator.namespace}.svc", operator.authority)
+    _certify(api, operator, files, own / "k8s-webhook-server" / "serving-certs")
+    _expose(api, operator, port, files["ca.crt"])
     arguments = operator.arguments(port, health)
     if isinstance(arguments, dict):
         (own / "config.yaml").write_text(json.dumps(arguments))
@@ -145,6 +147,11 @@ def apply(kubeconfig: Path, path: Path) -> None:
     kubectl(kubeconfig, "apply", "--server-side", "--force-conflicts", kind, path)
 
 
+def wait_for_definitions(kubeconfig: Path) -> None:
+    """Wait until the API server serves what was just defined; a program that starts before ends at once."""
+    kubectl(kubeconfig, "wait", "crd", "--all", "--for=condition=Established", "--timeout=180s")
+
+
 def kubectl(kubeconfig: Path, *arguments: object, text: str | None = None) -> str:
     """Run kubectl; what it printed. An error shows what it said."""
     command = ["kubectl", f"--kubeconfig={kubeconfig}", f"--cache-dir={kubeconfig.parent / 'discovery'}"]
@@ -156,8 +163,8 @@ def kubectl(kubeconfig: Path, *arguments: object, text: str | None = None) -> st
     return done.stdout
 
 
-def _expose(api: Api, operator: Operator, port: int) -> None:
-    """Let the API server find the webhooks on this machine."""
+def _expose(api: Api, operator: Operator, port: int, authority: bytes) -> None:
+    """Let the API server find the webhooks on this machine, and trust them."""
     services = f"/api/v1/namespaces/{operator.namespace}/services"
     api.patch(
         f"{services}/{operator.service}",
@@ -175,13 +182,12 @@ def _expose(api: Api, operator: Operator, port: int) -> None:
         configuration = api.get(path)
         for webhook in configuration["webhooks"]:
             webhook["clientConfig"]["service"]["port"] = port
+            webhook["clientConfig"]["caBundle"] = base64.b64encode(authority).decode()
         api.put(path, configuration)
 
 
-def _certify(api: Api, operator: Operator, certificates: Certificates, mounted: Path) -> None:
+def _certify(api: Api, operator: Operator, files: dict[str, bytes], mounted: Path) -> None:
     """Fill the webhooks' Secret, and put its files where the operator looks for them."""
-    service = f"{operator.service}.{operator.namespace}.svc"
-    files = certificates.webhook(service, operator.authority)
     data = {name: base64.b64encode(content).decode() for name, content in files.items()}
     api.patch(f"/api/v1/namespaces/{operator.namespace}/secrets/{operator.secret}", {"data": data})
     mounted.mkdir(parents=True)

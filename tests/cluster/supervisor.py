@@ -13,6 +13,7 @@ import secrets
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -66,6 +67,7 @@ def start(folder: Path, programs: Programs, certificates: Certificates) -> dict[
     )  # fmt: skip
     kwok = build.files("kwok") / "kustomize"
     operators.apply(kubeconfig, kwok / "crd" / "bases")
+    operators.wait_for_definitions(kubeconfig)
     stages = [*(kwok / "stage" / "pod" / "fast").glob("pod-*.yaml"), *(kwok / "stage" / "volume" / "fast").glob("pv*.yaml"),
               kwok / "stage" / "node" / "fast" / "node-initialize.yaml"]  # fmt: skip
     operators.apply(kubeconfig, kwok / "stage" / "volume" / "fast" / "storage-class.yaml")
@@ -113,6 +115,10 @@ def serve(folder: Path) -> None:
                 programs.check()
                 start_operators(folder, programs, found, certificates)
                 time.sleep(0.2)
+        except Exception:
+            # Now, because to stop takes seconds, and a user who sees the state vanish looks here.
+            traceback.print_exc()
+            raise SystemExit(1) from None
         finally:
             state.unlink(missing_ok=True)
             programs.stop()

@@ -9,25 +9,34 @@ import functools
 import hashlib
 import itertools
 import json
+import os
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from covering import label, rows
+from covering import DISTRIBUTED, Row, label, rows
 from filelock import FileLock
 
-from cluster.control_plane import ControlPlane
+from cluster import build
+from cluster.build import GO_MODULES
+from cluster.control_plane import ControlPlane, running
 from cluster.nodes import GPUS
 from mxdev.cluster import manifest
 from mxdev.testing import render_all, write
 
 ROWS = rows()
+DISTRIBUTED_ROWS = rows(DISTRIBUTED)
 KUBERNETES = Path("infrastructure/kubernetes")
 # What becomes a job only when mx fills it in.
 TEMPLATES = ("train_job.yaml", "distributed_job.yaml")
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+# The condition of what is done, or of what has all its pods.
+DONE = {"Job": "Complete", "TrainJob": "Complete", "PyTorchJob": "Running"}
+ACCOUNTS = Path("train-infrastructure/service_accounts.yaml")
 # Kept by intent: volumes outlive what used them.
 KEPT = "persistentvolumeclaims"
 
@@ -71,17 +80,6 @@ def units(folder: Path) -> list[list[Path]]:
     return [list(group) for _, group in itertools.groupby(files, key=lambda path: path.parent)]
 
 
-def first_time(plane: ControlPlane, *paths: Path) -> bool:
-    """Whether nothing like these files was applied yet in this run."""
-    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()
-    known = plane.folder / f"applied-{digest}"
-    try:
-        known.touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True
-
-
 def prepare(plane: ControlPlane, wanted: list[str]) -> None:
     """Create the namespaces that are not there. They stay: to take one away takes seconds."""
     there = {item["metadata"]["name"] for item in plane.api.get("/api/v1/namespaces")["items"]}
@@ -90,17 +88,17 @@ def prepare(plane: ControlPlane, wanted: list[str]) -> None:
             plane.made.remove(plane.namespace(name=name))
 
 
-def collections(plane: ControlPlane, *, namespaced: bool) -> list[str]:
-    """The path of each kind of object that can be listed; `NAMESPACE` stands in it for the namespace's name."""
+def collections(plane: ControlPlane) -> list[str]:
+    """The path of each kind of object that can be listed in a namespace; `NAMESPACE` stands in it for its name."""
     groups = [
         version["groupVersion"] for group in plane.api.get("/apis")["groups"] for version in group["versions"]
     ]
     roots = {"v1": "/api/v1", **{name: f"/apis/{name}" for name in groups}}
     return [
-        f"{root}/namespaces/NAMESPACE/{kind['name']}" if namespaced else f"{root}/{kind['name']}"
+        f"{root}/namespaces/NAMESPACE/{kind['name']}"
         for root in roots.values()
         for kind in plane.api.get(root)["resources"]
-        if "list" in kind["verbs"] and kind["namespaced"] is namespaced
+        if "list" in kind["verbs"] and kind["namespaced"]
     ]
 
 
@@ -115,48 +113,95 @@ def everything(plane: ControlPlane, namespace: str, paths: list[str]) -> set[str
 
 
 def ready(plane: ControlPlane, items: list[dict[str, Any]]) -> None:
-    """Wait until deployments and the like are ready, and Jobs complete."""
+    """Wait until everything does what it is for."""
     for namespace in namespaces(items):
-        here = [item for item in items if item["metadata"]["namespace"] == namespace]
-        names = {
-            kind: [f"{kind}/{item['metadata']['name']}" for item in here if item["kind"] == kind]
-            for kind in (*WORKLOADS, "Job")
-        }
-        jobs = names.pop("Job")
-        workloads = list(itertools.chain(*names.values()))
+        here = [item for item in items if item["metadata"].get("namespace") == namespace]
+        names = {name: kind for item in here for name, kind in [_name_and_kind(item)]}
+        workloads = [name for name, kind in names.items() if kind in WORKLOADS]
         try:
             if workloads:
                 plane.kubectl("rollout", "status", "-n", namespace, *workloads, "--timeout=180s")
-            if jobs:
-                plane.kubectl("wait", "-n", namespace, *jobs, "--for=condition=complete", "--timeout=180s")
+            for name, kind in names.items():
+                if kind in DONE:
+                    condition = f"--for=condition={DONE[kind]}"
+                    plane.kubectl("wait", "-n", namespace, name, condition, "--timeout=180s")
         except AssertionError as error:
             error.add_note(plane.kubectl("events", "-n", namespace, "--types=Warning").stdout)
             raise
 
 
-def test_it_is_applied_gets_ready_and_is_taken_back(folder: Path, alone: ControlPlane) -> None:
-    paths = collections(alone, namespaced=True)
-    found = [unit for unit in units(folder) if first_time(alone, *unit)]
-    for unit in found:
-        items = objects(*unit)
-        arguments = [f"--filename={path}" for path in unit]
-        prepare(alone, namespaces(items))
-        before = {name: everything(alone, name, paths) for name in namespaces(items)}
-        try:
-            alone.kubectl("apply", *arguments)
-            ready(alone, items)
-        finally:
-            alone.kubectl("delete", *arguments, "--ignore-not-found", "--timeout=180s")
-        for name, those in before.items():
-            alone.wait(
-                f"{name} to be as before",
-                functools.partial(same, alone, name, paths, those),
-            )
+def _name_and_kind(item: dict[str, Any]) -> tuple[str, str]:
+    return f"{item['kind']}/{item['metadata']['name']}", str(item["kind"])
+
+
+def come_and_go(plane: ControlPlane, *files: Path) -> None:
+    """Apply files, wait until they do what they are for, take them back, and see that nothing is left."""
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+    known = plane.folder / f"applied-{digest}"
+    if known.exists():
+        return
+    items = objects(*files)
+    paths = collections(plane)
+    prepare(plane, namespaces(items))
+    before = {name: everything(plane, name, paths) for name in namespaces(items)}
+    arguments = [f"--filename={file}" for file in files]
+    try:
+        plane.kubectl("apply", *arguments)
+        ready(plane, items)
+    finally:
+        plane.kubectl("delete", *arguments, "--ignore-not-found", "--timeout=180s")
+    for name, those in before.items():
+        plane.wait(f"{name} to be as before", functools.partial(same, plane, name, paths, those))
+    known.touch()
 
 
 def same(plane: ControlPlane, namespace: str, paths: list[str], before: set[str]) -> bool:
     """Whether a namespace holds what it held."""
     return everything(plane, namespace, paths) == before
+
+
+def filled(template: Path, folder: Path) -> Path:
+    """A job's template, filled in as mx does, as a file in `folder`."""
+    job = manifest.fill(
+        manifest.read(template),
+        name="churn-0123456789",
+        image="registry/run:abc",
+        command="python -m churn.trainer",
+        environment={"MLFLOW_RUN_ID": "0123456789"},
+        labels={"mlflow-run-id": "0123456789"},
+    )
+    path = folder / "job.json"
+    path.write_text(json.dumps(job))
+    return path
+
+
+def test_it_is_applied_gets_ready_and_is_taken_back(folder: Path, alone: ControlPlane) -> None:
+    for unit in units(folder):
+        come_and_go(alone, *unit)
+
+
+def test_its_template_becomes_a_job(folder: Path, alone: ControlPlane, tmp_path: Path) -> None:
+    come_and_go(alone, folder / ACCOUNTS, filled(folder / "train_job.yaml", tmp_path))
+
+
+@pytest.mark.parametrize("row", DISTRIBUTED_ROWS, ids=label)
+def test_a_distributed_job_gets_its_pods(row: Row, alone: ControlPlane, tmp_path: Path) -> None:
+    """With the operators' own webhooks. kwok's pods of a PyTorchJob run for ever, those of a TrainJob complete."""
+    write(render_all("DistributedTraining", **row), tmp_path)
+    folder = tmp_path / KUBERNETES
+    job = filled(folder / "distributed_job.yaml", tmp_path)
+    others = [folder / ACCOUNTS, *folder.glob("training_runtime.yaml")]
+    if row["runtime"] == "trainjob":
+        alone.operators("jobset", "trainer")
+    if row["workers"] < 100:
+        come_and_go(alone, *others, job)
+        return
+    # That many pods would only keep the machine busy.
+    arguments = [f"--filename={path}" for path in others]
+    prepare(alone, namespaces(objects(job)))
+    alone.kubectl("apply", *arguments)
+    alone.kubectl("apply", "--dry-run=server", "-f", job)
+    alone.kubectl("delete", *arguments, "--timeout=180s")
 
 
 def test_the_driver_comes_to_every_node_with_a_gpu(alone: ControlPlane, tmp_path: Path) -> None:
@@ -170,23 +215,23 @@ def test_the_driver_comes_to_every_node_with_a_gpu(alone: ControlPlane, tmp_path
     assert (status["desiredNumberScheduled"], status["numberAvailable"]) == (len(GPUS), len(GPUS))
 
 
-def test_its_templates_become_jobs(folder: Path, alone: ControlPlane) -> None:
-    for path in folder.glob("*.yaml"):
-        if path.name in TEMPLATES and first_time(alone, path):
-            job = manifest.fill(
-                manifest.read(path),
-                name="churn-0123456789",
-                image="registry/run:abc",
-                command="python -m churn.trainer",
-                environment={"MLFLOW_RUN_ID": "0123456789"},
-                labels={"mlflow-run-id": "0123456789"},
-            )
-            accounts = folder / "train-infrastructure" / "service_accounts.yaml"
-            items = [*objects(accounts), job]
-            prepare(alone, namespaces(items))
-            text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-            try:
-                alone.kubectl("apply", "-f", "-", input=text)
-                ready(alone, items)
-            finally:
-                alone.kubectl("delete", "-f", "-", "--ignore-not-found", "--timeout=180s", input=text)
+def test_the_training_operator_comes_and_goes(control_plane: ControlPlane, tmp_path: Path) -> None:
+    """On a control plane of its own, because there is one for a whole cluster; from its module's files, not from GitHub."""
+    write(render_all("DistributedTraining", name="churn-model"), tmp_path)
+    [kustomization] = (tmp_path / KUBERNETES / "training-operator").glob("*")
+    text = kustomization.read_text("utf-8")
+    [remote] = re.findall(r"https://github.com/kubeflow/training-operator.git/(\S+)[?]ref=v([0-9.]+)", text)
+    assert f"training-operator v{remote[1]} " in (GO_MODULES / "training-operator" / "go.mod").read_text()
+    shutil.copytree(build.files("training-operator"), tmp_path / "module")
+    base = os.path.relpath(tmp_path / "module" / remote[0], kustomization.parent)
+    kustomization.write_text(re.sub(r"https://\S+", base, text))
+    with running(tmp_path / "own", operators=()) as own:
+        paths = ["/api/v1/namespaces", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+                 "/apis/rbac.authorization.k8s.io/v1/clusterroles", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+                 "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"]  # fmt: skip
+        before = everything(own, "", paths)
+        own.kubectl("apply", "--server-side", "-k", kustomization.parent)
+        own.kubectl("rollout", "status", "-n", "kubeflow", "deployment/training-operator", "--timeout=180s")
+        assert len(everything(own, "", paths) - before) > 5
+        own.kubectl("delete", "-k", kustomization.parent, "--timeout=180s")
+        own.wait("all of it to be gone", lambda: same(own, "", paths, before))
