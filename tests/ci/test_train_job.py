@@ -83,3 +83,6 @@ def test_a_training_that_fails_fails_the_job(train: Train) -> None:
     done = train("import sys\nsys.exit('no data')\n")
     assert done.returncode != 0
     assert "no data" in done.stdout
+    # What the cluster says of the Job, and of its pod.
+    assert "Pods Statuses:" in done.stdout
+    assert "Exit Code:" in done.stdout

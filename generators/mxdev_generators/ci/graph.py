@@ -185,9 +185,12 @@ cat > /tmp/train-patch.yaml << END
   value: {{name: MLFLOW_TRACKING_URI, value: "http://mlflow.{facts.name}.svc.cluster.local:5000"}}
 END
 """
+    # Whoever reads the log of a red job wants to know what the cluster says: no GPU left, no image, no quota.
+    describe = f"kubectl --namespace {facts.name} describe"
     commands = (
         credentials,
         f'JOB="{job}"',
+        f"""trap '{describe} "job/$JOB"; {describe} pods --selector "job-name=$JOB"' ERR""",
         patch,
         "kubectl patch --local --filename infrastructure/kubernetes/train_job.yaml --type json"
         " --patch-file /tmp/train-patch.yaml --output yaml | kubectl create --filename -",
