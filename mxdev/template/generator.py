@@ -66,6 +66,7 @@ class CopierTemplate(Generator):
         """The class with the questions of the template's version that `options` mean."""
         from mxdev.template import questions, source
 
+        # The class as its author wrote it: `cls` may be one that was made below, of another version.
         base = next(c for c in cls.__mro__ if "template" not in vars(c) or c is CopierTemplate)
         assert issubclass(base, CopierTemplate)
         address = base._address() or str(options.get("source") or "")

@@ -122,7 +122,10 @@ def answer(question: str, response: str) -> None:
     except KeyboardInterrupt:
         answered = {"error": "interrupted", "message": ""}
     except Exception as error:
-        answered = {"error": type(error).__name__, "message": str(error)}
+        # Jinja knows where a mistake in a template is, and Copier drops it from the text.
+        file, line = getattr(error, "name", None), getattr(error, "lineno", None)
+        where = f" ({file}, line {line})" if file and line else ""
+        answered = {"error": type(error).__name__, "message": f"{error}{where}"}
     Path(response).write_text(json.dumps(answered, default=str), encoding="utf-8")
 
 

@@ -232,6 +232,13 @@ def test_modules_of_the_folder_are_not_imported(
     assert result.code == 0, result.err
 
 
+def test_a_mistake_in_a_template_is_told_with_its_place(mx: Any, here: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "t", {"copier.yml": "a: 1\n", "sub/x.txt.jinja": "fine\n{{ a \n"})
+    result = mx("generate", "Template", source, cwd=here)
+    assert result.code == 4
+    assert "expected 'end of print statement'. (sub/x.txt.jinja, line 2)" in result.err
+
+
 def test_an_address_with_a_password_is_refused_and_not_repeated(mx: Any, here: Path) -> None:
     result = mx("generate", "Template", "https://me:hunter2@acme.example/t.git", "--no-input", cwd=here)
     assert result.code == 2
