@@ -24,6 +24,7 @@ from mxdev.tree import Tree
 from mxdev.values import Sources
 
 UPDATE_SNAPSHOTS = "MX_UPDATE_SNAPSHOTS"
+_NOWHERE = Path("/nonexistent/mx-testing")
 
 
 def render_all(generator: type[Generator] | str, /, **options: Any) -> Run:
@@ -37,7 +38,7 @@ def render_all(generator: type[Generator] | str, /, **options: Any) -> Run:
         UsageProblem: a value is wrong or missing.
         TypeError: nobody declares an option of that name.
     """
-    return _run(generator, Project(Path("/nonexistent/mx-testing")), options)
+    return _run(generator, Project(_NOWHERE), options)
 
 
 def _run(generator: type[Generator] | str, project: Project, options: Mapping[str, Any]) -> Run:
@@ -166,13 +167,14 @@ def mx(
     Args:
         *arguments: the command line after `mx`.
         cwd: the folder it runs in.
-        env: variables that are added to this process's.
+        env: variables that are added to this process's. The user's own `defaults.yaml` does not count, unless
+            `MX_CONFIG_DIR` says where one is.
         stdin: what it reads; None is an empty input.
         timeout: seconds after which it is killed (subprocess.TimeoutExpired).
     """
     command = [sys.executable, "-m", "mxdev", *(os.fspath(argument) for argument in arguments)]
     done = subprocess.run(
-        command, cwd=cwd, env={**os.environ, **(env or {})}, input=stdin or "", capture_output=True, text=True,
+        command, cwd=cwd, env=_environment(env), input=stdin or "", capture_output=True, text=True,
         timeout=timeout, check=False,
     )  # fmt: skip
     return Outcome(done.returncode, done.stdout, done.stderr)
@@ -191,7 +193,7 @@ def converse(
         *arguments: the command line after `mx`.
         cwd: the folder it runs in.
         answers: what the next question has in it, and what is typed then, in order; "" takes the default.
-        env: variables that are added to this process's.
+        env: as for `mx`.
         timeout: seconds after which a question that does not come is a failure, and mx is killed.
 
     Returns:
@@ -205,7 +207,7 @@ def converse(
     command = [sys.executable, "-m", "mxdev", *(os.fspath(argument) for argument in arguments)]
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
-        command, cwd=cwd, env={**os.environ, "NO_COLOR": "1", **(env or {})},
+        command, cwd=cwd, env=_environment({"NO_COLOR": "1", **(env or {})}),
         stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
     )  # fmt: skip
     os.close(terminal)
@@ -224,6 +226,10 @@ def converse(
             process.kill()
             process.wait()
         os.close(controller)
+
+
+def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
+    return {"MX_CONFIG_DIR": os.fspath(_NOWHERE), **os.environ, **(more or {})}
 
 
 def _read(controller: int, until: str | None, end: float) -> str:

@@ -117,3 +117,18 @@ def test_mx_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert (done.code, done.stderr) == (0, "")
     assert "create  tool.sh" in done.stdout
     assert testing.mx("generate", "Nothing", cwd=tmp_path).code == 2
+
+
+def test_a_run_knows_nothing_of_the_person_s_defaults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("MX_CONFIG_DIR", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".config/mx").mkdir(parents=True)
+    (tmp_path / ".config/mx/defaults.yaml").write_text("region: elsewhere\n")
+    made = testing.mx("generate", "SampleBase", "demo", "--no-input", cwd=tmp_path)
+    assert (made.code, "elsewhere" in made.stderr) == (0, False), made.stderr
+    env = {"MX_CONFIG_DIR": str(tmp_path / ".config/mx")}
+    made = testing.mx("generate", "SampleBase", "two", "--no-input", cwd=tmp_path, env=env)
+    assert "region is elsewhere" in made.stderr
