@@ -116,6 +116,8 @@ class Kubectl:
                 result = self._once(arguments, input)
             except ClusterError as problem:
                 if not problem.lost:
+                    # Of other failures it is not known that the server has a part in them.
+                    self._reached |= problem.reason not in ("", "NoContext", "Unauthorized")
                     self._answers()
                     raise
                 left = self._patience_left(problem) if retry else 0

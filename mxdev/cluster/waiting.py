@@ -20,13 +20,14 @@ _PULL = {
 # Said when there is nothing wrong, or not yet.
 BEING_MADE = "its container is being made"
 
+_TAINT = "untolerated taint"
 # What the scheduler says of nodes, what that means; the first that fits is the one that matters most.
 _SCHEDULER = (
     (r"Insufficient \S*/(?:gpu|mig-)", "no node has a free GPU"),
     (r"Insufficient memory", "no node has that much free memory"),
     (r"Insufficient cpu", "no node has that many free CPUs"),
     (r"Insufficient (\S+?)[,.;](?: |$)", "no node has enough free {0}"),
-    (r"untolerated taint", "no node takes it in (it lacks a toleration)"),
+    (_TAINT, "no node takes it in (it lacks a toleration)"),
     (r"didn't match Pod's node affinity/selector", "no node has the labels that it asks for"),
     (r"persistentvolumeclaim \"([^\"]+)\" not found", "its volume claim {0} is missing"),
     (r"unbound immediate PersistentVolumeClaims", "its volume has not been made yet"),
@@ -65,7 +66,8 @@ def _of_scheduling(status: Object, events: Iterable[Object]) -> str:
     for condition in status.get("conditions", ()):
         if condition.get("type") != "PodScheduled" or condition.get("status") != "False":
             continue
-        message = condition.get("message", "").partition(" preemption:")[0].strip().rstrip(".")
+        # What follows the first sentence is about preemption and claims, in which nobody here can help.
+        message = condition.get("message", "").partition(". ")[0].rstrip(".")
         if condition.get("reason") == "SchedulingGated":
             return "a queue holds it back (it has scheduling gates)"
         meaning = _meaning(message)
@@ -78,7 +80,10 @@ def _of_scheduling(status: Object, events: Iterable[Object]) -> str:
 def _meaning(message: str) -> str:
     for pattern, sentence in _SCHEDULER:
         if match := re.search(pattern, f"{message}."):
-            return sentence.format(*match.groups())
+            meaning = sentence.format(*match.groups())
+            # GPU nodes are tainted, as a rule: the ones that lack room may be others than the ones that would do.
+            tainted = _TAINT in message and pattern != _TAINT
+            return f"{meaning}, of those whose taints it tolerates" if tainted else meaning
     return "no node can take it"
 
 

@@ -2,8 +2,9 @@
 
 `job`: the job, when there is one. `pods`: its pods. `log`: what each of them logs. `calls`: what was asked for.
 `behaviour`: words that change what it does. `lose-request` and `lose-answer` break the next `create` before or after the
-job is made, `slow-create` makes that take two seconds, `away` breaks everything while it is there, `refuse` and
-`no-namespace` refuse to create, `no-events` to give events, `pods-stay` keeps pods after the job was deleted.
+job is made, `vanish` also all that follows, `slow-create` makes that take two seconds. `away` breaks everything while it
+is there, `expired` refuses everything, `refuse` and `no-namespace` refuse to create, `no-events` to give events.
+`pods-stay` keeps pods after the job was deleted.
 """
 
 from __future__ import annotations
@@ -68,6 +69,9 @@ def create() -> None:
     (HERE / "job").write_text(json.dumps({"status": {}, **yaml.safe_load(sys.stdin)}))
     with (HERE / "made").open("a") as file:
         file.write("made\n")
+    if behaves("vanish"):
+        (HERE / "behaviour").write_text("away")
+        fail(LOST)
     if behaves("lose-answer", once=True):
         fail(LOST)
 
@@ -97,6 +101,8 @@ def main() -> None:
         print(" ".join(arguments), file=file)
     if behaves("away"):
         fail("The connection to the server h:1 was refused - did you specify the right host or port?")
+    if behaves("expired"):
+        fail("error: You must be logged in to the server (Unauthorized)")
     verb = arguments[0]
     {"get": lambda: get(arguments), "create": create, "delete": delete, "logs": lambda: logs(arguments)}[
         verb

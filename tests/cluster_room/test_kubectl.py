@@ -154,6 +154,24 @@ def test_a_server_that_answered_before_is_waited_for(fake: Fake, clock: Callable
     assert clock() == 300
 
 
+@pytest.mark.parametrize(
+    ("words", "reached"),
+    [
+        (FORBIDDEN[2], True),
+        ('error: the server doesn\'t have a resource type "pytorchjobs"', True),
+        ('error: context "x" does not exist', False),
+        ("Unable to connect to the server: getting credentials: exec: not found", False),
+        ("error: unknown flag: --x", False),
+    ],
+)
+def test_a_refusal_of_the_server_is_an_answer(fake: Fake, words: str, reached: bool) -> None:
+    fake.answer([1, "", words])
+    kubectl = Kubectl(None, None)
+    with pytest.raises(ClusterError):
+        kubectl.run("get", "pods")
+    assert kubectl.reached is reached
+
+
 def test_without_retry(fake: Fake) -> None:
     fake.answer(AWAY)
     with pytest.raises(ClusterError) as caught:

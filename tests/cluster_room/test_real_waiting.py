@@ -48,9 +48,10 @@ def waits_for(plane: ControlPlane, namespace: str, made: manifest.Manifest, word
             {"container": GPU, "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]},
             "no node has a free GPU (0/",
         ),
+        ({"container": GPU}, "no node has a free GPU, of those whose taints it tolerates (0/"),
         (
             {"container": {"resources": {"requests": {"memory": "4Ti"}}}},
-            "no node has that much free memory (0/",
+            "no node has that much free memory, of those whose taints it tolerates (0/",
         ),
         ({"nodeSelector": {"disk": "fast"}}, "no node"),
         (

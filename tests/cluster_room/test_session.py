@@ -359,6 +359,33 @@ def test_a_server_that_never_answers(cluster: Cluster) -> None:
     assert "may go on" not in err
 
 
+def test_a_server_that_is_lost_for_good_while_the_job_is_made(cluster: Cluster) -> None:
+    cluster.behave("vanish")
+    _, err = cluster.end(cluster.start("-c", IMPATIENT), 1)
+    assert cluster.made == 1
+    assert cluster.report["outcome"] == "submitted"
+    assert "Job churn may go on." in err
+
+
+def test_a_signal_before_the_server_has_answered(cluster: Cluster) -> None:
+    cluster.behave("away")
+    process = cluster.start()
+    cluster.until(lambda: len(cluster.calls) >= 2)
+    process.send_signal(signal.SIGINT)
+    cluster.end(process, 130)
+    assert cluster.report["outcome"] == "killed"
+    assert all(call.startswith("get") for call in cluster.calls)
+
+
+def test_a_login_that_runs_out(cluster: Cluster) -> None:
+    process = running(cluster)
+    cluster.behave("expired")
+    _, err = cluster.end(process, 1)
+    assert cluster.report["outcome"] == "submitted"
+    assert "Log in to the cluster again" in err
+    assert "Job churn may go on. This cancels it: kubectl --namespace ml delete jobs.batch churn" in err
+
+
 def test_a_server_that_is_lost_for_good(cluster: Cluster) -> None:
     cluster.pods(RUNS)
     process = cluster.start("-c", IMPATIENT)

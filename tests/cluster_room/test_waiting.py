@@ -54,6 +54,12 @@ PREEMPTION = " preemption: 0/3 nodes are available: 3 No preemption victims foun
             "its volume claim data is missing (",
         ),
         ("pod has unbound immediate PersistentVolumeClaims.", "its volume has not been made yet ("),
+        (
+            "0/5 nodes are available: 2 Insufficient nvidia.com/gpu, 3 node(s) had untolerated taint(s). no new claims "
+            "to deallocate, preemption: 0/5 nodes are available",
+            "no node has a free GPU, of those whose taints it tolerates (0/5 nodes are available: 2 Insufficient "
+            "nvidia.com/gpu, 3 node(s) had untolerated taint(s))",
+        ),
         ("no nodes available to schedule pods", "the cluster has no node ("),
         ("0/1 nodes are available: 1 node(s) were unschedulable.", "no node can take it (0/1 nodes"),
     ],
