@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -82,9 +83,17 @@ class Api:
     def _send(
         self, method: str, path: str, body: Object | None = None, kind: str = "application/json"
     ) -> Any:
-        with self._open(method, path, body, kind) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with self._open(method, path, body, kind) as answer:
+                    text = answer.read()
+                return json.loads(text) if text else None
+            except ApiError as error:
+                # 429 is "come again": what was defined just now, for one, takes a moment.
+                if error.code != 429 or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.5)
 
     def _open(
         self,
