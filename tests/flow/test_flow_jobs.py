@@ -199,9 +199,10 @@ def test_runs_whose_job_is_gone(look: Look, server: Tracking, capsys: pytest.Cap
     server.add(C, **tags(C, mx_job=f"Job/elsewhere/tiny-{C[:10]}"))
     server.add(D, started=time.time(), **tags(D))
     server.add("e" * 32)
+    server.add("f" * 32, **tags("f" * 32))
     job_commands.status(look(), None, as_json=False)
     assert {run[:1]: server.status(run) for run in server.runs} == {
-        "a": "KILLED",
+        **dict.fromkeys("af", "KILLED"),
         **dict.fromkeys("bcde", "RUNNING"),
     }
     assert "its job is not on the cluster any more: it is KILLED now" in capsys.readouterr().err
@@ -277,6 +278,13 @@ def test_cancel(
     assert cancelled == ["Job tiny-aaaaaaaaaa"]
     assert server.status(A) == "KILLED"
     assert "Job tiny-aaaaaaaaaa is cancelled; its run is KILLED" in capsys.readouterr().err
+
+    # Training is over, and the job is not, yet.
+    cluster.add(D)
+    server.add(D, "FINISHED", **tags(D))
+    assert job_commands.cancel(look(), "d") == 0
+    assert cancelled.pop() == "Job tiny-dddddddddd"
+    assert server.status(D) == "FINISHED"
 
     cluster.add(B, ended="done")
     server.add(B, "FINISHED", **tags(B))
