@@ -69,9 +69,15 @@ def mx_requirement(source: str, version: str) -> str:
     return f"mx-devtool[lint]=={version}"
 
 
-def mx_index(source: str) -> str | None:
-    """The package index to take mx from; None: the default one."""
-    return source if source.startswith("https://") else None
+def environment(values: Mapping[str, Any]) -> dict[str, str]:
+    """The variables that every job has, in every CI."""
+    source = values["mx_source"]
+    return {
+        "MX_REQUIREMENT": mx_requirement(source, values["mx_version"]),
+        **({"UV_INDEX": source} if source.startswith("https://") else {}),
+        # Jobs run without a GPU; PyTorch without CUDA is some 4 GB smaller.
+        "UV_TORCH_BACKEND": "cpu",
+    }
 
 
 def cron(values: Mapping[str, Any]) -> str:

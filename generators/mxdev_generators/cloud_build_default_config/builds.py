@@ -14,10 +14,9 @@ from mxdev_generators.ci.graph import REPORTS, SITE, UV_VERSION, Event, Job, job
 from mxdev_generators.ci.options import (
     GCLOUD_IMAGE,
     account_email,
+    environment,
     facts,
     image_registry,
-    mx_index,
-    mx_requirement,
     python_image,
     python_registry,
 )
@@ -62,21 +61,15 @@ def docs_bucket(values: Mapping[str, Any]) -> str:
 def _build(name: str, graph: tuple[Job, ...], values: Mapping[str, Any]) -> str:
     chosen = [job for job in graph if set(job.events) & set(BUILDS[name])]
     here = {job.name for job in chosen}
-    index = mx_index(values["mx_source"])
     role = "review" if name == "review" else "build"
-    environment = {
-        "MX_REQUIREMENT": mx_requirement(values["mx_source"], values["mx_version"]),
-        **({"UV_INDEX": index} if index else {}),
-        "UV_TORCH_BACKEND": "cpu",
-        "UV_LINK_MODE": "copy",
-    }
+    shared = environment(values) | {"UV_LINK_MODE": "copy"}
     content: dict[str, Any] = {
         "steps": [_prepare(chosen, values), *(_step(job, here, values) for job in chosen)],
         "options": {
             "logging": "CLOUD_LOGGING_ONLY",
             "machineType": "E2_HIGHCPU_8",
             "diskSizeGb": 100,
-            "env": [f"{key}={value}" for key, value in environment.items()],
+            "env": [f"{key}={value}" for key, value in shared.items()],
         },
         "serviceAccount": f"projects/{values['project_id']}/serviceAccounts/{account_email(values, role)}",
         # Steps that do not wait for each other run at the same time; even one after the other they fit.
@@ -114,9 +107,9 @@ def _step(job: Job, here: set[str], values: Mapping[str, Any]) -> dict[str, Any]
         "waitFor": [PREPARE, *(name for name in job.after if name in here)],
         "timeout": f"{60 * job.minutes}s",
     }
-    environment = _environment(job, values)
-    if environment:
-        step["env"] = [f"{key}={value}" for key, value in environment.items()]
+    given = _environment(job, values)
+    if given:
+        step["env"] = [f"{key}={value}" for key, value in given.items()]
     commands = job.commands or (
         f"gcloud storage rsync --recursive --delete-unmatched-destination-objects {SITE} gs://{docs_bucket(values)}/html",
     )
@@ -148,7 +141,5 @@ def _environment(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
         "UV_PUBLISH_USERNAME": "oauth2accesstoken",
         "MLFLOW_TRACKING_URI": "$_MLFLOW_TRACKING_URI",
     }
-    environment = {name: known[name] for name in job.environment if name in known}
-    if "images" in job.uses:
-        environment |= images.ENVIRONMENT
-    return environment
+    given = {name: known[name] for name in job.environment if name in known}
+    return given | (images.ENVIRONMENT if "images" in job.uses else {})

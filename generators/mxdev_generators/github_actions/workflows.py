@@ -13,10 +13,9 @@ from mxdev_generators.ci.graph import REPORTS, SITE, UV_VERSION, Event, Job, job
 from mxdev_generators.ci.options import (
     account_email,
     cron,
+    environment,
     facts,
     image_registry,
-    mx_index,
-    mx_requirement,
     python_registry,
 )
 from mxdev_generators.ci.text import document
@@ -47,7 +46,6 @@ def render(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _workflow(name: str, graph: tuple[Job, ...], values: Mapping[str, Any]) -> str:
     events = WORKFLOWS[name]
-    index = mx_index(values["mx_source"])
     content: dict[str, Any] = {
         "name": name,
         "on": _triggers(name, values),
@@ -55,11 +53,7 @@ def _workflow(name: str, graph: tuple[Job, ...], values: Mapping[str, Any]) -> s
         "permissions": {},
         "concurrency": _concurrency(name),
         "defaults": {"run": {"shell": "bash"}},
-        "env": {
-            "MX_REQUIREMENT": mx_requirement(values["mx_source"], values["mx_version"]),
-            **({"UV_INDEX": index} if index else {}),
-            "UV_TORCH_BACKEND": "cpu",
-        },
+        "env": environment(values),
         "jobs": {job.name: _job(name, job, values) for job in graph if set(job.events) & set(events)},
     }
     text = document(f"{_HEADS[name]} The same jobs run in every CI that mx renders.", content)
@@ -171,11 +165,11 @@ def _run(job: Job, values: Mapping[str, Any]) -> Step:
         "GH_TOKEN": "${{ github.token }}",
         "MLFLOW_TRACKING_URI": "${{ vars.MLFLOW_TRACKING_URI }}",
     }
-    environment = {name: value for name in job.environment if (value := known[name]) is not None}
+    given = {name: value for name in job.environment if (value := known[name]) is not None}
     lines = ['REGISTRY="ghcr.io/${GITHUB_REPOSITORY,,}"'] if "REGISTRY" in job.environment and not gcp else []
     lines += [*job.prepare, f"echo 'The same on your machine: {job.again}'", *job.commands]
     script = "".join(line.rstrip("\n") + "\n" for line in lines)
-    return {"name": job.title, **({"env": environment} if environment else {}), "run": script}
+    return {"name": job.title, **({"env": given} if given else {}), "run": script}
 
 
 def _after(workflow: str, job: Job) -> list[Step]:

@@ -10,10 +10,9 @@ from mxdev_generators.ci.graph import REPORTS, SITE, Event, Job, jobs
 from mxdev_generators.ci.options import (
     GCLOUD_IMAGE,
     account_email,
+    environment,
     facts,
     image_registry,
-    mx_index,
-    mx_requirement,
     python_image,
 )
 from mxdev_generators.ci.text import document
@@ -52,18 +51,14 @@ def render(values: Mapping[str, Any]) -> str:
 
 
 def _base(values: Mapping[str, Any]) -> dict[str, Any]:
-    index = mx_index(values["mx_source"])
     return {
         "stage": values["stage"],
         "image": python_image(values["python"]),
         "retry": {"max": 1, "when": ["runner_system_failure"]},
         "variables": {
-            "MX_REQUIREMENT": mx_requirement(values["mx_source"], values["mx_version"]),
-            **({"UV_INDEX": index} if index else {}),
+            **environment(values),
             "UV_CACHE_DIR": "$CI_PROJECT_DIR/.cache/uv",
             "UV_LINK_MODE": "copy",
-            # Jobs run without a GPU; PyTorch without CUDA is some 4 GB smaller.
-            "UV_TORCH_BACKEND": "cpu",
         },
     }
 
