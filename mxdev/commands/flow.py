@@ -81,7 +81,7 @@ for _command in flow_jobs.COMMANDS:
     "tracking_uri",
     metavar="URI",
     help="On a cluster: where pods find the tracking server; by default $KUBE_MLFLOW_TRACKING_URI, else what this "
-    "machine uses, else the server in the cluster.",
+    "machine uses, or the server in the cluster where that is an address of this machine.",
 )
 @click.option("--detach", is_flag=True, help="On a cluster: do not wait for the job; see `mx flow status`.")
 @click.option(

@@ -36,9 +36,9 @@ def _jobs(context: str | None, namespace: str | None) -> Jobs:
 @_somewhere
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(run: str | None, context: str | None, namespace: str | None, as_json: bool) -> int:
-    """Show the project's jobs on the cluster, or the one of RUN with its replicas.
+    """Show the project's jobs on the cluster.
 
-    RUN is the id of a run of MLflow, or the beginning of one. A run that nobody has closed although its job is over
+    With RUN only its job, with all replicas. RUN is the id of a run of MLflow, or the beginning of one. A run that nobody has closed although its job is over
     (training was killed, a node was lost, the job was deleted) is closed.
     """
     from mxdev.flow import job_commands
@@ -51,9 +51,9 @@ def status(run: str | None, context: str | None, namespace: str | None, as_json:
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job ends; ^C leaves the job alone.")
 @_somewhere
 def logs(run: str, follow: bool, context: str | None, namespace: str | None) -> int:
-    """Print the logs of every replica of the job of RUN, each line with the replica's name in front.
+    """Print the logs of the job of RUN.
 
-    With --follow the exit code is 0 if the job succeeded and 1 if not.
+    They are those of all its replicas, each line with the replica's name in front. With --follow the exit code is 0 if the job succeeded and 1 if not.
     """
     from mxdev.flow import job_commands
 
@@ -64,7 +64,10 @@ def logs(run: str, follow: bool, context: str | None, namespace: str | None) -> 
 @click.argument("run")
 @_somewhere
 def cancel(run: str, context: str | None, namespace: str | None) -> int:
-    """Cancel the job of RUN: it is deleted, and the run is closed as KILLED."""
+    """Cancel the job of RUN on the cluster.
+
+    The job is deleted, its pods end, and the run is closed as KILLED. A job that has ended already is left alone.
+    """
     from mxdev.flow import job_commands
 
     return job_commands.cancel(_jobs(context, namespace), run)
