@@ -151,7 +151,11 @@ def come_and_go(plane: ControlPlane, *files: Path) -> None:
     finally:
         plane.kubectl("delete", *arguments, "--ignore-not-found", "--timeout=180s")
     for name, those in before.items():
-        plane.wait(f"{name} to be as before", functools.partial(same, plane, name, paths, those))
+        try:
+            plane.wait(f"{name} to be as before", functools.partial(same, plane, name, paths, those))
+        except AssertionError as error:
+            error.add_note(f"the difference: {everything(plane, name, paths) ^ those}")
+            raise
     known.touch()
 
 

@@ -1,0 +1,53 @@
+"""The programs of the control plane are built where Go is, and it is said where it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster import build
+
+
+@pytest.fixture
+def without_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A machine without Go."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    build._made.cache_clear()
+    yield
+    build._made.cache_clear()
+
+
+@pytest.mark.usefixtures("without_go")
+def test_without_go_tests_are_skipped_and_continuous_integration_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(pytest.skip.Exception, match="Go is not installed"):
+        build.tool("etcd")
+    monkeypatch.delenv("MX_TEST_STRICT", raising=False)
+    assert build.main([]) == 0
+    assert "Go is not installed" in capsys.readouterr().out
+    monkeypatch.setenv("MX_TEST_STRICT", "1")
+    assert build.main([]) == 1
+
+
+@pytest.mark.skipif(build.go() is None, reason="Go is not installed")
+def test_what_go_says_is_shown() -> None:
+    compiler = build.go()
+    assert compiler
+    with pytest.raises(
+        RuntimeError, match=r"go build example.com/none. in .*etcd failed:\ncannot find module"
+    ):
+        build._go(compiler, "etcd", "build", "example.com/none")
+
+
+def test_kubernetes_says_the_version_that_is_built() -> None:
+    required = (build.GO_MODULES / "kubernetes" / "go.mod").read_text("utf-8")
+    [version] = re.findall(r"k8s\.io/kubernetes (v\S+)", required)
+    assert f"gitVersion={version}" in build._KUBERNETES.replace(f"{build._VERSION}Version", "gitVersion")
+
+
+def test_every_module_is_built() -> None:
+    assert {path.parent.name for path in build.GO_MODULES.glob("*/go.mod")} == set(build.MODULES)
