@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from churn_model import processes
 from churn_model.processes import Processes, Shares, find
 
 
@@ -67,3 +68,11 @@ def test_torchrun_says_which_process_this_is(monkeypatch):
         monkeypatch.setenv(name, value)
     last = find("cpu")
     assert (last.rank, last.count, last.first, last.device.type) == (3, 4, False, "cpu")
+
+
+def test_every_process_needs_a_gpu_of_its_own(monkeypatch):
+    for name, value in {"RANK": "99", "WORLD_SIZE": "100", "LOCAL_RANK": "99"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(processes, "choose_device", lambda _name: torch.device("cuda"))
+    with pytest.raises(ValueError, match=r"process 99 .* training.device=cpu"):
+        find("auto")

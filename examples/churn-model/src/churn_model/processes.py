@@ -120,12 +120,21 @@ def find(device: str) -> Processes:
 
     Args:
         device: a name for `choose_device`; each process on a machine takes a GPU of its own.
+
+    Raises:
+        ValueError: there are more processes than GPUs.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     chosen = choose_device(device)
     if count == 1:
         return Processes(0, 1, chosen)
     if chosen.type != "cpu" and chosen.index is None:
-        chosen = torch.device(chosen.type, int(os.environ.get("LOCAL_RANK", "0")))
+        number, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.accelerator.device_count()
+        if number >= gpus:
+            raise ValueError(
+                f"process {number} of this machine needs a GPU of its own, and the machine has {gpus}: "
+                "start fewer processes, or set training.device=cpu"
+            )
+        chosen = torch.device(chosen.type, number)
         torch.accelerator.set_device_index(chosen)
     return Processes(int(os.environ["RANK"]), count, chosen)
