@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Signals:
-    """What arrived inside a `deferred` block: the number of the last signal, or None."""
+    """What arrived inside a block: the number of a signal, or None."""
 
     arrived: int | None = None
 
@@ -25,22 +25,12 @@ def deferred() -> Iterator[Signals]:
     delivers signals to the main thread only.
     """
     signals = Signals()
-    if threading.current_thread() is not threading.main_thread():
-        yield signals
-        return
 
     def remember(number: int, frame: FrameType | None) -> None:
         signals.arrived = number
 
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    held = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
-    try:
-        for number in held:
-            signal.signal(number, remember)
+    with _handled_by(remember):
         yield signals
-    finally:
-        for number in held:
-            signal.signal(number, before[number])
     # Not when an error is on its way: what it says about the project must reach the person, and it stops mx too.
     if signals.arrived is not None:
         signal.raise_signal(signals.arrived)
@@ -53,21 +43,28 @@ def as_control_c() -> Iterator[Signals]:
     Only the first one does: a further one would cut the cleaning short. One that was ignored before stays ignored.
     """
     signals = Signals()
-    if threading.current_thread() is not threading.main_thread():
-        yield signals
-        return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if signals.arrived is None:
             signals.arrived = number
             raise KeyboardInterrupt
 
+    with _handled_by(interrupt):
+        yield signals
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """`handler` gets the signals that end a process, but for those that are ignored; none in another thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = {number: signal.getsignal(number) for number in _SIGNALS}
-    changed = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+    changed = [number for number, found in before.items() if found not in (signal.SIG_IGN, None)]
     try:
         for number in changed:
-            signal.signal(number, interrupt)
-        yield signals
+            signal.signal(number, handler)
+        yield
     finally:
         for number in changed:
             signal.signal(number, before[number])
