@@ -85,6 +85,9 @@ def misspelt(generators: Sequence[type[Generator]]) -> Iterator[str]:
     A name that nothing here has may be meant for a plugin that is not installed; so only what is close to one that these
     generators have is told, and what is written below their names.
     """
+    user = _user()
+    if not user:
+        return
     from difflib import get_close_matches
 
     from mxdev.catalog import available, dashed
@@ -92,7 +95,7 @@ def misspelt(generators: Sequence[type[Generator]]) -> Iterator[str]:
     own = {dashed(cls.__name__): {n for o in cls.declared() for n in o.names} for cls in generators}
     options = set().union(*own.values())
     known = {dashed(entry.name) for entry in available().values()}
-    for name, default in _user().items():
+    for name, default in user.items():
         head, dot, option = name.rpartition(".")
         if head in own and option not in own[head]:
             near = get_close_matches(option, own[head], n=1)
