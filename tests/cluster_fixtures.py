@@ -15,7 +15,9 @@ _running: list[ControlPlane] = []
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A real Kubernetes control plane, one for all workers of this run of the tests."""
-    with running(shared_folder(tmp_path_factory)) as plane:
+    with running(shared_folder(tmp_path_factory)) as plane, pytest.MonkeyPatch.context() as patch:
+        # What kubectl remembers of it, whoever starts that, is no business of the user's home.
+        patch.setenv("KUBECACHEDIR", str(plane.folder / "discovery"))
         _running.append(plane)
         yield plane
         _running.remove(plane)
