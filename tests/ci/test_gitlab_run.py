@@ -59,7 +59,7 @@ def run(project: Path, *jobs: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": os.pathsep.join(path), "NO_COLOR": "1"}
     return subprocess.run(
         [program, "--force-shell-executor", "--shell-isolation", *given, *jobs],
-        cwd=project, env=environment, capture_output=True, text=True, timeout=900, check=False,
+        cwd=project, env=environment, capture_output=True, text=True, timeout=1800, check=False,
     )  # fmt: skip
 
 
