@@ -18,6 +18,12 @@ class Interrupt(BaseException):
     """What no one catches on the way."""
 
 
+@pytest.fixture(scope="module")
+def never(trainer_config):
+    """The id of the same run that nobody interrupted."""
+    return trainer.run(trainer_config(*EVERY_TWO))
+
+
 @pytest.fixture
 def interrupted(trainer_config, monkeypatch):
     """The id of a run that was interrupted in its fifth epoch, with checkpoints after the second and the fourth."""
@@ -59,7 +65,7 @@ def metrics(run_id):
 
 @pytest.mark.parametrize("damaged", [False, True], ids=["whole", "damaged"])
 def test_it_becomes_what_it_would_have_been(
-    interrupted, trainer_config, monkeypatch, damaged, replace
+    never, interrupted, trainer_config, monkeypatch, damaged, replace
 ):
     if damaged:
         replace("one.pt", checkpoint.last(interrupted)[:-100])
@@ -75,8 +81,6 @@ def test_it_becomes_what_it_would_have_been(
     assert trainer.run(trainer_config(*EVERY_TWO)) == interrupted
     assert epochs == ([3, 4, 5] if damaged else [5])
     assert warned == (["checkpoint/one.pt"] if damaged else [])
-    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-    never = trainer.run(trainer_config(*EVERY_TWO))
     assert metrics(interrupted) == metrics(never)
     assert [step for step, _ in metrics(interrupted)["train_loss"]] == [1, 2, 3, 4, 5]
     models = [mlflow.pytorch.load_model(f"runs:/{run_id}/model") for run_id in (interrupted, never)]
