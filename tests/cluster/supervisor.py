@@ -33,7 +33,7 @@ def start(folder: Path, programs: Programs, certificates: Certificates) -> dict[
     crt, key = certificates.write(folder)
     token = secrets.token_hex(16)
     (folder / "tokens.csv").write_text(f"{token},admin,admin,system:masters\n")
-    etcd, etcd_peer, port, kubelet = (free_port() for _ in range(4))
+    etcd, etcd_peer, port = (free_port() for _ in range(3))
     server = f"https://127.0.0.1:{port}"
     kubeconfig = write_kubeconfig(folder, server, token, crt)
     api = Api(server, token, crt)
@@ -65,21 +65,26 @@ def start(folder: Path, programs: Programs, certificates: Certificates) -> dict[
         "kube-scheduler", build.tool("kube-scheduler"), f"--kubeconfig={kubeconfig}", "--leader-elect=false",
         "--secure-port=0", "--kube-api-qps=200", "--kube-api-burst=400",
     )  # fmt: skip
-    kwok = build.files("kwok") / "kustomize"
-    operators.apply(kubeconfig, kwok / "crd" / "bases")
+    start_kwok(programs, kubeconfig, crt, key)
+    create_nodes(api)
+    return {"server": server, "token": token, "authority": str(crt), "kubeconfig": str(kubeconfig)}
+
+
+def start_kwok(programs: Programs, kubeconfig: Path, crt: Path, key: Path) -> None:
+    """Start what plays the nodes, with a kubelet's port for all of them, and the volumes."""
+    files = build.files("kwok") / "kustomize"
+    pods, volumes, nodes = (files / "stage" / kind / "fast" for kind in ("pod", "volume", "node"))
+    stages = [*pods.glob("pod-*.yaml"), *volumes.glob("pv*.yaml"), nodes / "node-initialize.yaml"]
+    operators.apply(kubeconfig, files / "crd" / "bases")
+    operators.apply(kubeconfig, volumes / "storage-class.yaml")
     operators.wait_for_definitions(kubeconfig)
-    stages = [*(kwok / "stage" / "pod" / "fast").glob("pod-*.yaml"), *(kwok / "stage" / "volume" / "fast").glob("pv*.yaml"),
-              kwok / "stage" / "node" / "fast" / "node-initialize.yaml"]  # fmt: skip
-    operators.apply(kubeconfig, kwok / "stage" / "volume" / "fast" / "storage-class.yaml")
     programs.start(
         "kwok", build.tool("kwok"), f"--kubeconfig={kubeconfig}",
         "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-        "--node-ip=127.0.0.1", f"--node-port={kubelet}", f"--tls-cert-file={crt}", f"--tls-private-key-file={key}",
+        "--node-ip=127.0.0.1", f"--node-port={free_port()}", f"--tls-cert-file={crt}", f"--tls-private-key-file={key}",
         "--node-lease-duration-seconds=0", "--enable-crds=ClusterPortForward,PortForward,ClusterLogs,Logs",
         *(f"--config={stage}" for stage in stages),
     )  # fmt: skip
-    create_nodes(api)
-    return {"server": server, "token": token, "authority": str(crt), "kubeconfig": str(kubeconfig)}
 
 
 def write_kubeconfig(folder: Path, server: str, token: str, authority: Path) -> Path:
