@@ -144,8 +144,8 @@ class _Tail(threading.Thread):
             for line in self._position.new(stream):
                 self._follower.sink(self._name, line)
         except ClusterError as problem:
-            # That the API server is lost is said by whoever looks after the job.
-            if self._stopped or problem.lost:
+            # That the server is lost, or the pod gone, is said by whoever looks after the job.
+            if self._stopped or problem.lost or problem.reason == "NotFound":
                 return False
             earlier = "--previous" in options
             self._say(

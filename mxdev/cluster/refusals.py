@@ -24,7 +24,7 @@ _LOST = re.compile(
 _NOT_LOST = re.compile(r"failed calling webhook|getting credentials|x509:|certificate signed by|^error: EOF$")
 
 _REASONS = (
-    (re.compile(r"^Error from server \((\w+)\)", re.MULTILINE), None),
+    (re.compile(r"^(?:error: )?error from server \((\w+)\)", re.MULTILINE | re.IGNORECASE), None),
     (
         re.compile(r"logged in to the server|\(Unauthorized\)|getting credentials|^error: EOF$"),
         "Unauthorized",

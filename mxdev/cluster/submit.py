@@ -189,21 +189,26 @@ def cancel(
     Raises:
         ClusterError: the API server refuses, or is away for too long.
     """
-    # A second look and not kubectl's answer: after a lost answer that would say "not found" of what it just deleted.
-    there = bool(kubectl.run("get", *ref.words, "--ignore-not-found", "--output", "name").strip())
-    kubectl.run("delete", *ref.words, "--ignore-not-found", "--cascade=foreground", "--wait=false")
-    begun, said = time.monotonic(), False
-    while pods := _pods(kubectl, ref):
+    # A look and not the answer to the deletion: after a lost answer that would say "not found" of what it just deleted.
+    there = _is_there(kubectl, ref)
+    # Not in the foreground: while an owner waits for its own to end, operators make them anew (Kubeflow's trainer does).
+    kubectl.run("delete", *ref.words, "--ignore-not-found", "--wait=false")
+    begun, grace, said, empty = time.monotonic(), 0, False, 0
+    # Looked at twice: a controller that has not heard of it yet may still make a pod.
+    while empty < 2:
+        pods = _pods(kubectl, ref)
         on_pods(pods)
-        grace = max(pod["spec"].get("terminationGracePeriodSeconds") or 0 for pod in pods)
-        if not said:
-            say(f"waiting for {len(pods)} pods to end; they have {grace} s")
+        grace = max([grace, *(pod["spec"].get("terminationGracePeriodSeconds") or 0 for pod in pods)])
+        if pods and not said:
+            say(f"waiting for its pods to end; they have {grace} s")
             said = True
-        if time.monotonic() - begun > grace + _SPARE:
-            names = ", ".join(pod["metadata"]["name"] for pod in pods)
-            console.warn(f"{ref} is deleted, but these pods have not ended yet: {names}. Is their node well?")
+        empty = 0 if pods or _is_there(kubectl, ref) else empty + 1
+        if not empty and time.monotonic() - begun > grace + _SPARE:
+            left = ", ".join(pod["metadata"]["name"] for pod in pods) or "the job itself"
+            console.warn(f"{ref} is being deleted, but this has not ended yet: {left}. Is its node well?")
             break
-        time.sleep(1)
+        if empty < 2:
+            time.sleep(1)
     on_pods([])
     return there
 
@@ -211,6 +216,10 @@ def cancel(
 def cancel_command(kubectl: Kubectl, ref: JobRef) -> str:
     """What a person types to cancel the job."""
     return shlex.join(kubectl.command("delete", *ref.words))
+
+
+def _is_there(kubectl: Kubectl, ref: JobRef) -> bool:
+    return bool(kubectl.run("get", *ref.words, "--ignore-not-found", "--output", "name").strip())
 
 
 def _pods(kubectl: Kubectl, ref: JobRef, *, retry: bool = True) -> Sequence[Object]:

@@ -4,7 +4,7 @@
 `behaviour`: words that change what it does. `lose-request` and `lose-answer` break the next `create` before or after the
 job is made, `vanish` also all that follows, `slow-create` makes that take two seconds. `away` breaks everything while it
 is there, `expired` refuses everything, `refuse` and `no-namespace` refuse to create, `no-events` to give events.
-`pods-stay` keeps pods after the job was deleted.
+`pods-stay` and `job-stays` keep the one or the other after the job was deleted.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def create() -> None:
 
 
 def delete() -> None:
-    (HERE / "job").unlink(missing_ok=True)
+    if not behaves("job-stays"):
+        (HERE / "job").unlink(missing_ok=True)
     if not behaves("pods-stay"):
         (HERE / "pods").unlink(missing_ok=True)
 

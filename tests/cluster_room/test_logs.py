@@ -266,6 +266,13 @@ def test_a_pod_that_is_gone_is_given_up() -> None:
     run.update(until=lambda: not run.follower.owes())
 
 
+def test_a_pod_that_is_just_gone_is_no_news() -> None:
+    run = Run(broken(words='error: error from server (NotFound): pods "churn-0" not found in namespace "ml"'))
+    run.update(running(), until=lambda: len(run.kubectl.calls) == 1)
+    run.update(until=lambda: not run.follower.owes())
+    assert run.said == []
+
+
 def test_a_pod_that_never_started_is_given_up_when_it_is_over() -> None:
     run = Run()
     run.update(pod(phase="Failed", reason="Evicted"), until=lambda: not run.follower.owes())

@@ -33,6 +33,7 @@ LOST = [
 ]
 REFUSED = [
     ('Error from server (NotFound): pods "x" not found', "NotFound"),
+    ('error: error from server (NotFound): pods "x" not found in namespace "ml"', "NotFound"),
     ('Error from server (NotFound): error when creating "STDIN": namespaces "ml" not found', "NotFound"),
     ('Error from server (AlreadyExists): error when creating "STDIN": jobs.batch "x" already exists', "AlreadyExists"),
     ('Error from server (Forbidden): jobs.batch is forbidden: User "u" cannot list', "Forbidden"),

@@ -255,10 +255,25 @@ def test_a_second_signal_leaves_at_once(cluster: Cluster) -> None:
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, err = cluster.end(process, 130)
-    assert "waiting for 1 pods to end" in err
+    assert "waiting for its pods to end; they have 0 s" in err
     assert "Job churn goes on. This cancels it: kubectl --namespace ml delete jobs.batch churn" in err
     assert cluster.report["outcome"] == "submitted"
     assert "Traceback" not in err
+
+
+def test_cancelling_ends_when_the_job_itself_is_gone(cluster: Cluster) -> None:
+    """A controller may replace a pod until then."""
+    cluster.behave("job-stays")
+    process = running(cluster)
+    process.send_signal(signal.SIGINT)
+    cluster.until(lambda: len([call for call in cluster.calls if call.endswith("--output name")]) >= 3)
+    assert process.poll() is None
+    cluster.pods(RUNS)
+    (cluster.here / "job").unlink()
+    time.sleep(2)
+    assert process.poll() is None
+    cluster.pods()
+    cluster.end(process, 130)
 
 
 def test_a_signal_while_the_job_is_made_finds_it_made(cluster: Cluster) -> None:
