@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError
+from mxdev.yaml_render import render_entry
 
 Manifest = dict[str, Any]
 
@@ -158,11 +159,11 @@ def fill(
 
 
 def dump(manifest: Mapping[str, Any]) -> str:
-    """The manifest as YAML, in the order in which people write it."""
-    import yaml
+    """The manifest as YAML, in the order in which people write it; every reader takes it for the same.
 
-    text: str = yaml.safe_dump(dict(manifest), sort_keys=False, allow_unicode=True, width=120)
-    return text
+    PyYAML would leave text such as `0123456789` or `12e34` bare, which a run's id may be and which Go takes for a number.
+    """
+    return "".join(render_entry(key, value) for key, value in manifest.items())
 
 
 def _fill_job(manifest: Manifest, name: str, container: Mapping[str, Any], labels: Mapping[str, str]) -> None:

@@ -205,3 +205,9 @@ def test_a_template_without_a_place_for_the_image(text: str, said: str) -> None:
 def test_an_unknown_kind_by_name() -> None:
     with pytest.raises(MxError, match="MPIJob is not known; known are Job, PyTorchJob, TrainJob"):
         manifest.kind_named("MPIJob")
+
+
+@pytest.mark.parametrize("run", ["01234567890123456789012345678901", "1234567890123456789012345678e901"])
+def test_a_run_whose_id_could_be_a_number_stays_text(run: str) -> None:
+    # kubectl reads numbers where PyYAML sees text.
+    assert f'{manifest.RUN_LABEL}: "{run}"\n' in manifest.dump({"labels": {manifest.RUN_LABEL: run}})
