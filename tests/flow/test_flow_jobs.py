@@ -137,6 +137,17 @@ def test_nothing(look: Look, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == {"version": 1, "jobs": []}
 
 
+def test_without_a_cluster_kubectl_is_asked_for_nothing(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(_: Kubectl) -> str:
+        raise ClusterError("kubectl has no current context", reason="NoContext")
+
+    made = look()
+    monkeypatch.setattr(Kubectl, "context", property(nowhere, lambda self, value: None), raising=False)
+    monkeypatch.setattr(Kubectl, "json", lambda *_: pytest.fail("asked"))
+    with pytest.raises(ClusterError, match="no current context"):
+        job_commands.status(made, None, as_json=False)
+
+
 def test_as_json(look: Look, cluster: Cluster, server: Tracking, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.add(B, "PyTorchJob")
     cluster.add_pod(B, 0, "Running")
