@@ -85,7 +85,8 @@ class _Tail(threading.Thread):
         self._fresh = True
         self._stopped = False
         self._stream: Stream | None = None
-        self._reading = ""
+        # One for all containers of the pod, whose times only grow: right after a restart kubectl may already give the
+        # new container's lines while the pod that we know still names the old one.
         self._position = Position()
         self._said = ""
 
@@ -120,20 +121,18 @@ class _Tail(threading.Thread):
     def run(self) -> None:
         done = {""}
         while seen := self._next():
-            if seen.previous not in done and self._read(seen, seen.previous, "--previous"):
+            if seen.previous not in done and self._read(seen, "--previous"):
                 done.add(seen.previous)
             if seen.previous in done and seen.current not in done:
                 # A stream that follows may have been cut before the container ended: it proves nothing.
-                whole = self._read(seen, seen.current, *(() if seen.ended else ("--follow",)))
+                whole = self._read(seen, *(() if seen.ended else ("--follow",)))
                 if whole and seen.ended:
                     done.add(seen.current)
             if seen.final and {seen.current, seen.previous} <= done:
                 return
 
-    def _read(self, seen: Source, identity: str, *options: str) -> bool:
+    def _read(self, seen: Source, *options: str) -> bool:
         """Read the log of one container from where reading stopped; whether there is nothing left to read."""
-        if identity != self._reading:
-            self._reading, self._position = identity, Position()
         arguments = ("--timestamps", *self._position.since, *options)
         stream = Stream(self._follower.kubectl, seen.pod, seen.container, *arguments)
         with self._news:

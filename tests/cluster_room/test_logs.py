@@ -149,9 +149,17 @@ def test_after_a_restart_the_rest_of_the_previous_log_comes_first() -> None:
     run.update(running(last=terminated(1), restarts=1), until=lambda: run.texts == ["a", "b", "c"])
     assert run.kubectl.calls[1][-2:] == ["--since-time=2026-11-21T15:00:01Z", "--previous"]
     assert run.kubectl.calls[2][-1] == "--follow"
-    assert "--since-time" not in " ".join(run.kubectl.calls[2])
     run.update(over(last=terminated(1), restarts=1), until=lambda: not run.follower.owes())
     assert run.texts == ["a", "b", "c"]
+
+
+def test_lines_that_come_before_the_restart_is_known_come_once() -> None:
+    run = Run(
+        whole(line(1, "a")), whole(line(3, "b")), whole(line(1, "a")), whole(line(3, "b"), line(4, "c"))
+    )
+    run.update(running(), until=lambda: run.texts == ["a"])
+    run.update(running(), until=lambda: run.texts == ["a", "b"])
+    run.update(running(last=terminated(1), restarts=1), until=lambda: run.texts == ["a", "b", "c"])
 
 
 def test_a_log_that_was_read_to_its_end_is_not_asked_for_again_after_a_restart() -> None:
