@@ -46,6 +46,9 @@ def test_a_clean_repository_has_no_diff(repository):
 
 
 def test_the_diff_brings_every_change_back(repository):
+    # Settings that people have.
+    git(repository, "config", "diff.noprefix", "true")
+    git(repository, "config", "color.ui", "always")
     (repository / "gone.py").write_text("c = 3\n")
     git(repository, "add", ".")
     git(repository, "commit", "--quiet", "-m", "first")

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+# Whatever your own settings of Git are, `git apply` has to understand the diff.
+_PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
+
 
 @dataclass(frozen=True)
 class Code:
@@ -45,7 +48,7 @@ def code(root: Path) -> Code:
         index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
         _git(root, "read-tree", base, extra=index)
         _git(root, "add", "--all", "--intent-to-add", "--", ".", extra=index)
-        diff = _git(root, "diff", "--no-ext-diff", base, "--", ".", extra=index)
+        diff = _git(root, "diff", *_PLAIN, base, "--", ".", extra=index)
     return Code(commit or "none", diff or "")
 
 
