@@ -21,7 +21,7 @@ for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
-pytest_plugins = ["strict_skips", "changing", "cluster_fixtures"]
+pytest_plugins = ["strict_skips", "changing", "cluster_fixtures", "noted"]
 
 # Examples are derived from each test, so that a run on a change of its own never fails on another's luck; the wide
 # profile (HYPOTHESIS_PROFILE=wide) looks further with new examples each time.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,21 @@ from ml_environment import ml_python
 from torchrun import Trainer
 
 from mxdev import testing
+from mxdev.tree import Tree
 from mxdev_generators.ml_project_skeleton.generator import MLProjectSkeleton
 
 __all__ = ["ml_python"]
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+
+
+def rendered() -> Tree:
+    """The project whose trainer is run."""
+    return testing.render(MLProjectSkeleton, name="m1")
+
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc"),
+    pytest.mark.noted(rendered, torchrun),
+]
 
 # Seconds in which all processes have ended after one of them failed; most of it is the trainer's own end.
 PROMPTLY = 120
@@ -28,7 +41,7 @@ QUICK = ("training.epochs=8", "training.checkpoint_every=2")
 def make(python: Path, folder: Path) -> Trainer:
     """The trainer of a fresh project in `folder`."""
     root, store = folder / "m1", folder / "store"
-    testing.write(testing.render(MLProjectSkeleton, name="m1"), root)
+    testing.write(rendered(), root)
     store.mkdir()
     return Trainer(python, root, store)
 
@@ -39,9 +52,11 @@ def trainer(ml_python: Path, tmp_path: Path) -> Trainer:
 
 
 @pytest.fixture(scope="module")
-def never_killed(ml_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A run in two processes that nobody disturbed."""
-    return make(ml_python, tmp_path_factory.mktemp("never")).train(*QUICK, processes=2)
+def never_killed(ml_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], dict[str, Any]]:
+    """A run in two processes that nobody disturbed, trained when it is first asked for."""
+    return functools.cache(
+        lambda: make(ml_python, tmp_path_factory.mktemp("never")).train(*QUICK, processes=2)
+    )
 
 
 def lines(started: subprocess.Popen[str], until: str) -> str:
@@ -77,7 +92,7 @@ def test_the_processes_do_together_what_one_does_alone(trainer: Trainer) -> None
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_process_goes_on_from_the_checkpoint(
-    trainer: Trainer, never_killed: dict[str, Any], rank: int
+    trainer: Trainer, never_killed: Callable[[], dict[str, Any]], rank: int
 ) -> None:
     """And becomes, to the last bit, what it would have been."""
     run_id = trainer.new_run()
@@ -91,7 +106,7 @@ def test_a_killed_process_goes_on_from_the_checkpoint(
 
     (interrupted,) = trainer.runs()
     assert interrupted["status"] == "FINISHED"
-    assert interrupted["metrics"] == never_killed["metrics"]
+    assert interrupted["metrics"] == never_killed()["metrics"]
 
 
 def test_one_that_fails_ends_all(trainer: Trainer) -> None:

@@ -13,9 +13,18 @@ import pytest
 from ml_environment import ml_python
 
 from mxdev import testing
+from mxdev.tree import Tree
 from mxdev_generators.ml_project_skeleton.generator import MLProjectSkeleton
 
 __all__ = ["ml_python"]
+
+
+def rendered() -> Tree:
+    """The project that is looked at."""
+    return testing.render(MLProjectSkeleton, name="m1")
+
+
+pytestmark = pytest.mark.noted(rendered, ml_mutants)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +32,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A generated project in a fresh repository, in a folder with a blank in its name."""
     folder = tmp_path_factory.mktemp("ml") / "my projects"
     folder.mkdir()
-    testing.write(testing.render(MLProjectSkeleton, name="m1"), folder)
+    testing.write(rendered(), folder)
     subprocess.run(["git", "init", "--quiet", folder], check=True)
     return folder
 
@@ -89,7 +98,7 @@ def test_its_own_tests_pass_and_notice_mutants(ml_python: Path, project: Path, t
 
 def test_mutants_are_of_the_project() -> None:
     """Every mutant changes something, so none of them is noticed for nothing."""
-    tree = testing.render(MLProjectSkeleton, name="m1")
+    tree = rendered()
     for mutant in ml_mutants.MUTANTS:
         source = testing.text(tree, f"src/m1/{mutant.file}")
         assert mutant.old in source, mutant.name
