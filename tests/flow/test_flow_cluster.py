@@ -264,7 +264,14 @@ def test_in_two_pods(world: World) -> None:
     roles = {
         pod["metadata"]["labels"]["training.kubeflow.org/replica-type"]: pod for pod in world.objects("pods")
     }
-    assert set(roles) == {"master", "worker"}
+    # A worker that ends a moment after the master is taken away with what still runs; both were there.
+    assert "master" in roles
+    placed = {
+        event["involvedObject"]["name"]
+        for event in world.objects("events")
+        if event.get("reason") == "Scheduled"
+    }
+    assert placed >= {f"{NAME}-{run.id[:10]}-{role}-0" for role in ("master", "worker")}
     assert {pod["metadata"]["labels"]["mlflow-run-id"] for pod in roles.values()} == {run.id}
 
 
