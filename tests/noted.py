@@ -34,7 +34,19 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     """Do nothing where the pass is noted; None lets the test run."""
     note = _note(pyfuncitem)
-    return True if note is not None and note.exists() and not os.environ.get("MX_TEST_ALL") else None
+    if note is None or not note.exists() or os.environ.get("MX_TEST_ALL"):
+        return None
+    pyfuncitem.user_properties.append(("noted", True))
+    return True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many were not run again: nobody shall take them for run."""
+    passed = terminalreporter.stats.get("passed", [])
+    if count := sum(("noted", True) in map(tuple, report.user_properties) for report in passed):
+        terminalreporter.line(
+            f"{count} passed earlier on the same project and were not run again (MX_TEST_ALL runs them)"
+        )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -66,5 +78,6 @@ def _parts(tree: Any, files: list[Path]) -> list[bytes]:
     parts = [f"{path} {file.executable}".encode() + file.data for path, file in sorted(tree.files.items())]
     parts += [repr((section.path, section.address, section.value)).encode() for section in tree.sections]
     parts += [path.read_bytes() for path in [*files, Path(__file__)]]
-    environment = (sys.version, platform.platform(), ml_environment.REQUIREMENTS)
-    return [*parts, repr((*environment, os.environ.get("MX_TEST_ML_PYTHON"))).encode()]
+    library = ml_environment.interpreter().parent.parent / "lib"
+    installed = sorted(path.name for path in library.glob("python*/site-packages/*.dist-info"))
+    return [*parts, repr((sys.version, platform.platform(), str(library), installed)).encode()]
