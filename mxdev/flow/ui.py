@@ -128,9 +128,16 @@ def owner_of(port: int) -> str | None:
         return None
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            for link in (process / "fd").iterdir():
-                if str(link.readlink()) in sockets:
-                    return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+            if any(_link(file) in sockets for file in (process / "fd").iterdir()):
+                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
         except OSError:
             continue
     return None
+
+
+def _link(file: Path) -> str | None:
+    """Where a link leads; None when it is gone since the folder was listed."""
+    try:
+        return str(file.readlink())
+    except OSError:
+        return None

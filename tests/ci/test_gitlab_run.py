@@ -47,8 +47,9 @@ def run(project: Path, *jobs: str) -> subprocess.CompletedProcess[str]:
         "MX_REQUIREMENT": f"mx-devtool[lint] @ {REPOSITORY.as_uri()}",
         "UV_CACHE_DIR": cache,
         "UV_LINK_MODE": "hardlink",
-        "UV_TOOL_DIR": str(tools),
-        "UV_TOOL_BIN_DIR": str(tools / "bin"),
+        # One a job, as every job of GitLab's has a machine of its own: an installation pulls mx from under another's feet.
+        "UV_TOOL_DIR": f"{tools}/$CI_JOB_NAME",
+        "UV_TOOL_BIN_DIR": f"{tools}/$CI_JOB_NAME/bin",
         # Training is tested elsewhere, at length.
         "PYTEST_ADDOPTS": "--deselect=tests/test_trainer.py",
     }

@@ -187,6 +187,7 @@ END
 """
     # Whoever reads the log of a red job wants to know what the cluster says: no GPU left, no image, no quota.
     describe = f"kubectl --namespace {facts.name} describe"
+    wait = f"kubectl --namespace {facts.name} wait "
     commands = (
         credentials,
         f'JOB="{job}"',
@@ -195,7 +196,9 @@ END
         "kubectl patch --local --filename infrastructure/kubernetes/train_job.yaml --type json"
         " --patch-file /tmp/train-patch.yaml --output yaml | kubectl create --filename -",
         f'kubectl --namespace {facts.name} logs --follow --pod-running-timeout=30m "job/$JOB"',
-        f'kubectl --namespace {facts.name} wait --for=condition=complete --timeout=120s "job/$JOB"',
+        # Its end, whichever; then which.
+        wait + "--for=jsonpath='{.status.conditions}' --timeout=120s \"job/$JOB\"",
+        wait + '--for=condition=complete --timeout=20s "job/$JOB"',
     )
     return Job("train", "Train", events, ("image-run",), 360, (), commands, "mx flow run --backend kubernetes",
                ("COMMIT", "REGISTRY"), ("cluster",))  # fmt: skip
