@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,7 @@ def cli_configuration() -> Path:
     """
     if shutil.which("terraform") is None:
         pytest.skip("terraform is not installed")
-    shared = shared_folder()
-    tool = shared / "tools" / "terraform_schema_provider.py"
-    schema = shared / "schemas" / "terraform-schema-google.json"
+    tool, schema = _sources()
     for path in (tool, schema):
         if not path.is_file():
             pytest.skip(f"{path} is missing (MX_TEST_SHARED names the folder with tools and schemas)")
@@ -70,5 +69,19 @@ def cli_configuration() -> Path:
     return folder / "terraformrc"
 
 
+def provider_digest() -> str:
+    """What the provider is, wherever it lies: changes with its program and with its schema."""
+    return "".join(map(_digest, _sources()))
+
+
+def _sources() -> tuple[Path, Path]:
+    shared = shared_folder()
+    return (
+        shared / "tools" / "terraform_schema_provider.py",
+        shared / "schemas" / "terraform-schema-google.json",
+    )
+
+
+@cache
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from terraform_mirror import cache_folder, cli_configuration
+from terraform_mirror import cache_folder, cli_configuration, provider_digest
 
 # The one test file that reads terraform.tfvars. All others set every variable that has no default.
 ANSWERS = "tests/answers.tftest.hcl"
@@ -37,7 +37,7 @@ def check_terraform(folder: Path) -> list[str]:
 
 def _once(kind: str, folder: Path, names: Iterable[str], configuration: Path) -> list[str]:
     names = list(names)
-    digest = hashlib.sha256(f"{kind} {configuration} {_version()}".encode())
+    digest = hashlib.sha256(f"{kind} {provider_digest()} {_version()}".encode())
     for name in names:
         digest.update(f"\0{name}\0".encode() + hashlib.sha256((folder / name).read_bytes()).digest())
     known = cache_folder() / "terraform-clean" / digest.hexdigest()
