@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from mxdev.merge_trees import Entry, Tree
 
 _BOM = b"\xef\xbb\xbf"
+# Reads the text of a file of the kind that is merged.
+Load = Callable[[str], Any]
 
 
 class _ConflictError(Exception):
@@ -48,7 +51,7 @@ def merge(path: str, base: bytes, ours: bytes, theirs: bytes) -> Merge | None:
         except (MxError, ValueError, RecursionError):
             return False
 
-    if not conflicts and (data := _by_keys(cut, sides, ours)) is not None and reads_as_merged(data):
+    if not conflicts and (data := _by_keys(cut, load, sides, ours)) is not None and reads_as_merged(data):
         return Merge(data, True)
     by_lines = merge_lines(base, ours, theirs)
     if by_lines.clean and not reads_as_merged(by_lines.data):
@@ -60,7 +63,7 @@ def _text(side: bytes) -> str:
     return side.removeprefix(_BOM).decode("utf-8")
 
 
-def _by_keys(cut: Any, sides: list[str], ours: bytes) -> bytes | None:
+def _by_keys(cut: Any, load: Load, sides: list[str], ours: bytes) -> bytes | None:
     """Our file with the keys that they changed; None if the texts of a key cannot be told apart or are in conflict."""
     from mxdev.merge_trees import NoTreeError
 
@@ -70,7 +73,7 @@ def _by_keys(cut: Any, sides: list[str], ours: bytes) -> bytes | None:
     texts = [text.replace("\r\n", "\n") for text in sides]
     try:
         trees = [cut(text if text.endswith("\n") else text + "\n") for text in texts]
-        text = _merge_trees(*trees).render()
+        text = _merge_trees(load, *trees).render()
     except (NoTreeError, _ConflictError, RecursionError):
         return None
     if not texts[1].endswith("\n"):
@@ -80,7 +83,7 @@ def _by_keys(cut: Any, sides: list[str], ours: bytes) -> bytes | None:
     return (_BOM if ours.startswith(_BOM) else b"") + text.encode()
 
 
-def _merge_trees(base: Tree | None, ours: Tree, theirs: Tree) -> Tree:
+def _merge_trees(load: Load, base: Tree | None, ours: Tree, theirs: Tree) -> Tree:
     from mxdev.merge import merged_order
     from mxdev.merge_trees import Tree
 
@@ -91,14 +94,15 @@ def _merge_trees(base: Tree | None, ours: Tree, theirs: Tree) -> Tree:
         return entries
 
     was, mine, its = by_key(base), by_key(ours), by_key(theirs)
-    entries = [_merge_entry(was.get(k), mine.get(k), its.get(k)) for k in merged_order(list(mine), list(its))]
+    keys = merged_order(list(mine), list(its))
+    entries = [_merge_entry(load, was.get(key), mine.get(key), its.get(key)) for key in keys]
     tail = _merge_text(base.tail if base else "", ours.tail, theirs.tail)
     return Tree(
         [entry for entry in entries if entry is not None], tail, ours.column, ours.joint or theirs.joint
     )
 
 
-def _merge_entry(base: Entry | None, ours: Entry | None, theirs: Entry | None) -> Entry | None:
+def _merge_entry(load: Load, base: Entry | None, ours: Entry | None, theirs: Entry | None) -> Entry | None:
     from mxdev.merge_trees import Entry
 
     if ours is None or theirs is None:
@@ -114,13 +118,25 @@ def _merge_entry(base: Entry | None, ours: Entry | None, theirs: Entry | None) -
     if ours.text == theirs.text or (base is not None and theirs.text == base.text):
         return Entry(ours.key, lead, ours.text, ours.head, ours.inner, ours.foot)
     if ours.inner is None or theirs.inner is None or (base is not None and base.inner is None):
-        raise _ConflictError
+        if not _same(load, ours.text, theirs.text):
+            raise _ConflictError
+        return Entry(ours.key, lead, ours.text, ours.head, ours.inner, ours.foot)
     head = _merge_text(base.head if base else None, ours.head, theirs.head)
     foot = _merge_text(base.foot if base else None, ours.foot, theirs.foot)
-    inner = _merge_trees(base.inner if base else None, ours.inner, theirs.inner)
+    inner = _merge_trees(load, base.inner if base else None, ours.inner, theirs.inner)
     if not inner.entries:
         raise _ConflictError  # `{}` or nothing at all: not for a text to decide
     return Entry(ours.key, lead, "", head, inner, foot)
+
+
+def _same(load: Load, ours: str, theirs: str) -> bool:
+    """Whether two texts of a key say the same, each in its own words: with a comment behind it, or other quotes."""
+    from mxdev.yaml_render import equal
+
+    try:
+        return equal(load(ours), load(theirs))
+    except (MxError, ValueError, RecursionError):
+        return False
 
 
 def _merge_text(base: str | None, ours: str, theirs: str) -> str:

@@ -79,10 +79,7 @@ def test_lint_names_it_and_says_how_to_move_it(world: World) -> None:
 
 def test_adopt_moves_it_without_changing_the_file(world: World) -> None:
     start(world)
-    world.edit(DEVSPACE, "namespace: default", "namespace: mine")
-    world.edit(DEVSPACE, "      A: a\n", "")
-    world.edit(DEVSPACE, "port: 80", "port: 81\n    more:\n      - 1\n      - 2")
-    mine = world.read(DEVSPACE)
+    mine = edit(world).encode()
     answer = world.ok("adopt", DEVSPACE)
     assert "deployments.base is in .mx/overrides/devspace.yaml now" in answer.err
     assert world.read(DEVSPACE) == mine

@@ -83,6 +83,21 @@ def test_line_breaks_mark_and_missing_end_of_ours_survive(path: str) -> None:
     assert merge_file(path, BASE, ours, theirs) == Merge(ours.replace(b"end: true", b"end: false"), True)
 
 
+@pytest.mark.parametrize(
+    ("path", "base", "ours", "theirs"),
+    [
+        ("x.yaml", "a: 1\nb: 1\n", "a: 2  # why\nb: 1\n", "a: 2\nb: 1\n"),
+        ("x.yaml", "a:\n  b: x\n", "a:\n  b: 'y'\n", "a:\n  b: y\n"),
+        ("x.yaml", "a: 1\n", "a: 1\nb: [1, 2]\n", "a: 1\nb:\n  - 1\n  - 2\n"),
+        ("x.toml", "[a]\nb = 1\n", "[a]\nb = 2 # why\n", "[a]\nb = 2\n"),
+    ],
+)
+def test_the_same_value_in_other_words_stays_a_persons(path: str, base: str, ours: str, theirs: str) -> None:
+    assert merge_file(path, base.encode(), ours.encode(), theirs.encode()) == Merge(ours.encode(), True)
+    other = theirs.replace("2", "3").replace("y", "z")
+    assert not merge_file(path, base.encode(), ours.encode(), other.encode()).clean
+
+
 def test_the_same_key_changed_on_both_sides_is_a_conflict() -> None:
     for old, one, other in [
         ("name: demo", "name: a", "name: b"),
