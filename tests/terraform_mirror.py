@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,6 +68,27 @@ def cli_configuration() -> Path:
         if not (folder / "terraformrc").is_file():
             subprocess.run([sys.executable, tool, "mirror", folder, schema], check=True, capture_output=True)
     return folder / "terraformrc"
+
+
+@cache
+def reattach() -> str:
+    """The value of TF_REATTACH_PROVIDERS by which Terraform asks one provider, which this process started for all its tests.
+
+    What `cli_configuration` needs has to be there.
+    """
+    program = Path(__file__).with_name("staying_provider.py")
+    provider = subprocess.Popen(
+        [sys.executable, "-u", program, *_sources()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    _providers.append(provider)
+    said = map(re.compile("TF_REATTACH_PROVIDERS='(.*)'").search, provider.stdout or ())
+    found = next(filter(None, said), None)
+    assert found, f"{program} ended ({provider.wait()}) and did not say where it listens"
+    return found[1]
+
+
+# They end when nobody has the other end of their standard input any more.
+_providers: list[subprocess.Popen[str]] = []
 
 
 def provider_digest() -> str:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from terraform_mirror import cache_folder, cli_configuration, provider_digest
+from terraform_mirror import cache_folder, cli_configuration, provider_digest, reattach
 
 # The one test file that reads terraform.tfvars. All others set every variable that has no default.
 ANSWERS = "tests/answers.tftest.hcl"
@@ -77,6 +77,8 @@ def run_terraform(
         "TF_IN_AUTOMATION": "1",
         "CHECKPOINT_DISABLE": "1",
     }
+    if arguments[0] != "init":  # that looks for versions, and starts no provider
+        environment["TF_REATTACH_PROVIDERS"] = reattach()
     command = ["terraform", arguments[0], *(["-no-color"] if arguments[0] != "fmt" else []), *arguments[1:]]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
