@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Any
@@ -138,7 +139,12 @@ def main(arguments: list[str] | None = None) -> None:
         from mxdev.plugin_index import leave_project
 
         leave_project()
-    sys.exit(run(arguments))
+    code = run(arguments)
+    from mxdev import console
+
+    with contextlib.suppress(OSError):  # the code says already that something went wrong
+        console.flush()
+    sys.exit(code)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -191,8 +197,6 @@ def _answer(arguments: list[str], message: str) -> None:
     """With `--json`, an error that ended a planning command before it could answer is answered in JSON too."""
     if "--json" not in arguments or arguments[0] in _OTHER_JSON:
         return
-    import contextlib
-
     from mxdev import applying, console
 
     with contextlib.suppress(OSError):

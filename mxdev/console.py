@@ -52,12 +52,18 @@ def out(text: str = "") -> None:
 
 
 def flush() -> None:
-    """Bring stdout to its reader, if there is one."""
+    """Bring stdout to its reader, if there is one.
+
+    Raises:
+        OSError: it cannot be written to. What was not written is dropped: it would fail again at the interpreter's end.
+    """
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as problem:
         give_up()
+        if not isinstance(problem, BrokenPipeError):
+            raise
 
 
 def give_up() -> None:

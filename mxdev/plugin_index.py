@@ -29,8 +29,10 @@ def load(*, cached: bool = True) -> list[Plugin]:
         path, key = _cache_place()
         _loaded = _read(path, key) if cached else None
         if _loaded is None:
+            names = _names()
             _loaded, watched = _scan()
-            _write(path, key, _loaded, watched)
+            # What was imported may have left its bytecode beside it, which is no news.
+            _write(path, _cache_place()[1] if _names() == names else key, _loaded, watched)
     return _loaded
 
 
@@ -54,6 +56,11 @@ def _cache_place() -> tuple[Path, str]:
     key = json.dumps([FORMAT, API, sys.version_info[:3], stamps], default=str)
     where = hashlib.sha256(json.dumps([sys.prefix, folders]).encode()).hexdigest()[:16]
     return cache_folder() / f"plugins-{where}.json", hashlib.sha256(key.encode()).hexdigest()
+
+
+def _names() -> list[set[str]]:
+    """What is in the folders in which plugins are looked for, without Python's own folders of bytecode."""
+    return [set(os.listdir(f)) - {"__pycache__"} for f in installed_folders() if os.path.isdir(f)]  # noqa: PTH112, PTH208
 
 
 def _read(path: Path, key: str) -> list[Plugin] | None:

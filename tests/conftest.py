@@ -21,6 +21,11 @@ for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
+# Most users have neither: bytecode is written beside what is imported, and stdout is written when it is flushed.
+for _name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
+    os.environ.pop(_name, None)
+sys.dont_write_bytecode = False
+
 pytest_plugins = ["strict_skips", "changing", "cluster_fixtures", "noted"]
 
 # Examples are derived from each test, so that a run on a change of its own never fails on another's luck; the wide
