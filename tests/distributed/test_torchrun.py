@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -127,3 +130,35 @@ def test_one_that_fails_ends_all(trainer: Trainer) -> None:
     assert not [pid for pid in (first, second) if Path(f"/proc/{pid}").exists()]
     (run,) = trainer.runs()
     assert run["status"] == "FAILED"
+
+
+def test_machines_that_are_started_again_at_different_moments_find_each_other(trainer: Trainer) -> None:
+    """The second comes back while the first has not noticed that it was gone; then the first is started again, too."""
+    module = trainer.root / "src" / "m1" / "processes.py"
+    source = module.read_text()
+    assert "JOINING = timedelta(minutes=3)" in source
+    module.write_text(source.replace("JOINING = timedelta(minutes=3)", "JOINING = timedelta(seconds=20)"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    first, second = (trainer.machine(rank, port, "training.epochs=500") for rank in (0, 1))
+    try:
+        lines(first, "epoch  1/500")
+        os.kill(torchrun.ranks(first)[0], signal.SIGSTOP)
+        torchrun.kill_all(second)
+        second = trainer.machine(1, port, "training.epochs=500")
+        while not torchrun.ranks(second):
+            assert second.poll() is None
+            time.sleep(0.1)
+        torchrun.kill_all(first)
+        first = trainer.machine(0, port, "training.epochs=500")
+        said = second.communicate(timeout=120)[0]
+        assert second.returncode != 0
+        assert "process 1 waited 0:00:20 for the others" in said
+        second = trainer.machine(1, port, "training.epochs=500")
+        lines(first, "epoch  1/500")
+    finally:
+        for agent in (first, second):
+            if agent.poll() is None:
+                torchrun.kill_all(agent)
+            agent.communicate()

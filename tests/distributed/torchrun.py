@@ -50,9 +50,20 @@ class Trainer:
         self, *arguments: str, processes: int = 0, restarts: int = 0, **more: str
     ) -> subprocess.Popen[str]:
         """Start the trainer: in this many processes under torchrun, or without torchrun."""
-        head = [self.python, "-m", *(["torch.distributed.run"] if processes else [])]
+        head: list[str | Path] = [self.python, "-m", *(["torch.distributed.run"] if processes else [])]
         if processes:
             head += ["--standalone", f"--nproc-per-node={processes}", f"--max-restarts={restarts}", "-m"]
+        return self._start(head, arguments, more)
+
+    def machine(self, rank: int, port: int, *arguments: str) -> subprocess.Popen[str]:
+        """Start one of two torchruns with a process each, as the pods of a job do; the first listens on `port`."""
+        where = {"PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+        head = [self.python, "-m", "torch.distributed.run", "--nproc-per-node=1", "-m"]
+        return self._start(head, arguments, {**where, "PET_NNODES": "2", "PET_NODE_RANK": str(rank)})
+
+    def _start(
+        self, head: list[str | Path], arguments: tuple[str, ...], more: dict[str, str]
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [*head, "m1.trainer", *arguments],
             cwd=self.root, env=self.environment(**more), text=True,
@@ -97,6 +108,12 @@ def ranks(agent: subprocess.Popen[str]) -> dict[int, int]:
 def kill(agent: subprocess.Popen[str], rank: int) -> None:
     """End one process as the kernel does when memory runs out."""
     os.kill(ranks(agent)[rank], signal.SIGKILL)
+
+
+def kill_all(agent: subprocess.Popen[str]) -> None:
+    """End a torchrun and its processes, as when their machine is lost."""
+    for pid in (agent.pid, *ranks(agent).values()):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _processes() -> list[int]:

@@ -1,5 +1,7 @@
 """Many processes train on what one would train on."""
 
+from datetime import timedelta
+
 import pytest
 import torch
 
@@ -61,6 +63,15 @@ def test_one_process_is_alone(monkeypatch):
         assert alone.parallel(model) is model
         assert alone.sum(2.5) == 2.5
         assert alone.of_first("mine") == "mine"
+
+
+def test_a_process_whose_peers_do_not_come_gives_up(monkeypatch):
+    monkeypatch.setattr(processes, "JOINING", timedelta(milliseconds=100))
+    store = torch.distributed.HashStore()
+    first, second = (Processes(rank, 2, torch.device("cpu")) for rank in (0, 1))
+    with pytest.raises(RuntimeError, match="process 0 waited .* not all of 2"):
+        first._wait_for_all(store)
+    second._wait_for_all(store)
 
 
 def test_torchrun_says_which_process_this_is(monkeypatch):

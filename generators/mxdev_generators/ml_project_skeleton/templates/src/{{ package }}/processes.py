@@ -18,6 +18,8 @@ from .device import choose_device
 
 # A process that waits this long for another takes it for lost. Nothing that only one of them does takes longer.
 PATIENCE = timedelta(minutes=10)
+# torchrun starts all at the same time. What they import may take one of them this much longer than another.
+JOINING = timedelta(minutes=3)
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Processes:
         # torchrun keeps one store for all its restarts, with the addresses of processes that are gone in it.
         restart = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         store = PrefixStore(restart, next(rendezvous("env://"))[0])
+        self._wait_for_all(store)
         distributed.init_process_group(
             distributed.get_default_backend_for_device(self.device),
             store=store,
@@ -62,6 +65,20 @@ class Processes:
         yield
         # Not after a failure: it could wait for the others for ever.
         distributed.destroy_process_group()
+
+    def _wait_for_all(self, store: distributed.Store) -> None:
+        """Give up soon when the others are not there.
+
+        Where a machine was started again and then another, the torchrun of the second waits for that of the first, and that
+        for this process, which would wait for a process of the second.
+        """
+        store.set(f"here/{self.rank}", "")
+        try:
+            store.wait([f"here/{rank}" for rank in range(self.count)], JOINING)
+        except distributed.DistStoreError as problem:
+            raise RuntimeError(
+                f"process {self.rank} waited {JOINING} for the others: not all of {self.count} were started with it"
+            ) from problem
 
     def parallel(self, model: nn.Module) -> nn.Module:
         """`model` with gradients that are the mean over all processes."""
