@@ -67,9 +67,9 @@ def test_one_process_is_alone(monkeypatch):
 
 def test_a_process_whose_peers_do_not_come_gives_up(monkeypatch):
     monkeypatch.setattr(processes, "JOINING", timedelta(milliseconds=100))
-    store = torch.distributed.HashStore()
+    store = torch.distributed.PrefixStore("0", torch.distributed.HashStore())
     first, second = (Processes(rank, 2, torch.device("cpu")) for rank in (0, 1))
-    with pytest.raises(RuntimeError, match="process 0 waited .* not all of 2"):
+    with pytest.raises(RuntimeError, match=r"process 0 waited .* not all of 2"):
         first._wait_for_all(store)
     second._wait_for_all(store)
 

@@ -66,7 +66,7 @@ class Processes:
         # Not after a failure: it could wait for the others for ever.
         distributed.destroy_process_group()
 
-    def _wait_for_all(self, store: distributed.Store) -> None:
+    def _wait_for_all(self, store: PrefixStore) -> None:
         """Give up soon when the others are not there.
 
         Where a machine was started again and then another, the torchrun of the second waits for that of the first, and that
