@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -17,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def wheels() -> Path:
     """A folder with the wheel of this checkout; made once in a run of the tests."""
     folder = Path(tempfile.mkdtemp(prefix="mx-wheels-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     run([uv(), "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT)], cwd=folder)
     return folder
 
