@@ -9,6 +9,7 @@ standard input.
 
 from __future__ import annotations
 
+import _thread
 import os
 import runpy
 import sys
@@ -31,7 +32,10 @@ def stay(tool: str, schema: str) -> None:
     tf.runner.run_provider = run_for_all
     threading.Thread(target=_end_with_input, daemon=True).start()
     sys.argv = [tool, "serve", schema]
-    runpy.run_path(tool, run_name="__main__")
+    try:
+        runpy.run_path(tool, run_name="__main__")
+    except KeyboardInterrupt:
+        os._exit(0)  # the folder of its socket is gone, and nothing else is to be kept
 
 
 def _once(answer: Any) -> Any:
@@ -48,7 +52,7 @@ def _once(answer: Any) -> Any:
 
 def _end_with_input() -> None:
     sys.stdin.read()
-    os._exit(0)
+    _thread.interrupt_main()
 
 
 if __name__ == "__main__":
