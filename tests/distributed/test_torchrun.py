@@ -6,7 +6,6 @@ import functools
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 import torchrun
+from cluster.programs import free_port
 from ml_environment import ml_python
 from torchrun import Trainer
 
@@ -138,9 +138,7 @@ def test_machines_that_are_started_again_at_different_moments_find_each_other(tr
     source = module.read_text()
     assert "JOINING = timedelta(minutes=3)" in source
     module.write_text(source.replace("JOINING = timedelta(minutes=3)", "JOINING = timedelta(seconds=20)"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     first, second = (trainer.machine(rank, port, "training.epochs=500") for rank in (0, 1))
     try:
         lines(first, "epoch  1/500")

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -24,6 +23,7 @@ from typing import Any
 import pytest
 from cluster.control_plane import ControlPlane
 from cluster.node import Node, Place
+from cluster.programs import free_port
 from cluster_projects import committed, git
 from flow_projects import MX, clean, environment, install, mx
 from ml_environment import ml_python
@@ -132,9 +132,7 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 def tracking_uri(ml_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real tracking server."""
     folder = tmp_path_factory.mktemp("tracking")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     uri = f"http://127.0.0.1:{port}"
     words = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     stores = [

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster.programs import free_port
 from flow_projects import MX, clean, environment, install, mx, project
 from ml_environment import ml_python
 
@@ -63,13 +64,6 @@ def test_a_failing_entry_point(root: Path, trained: subprocess.CompletedProcess[
     done = mx("flow", "run", "-e", "fail", cwd=root)
     assert done.returncode == 1
     assert re.search(r"^run      [0-9a-f]{32} \(.+\): FAILED$", done.stderr, re.MULTILINE), done.stderr
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_the_web_interface(root: Path, trained: subprocess.CompletedProcess[str]) -> None:
