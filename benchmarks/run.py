@@ -22,7 +22,7 @@ HYGEN = "hygen@6"
 
 def cache() -> Path:
     """Where the environments are kept."""
-    from mxdev.places import cache_folder
+    from mxdev.system.user_dirs import cache_folder
 
     return cache_folder() / "benchmarks"
 

@@ -7,31 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from mxdev.generator import Generator, argument, option
-    from mxdev.hookspecs import hookimpl
-    from mxdev.plugins import lazy
-    from mxdev.tree import Tree
+from mxdev.public import load
+from mxdev.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from mxdev.generator.generator import Generator
+    from mxdev.generator.options import argument, option
+    from mxdev.generator.tree import Tree
+    from mxdev.plugins.hookspecs import hookimpl
+    from mxdev.plugins.model import lazy
+
 __all__ = ["Generator", "Tree", "__version__", "argument", "hookimpl", "lazy", "option"]
 
 _HOMES = {
-    "Generator": "mxdev.generator",
-    "argument": "mxdev.generator",
-    "option": "mxdev.generator",
-    "hookimpl": "mxdev.hookspecs",
-    "lazy": "mxdev.plugins",
-    "Tree": "mxdev.tree",
+    "Generator": "mxdev.generator.generator",
+    "argument": "mxdev.generator.options",
+    "option": "mxdev.generator.options",
+    "hookimpl": "mxdev.plugins.hookspecs",
+    "lazy": "mxdev.plugins.model",
+    "Tree": "mxdev.generator.tree",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name on first use (PEP 562), so that `import mxdev` costs nothing."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'mxdev' has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+    return load(__name__, _HOMES, name)

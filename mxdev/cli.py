@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-import mxdev
 from mxdev.errors import BUG, COULD_NOT, DONE, INTERRUPTED, USAGE, MxError
+from mxdev.version import __version__
 
 # name -> (where, help). Nothing of a command is imported before it is called.
 COMMANDS = {
@@ -23,9 +23,9 @@ COMMANDS = {
     "diff": ("mxdev.commands.diff:diff", "Print your edits as a patch."),
     "adopt": ("mxdev.commands.adopt:adopt", "Move direct edits of devspace.yaml to where updates keep them."),
     "resolve": ("mxdev.commands.resolve:resolve", "Put shared files right after a Git merge."),
-    "lint": ("mxdev.commands.lint:lint", "Check files against the style guide."),
-    "build": ("mxdev.commands.build:build", "Make the image, the documentation or the package."),
-    "flow": ("mxdev.commands.flow:flow", "Train and look at runs, with MLflow."),
+    "lint": ("mxdev.lint.command:lint", "Check files against the style guide."),
+    "build": ("mxdev.artifacts.command:build", "Make the image, the documentation or the package."),
+    "flow": ("mxdev.flow.command:flow", "Train and look at runs, with MLflow."),
     "plugins": ("mxdev.commands.plugins:plugins", "List the installed plugins."),
     "recover": ("mxdev.commands.recover:recover", "Finish or take back an interrupted run."),
     "completion": ("mxdev.commands.completion:completion", "Print the completion script of a shell."),
@@ -108,27 +108,27 @@ class Root(click.Group):
         ]
 
     def _of_plugins(self) -> dict[str, Any]:
-        from mxdev import plugins
+        from mxdev.plugins import model, registry
 
         found: dict[str, list[Any]] = {}
-        for entry in plugins.entries("mx_commands"):
+        for entry in registry.entries("mx_commands"):
             found.setdefault(entry.name, []).append(entry)
         usable = {}
         for name, same in found.items():
             homes = ", ".join(entry.dist for entry in same)
             if name in COMMANDS or name in ALIASES:
-                plugins.warn_once(
+                model.warn_once(
                     f"the command {name} of the plugin {homes} is left out: mx has one of that name"
                 )
             elif len(same) > 1:
-                plugins.warn_once(f"the command {name} is left out: more than one plugin has it ({homes})")
+                model.warn_once(f"the command {name} is left out: more than one plugin has it ({homes})")
             else:
                 usable[name] = same[0]
         return usable
 
 
 @click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(mxdev.__version__, "--version", prog_name="mx", message="%(prog)s %(version)s")
+@click.version_option(__version__, "--version", prog_name="mx", message="%(prog)s %(version)s")
 def root() -> None:
     """Generate machine-learning projects whose infrastructure works."""
 
@@ -136,11 +136,11 @@ def root() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run mx and end the process with its exit code."""
     if os.environ.get("PYTHONPATH"):
-        from mxdev.plugin_index import leave_project
+        from mxdev.plugins.index import leave_project
 
         leave_project()
     code = run(arguments)
-    from mxdev import console
+    from mxdev.system import console
 
     with contextlib.suppress(OSError):  # the code says already that something went wrong
         console.flush()
@@ -149,7 +149,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run mx on `arguments` (default: the command line's); the exit code."""
-    from mxdev import console
+    from mxdev.system import console
 
     given = sys.argv[1:] if arguments is None else arguments
     try:
@@ -197,10 +197,11 @@ def _answer(arguments: list[str], message: str) -> None:
     """With `--json`, an error that ended a planning command before it could answer is answered in JSON too."""
     if "--json" not in arguments or arguments[0] in _OTHER_JSON:
         return
-    from mxdev import applying, console
+    from mxdev.system import console
+    from mxdev.workflow import apply
 
     with contextlib.suppress(OSError):
-        console.out(applying.as_json("error", error=MxError(message)))
+        console.out(apply.as_json("error", error=MxError(message)))
 
 
 def _report(cause: str, code: int) -> int:
@@ -208,11 +209,11 @@ def _report(cause: str, code: int) -> int:
     import time
     import traceback
 
-    from mxdev import console
-    from mxdev.places import command_line, log_folder
+    from mxdev.system import console
+    from mxdev.system.user_dirs import command_line, log_folder
 
     report = (
-        f"mx {mxdev.__version__}, Python {sys.version}\n{time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n"
+        f"mx {__version__}, Python {sys.version}\n{time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n"
         f"{command_line()}  (the values of options are left out)\n\n{traceback.format_exc()}"
     )
     path = log_folder() / time.strftime("bug-%Y%m%d-%H%M%S.log")

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mxdev.plan import Change
-
 DONE = 0
 SAYS_NO = 1
 USAGE = 2
@@ -39,14 +32,9 @@ class MxError(Exception):
 
 
 class Refused(MxError):
-    """mx says no (exit code 1): findings, differences, conflicts, a lock. Nothing was written.
-
-    Attributes:
-        changes: those of the plan that was refused, where there is one already.
-    """
+    """mx says no (exit code 1): findings, differences, conflicts, a lock. Nothing was written."""
 
     default_code = SAYS_NO
-    changes: Sequence[Change] = ()
 
 
 class UsageProblem(MxError):

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mxdev import catalog, sections
-from mxdev.generator import Generator
-from mxdev.plan import Plan, build
-from mxdev.project import Project
-from mxdev.rendering import Run, run, with_requirements
-from mxdev.tree import Tree
-from mxdev.values import Sources
+from mxdev.generator.generator import Generator
+from mxdev.generator.tree import Tree
+from mxdev.plan.build import build
+from mxdev.plan.model import Plan
+from mxdev.plugins import catalog
+from mxdev.project.project import Project
+from mxdev.sections import sections
+from mxdev.workflow.render import Run, run, with_requirements
+from mxdev.workflow.values import Sources
 
 UPDATE_SNAPSHOTS = "MX_UPDATE_SNAPSHOTS"
 _NOWHERE = Path("/nonexistent/mx-testing")

@@ -17,7 +17,9 @@ import pytest
 from disks import snapshot
 from sites import SAMPLES, make_distribution
 
-from mxdev import cli, plugin_index, plugins, renames
+from mxdev import cli
+from mxdev.plugins import index, model
+from mxdev.project import renames
 
 sys.path.append(str(SAMPLES))
 import acme_world
@@ -166,11 +168,11 @@ def specs(world_site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in _GIT.items():
         monkeypatch.setenv(name, value)
     acme_world.SPECS.clear()
-    plugin_index.forget()
-    plugins._warned.clear()
+    index.forget()
+    model._warned.clear()
     yield
     acme_world.SPECS.clear()
-    plugin_index.forget()
+    index.forget()
 
 
 @pytest.fixture

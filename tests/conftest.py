@@ -80,17 +80,17 @@ def samples(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 
 def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Put `site` on the path of this process and those it starts, and forget it afterwards."""
-    from mxdev import plugin_index, plugins
+    from mxdev.plugins import index, model
 
     monkeypatch.syspath_prepend(site)
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
     )
-    plugin_index.forget()
-    plugins._warned.clear()
+    index.forget()
+    model._warned.clear()
     yield site
-    plugin_index.forget()
-    plugins._warned.clear()
+    index.forget()
+    model._warned.clear()
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mxdev import fs
-from mxdev.journal import ABSENT, Operation, State
+from mxdev.disk import fs
+from mxdev.disk.journal_format import ABSENT, Operation, State
 
 CHANGES = ("write_new", "replace", "unlink", "mkdir", "rmdir", "chmod", "chown")
 SYNCS = ("sync_file", "sync_folder")

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxdev.applying import as_json, difference, outcome_of, summary
 from mxdev.errors import MxError, Refused, UsageProblem
-from mxdev.plan import Change, Content
+from mxdev.merge.diff import difference
+from mxdev.plan.model import Change
+from mxdev.project.content import Content
+from mxdev.workflow.apply import as_json, outcome_of, summary
 
 TEXT = st.text(st.sampled_from(["a", "b", "\n", "\n", "\r", "\x0c", "\u2028", "ü", " "]), max_size=25).map(
     str.encode

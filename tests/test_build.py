@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mxdev.build import image
+from mxdev.artifacts import image
 from mxdev.testing import Outcome, mx, render, write
 
 REGISTRY = "europe-west4-docker.pkg.dev/churn-model/churn-model"
@@ -293,7 +293,7 @@ def test_package_builds_both(project: Path) -> None:
 
 
 def test_package_without_a_tool(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mxdev.build import package
+    from mxdev.artifacts import package
     from mxdev.errors import MxError
 
     monkeypatch.setattr(package, "uv", lambda beside=None: None)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sites import make_distribution
 
-from mxdev import catalog
 from mxdev.errors import MxError, UsageProblem
+from mxdev.plugins import catalog
 
 
 @pytest.mark.parametrize(

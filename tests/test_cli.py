@@ -115,9 +115,9 @@ def test_with_json_every_error_is_one_object(mx: Mx, arguments: list[str]) -> No
 
 
 def test_a_bug_is_a_short_message_and_a_log(mx: Mx, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    from mxdev.commands import generator_run
+    from mxdev.workflow import generate
 
-    monkeypatch.setattr(generator_run, "build", lambda *_: 1 / 0)
+    monkeypatch.setattr(generate, "build", lambda *_: 1 / 0)
     result = mx("generate", "SampleBase", "demo", "--no-input")
     assert result.code == 3
     assert "This is a bug in mx: ZeroDivisionError" in result.err
@@ -130,23 +130,23 @@ def test_a_bug_is_a_short_message_and_a_log(mx: Mx, monkeypatch: pytest.MonkeyPa
 
 
 def test_what_the_system_refuses_is_no_bug(mx: Mx, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mxdev.commands import generator_run
+    from mxdev.workflow import generate
 
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "/somewhere/x")
 
-    monkeypatch.setattr(generator_run, "build", refuse)
+    monkeypatch.setattr(generate, "build", refuse)
     result = mx("generate", "SampleBase", "demo", "--no-input")
     assert (result.code, "/somewhere/x: Permission denied" in result.err) == (4, True)
 
 
 def test_an_interruption_is_130(mx: Mx, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mxdev.commands import generator_run
+    from mxdev.workflow import generate
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(generator_run, "build", interrupt)
+    monkeypatch.setattr(generate, "build", interrupt)
     assert mx("generate", "SampleBase", "demo", "--no-input").code == 130
     assert mx("generate", "SampleBase", "demo", "--json").json["outcome"] == "error"
 
@@ -225,23 +225,23 @@ def test_without_a_home_and_without_a_cache(samples: Path, tmp_path: Path) -> No
 def test_a_user_without_a_home_gets_no_folder_called_tilde(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mxdev import places
+    from mxdev.system import user_dirs
 
     monkeypatch.delenv("MX_CACHE_DIR")
     monkeypatch.setenv("HOME", "~")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.chdir(tmp_path)
-    assert places.cache_folder().is_absolute()
+    assert user_dirs.cache_folder().is_absolute()
     monkeypatch.setenv("MX_CACHE_DIR", "relative")
-    assert places.cache_folder() == tmp_path / "relative"
+    assert user_dirs.cache_folder() == tmp_path / "relative"
 
 
 # --- what a start imports ---------------------------------------------------------------------------------------------
 
 HEAVY = {
     "jinja2", "yaml", "rich", "tomlkit", "tomllib", "mlflow", "torch", "pluggy", "filelock", "platformdirs", "difflib", "asyncio",
-    "acme_samples", "mxdev_generators", "mxdev.render", "mxdev.plan", "mxdev.generator", "mxdev.sections",
-    "mxdev.commands.generator_run", "importlib.metadata",
+    "acme_samples", "mxdev_generators", "mxdev.generator.jinja", "mxdev.plan.build", "mxdev.generator.generator", "mxdev.sections.sections",
+    "mxdev.workflow.generate", "importlib.metadata",
 }  # fmt: skip
 SPY = """
 import sys

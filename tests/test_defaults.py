@@ -10,11 +10,11 @@ import yaml
 from conftest import Mx, installed
 from sites import make_distribution
 
-from mxdev import defaults, plugins
-from mxdev.defaults import Default
 from mxdev.errors import UsageProblem
-from mxdev.generator import option
-from mxdev.values import Sources, resolve
+from mxdev.generator.options import option
+from mxdev.plugins import defaults, model
+from mxdev.plugins.defaults import Default
+from mxdev.workflow.values import Sources, resolve
 
 COMPANY = """
 from mxdev import hookimpl
@@ -202,7 +202,7 @@ def test_an_empty_file_and_none_are_fine(mx: Mx, settings: Path) -> None:
 
 
 def test_where_the_file_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from mxdev.places import config_folder
+    from mxdev.system.user_dirs import config_folder
 
     monkeypatch.delenv("MX_CONFIG_DIR")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -223,7 +223,7 @@ def test_two_plugins_that_differ_are_told_once_and_neither_counts(
     assert options_of(tmp_path / "one") == {"name": "one", "region": "one-1", "description": "same"}
     assert said.err.count("the default of region is left out: aa-one 1.0 and bb-two 1.0 differ on it") == 1
     settings.write_text("region: mine\n")
-    plugins._warned.clear()
+    model._warned.clear()
     said = mx("generate", "SampleBase", "two")
     assert "left out" not in said.err
     assert options_of(tmp_path / "two")["region"] == "mine"

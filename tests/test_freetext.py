@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxdev.freetext import UNSAFE, FreeText, FreeTextError, conceal, contains, is_safe, reveal
+from mxdev.generator.freetext import UNSAFE, FreeText, FreeTextError, conceal, contains, is_safe, reveal
 
 EVIL = 'He said "hi" {{ 7*7 }} ${x} $(id) #c: [\n'
 

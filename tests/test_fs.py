@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import mxdev
-from mxdev import fs
+from mxdev.disk import fs
 
 WRITERS = r"\.(write_bytes|write_text|unlink|rmdir|mkdir|touch|symlink_to|hardlink_to|chmod|rename)\(|os\.(replace|rename|remove|link|symlink|truncate|fsync)\(|shutil\.(move|rmtree|copy)"
 
@@ -20,13 +20,15 @@ WRITERS = r"\.(write_bytes|write_text|unlink|rmdir|mkdir|touch|symlink_to|hardli
 def test_nothing_else_of_the_disk_layer_writes() -> None:
     folder = Path(mxdev.__file__).parent
     for name in (
-        "journal",
-        "journal_file",
-        "targets",
-        "recovery",
-        "staging",
-        "lock",
-        "paths",
+        "disk/apply",
+        "disk/journal",
+        "disk/journal_format",
+        "disk/targets",
+        "disk/recovery",
+        "disk/new_project",
+        "disk/session",
+        "disk/lock",
+        "disk/paths",
         "commands/recover",
     ):
         source = (folder / f"{name}.py").read_text()
@@ -49,15 +51,16 @@ def test_no_heavy_import_on_the_way_to_the_disk() -> None:
         "click",
     }
     for name in (
-        "fs",
-        "journal",
-        "journal_file",
-        "targets",
-        "interrupts",
-        "recovery",
-        "staging",
-        "lock",
-        "paths",
+        "disk/fs",
+        "disk/apply",
+        "disk/journal",
+        "disk/journal_format",
+        "disk/targets",
+        "system/signals",
+        "disk/recovery",
+        "disk/new_project",
+        "disk/lock",
+        "disk/paths",
     ):
         tree = ast.parse((folder / f"{name}.py").read_text())
         for node in tree.body:

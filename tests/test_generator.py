@@ -6,7 +6,7 @@ import click
 import pytest
 
 from mxdev import Generator, argument, option
-from mxdev.generator import REQUIRED, Values
+from mxdev.generator.options import REQUIRED, Values
 
 
 def test_an_option_needs_a_long_flag() -> None:
@@ -89,7 +89,7 @@ def test_what_a_generator_says_of_itself() -> None:
 
 
 def test_a_generator_must_generate() -> None:
-    from mxdev.tree import Tree
+    from mxdev.generator.tree import Tree
 
     class Idle(Generator):
         """Does nothing."""

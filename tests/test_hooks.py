@@ -15,11 +15,12 @@ import pytest
 from conftest import Mx, installed
 from sites import SAMPLES, make_distribution
 
-from mxdev import hookspecs, plan_checks, plugin_index, plugins, template_filters
 from mxdev.errors import MxError
-from mxdev.freetext import FreeText
-from mxdev.hookspecs import hookspec
-from mxdev.render import Renderer
+from mxdev.generator.freetext import FreeText
+from mxdev.generator.jinja import Renderer
+from mxdev.plan import checks
+from mxdev.plugins import filters, hookspecs, index, model, registry
+from mxdev.plugins.hookspecs import hookspec
 
 HOOKS = [
     name for name, value in inspect.getmembers(hookspecs, inspect.isfunction) if hasattr(value, "mxdev_spec")
@@ -47,7 +48,7 @@ def install(tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 def test_every_hook_has_a_test_and_an_entry_in_the_docs() -> None:
     assert len(HOOKS) == 7
-    assert set(HOOKS) == {*plugins.HOOKS, *plugins.DATA_HOOKS, *plugins.WORKING_HOOKS}
+    assert set(HOOKS) == {*model.HOOKS, *model.DATA_HOOKS, *model.WORKING_HOOKS}
     listed = re.search(r"automodule:: mxdev\.hookspecs\s+:members: (.*)", DOCS.read_text())
     assert listed
     assert sorted(listed[1].split(", ")) == HOOKS
@@ -157,9 +158,7 @@ def mx_template_filters():
 
 def test_hook_mx_template_filters(install: Install) -> None:
     install(FILTERS)
-    renderer = Renderer(
-        {"plain": "a", "free": FreeText("b")}, filters=template_filters.known_to("somebody-else")
-    )
+    renderer = Renderer({"plain": "a", "free": FreeText("b")}, filters=filters.known_to("somebody-else"))
     assert renderer.render("{{ plain | shout }} {{ plain | shout('?') }}", "x") == "A! A?"
     assert renderer.render("{{ free | shout | yaml }}", "x") == '"B!"'
     with pytest.raises(MxError, match="free text is emitted without"):
@@ -203,10 +202,10 @@ def {name}(value):
 def mx_template_filters():
     return [{name}]
 """)
-    renderer = Renderer({"free": FreeText("b")}, filters=template_filters.known_to("acme-hooks"))
+    renderer = Renderer({"free": FreeText("b")}, filters=filters.known_to("acme-hooks"))
     assert renderer.render(f"{{{{ free | {name} | yaml }}}}" if name == "upper" else f"{{{{ free | {name} }}}}", "x") \
         != "taken"  # fmt: skip
-    template_filters.known_to("acme-hooks")
+    filters.known_to("acme-hooks")
     assert capsys.readouterr().err.count(f"the filter {name} of the plugin acme-hooks is left out") == 1
 
 
@@ -215,16 +214,16 @@ def test_of_two_equal_filters_the_plugin_s_own_counts(
 ) -> None:
     install(FILTERS, "aa-one")
     install(FILTERS.replace("upper", "lower"), "bb-two")
-    assert template_filters.known_to("aa-one")["shout"]("aB") == "AB!"
-    assert template_filters.known_to("bb-two")["shout"]("aB") == "ab!"
+    assert filters.known_to("aa-one")["shout"]("aB") == "AB!"
+    assert filters.known_to("bb-two")["shout"]("aB") == "ab!"
     assert capsys.readouterr().err == ""
-    assert template_filters.known_to("somebody-else") == {}
+    assert filters.known_to("somebody-else") == {}
     assert "more than one plugin has it (aa-one, bb-two)" in capsys.readouterr().err
 
 
 def test_what_a_filter_raises_names_its_plugin_and_the_template(install: Install) -> None:
     install(FILTERS.replace("return value", "return 1 / 0 or value"))
-    renderer = Renderer({}, filters=template_filters.known_to("x"))
+    renderer = Renderer({}, filters=filters.known_to("x"))
     with pytest.raises(MxError, match=r"t\.jinja:2: the filter shout of the plugin acme-hooks 1\.0 failed"):
         renderer.render("\n{{ 'a' | shout }}", "t.jinja")
 
@@ -389,7 +388,7 @@ def mx_check_plan():
 def mx_check_plan(more):
     return f"the new one got {more}"
 """, "new-one")  # fmt: skip
-    assert {plugin.dist: results for plugin, results in plugins.call("mx_check_plan", plan=1, more=2)} == {
+    assert {plugin.dist: results for plugin, results in registry.call("mx_check_plan", plan=1, more=2)} == {
         "old-one": ["the old one, of a time without arguments"],
         "new-one": ["the new one got 2"],
     }
@@ -438,13 +437,13 @@ def test_a_broken_announcement_is_one_warning(install: Install, mx: Mx, source: 
 
 
 def test_a_slow_import_is_told_once(install: Install, mx: Mx, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mxdev.plugin_scan.SLOW", 0.2)
+    monkeypatch.setattr("mxdev.plugins.scan.SLOW", 0.2)
     install("import time\ntime.sleep(0.3)\n")
     told = mx("generate").err.splitlines()
     assert len(told) == 1
     assert re.search(r"the plugin acme-hooks 1\.0 takes 0\.\d s to import", told[0])
-    plugins._warned.clear()
-    plugin_index.forget()
+    model._warned.clear()
+    index.forget()
     assert mx("generate").err == ""  # the index is cached: nothing was imported
     assert (
         next(p for p in json.loads(mx("plugins", "--json").out) if p["name"] == "acme-hooks")["seconds"]
@@ -468,7 +467,7 @@ def test_a_plugin_for_a_newer_interface_is_told_and_not_loaded(install: Install,
 
 
 def test_checks_cost_nothing_where_no_plugin_has_one(samples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_checks, "_checked", lambda change: pytest.fail("looked at"))
+    monkeypatch.setattr(checks, "_checked", lambda change: pytest.fail("looked at"))
     began = time.perf_counter()
-    plan_checks.check(object(), "mx x", dry_run=False)  # type: ignore[arg-type]
+    checks.check(object(), "mx x", dry_run=False)  # type: ignore[arg-type]
     assert time.perf_counter() - began < 5

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from disks import NEW, OLD, PLAN, RecordingFS, WatchedFS, build, change, memory, project, snapshot
 
-from mxdev import fs, journal
+from mxdev.disk import apply, fs, journal, new_project, recovery
+from mxdev.disk.apply import Operation, State
+from mxdev.disk.journal_format import ABSENT, decode
 from mxdev.errors import MxError, Refused
-from mxdev.journal import Operation, State
-from mxdev.journal_file import decode
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def place() -> Iterator[Path]:
 
 def test_a_plan_is_applied_and_becomes_the_undo(place: Path) -> None:
     with project(place) as root:
-        journal.apply(root, PLAN, title="mx generate X")
+        apply.apply(root, PLAN, title="mx generate X")
         assert snapshot(root) == NEW
         undo = journal.read(root / journal.UNDO)
         assert undo.title == "mx generate X"
@@ -41,7 +41,7 @@ def test_a_plan_is_applied_and_becomes_the_undo(place: Path) -> None:
 
 def test_on_the_real_disk_with_real_syncs(tmp_path: Path) -> None:
     with project(tmp_path) as root, fs.use(fs.FileSystem()):
-        journal.apply(root, PLAN, title="t")
+        apply.apply(root, PLAN, title="t")
         assert snapshot(root) == NEW
 
 
@@ -56,22 +56,22 @@ def test_on_the_real_disk_with_real_syncs(tmp_path: Path) -> None:
 def test_only_a_plan_that_changed_something_outside_is_kept(
     place: Path, plan: list[Operation], undoable: bool, kept: bool
 ) -> None:
-    journal.apply(place, [change("before", None, b"")], title="before")
-    journal.apply(place, plan, title="now", undoable=undoable)
+    apply.apply(place, [change("before", None, b"")], title="before")
+    apply.apply(place, plan, title="now", undoable=undoable)
     assert journal.read(place / journal.UNDO).title == ("now" if kept else "before")
 
 
 def test_a_plan_that_changes_nothing_touches_nothing(place: Path) -> None:
     disk = RecordingFS()
     with fs.use(disk):
-        journal.apply(place, [change("a", b"x", b"x"), change("b", None, None)], title="t")
+        apply.apply(place, [change("a", b"x", b"x"), change("b", None, None)], title="t")
     assert disk.log == []
 
 
 def test_new_files_follow_the_umask(place: Path) -> None:
     before = os.umask(0o027)
     try:
-        journal.apply(place, [change("a", None, b"a"), change("b", None, b"b", False, True)], title="t")
+        apply.apply(place, [change("a", None, b"a"), change("b", None, b"b", False, True)], title="t")
         assert [(place / name).stat().st_mode & 0o777 for name in "ab"] == [0o640, 0o750]
     finally:
         os.umask(before)
@@ -80,7 +80,7 @@ def test_new_files_follow_the_umask(place: Path) -> None:
 def test_a_replaced_file_keeps_its_other_permission_bits(place: Path) -> None:
     build(place / "p", {"a": ("file", 0o660, b"1"), "b": ("file", 0o700, b"1")})
     plan = [change("a", b"1", b"2", False, True), change("b", b"1", b"2", True, False)]
-    journal.apply(place / "p", plan, title="t")
+    apply.apply(place / "p", plan, title="t")
     assert [(place / "p" / name).stat().st_mode & 0o777 for name in "ab"] == [0o770, 0o600]
 
 
@@ -103,7 +103,7 @@ def test_a_target_that_is_not_as_planned_stops_the_run(place: Path, how: str) ->
         SURPRISES[how](root / "edit.txt")
         disk = RecordingFS()
         with fs.use(disk), pytest.raises(Refused, match=r"edit\.txt") as caught:
-            journal.apply(root, PLAN, title="t")
+            apply.apply(root, PLAN, title="t")
         assert disk.log == []
         assert caught.value.hint
 
@@ -125,16 +125,16 @@ def test_something_in_the_way_stops_the_run(
 ) -> None:
     build(place / "p", tree)
     with pytest.raises(Refused):
-        journal.apply(place / "p", plan, title="t")
+        apply.apply(place / "p", plan, title="t")
     assert snapshot(place / "p") == tree
 
 
 def test_a_folder_becomes_a_file_and_back(place: Path) -> None:
     tree = {"a": ("folder", 0o755), "a/b": ("file", 0o644, b"b")}
     build(place / "p", tree)
-    journal.apply(place / "p", [change("a", None, b"file"), change("a/b", b"b", None)], title="t")
+    apply.apply(place / "p", [change("a", None, b"file"), change("a/b", b"b", None)], title="t")
     assert snapshot(place / "p") == {"a": ("file", 0o644, b"file")}
-    journal.apply(place / "p", [change("a", b"file", None), change("a/b", None, b"b")], title="t")
+    apply.apply(place / "p", [change("a", b"file", None), change("a/b", None, b"b")], title="t")
     assert snapshot(place / "p") == tree
 
 
@@ -148,13 +148,13 @@ def test_an_edit_in_the_middle_of_the_run_survives(place: Path) -> None:
 
     with project(place) as root:
         with fs.use(Meanwhile()), pytest.raises(MxError, match=r"tool\.sh"):
-            journal.apply(root, PLAN, title="t")
+            apply.apply(root, PLAN, title="t")
         assert (root / "tool.sh").read_bytes() == b"mine\n"
         after = snapshot(root)
         del after["tool.sh"]
         assert after == {path: what for path, what in OLD.items() if path != "tool.sh"}
         assert not journal.interrupted(root)
-        journal.recover(root, "forward")
+        recovery.recover(root, "forward")
         assert (root / "tool.sh").read_bytes() == b"mine\n"
         assert (root / "tool.sh.mx-new").read_bytes() == NEW["tool.sh"][2]
 
@@ -166,7 +166,7 @@ def test_no_target_outside_the_root(place: Path, path: str) -> None:
     (place / "p/out").symlink_to("../outside")
     (place / "p/dangling").symlink_to("nowhere")
     with pytest.raises(MxError):
-        journal.apply(place / "p", [change(path, None, b"x")], title="t")
+        apply.apply(place / "p", [change(path, None, b"x")], title="t")
     assert sorted(path.name for path in place.rglob("*")) == ["dangling", "out", "outside", "p"]
 
 
@@ -175,31 +175,31 @@ def test_a_state_folder_that_is_a_link_to_elsewhere(place: Path) -> None:
     (place / "outside").mkdir()
     (place / "p/.mx").symlink_to("../outside")
     with pytest.raises(MxError, match="symbolic link"):
-        journal.apply(place / "p", [change("a", None, b"x")], title="t")
+        apply.apply(place / "p", [change("a", None, b"x")], title="t")
     assert [*(place / "outside").iterdir()] == []
 
 
 def test_a_link_to_a_folder_inside_is_followed(place: Path) -> None:
     (place / "real").mkdir()
     (place / "link").symlink_to("real")
-    journal.apply(place, [change("link/a", None, b"a")], title="t")
+    apply.apply(place, [change("link/a", None, b"a")], title="t")
     assert (place / "real/a").read_bytes() == b"a"
-    journal.apply(place, [change("link/a", b"a", None)], title="t")
+    apply.apply(place, [change("link/a", b"a", None)], title="t")
     assert (place / "link").is_symlink()
 
 
 def test_bytes_that_are_not_the_promised_ones(place: Path) -> None:
     with pytest.raises(MxError, match="promised"):
-        journal.apply(place, [Operation("a", journal.ABSENT, State.of(b"a"), b"b")], title="t")
+        apply.apply(place, [Operation("a", ABSENT, State.of(b"a"), b"b")], title="t")
     with pytest.raises(MxError, match="twice"):
-        journal.apply(place, [change("a", None, b"a"), change("a", None, b"a")], title="t")
+        apply.apply(place, [change("a", None, b"a"), change("a", None, b"a")], title="t")
     assert snapshot(place) == {}
 
 
 def test_odd_names_and_bytes(place: Path) -> None:
     names = ["with space", "ümläut/日本", "quote'\"", "line\nbreak", os.fsdecode(b"not-utf8-\xff"), "x" * 255]
     data = b"\nend 0\nmx-journal 1\n\x00\xff"
-    journal.apply(place, [change(name, None, data) for name in names], title="tïtle\n")
+    apply.apply(place, [change(name, None, data) for name in names], title="tïtle\n")
     assert {path for path, what in snapshot(place).items() if what[0] == "file"} == set(names)
     assert all(what[2] == data for what in snapshot(place).values() if what[0] == "file")
     assert journal.read(place / journal.UNDO).title == "tïtle\n"
@@ -209,11 +209,11 @@ def test_applying_over_an_interrupted_run_is_refused(place: Path) -> None:
     (place / ".mx/journal").mkdir(parents=True)
     (place / journal.COMMITTED).write_bytes(b"x")
     with pytest.raises(Refused, match="mx recover"):
-        journal.apply(place, [change("a", None, b"a")], title="t")
+        apply.apply(place, [change("a", None, b"a")], title="t")
 
 
 def test_in_another_thread(place: Path) -> None:
-    thread = threading.Thread(target=lambda: journal.apply(place, [change("a", None, b"a")], title="t"))
+    thread = threading.Thread(target=lambda: apply.apply(place, [change("a", None, b"a")], title="t"))
     thread.start()
     thread.join()
     assert (place / "a").read_bytes() == b"a"
@@ -221,7 +221,7 @@ def test_in_another_thread(place: Path) -> None:
 
 def test_a_damaged_journal_is_told_apart_in_every_byte(place: Path) -> None:
     with project(place) as root:
-        journal.apply(root, PLAN[:2], title="t")
+        apply.apply(root, PLAN[:2], title="t")
         data = (root / journal.UNDO).read_bytes()
     assert decode(data, "x").title == "t"
     for number in range(len(data)):
@@ -246,7 +246,7 @@ def test_a_new_project(place: Path) -> None:
     ]
     (place / "empty").mkdir(mode=0o700)
     for name in ("new", "empty"):
-        journal.stage_new(place / name, plan, "t")
+        new_project.stage_new(place / name, plan, "t")
         assert {path for path, what in snapshot(place / name).items() if what[0] == "file"} == {
             "mx.yaml",
             "src/x/y.py",
@@ -271,10 +271,10 @@ def test_a_new_project_takes_nobodys_place(place: Path, what: str) -> None:
         target.symlink_to("other")
     before = snapshot(place)
     with pytest.raises(Refused, match="exists already"):
-        journal.stage_new(target, [change("a", None, b"a")], "t")
+        new_project.stage_new(target, [change("a", None, b"a")], "t")
     assert snapshot(place) == before
 
 
 def test_a_new_project_without_its_parent_folder(place: Path) -> None:
     with pytest.raises(MxError, match="no folder"):
-        journal.stage_new(place / "missing/new", [change("a", None, b"a")], "t")
+        new_project.stage_new(place / "missing/new", [change("a", None, b"a")], "t")

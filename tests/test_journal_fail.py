@@ -23,7 +23,7 @@ from disks import (
     snapshot,
 )
 
-from mxdev import fs, journal
+from mxdev.disk import apply, fs, journal, new_project, recovery
 from mxdev.errors import MxError
 
 WORDS = {errno.ENOSPC: "disk is full", errno.EACCES: "permission denied", errno.EIO: "disk reported an error"}
@@ -55,7 +55,7 @@ def test_one_refused_operation(place: Path, number: int) -> None:
         with project(place) as root:
             disk = FailingFS(at, number)
             with fs.use(disk):
-                error = attempt(lambda root=root: journal.apply(root, PLAN, title="t"))  # type: ignore[misc]
+                error = attempt(lambda root=root: apply.apply(root, PLAN, title="t"))  # type: ignore[misc]
             if error:
                 refused.append(at)
                 assert WORDS[number] in error.message
@@ -81,7 +81,7 @@ def test_taking_back_fails_too(place: Path, number: int, broken: tuple[str, ...]
         with project(place) as root:
             disk = FailingFS(at, number, broken)
             with fs.use(disk):
-                error = attempt(lambda root=root: journal.apply(root, PLAN, title="t"))  # type: ignore[misc]
+                error = attempt(lambda root=root: apply.apply(root, PLAN, title="t"))  # type: ignore[misc]
             if error:
                 assert WORDS[number] in error.message
             if error and "half changed" in error.message:
@@ -91,7 +91,7 @@ def test_taking_back_fails_too(place: Path, number: int, broken: tuple[str, ...]
             if not disk.failed:
                 break
             # The disk is well again.
-            assert journal.recover(root).ok
+            assert recovery.recover(root).ok
             assert snapshot(root) in (OLD, NEW), (at, disk.failed)
             assert not journal.interrupted(root)
         at += 1
@@ -101,11 +101,11 @@ def test_taking_back_fails_too(place: Path, number: int, broken: tuple[str, ...]
 def test_a_disk_that_is_full_also_for_the_recovery(place: Path) -> None:
     with project(place) as root:
         with fs.use(FailingFS(33, errno.EIO, ("write_new",))), pytest.raises(MxError, match="half changed"):
-            journal.apply(root, PLAN, title="t")
+            apply.apply(root, PLAN, title="t")
         refusing = FailingFS(0, errno.ENOSPC, ("write_new", "unlink", "replace", "mkdir"))
         with fs.use(refusing), pytest.raises(MxError, match="disk is full"):
-            journal.recover(root)
-        assert journal.recover(root, "back").ok
+            recovery.recover(root)
+        assert recovery.recover(root, "back").ok
         assert snapshot(root) == OLD
 
 
@@ -113,17 +113,17 @@ def test_a_recovery_that_fails_takes_back_and_keeps_the_new_bytes(place: Path) -
     at, kept = 0, 0
     while True:
         with project(place) as root:
-            assert in_child(lambda root=root: journal.apply(root, PLAN, title="t"), KillingFS(34))  # type: ignore[misc]
+            assert in_child(lambda root=root: apply.apply(root, PLAN, title="t"), KillingFS(34))  # type: ignore[misc]
             disk = FailingFS(at, errno.ENOSPC)
             with fs.use(disk):
-                error = attempt(lambda root=root: journal.recover(root))  # type: ignore[misc]
+                error = attempt(lambda root=root: recovery.recover(root))  # type: ignore[misc]
             if error and not journal.interrupted(root) and "may not keep" not in error.message:
                 kept += 1
                 assert error.code == 1
                 assert snapshot(root) == OLD
-                assert journal.recover(root, "forward").ok
+                assert recovery.recover(root, "forward").ok
             elif error:
-                journal.recover(root)
+                recovery.recover(root)
             assert snapshot(root) == NEW, at
             if not disk.failed:
                 break
@@ -137,7 +137,7 @@ def test_a_new_project_that_cannot_be_written_leaves_nothing(place: Path, number
     while True:
         disk = FailingFS(at, number)
         with fs.use(disk):
-            error = attempt(lambda: journal.stage_new(place / "new", STAGED, "t"))
+            error = attempt(lambda: new_project.stage_new(place / "new", STAGED, "t"))
         if error:
             assert WORDS[number] in error.message
             assert error.hint
@@ -174,7 +174,7 @@ def test_interrupts_at_every_operation_finish_or_change_nothing(place: Path) -> 
             interrupted = False
             with fs.use(disk):
                 try:
-                    journal.apply(root, PLAN, title="t")
+                    apply.apply(root, PLAN, title="t")
                 except KeyboardInterrupt:
                     interrupted = True
             assert interrupted == bool(disk.hits), at
@@ -195,7 +195,7 @@ def test_interrupts_while_a_new_project_is_made(place: Path) -> None:
         disk = InterruptedFS(at)
         with fs.use(disk):
             try:
-                journal.stage_new(place / f"new{at}", STAGED, "t")
+                new_project.stage_new(place / f"new{at}", STAGED, "t")
             except KeyboardInterrupt:
                 assert not (place / f"new{at}").exists() or disk.log[-1][0] == "sync_folder"
     assert all(path.name.startswith("new") for path in place.iterdir())
@@ -211,6 +211,6 @@ def test_an_exception_that_is_no_error_takes_back_and_goes_on(place: Path) -> No
 
     with project(place) as root:
         with fs.use(Raising()), pytest.raises(KeyboardInterrupt):
-            journal.apply(root, PLAN, title="t")
+            apply.apply(root, PLAN, title="t")
         assert snapshot(root) == OLD
         assert not journal.interrupted(root)

@@ -24,7 +24,8 @@ from disks import (
     snapshot,
 )
 
-from mxdev import fs, journal
+from mxdev.disk import apply as applying
+from mxdev.disk import fs, journal, new_project, recovery
 from mxdev.errors import MxError
 
 
@@ -35,7 +36,7 @@ def place() -> Iterator[Path]:
 
 
 def apply(root: Path) -> None:
-    journal.apply(root, PLAN, title="t")
+    applying.apply(root, PLAN, title="t")
 
 
 def operations(place: Path) -> int:
@@ -64,13 +65,13 @@ def test_killed_at_every_operation(place: Path) -> None:
             if not marked:
                 # Before the mark nothing changed, and after the retirement all has.
                 assert snapshot_without_journal(root) in (OLD, NEW), number
-            result = journal.recover(root)
+            result = recovery.recover(root)
             assert result.ok
             assert snapshot(root) in (OLD, NEW), number
             if marked:
                 assert snapshot(root) == NEW, number
             assert not journal.interrupted(root)
-            assert journal.recover(root).report == ()
+            assert recovery.recover(root).report == ()
             ends.append(snapshot(root) == NEW)
     assert ends == sorted(ends)  # old until the commit mark, new from then on
     assert 3 < sum(ends) < total
@@ -87,7 +88,7 @@ def test_the_direction_can_be_forced_after_every_kill(place: Path, direction: st
             kill_at(root, number)
             marked = committed(root)
             before = snapshot_without_journal(root)
-            result = journal.recover(root, direction)  # type: ignore[arg-type]
+            result = recovery.recover(root, direction)  # type: ignore[arg-type]
             assert result.ok
             assert snapshot(root) == (before if not marked else NEW if direction == "forward" else OLD), (
                 number
@@ -103,10 +104,10 @@ def test_killed_again_at_every_operation_of_the_recovery(
     while True:
         with project(place) as root:
             kill_at(root, first)
-            ended = in_child(lambda root=root: journal.recover(root, direction), KillingFS(number))  # type: ignore[misc]
+            ended = in_child(lambda root=root: recovery.recover(root, direction), KillingFS(number))  # type: ignore[misc]
             if ended is None:
                 break
-            assert journal.recover(root).ok
+            assert recovery.recover(root).ok
             assert snapshot(root) in (OLD, NEW), number
         number += 1
     assert number > 5
@@ -131,7 +132,7 @@ def test_what_a_person_did_between_kill_and_recovery_stays(
         assert committed(root)
         EDITED[how](root / path)
         theirs = look(root / path)
-        result = journal.recover(root)
+        result = recovery.recover(root)
         assert not result.ok
         assert path in "\n".join(result.report)
         assert look(root / path) == theirs
@@ -139,7 +140,7 @@ def test_what_a_person_did_between_kill_and_recovery_stays(
         assert not journal.interrupted(root)
 
         # Nothing that mx wanted to write is lost, and it still does not go over the person's.
-        result = journal.recover(root, "forward")
+        result = recovery.recover(root, "forward")
         assert not result.ok
         assert look(root / path) == theirs
         assert (root / f"{path}.mx-new").read_bytes() == NEW[path][2]
@@ -152,7 +153,7 @@ def test_taking_back_over_an_edit_keeps_what_was_there_before(place: Path, numbe
     with project(place) as root:
         kill_at(root, number)
         (root / "edit.txt").write_bytes(b"mine\n")
-        result = journal.recover(root, "back")
+        result = recovery.recover(root, "back")
         assert not result.ok
         assert (root / "edit.txt").read_bytes() == b"mine\n"
         assert (root / "edit.txt.mx-old").read_bytes() == OLD["edit.txt"][2]
@@ -165,7 +166,7 @@ def test_the_copy_beside_an_edit_overwrites_nothing(place: Path) -> None:
         kill_at(root, 34)
         (root / "edit.txt").write_bytes(b"mine\n")
         (root / "edit.txt.mx-new").write_bytes(b"mine too\n")
-        journal.recover(root, "forward")
+        recovery.recover(root, "forward")
         assert (root / "edit.txt.mx-new").read_bytes() == b"mine too\n"
         assert (root / "edit.txt.mx-new-2").read_bytes() == NEW["edit.txt"][2]
 
@@ -175,7 +176,7 @@ def test_a_folder_that_a_person_put_something_into_stays(place: Path) -> None:
         with project(place) as root:
             kill_at(root, number)
             (root / folder / "mine.txt").write_bytes(b"mine\n")
-            journal.recover(root, "back" if folder == "new/deep" else "forward")
+            recovery.recover(root, "back" if folder == "new/deep" else "forward")
             assert (root / folder / "mine.txt").read_bytes() == b"mine\n"
 
 
@@ -196,14 +197,14 @@ def test_a_killed_stage_is_removed_by_the_next_run(place: Path) -> None:
         parent = place / f"parent{number}"
         parent.mkdir()
         target = parent / "new"
-        ended = in_child(lambda target=target: journal.stage_new(target, plan, "t"), KillingFS(number))  # type: ignore[misc]
+        ended = in_child(lambda target=target: new_project.stage_new(target, plan, "t"), KillingFS(number))  # type: ignore[misc]
         names = {path.name for path in parent.iterdir()}
         if target.exists():
             assert names == {"new"}
             assert (target / "a/b").read_bytes() == b"b\n"
         else:
             left += bool(names)
-            journal.stage_new(parent / "other", plan, "t")
+            new_project.stage_new(parent / "other", plan, "t")
             assert {path.name for path in parent.iterdir()} == {"other"}
         if ended is None:
             break
@@ -219,10 +220,12 @@ def test_a_living_stage_is_left_alone(place: Path) -> None:
         def on(self, number: int, name: str, arguments: tuple[object, ...]) -> None:
             if name == "replace" and not inner:
                 inner.append("")
-                assert in_child(lambda: journal.stage_new(place / "second", plan, "t"), WatchedFS()) is None
+                assert (
+                    in_child(lambda: new_project.stage_new(place / "second", plan, "t"), WatchedFS()) is None
+                )
 
     with fs.use(Meanwhile()):
-        journal.stage_new(place / "first", plan, "t")
+        new_project.stage_new(place / "first", plan, "t")
     assert inner
     assert sorted(path.name for path in place.iterdir()) == ["first", "second"]
 
@@ -236,6 +239,6 @@ def test_the_loser_of_two_that_make_the_same_project_says_so(place: Path) -> Non
                 build(place / "new", {"theirs": ("file", 0o644, b"theirs\n")})
 
     with fs.use(Meanwhile()), pytest.raises(MxError, match="exists already"):
-        journal.stage_new(place / "new", plan, "t")
+        new_project.stage_new(place / "new", plan, "t")
     assert [path.relative_to(place).as_posix() for path in sorted(place.rglob("*"))] == ["new", "new/theirs"]
     shutil.rmtree(place / "new")

@@ -31,7 +31,7 @@ from disks import (
 )
 from power import PowerLoss
 
-from mxdev import fs, journal
+from mxdev.disk import apply, fs, journal, new_project, recovery
 from mxdev.errors import MxError
 
 FIRST_OLD: Tree = {"theirs.txt": ("file", 0o644, b"theirs\n")}
@@ -84,7 +84,7 @@ class Verdicts:
             with fs.use(WatchedFS()):
                 if finished:
                     return self._finished(root)
-                result = journal.recover(root)
+                result = recovery.recover(root)
                 if not result.ok:
                     return f"recovery met something foreign: {result.report}"
                 if journal.interrupted(root):
@@ -130,21 +130,21 @@ def record(root: Path, work: Callable[[], object]) -> Log:
 
 def whole_plan(place: Path) -> Case:
     with project(place) as root:
-        log = record(root, lambda: journal.apply(root, PLAN, title="t"))
+        log = record(root, lambda: apply.apply(root, PLAN, title="t"))
         assert snapshot(root) == NEW
         return Case(OLD, [OLD, NEW], NEW, True, log, str(root))
 
 
 def first_plan(place: Path) -> Case:
     with project(place, FIRST_OLD) as root:
-        log = record(root, lambda: journal.apply(root, FIRST, title="t"))
+        log = record(root, lambda: apply.apply(root, FIRST, title="t"))
         assert snapshot(root) == FIRST_NEW
         return Case(FIRST_OLD, [FIRST_OLD, FIRST_NEW], FIRST_NEW, True, log, str(root))
 
 
 def records_only(place: Path) -> Case:
     with project(place, RECORD_OLD) as root:
-        log = record(root, lambda: journal.apply(root, RECORD, title="t"))
+        log = record(root, lambda: apply.apply(root, RECORD, title="t"))
         assert not (root / journal.UNDO).exists()
         bare = {path: what for path, what in RECORD_OLD.items() if path != ".mx"}
         return Case(RECORD_OLD, [bare, RECORD_NEW], RECORD_NEW, False, log, str(root))
@@ -155,7 +155,7 @@ def taken_back(place: Path) -> Case:
     with project(place) as root:
         disk = FailingFS(38, errno.ENOSPC)
         with fs.use(disk), pytest.raises(MxError, match="as it was before"):
-            journal.apply(root, PLAN, title="t")
+            apply.apply(root, PLAN, title="t")
         assert disk.failed == "replace"
         assert snapshot(root) == OLD
         return Case(OLD, [OLD, NEW], OLD, False, disk.log, str(root), most=15)
@@ -164,9 +164,9 @@ def taken_back(place: Path) -> Case:
 def recovered(place: Path, direction: str | None, end: Tree) -> Case:
     """A run is killed in the middle of its renames and recovered; the power fails in the recovery."""
     with project(place) as root:
-        assert in_child(lambda: journal.apply(root, PLAN, title="t"), KillingFS(36))
+        assert in_child(lambda: apply.apply(root, PLAN, title="t"), KillingFS(36))
         start = snapshot(root, hidden=True)
-        log = record(root, lambda: journal.recover(root, direction))  # type: ignore[arg-type]
+        log = record(root, lambda: recovery.recover(root, direction))  # type: ignore[arg-type]
         assert snapshot(root) == end
         return Case(start, [OLD, NEW], end, direction is None, log, str(root), most=25)
 
@@ -209,7 +209,7 @@ STAGED = [
 def stage(place: Path) -> tuple[Log, Path]:
     parent = place / "parent"
     parent.mkdir()
-    log = record(parent, lambda: journal.stage_new(parent / "new", STAGED, "t"))
+    log = record(parent, lambda: new_project.stage_new(parent / "new", STAGED, "t"))
     assert (parent / "new/src/pkg/a.py").read_bytes() == b"a\n"
     shutil.rmtree(parent)
     return log, parent

@@ -11,7 +11,7 @@ from disks import FailingFS, KillingFS, Tree, WatchedFS, change, in_child, memor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mxdev import fs, journal
+from mxdev.disk import apply, fs, journal, recovery
 from mxdev.errors import MxError
 
 Files = dict[str, tuple[bytes, bool]]
@@ -35,7 +35,7 @@ def write(root: Path, tree: Files) -> None:
         (root / path).chmod(0o755 if executable else 0o644)
 
 
-def plan(old: Files, new: Files, order: list[str]) -> list[journal.Operation]:
+def plan(old: Files, new: Files, order: list[str]) -> list[apply.Operation]:
     none = (None, False)
     steps = []
     for path in order:
@@ -64,7 +64,7 @@ def test_between_any_two_trees(old: Files, new: Files, order: list[str], at: int
         assert snapshot(root) == as_tree(old)
 
         with fs.use(FailingFS(at, errno.ENOSPC)), contextlib.suppress(MxError):
-            journal.apply(root, plan(old, new, order), title="t")
+            apply.apply(root, plan(old, new, order), title="t")
         assert not journal.interrupted(root)
         if snapshot(root) != as_tree(old):  # all was done, or it failed when all was done
             assert snapshot(root) == as_tree(new)
@@ -72,13 +72,13 @@ def test_between_any_two_trees(old: Files, new: Files, order: list[str], at: int
             root.mkdir()
             write(root, old)
 
-        in_child(lambda: journal.apply(root, plan(old, new, order), title="t"), KillingFS(at))
-        in_child(lambda: journal.recover(root), KillingFS(cut))
-        assert journal.recover(root).ok
+        in_child(lambda: apply.apply(root, plan(old, new, order), title="t"), KillingFS(at))
+        in_child(lambda: recovery.recover(root), KillingFS(cut))
+        assert recovery.recover(root).ok
         assert snapshot(root) in (as_tree(old), as_tree(new))
 
         if snapshot(root) == as_tree(old):
-            journal.apply(root, plan(old, new, order), title="t")
+            apply.apply(root, plan(old, new, order), title="t")
         assert snapshot(root) == as_tree(new)
-        journal.apply(root, plan(new, old, order), title="t")
+        apply.apply(root, plan(new, old, order), title="t")
         assert snapshot(root) == as_tree(old)

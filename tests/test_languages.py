@@ -20,8 +20,8 @@ import yaml
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from mxdev.freetext import FreeText
-from mxdev.languages import FILTERS
+from mxdev.generator.freetext import FreeText
+from mxdev.generator.languages import FILTERS
 
 EVIL = [
     'He said "hi" {{ 7*7 }} ${x} $(id) #c: [\n',

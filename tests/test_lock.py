@@ -16,10 +16,10 @@ import filelock
 import pytest
 from disks import FailingFS
 
-from mxdev import fs, lock
+from mxdev.disk import fs, lock
 from mxdev.errors import MxError, Refused
 
-HOLD = "import sys, time\nfrom pathlib import Path\nfrom mxdev import lock\nwith lock.hold(Path(sys.argv[1])):\n print('held', flush=True)\n time.sleep(60)"
+HOLD = "import sys, time\nfrom pathlib import Path\nfrom mxdev.disk import lock\nwith lock.hold(Path(sys.argv[1])):\n print('held', flush=True)\n time.sleep(60)"
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def test_a_lock_that_is_a_link_to_elsewhere(root: Path) -> None:
 
 
 def test_the_command_is_noted_without_what_may_be_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mxdev.places import command_line
+    from mxdev.system.user_dirs import command_line
 
     monkeypatch.setattr(
         "sys.argv", ["mx", "generate", "Thing", "--password", "hunter2", "--token=abc", "--json"]

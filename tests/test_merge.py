@@ -8,8 +8,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mxdev.merge import Merge, has_markers, merge_file, merge_lines, merge_values
-from mxdev.yaml_render import equal
+from mxdev.merge.by_lines import Merge, has_markers, merge_lines
+from mxdev.merge.merge import merge_file
+from mxdev.merge.values import merge_values
+from mxdev.sections.yaml_values import equal
 
 fast = settings(deadline=None, max_examples=200)
 LINES = st.lists(st.sampled_from(["a", "b", "c", "d", "", "  x"]), max_size=7)

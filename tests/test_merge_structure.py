@@ -12,11 +12,13 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mxdev import sections
 from mxdev.errors import MxError
-from mxdev.merge import Merge, has_markers, merge_file, merge_lines, merge_values
-from mxdev.merge_trees import READERS, NoTreeError
-from mxdev.yaml_render import equal
+from mxdev.merge.by_lines import Merge, has_markers, merge_lines
+from mxdev.merge.key_texts import READERS, NoTreeError
+from mxdev.merge.merge import merge_file
+from mxdev.merge.values import merge_values
+from mxdev.sections import sections
+from mxdev.sections.yaml_values import equal
 
 fast = settings(deadline=None, max_examples=150)
 

@@ -8,7 +8,7 @@ from changing import World
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxdev.overrides import derive, overlay
+from mxdev.plan.overrides import derive, overlay
 
 DEVSPACE = "devspace.yaml"
 OVER = f".mx/overrides/{DEVSPACE}"

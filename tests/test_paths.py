@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mxdev.disk.paths import resolve_inside
 from mxdev.errors import MxError
-from mxdev.paths import resolve_inside
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from worlds import Wanted, World, statuses
 
-from mxdev.applying import Policy
 from mxdev.errors import MxError, Refused
+from mxdev.workflow.apply import Policy
 
 KEEP, OVERWRITE, MERGE = (
     Policy(json=True, on_conflict="keep"),
@@ -140,7 +140,7 @@ def test_a_merge_that_leaves_no_markers_says_so(world: World) -> None:
         world.files({"a": "x\n"}, policy=MERGE) == ({"a": "conflict"}, "markers", 1)
         or world.get("a") == "x\n"
     )
-    from mxdev.merge import has_markers
+    from mxdev.merge.by_lines import has_markers
 
     marked = bool(has_markers((world.get("a") or "").encode()))
     world.put("b", "same\n")

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import Wanted, World, statuses
 
-from mxdev import applying
-from mxdev.applying import Policy
 from mxdev.errors import MxError
+from mxdev.plan.operations import operations
+from mxdev.workflow import apply
+from mxdev.workflow.apply import Policy
 
 PATHS = ["a.txt", "b.yaml", "d/e.txt", "d/f/g", "h.json"]
 TEXTS = st.sampled_from(
@@ -60,8 +61,10 @@ def see(root: Path) -> State:
 
 def announced(world: World, wanted: Any, choice: Choice | None) -> tuple[dict[str, Any], int]:
     plan = world.plan(wanted)
-    outcome, code = applying.carry_out(plan, Policy(json=True, dry_run=True, on_conflict=choice), title="t")
-    return json.loads(applying.as_json(outcome, plan.changes)), code
+    outcome, code, _ = apply.carry_out(
+        plan, operations, Policy(json=True, dry_run=True, on_conflict=choice), title="t"
+    )
+    return json.loads(apply.as_json(outcome, plan.changes)), code
 
 
 @settings(max_examples=120)
@@ -83,8 +86,10 @@ def test_what_is_announced_is_what_is_done(runs: Any, choice: Choice | None) -> 
             assert see(world.root) == whole, "a dry run wrote something"
             before = world.disk()
             plan = world.plan(wanted)
-            outcome, code = applying.carry_out(plan, Policy(json=True, on_conflict=choice), title="t")
-            done = json.loads(applying.as_json(outcome, plan.changes))
+            outcome, code, _ = apply.carry_out(
+                plan, operations, Policy(json=True, on_conflict=choice), title="t"
+            )
+            done = json.loads(apply.as_json(outcome, plan.changes))
             assert done["changes"] == said["changes"]
             assert code == said_code
             after = world.disk()

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from worlds import Wanted, World, statuses
 
-from mxdev.applying import Policy
 from mxdev.errors import MxError
+from mxdev.workflow.apply import Policy
 
 KEEP, OVERWRITE, MERGE = (
     Policy(json=True, on_conflict="keep"),

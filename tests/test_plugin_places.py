@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sites import make_distribution
 
-from mxdev import plugin_index
+from mxdev.plugins import index
 
 EVIL = "open({!r}, 'w').write('ran')\nfrom mxdev import hookimpl\n"
 
@@ -67,15 +67,15 @@ def test_an_environment_in_the_project_s_folder_counts(
     make_distribution(site, "in-venv", modules={"in_venv.py": "from mxdev import hookimpl\n"})
     monkeypatch.syspath_prepend(site)
     monkeypatch.chdir(project)
-    assert str(site) not in plugin_index.installed_folders()
+    assert str(site) not in index.installed_folders()
     monkeypatch.setattr(sys, "prefix", str(project / ".venv"))
-    assert str(site) in plugin_index.installed_folders()
+    assert str(site) in index.installed_folders()
 
 
 def test_the_current_folder_alone_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.syspath_prepend(tmp_path / "below")
     monkeypatch.chdir(tmp_path)
-    folders = plugin_index.installed_folders()
+    folders = index.installed_folders()
     assert str(tmp_path) not in folders
     assert str(tmp_path / "below") in folders

@@ -14,9 +14,9 @@ import pytest
 from conftest import Mx, installed
 from sites import make_distribution
 
-from mxdev import plugin_index, plugins
 from mxdev.errors import MxError
-from mxdev.plugins import lazy
+from mxdev.plugins import index, model, registry
+from mxdev.plugins.model import lazy
 
 GOOD = """
 from mxdev import Generator, hookimpl, lazy
@@ -42,13 +42,13 @@ def site(tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 def names() -> list[str]:
     """The generators, as a new process finds them."""
-    plugin_index.forget()
-    return [entry.name for entry in plugins.entries("mx_generators")]
+    index.forget()
+    return [entry.name for entry in registry.entries("mx_generators")]
 
 
-def by_dist() -> dict[str, plugins.Plugin]:
-    plugin_index.forget()
-    return {plugin.dist: plugin for plugin in plugins.installed()}
+def by_dist() -> dict[str, model.Plugin]:
+    index.forget()
+    return {plugin.dist: plugin for plugin in registry.installed()}
 
 
 def fresh(*arguments: str, path: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -109,14 +109,14 @@ def test_an_edit_of_a_module_that_the_hook_reads_is_noticed(site: Path, tmp_path
 def test_a_warm_index_imports_and_scans_nothing(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_distribution(site, "warm-one", modules={"warm_one.py": GOOD.format(name="WarmOne")})
     assert "WarmOne" in names()
-    monkeypatch.setattr(plugin_index, "_scan", lambda: pytest.fail("scanned again"))
+    monkeypatch.setattr(index, "_scan", lambda: pytest.fail("scanned again"))
     assert "WarmOne" in names()
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"null", b'{"key": 1}', b"\xff"])
 def test_a_damaged_cache_of_the_index_is_no_cache(site: Path, damage: bytes) -> None:
     assert "SampleBase" in names()
-    path, key = plugin_index._cache_place()
+    path, key = index._cache_place()
     assert path.is_file()
     path.write_bytes(damage.replace(b"1", json.dumps(key).encode()))
     assert "SampleBase" in names()
@@ -163,8 +163,8 @@ def test_a_broken_plugin_is_one_warning_that_names_it_and_the_rest_works(
     settings, says = BROKEN[case]
     make_distribution(site, "broken-plugin", version="3.1", **settings)
     for arguments in (["generate"], ["--help"], ["generate", "SampleBase", "demo", "--no-input"], ["hello"]):
-        plugin_index.forget()
-        plugins._warned.clear()
+        index.forget()
+        model._warned.clear()
         result = mx(*arguments)
         assert result.code == 0, result.err
         lines = [line for line in result.err.splitlines() if line.strip()]
@@ -198,7 +198,7 @@ def test_a_broken_plugin_does_not_make_the_index_be_made_at_every_start(
     settings, says = BROKEN.get(case, (panic, "Panic: rust"))
     make_distribution(site, "broken-plugin", **settings)
     assert says in (by_dist()["broken-plugin"].error or "")
-    monkeypatch.setattr(plugin_index, "_scan", lambda: pytest.fail("scanned again"))
+    monkeypatch.setattr(index, "_scan", lambda: pytest.fail("scanned again"))
     assert says in (by_dist()["broken-plugin"].error or "")
 
 
@@ -248,7 +248,7 @@ def test_what_a_plugin_prints_is_no_part_of_the_answer(site: Path, mx: Mx) -> No
     noisy += "print('in hook')\n@hookimpl\ndef mx_check_plan(plan):\n    print('in check')\n"
     make_distribution(site, "noisy-plugin", modules={"noisy_plugin.py": noisy})
     sys.modules.pop("noisy_plugin", None)
-    plugin_index.forget()
+    index.forget()
     result = mx("generate", "Noisy", "--json")
     assert result.json["outcome"] == "applied"
     assert result.out.count("\n") == 1
@@ -258,13 +258,13 @@ def test_what_a_plugin_prints_is_no_part_of_the_answer(site: Path, mx: Mx) -> No
 
 def test_of_a_broken_plugin_an_instance_says_so(site: Path, mx: Mx, tmp_path: Path) -> None:
     make_distribution(site, "breaks-later", modules={"breaks_later.py": GOOD.format(name="BreaksLater")})
-    plugin_index.forget()
+    index.forget()
     work = tmp_path / "work"  # beside the site: nothing in a project is a plugin
     work.mkdir()
     assert mx("generate", "BreaksLater", cwd=work).code == 0
     (site / "breaks_later.py").write_text("raise ValueError('torn')\n")
     sys.modules.pop("breaks_later", None)
-    plugin_index.forget()
+    index.forget()
     (row,) = mx("status", "--json", cwd=work).json["instances"]
     assert row["problem"].startswith(
         "The plugin breaks-later 1.0, which renders BreaksLater, is broken: ValueError: torn\n"
@@ -321,7 +321,7 @@ def test_the_list_of_plugins(mx: Mx) -> None:
 def test_what_a_class_says_of_itself_when_it_is_not_lazy(site: Path) -> None:
     make_distribution(site, "eager-one", modules={"eager_one.py": GOOD.format(name="EagerOne")})
     (entry,) = (
-        [entry for entry in plugins.entries("mx_generators") if entry.name == "EagerOne"]
+        [entry for entry in registry.entries("mx_generators") if entry.name == "EagerOne"]
         if "EagerOne" in names()
         else []
     )
@@ -336,7 +336,7 @@ def test_what_a_class_says_of_itself_when_it_is_not_lazy(site: Path) -> None:
 def test_loading_names_the_plugin(site: Path) -> None:
     for target in ("sys:nothing", "no_such_module:x", "acme_samples.exploding:SampleExploding"):
         with pytest.raises(MxError, match=r"X of the plugin p 1 cannot be loaded"):
-            plugins.Entry("X", "", target, "p", "1").load()
+            model.Entry("X", "", target, "p", "1").load()
 
 
 @pytest.mark.parametrize("target", ["", "x", ":y", "x:"])
@@ -348,7 +348,7 @@ def test_lazy_wants_a_module_and_an_attribute(target: str) -> None:
 def test_a_generator_that_raises_is_its_plugins_error(site: Path, mx: Mx) -> None:
     source = GOOD.format(name="Raises").replace('tree.file("Raises.txt", "Raises")', "return 1 / 0")
     make_distribution(site, "raises-plugin", modules={"raises_plugin.py": source})
-    plugin_index.forget()
+    index.forget()
     result = mx("generate", "Raises")
     assert result.code == 4
     assert (
@@ -364,7 +364,7 @@ def test_an_option_that_mx_has_is_told(site: Path, mx: Mx) -> None:
         'scope = "anywhere"', 'scope = "anywhere"\n    options = (option("--json"),)'
     )
     make_distribution(site, "takes-option", modules={"takes_option.py": source})
-    plugin_index.forget()
+    index.forget()
     result = mx("generate", "Takes")
     assert result.code == 4
     assert "Takes of takes-option declares --json" in result.err

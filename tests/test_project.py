@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mxdev.errors import MxError
-from mxdev.project import (
+from mxdev.project.project import (
     Project,
     digest,
     find_root,
@@ -58,7 +58,7 @@ def test_a_folder_above_that_may_not_be_searched_is_none_of_ours(tmp_path: Path)
         Path(name).chmod(0o711)
         closed.chmod(0o700)
         code = (
-            "import os, sys; from pathlib import Path; from mxdev.project import find_root\n"
+            "import os, sys; from pathlib import Path; from mxdev.project.project import find_root\n"
             f"os.chdir({str(closed / 'open')!r}); os.setuid(65534); print(find_root(Path({str(closed / 'open')!r})))"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

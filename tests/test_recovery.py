@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 from disks import NEW, OLD, PLAN, KillingFS, WatchedFS, in_child, memory, project, snapshot
 
-from mxdev import fs, journal
 from mxdev.commands.recover import recover
+from mxdev.disk import apply, fs, journal, recovery
 from mxdev.errors import MxError
 
 
@@ -21,7 +21,7 @@ def root() -> Iterator[Path]:
 
 
 def kill(root: Path, number: int = 34) -> None:
-    assert in_child(lambda: journal.apply(root, PLAN, title="mx generate X"), KillingFS(number))
+    assert in_child(lambda: apply.apply(root, PLAN, title="mx generate X"), KillingFS(number))
 
 
 def run(root: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
@@ -99,7 +99,7 @@ def test_a_journal_that_cannot_be_read_changes_nothing(
     )
     before = snapshot(root)
     with pytest.raises(MxError, match="newer mx" if damage == "newer" else "damaged") as caught:
-        journal.recover(root, direction)  # type: ignore[arg-type]
+        recovery.recover(root, direction)  # type: ignore[arg-type]
     assert caught.value.hint
     assert snapshot(root) == before
 
@@ -115,15 +115,15 @@ def test_a_journal_that_points_outside_is_refused(root: Path) -> None:
     (root / "new").rmdir()
     (root / "new").symlink_to("../outside")
     with pytest.raises(MxError, match="symbolic link"):
-        journal.recover(root)
+        recovery.recover(root)
     assert [*outside.iterdir()] == []
 
 
 def test_an_edit_that_is_taken_away_again_lets_the_run_finish(root: Path) -> None:
     kill(root)
     (root / "edit.txt").write_bytes(b"mine\n")
-    assert not journal.recover(root).ok
+    assert not recovery.recover(root).ok
     (root / "edit.txt").write_bytes(OLD["edit.txt"][2])
     (root / "edit.txt").chmod(0o640)
-    assert journal.recover(root, "forward").ok
+    assert recovery.recover(root, "forward").ok
     assert snapshot(root) == NEW

@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mxdev.errors import MxError
-from mxdev.freetext import FreeText
-from mxdev.languages import FILTERS
-from mxdev.render import Environment, FileCache, Renderer, RenderError
+from mxdev.generator.freetext import FreeText
+from mxdev.generator.jinja import Environment, FileCache, Renderer, RenderError
+from mxdev.generator.languages import FILTERS
 
 # Letters of the secret text stand in no template here, so that none of them can come from anywhere else.
 SECRET = 'ЖЩЮ "ЯФЦ" {{ 7*7 }} ${ЪЫЭ} ЖЩЮ\nЙЛД, ЖЩЮ'

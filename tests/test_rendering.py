@@ -9,9 +9,9 @@ import pytest
 from conftest import installed
 from sites import make_distribution
 
-from mxdev import plugin_index
 from mxdev.errors import MxError, UsageProblem
-from mxdev.freetext import reveal
+from mxdev.generator.freetext import reveal
+from mxdev.plugins import index
 from mxdev.testing import contents, render, render_all, text, write
 
 
@@ -87,7 +87,7 @@ def odd(tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             modules={f"{module}.py": CIRCLE.format(template=template)},
         )
         next(installed(tmp_path / module, monkeypatch))
-        plugin_index.forget()
+        index.forget()
 
     return install
 

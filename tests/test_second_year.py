@@ -14,8 +14,8 @@ import pytest
 import yaml
 from changing import World
 
-from mxdev import state
 from mxdev.errors import MxError
+from mxdev.project import records as state
 
 HEAD = "from mxdev import Generator, Tree, argument, hookimpl, lazy, option\nfrom mxdev.generator import Pattern\nimport click\n"
 V1 = (

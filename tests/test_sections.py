@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mxdev import sections
 from mxdev.errors import MxError
-from mxdev.section_address import Item, Key, parse, unparse
+from mxdev.sections import sections
+from mxdev.sections.address import Item, Key, parse, unparse
 
 FILE = b"""# The head of the file.
 
@@ -355,7 +355,7 @@ def test_no_heavy_import_before_it_is_needed() -> None:
     import subprocess
     import sys
 
-    code = "import sys, mxdev.sections, mxdev.merge; print([m for m in ('yaml', 'tomlkit', 'json', 'difflib') if m in sys.modules])"
+    code = "import sys, mxdev.sections.sections, mxdev.merge.merge; print([m for m in ('yaml', 'tomlkit', 'json', 'difflib') if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent
     )

@@ -12,9 +12,9 @@ import yaml
 from hypothesis import HealthCheck, assume, example, given, note, settings
 from hypothesis import strategies as st
 
-from mxdev import sections
 from mxdev.errors import MxError
-from mxdev.yaml_render import equal
+from mxdev.sections import sections
+from mxdev.sections.yaml_values import equal
 
 PATH = "devspace.yaml"
 ORDER = [

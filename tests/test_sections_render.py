@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from yamllint import linter  # type: ignore[import-untyped]
 from yamllint.config import YamlLintConfig  # type: ignore[import-untyped]
 
-from mxdev import sections
 from mxdev.errors import MxError
-from mxdev.yaml_render import equal, render_entry
+from mxdev.sections import sections
+from mxdev.sections.yaml_values import equal
+from mxdev.sections.yaml_write import render_entry
 
 fast = settings(deadline=None, max_examples=200)
 LINT = YamlLintConfig("{extends: default, rules: {line-length: disable, document-start: disable}}")

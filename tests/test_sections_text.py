@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mxdev import sections
 from mxdev.errors import MxError
+from mxdev.sections import sections
 
 PATH = ".gitignore"
 fast = settings(deadline=None, max_examples=150)

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mxdev import state
 from mxdev.errors import MxError
-from mxdev.state import (
+from mxdev.project import records
+from mxdev.project.records import (
     FileRecord,
     Record,
     SectionRecord,
@@ -171,13 +171,13 @@ def test_older_formats_are_migrated_step_by_step(monkeypatch: pytest.MonkeyPatch
         1: lambda data: {**data, "version": 2, "trace": ["1"]},
         2: lambda data: {**data, "version": 3, "trace": [*data["trace"], "2"]},
     }
-    monkeypatch.setattr(state, "MIGRATIONS", steps)
-    monkeypatch.setattr(state, "FORMAT", 3)
+    monkeypatch.setattr(records, "MIGRATIONS", steps)
+    monkeypatch.setattr(records, "FORMAT", 3)
     assert parse(b"version: 1\n", "x")["trace"] == ["1", "2"]
     assert parse(b"version: 2\ntrace: [a]\n", "x")["trace"] == ["a", "2"]
 
 
 def test_names_of_state_files() -> None:
-    assert state.record_path("StreamlitApp:demo") == ".mx/generators/StreamlitApp.demo.yaml"
-    assert state.pristine_path("A:b", "c/d") == ".mx/pristine/A.b/c/d.pristine"
-    assert state.pristine_sections_path("A:b", "c.yaml") == ".mx/pristine/A.b/c.yaml.sections.pristine"
+    assert records.record_path("StreamlitApp:demo") == ".mx/generators/StreamlitApp.demo.yaml"
+    assert records.pristine_path("A:b", "c/d") == ".mx/pristine/A.b/c/d.pristine"
+    assert records.pristine_sections_path("A:b", "c.yaml") == ".mx/pristine/A.b/c.yaml.sections.pristine"

@@ -11,7 +11,7 @@ import yaml
 from conftest import Mx, installed
 from sites import SAMPLES, make_distribution
 
-from mxdev.state import read_record, write_record
+from mxdev.project.records import read_record, write_record
 
 MINE = ".mx/overrides/SampleBase/templates_base"
 SETTINGS = "templates_base/conf/settings.yaml.jinja"

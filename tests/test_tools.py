@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from mxdev import tools
 from mxdev.errors import MxError
-from mxdev.tools import MissingTool, Tool
+from mxdev.system import programs
+from mxdev.system.programs import MissingTool, Tool
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="programs and signals of POSIX")
 PYTHON = sys.executable
@@ -41,10 +41,10 @@ def test_beside_python_comes_before_the_path(
 ) -> None:
     on_path = program("path", "acme", out="acme 1.0")
     monkeypatch.setenv("PATH", str(on_path.parent), prepend=os.pathsep)
-    assert tools.find("acme").command == (str(on_path),)
+    assert programs.find("acme").command == (str(on_path),)
     beside = program("venv", "acme", out="acme 2.0")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "venv" / "python"))
-    found = tools.find("acme")
+    found = programs.find("acme")
     assert (found.command, found.version) == ((str(beside),), "2.0")
 
 
@@ -55,26 +55,26 @@ def test_what_is_no_program_is_not_found(
     path = program("path", "acme", out="acme 1.0")
     path.chmod(0o644)
     monkeypatch.setenv("PATH", str(path.parent), prepend=os.pathsep)
-    assert tools.locate("acme") is None
+    assert programs.locate("acme") is None
 
 
 def test_a_missing_tool_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingTool) as caught:
-        tools.find(Tool("acme-nowhere", "brew install acme"))
+        programs.find(Tool("acme-nowhere", "brew install acme"))
     assert str(caught.value) == "acme-nowhere is missing.\nInstall it: brew install acme"
     assert caught.value.code == 4
-    for tool in tools.TOOLS.values():
+    for tool in programs.TOOLS.values():
         assert tool.install.startswith(("pip install '", "see https://")), tool
 
 
 def test_a_module_stands_in_for_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = Tool("acme-no-program", "?", module="pytest")
-    assert tools.locate(module) == (PYTHON, "-P", "-m", "pytest")
+    assert programs.locate(module) == (PYTHON, "-P", "-m", "pytest")
     # A module of that name in the current folder is not the tool.
     (tmp_path / "pytest.py").write_text("print('9999.0')\n")
     monkeypatch.chdir(tmp_path)
-    assert tools.find(module).version == pytest.__version__
-    assert tools.locate(Tool("acme-no-program", "?", module="acme_no_module")) is None
+    assert programs.find(module).version == pytest.__version__
+    assert programs.locate(Tool("acme-no-program", "?", module="acme_no_module")) is None
 
 
 @POSIX
@@ -97,10 +97,10 @@ def test_versions(
     monkeypatch.setenv("PATH", str(path.parent), prepend=os.pathsep)
     tool = Tool("acme", "ask acme", minimum)
     if version:
-        assert tools.find(tool).version == version
+        assert programs.find(tool).version == version
     else:
         with pytest.raises(MissingTool, match=f"is older than {minimum}, the oldest that mx can use"):
-            tools.find(tool)
+            programs.find(tool)
 
 
 @POSIX
@@ -111,7 +111,7 @@ def test_one_that_cannot_say_its_version(
     path = program("path", "acme", out=out, code=code, err="library not found")
     monkeypatch.setenv("PATH", str(path.parent), prepend=os.pathsep)
     with pytest.raises(MxError, match="does not say its version") as caught:
-        tools.find(Tool("acme", "ask acme"))
+        programs.find(Tool("acme", "ask acme"))
     assert not isinstance(caught.value, MissingTool)
     assert "library not found" in str(caught.value)
 
@@ -119,31 +119,31 @@ def test_one_that_cannot_say_its_version(
 def test_run_captures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAKEN_AWAY", "1")
     code = "import os, sys; print(os.getcwd()); print(sys.stdin.read(), os.environ.get('TAKEN_AWAY'), os.environ['GIVEN'], file=sys.stderr); sys.exit(5)"  # fmt: skip
-    result = tools.run(
+    result = programs.run(
         [PYTHON, "-c", code], cwd=tmp_path, env={"TAKEN_AWAY": None, "GIVEN": "2"}, capture=True, input=b"in"
     )
-    assert result == tools.Result(5, f"{tmp_path.resolve()}\n".encode(), b"in None 2\n")
+    assert result == programs.Result(5, f"{tmp_path.resolve()}\n".encode(), b"in None 2\n")
 
 
 def test_run_passes_output_and_code_through(capfd: pytest.CaptureFixture[str]) -> None:
-    assert tools.run([PYTHON, "-c", "print('seen'); raise SystemExit(3)"]) == tools.Result(3)
+    assert programs.run([PYTHON, "-c", "print('seen'); raise SystemExit(3)"]) == programs.Result(3)
     assert capfd.readouterr().out == "seen\n"
 
 
 @POSIX
 def test_a_signal_becomes_a_code_as_in_a_shell() -> None:
-    assert tools.run([PYTHON, "-c", "import os; os.kill(os.getpid(), 15)"], capture=True).code == 143
+    assert programs.run([PYTHON, "-c", "import os; os.kill(os.getpid(), 15)"], capture=True).code == 143
 
 
 def test_what_cannot_start() -> None:
     with pytest.raises(MxError, match="/nowhere/acme cannot be started: No such file or directory"):
-        tools.run(["/nowhere/acme"])
+        programs.run(["/nowhere/acme"])
 
 
 def test_a_timeout_stops_it() -> None:
     start = time.monotonic()
     with pytest.raises(MxError, match=r"did not finish in 0\.3 seconds and was stopped"):
-        tools.run([PYTHON, "-c", "import time; time.sleep(60)"], capture=True, timeout=0.3)
+        programs.run([PYTHON, "-c", "import time; time.sleep(60)"], capture=True, timeout=0.3)
     assert time.monotonic() - start < 20
 
 
@@ -159,7 +159,7 @@ while True: time.sleep(0.05)
 # A shell starts background jobs with ^C ignored, and that is inherited.
 PARENT = """
 import signal, sys
-from mxdev import tools
+from mxdev.system import programs as tools
 signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     result = tools.run([sys.executable, "child.py"], capture={capture}, grace={grace})

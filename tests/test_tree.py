@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from mxdev.errors import MxError
-from mxdev.freetext import FreeText, FreeTextError
-from mxdev.generator import Generator, Values
+from mxdev.generator.freetext import FreeText, FreeTextError
+from mxdev.generator.generator import Generator
+from mxdev.generator.options import Values
+from mxdev.generator.tree import Tree, check_path
 from mxdev.testing import contents, text
-from mxdev.tree import Tree, check_path
 
 Make = Callable[..., Tree]
 

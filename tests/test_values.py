@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxdev.errors import MxError, UsageProblem
-from mxdev.freetext import FreeText, reveal
-from mxdev.generator import Option, Pattern, argument, option
-from mxdev.state import flow
-from mxdev.values import Sources, environment_name, read_values_file, resolve
+from mxdev.generator.freetext import FreeText, reveal
+from mxdev.generator.options import Option, Pattern, argument, option
+from mxdev.project.records import flow
+from mxdev.workflow.values import Sources, environment_name, read_values_file, resolve
 
 NAME = option("--project-name", default="by default", help="A name.", ask=True)
 PLACES = ["command_line", "file", "project", "environment", "ask"]

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mxdev import applying
-from mxdev.applying import Policy
-from mxdev.catalog import by_requirements
-from mxdev.generator import Generator, Values
-from mxdev.plan import Plan, Rendering, build
-from mxdev.project import Project
-from mxdev.tree import Tree
+from mxdev.generator.generator import Generator
+from mxdev.generator.options import Values
+from mxdev.generator.tree import Tree
+from mxdev.plan.build import build
+from mxdev.plan.model import Plan, Rendering
+from mxdev.plan.operations import operations
+from mxdev.plugins.catalog import by_requirements
+from mxdev.project.project import Project
+from mxdev.workflow import apply
+from mxdev.workflow.apply import Policy
 
 Data = str | tuple[str, bool]
 
@@ -66,8 +69,8 @@ class World:
     ) -> tuple[dict[str, str], str, int]:
         """Plan and carry out; status by path (without mx.yaml), outcome, exit code."""
         plan = self.plan(wanted, **options)
-        outcome, code = applying.carry_out(plan, policy or Policy(json=True), title="test")
-        return statuses(plan), outcome, code
+        outcome = apply.carry_out(plan, operations, policy or Policy(json=True), title="test")
+        return statuses(plan), outcome.name, outcome.code
 
     def files(self, files: Mapping[str, Data], **keywords: Any) -> tuple[dict[str, str], str, int]:
         """Run one instance called A that renders files."""

@@ -16,9 +16,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mxdev import console, tools
 from mxdev.cluster.kubectl import Kubectl, last_line
 from mxdev.errors import MxError
+from mxdev.system import console, programs
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
@@ -104,7 +104,7 @@ class Forward:
             f"--address={self.host}",
             "--pod-running-timeout=10s",
         )
-        return [*tools.find("kubectl").command, *words[1:]]
+        return [*programs.find("kubectl").command, *words[1:]]
 
     def _first_answer(self, kubectl: _Leashed) -> str | None:
         """Wait until something answers; None then, else why nothing does."""

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mxdev import console, tools
 from mxdev.cluster import refusals
 from mxdev.cluster.refusals import ClusterError
+from mxdev.system import console, programs
 
 # How long one request may take before the server counts as lost, in seconds.
 _REQUEST = 30
@@ -56,7 +56,7 @@ class Kubectl:
         """
         if self._context:
             return self._context
-        result = tools.run([*self._program, "config", "current-context"], capture=True)
+        result = programs.run([*self._program, "config", "current-context"], capture=True)
         if result.code == 0:
             return result.stdout.decode().strip()
         if "KUBERNETES_SERVICE_HOST" in os.environ:
@@ -75,12 +75,12 @@ class Kubectl:
         if self._namespace:
             return self._namespace
         path = "jsonpath={..namespace}"
-        result = tools.run([*self._command(), "config", "view", "--minify", "-o", path], capture=True)
+        result = programs.run([*self._command(), "config", "view", "--minify", "-o", path], capture=True)
         return result.stdout.decode().strip() or "default"
 
     @functools.cached_property
     def _program(self) -> tuple[str, ...]:
-        return tools.find("kubectl").command
+        return programs.find("kubectl").command
 
     @property
     def reached(self) -> bool:
@@ -145,7 +145,7 @@ class Kubectl:
 
     def _once(self, arguments: Sequence[str], input: str | None) -> str:
         command = [*self._command(), f"--request-timeout={_REQUEST}s", *arguments]
-        result = tools.run(command, capture=True, input=None if input is None else input.encode())
+        result = programs.run(command, capture=True, input=None if input is None else input.encode())
         if result.code == 0:
             return result.stdout.decode("utf-8", "replace")
         raise self.failure(arguments, result.stderr.decode("utf-8", "replace"))

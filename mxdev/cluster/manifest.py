@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError
-from mxdev.yaml_render import render_entry
+from mxdev.sections.yaml_write import render_entry
 
 Manifest = dict[str, Any]
 

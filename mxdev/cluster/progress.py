@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mxdev import console
 from mxdev.cluster.manifest import JobRef
 from mxdev.cluster.state import Replica, State
+from mxdev.system import console
 
 # A wait is news when it has lasted this long, and again after each of these times; in seconds.
 _HOLD_BACK = 3.0

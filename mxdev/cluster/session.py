@@ -1,4 +1,4 @@
-"""`python -m mxdev.cluster.submit`: one job from stdin, submitted and followed to its end.
+"""`python -m mxdev.cluster.session`: one job from stdin, submitted and followed to its end.
 
 stdin holds one JSON object: `manifest`; `context` and `namespace` (or null); `detach`: submit and do not wait; `report`:
 the file that gets, as JSON, what became of it: `outcome` (succeeded, failed, killed, submitted, refused), `reason`, `kind`,
@@ -20,7 +20,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-from mxdev import console
 from mxdev.cluster import manifest as manifests
 from mxdev.cluster import submit
 from mxdev.cluster.kubectl import Kubectl
@@ -29,6 +28,7 @@ from mxdev.cluster.progress import Lines, Progress
 from mxdev.cluster.refusals import ClusterError
 from mxdev.cluster.state import State
 from mxdev.errors import DONE, INTERRUPTED, SAYS_NO, MxError
+from mxdev.system import console
 
 Outcome = Literal["succeeded", "failed", "killed", "submitted", "refused"]
 _OUTCOMES: Mapping[str, Outcome] = {"succeeded": "succeeded", "failed": "failed", "gone": "killed"}
@@ -179,3 +179,7 @@ class _Signals:
         self.count += 1
         self._last = now
         raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

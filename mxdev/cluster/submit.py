@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mxdev import console, interrupts
 from mxdev.cluster import manifest as manifests
 from mxdev.cluster import state as states
 from mxdev.cluster.kubectl import Kubectl
@@ -20,6 +19,7 @@ from mxdev.cluster.logs import Follower, Object, Sink
 from mxdev.cluster.manifest import JobRef, Manifest
 from mxdev.cluster.refusals import ClusterError
 from mxdev.cluster.state import State
+from mxdev.system import console, signals
 
 # Seconds between two looks at a job: while something happens, and when nothing has for a minute.
 _PAUSE = 2.0
@@ -54,7 +54,7 @@ def submit(kubectl: Kubectl, manifest: Manifest) -> bool:
         made = True
         try:
             # ^C must find a job that is there or not, none that is on its way.
-            with interrupts.deferred() as held:
+            with signals.deferred() as held:
                 kubectl.run("create", "--filename", "-", input=text, retry=False)
             return True
         except ClusterError as problem:
@@ -226,11 +226,3 @@ def _pods(kubectl: Kubectl, ref: JobRef, *, retry: bool = True) -> Sequence[Obje
     selector = f"{ref.kind.pod_label}={ref.name}"
     pods: list[Any] = kubectl.json("get", "pods", "--selector", selector, retry=retry)["items"]
     return pods
-
-
-if __name__ == "__main__":
-    import sys
-
-    from mxdev.cluster import session
-
-    sys.exit(session.main())

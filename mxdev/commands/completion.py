@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mxdev import console
+from mxdev.system import console
 
 _HOW = {
     "bash": 'eval "$(mx completion bash)"   # in ~/.bashrc',

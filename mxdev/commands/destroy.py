@@ -8,7 +8,6 @@ import click
 
 from mxdev.commands.planning import (
     PLAN_OPTIONS,
-    change_project,
     complete_instances,
     instance_names,
     policy_of,
@@ -26,14 +25,13 @@ def destroy(instances: tuple[str, ...], with_dependents: bool, **parameters: Any
     Files that you edited, and files that were there before, stay and are named. Cloud resources are not touched: destroy those first, with
     Terraform or DevSpace, while their files are still there.
     """
-    from mxdev import updating
+    from mxdev.workflow import update
+    from mxdev.workflow.door import change_project
 
-    notes = updating.Notes()
     return change_project(
         "mx destroy",
         policy_of(parameters),
-        lambda project: updating.destroy(
-            project, instance_names(project, instances), notes, with_dependents=with_dependents
+        lambda project: update.destroy(
+            project, instance_names(project, instances), with_dependents=with_dependents
         ),
-        lambda: notes.lines,
     )

@@ -1,16 +1,161 @@
-"""`mx diff`: a person's edits against what was rendered, as a patch."""
+"""A person's edits as a patch that `git apply` takes, against what was rendered."""
 
 from __future__ import annotations
 
+import base64
+import difflib
+import hashlib
 import sys
+import zlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
 from mxdev.commands.planning import complete_instances, instance_names
+from mxdev.errors import MxError
+from mxdev.plugins import catalog
+from mxdev.project.content import Content, recorded_content
+from mxdev.project.project import Project
+from mxdev.project.records import Record
+from mxdev.sections import sections
+from mxdev.workflow.drift import Edit, file_edits
 
 if TYPE_CHECKING:
-    from mxdev.project import Project
+    from mxdev.project.project import Project
+
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def of(project: Project, records: list[Record]) -> Iterator[str]:
+    """The patch, one piece a file. Applied to a project as it was rendered, it gives the project as it is."""
+    edits = [
+        edit for record in records for _, edit in file_edits(project, record) if edit.rendered is not None
+    ]
+    edits += list(_shared(project, records))
+    for edit in sorted(edits, key=lambda edit: edit.place):
+        if edit.rendered != edit.disk or edit.path != edit.place:
+            yield _piece(edit)
+
+
+def _shared(project: Project, records: list[Record]) -> Iterator[Edit]:
+    """Shared files with every section of these instances as it was rendered, against what is there."""
+    for path in dict.fromkeys(section.path for record in records for section in record.sections):
+        disk = recorded_content(project, path)
+        theirs = [r for r in project.instances.values() if any(s.path == path for s in r.sections)]
+        made = any(s.trace.get("file") for record in theirs for s in record.sections if s.path == path)
+        # A file that mx made is put together anew; in one that was there before, a person's own lines are no edit.
+        whole = made and all(record in records for record in theirs)
+        data = disk.data if disk and not whole else None
+        order = _order(project, path)
+        try:
+            for record in records:
+                for address, text in project.pristine_sections(record.name, path).items():
+                    data = sections.put(path, data, address, text, order=order).data
+        except MxError:  # it is not what it should be, and its instances cannot be told apart in it
+            continue
+        if data is not None:
+            yield Edit(path, path, Content(data, bool(disk and disk.executable)), disk)
+
+
+def _order(project: Project, path: str) -> list[str]:
+    records = project.instances
+    names = catalog.by_requirements(records, lambda name: records[name].requires)
+    return [section.address for name in names for section in records[name].sections if section.path == path]
+
+
+def _mode(content: Content) -> str:
+    return "120000" if content.foreign else "100755" if content.executable else "100644"
+
+
+def _piece(edit: Edit) -> str:
+    """One file in Git's extended form (git-diff, "Generating patch text with -p")."""
+    before, after = edit.rendered, edit.disk
+    assert before is not None  # the caller looked
+    if after is not None and after.foreign:
+        # Another kind of thing is two steps for Git. What is neither file nor link, it does not know.
+        gone = _piece(Edit(edit.path, edit.path, before, None))
+        return gone + (_created(edit.place, after) if after.foreign == "a symbolic link" else "")
+    old, new = _name("a/", edit.path), _name("b/", edit.place)
+    head = [f"diff --git {old} {new}"]
+    if after is None:
+        head.append(f"deleted file mode {_mode(before)}")
+    elif before.executable != after.executable:
+        head += [f"old mode {_mode(before)}", f"new mode {_mode(after)}"]
+    if edit.path != edit.place and after is not None:
+        head += [
+            f"similarity index {_alike(before.data, after.data)}%",
+            f"rename from {_name('', edit.path)}",
+            f"rename to {_name('', edit.place)}",
+        ]
+    if after is None or before.data != after.data:
+        head.append(f"index {_blob(before.data)}..{_blob(after.data) if after else '0' * 40}")
+    text = "\n".join(head) + "\n"
+    if after is not None and before.data == after.data:
+        return text
+    return text + _body(old, new, before.data, after.data if after else None)
+
+
+def _created(path: str, link: Content) -> str:
+    old, new = _name("a/", path), _name("b/", path)
+    head = f"diff --git {old} {new}\nnew file mode {_mode(link)}\nindex {'0' * 40}..{_blob(link.data)}\n"
+    return head + _body("/dev/null", new, b"", link.data)
+
+
+def _alike(before: bytes, after: bytes) -> int:
+    if max(len(before), len(after)) > 4096:
+        return 50  # only told to a reader; the exact share of large files takes long
+    return int(difflib.SequenceMatcher(None, before, after, autojunk=False).ratio() * 100)
+
+
+def _blob(data: bytes) -> str:
+    """The name that Git gives to these bytes; a binary patch is only taken with it."""
+    return hashlib.sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
+
+
+def _name(side: str, path: str) -> str:
+    """`a/path`, quoted as Git quotes names with odd characters."""
+    name = f"{side}{path}"
+    if name.isprintable() and not set('"\\') & set(name):
+        return name
+    quoted = "".join(
+        f"\\{byte:03o}" if byte < 32 or byte > 126 else f"\\{chr(byte)}" if chr(byte) in '"\\' else chr(byte)
+        for byte in name.encode("utf-8")
+    )
+    return f'"{quoted}"'
+
+
+def _body(old: str, new: str, before: bytes, after: bytes | None) -> str:
+    if b"\0" in before or b"\0" in (after or b""):
+        return _binary(before, after or b"")
+    try:
+        left, right = (data.decode("utf-8").split("\n") for data in (before, after or b""))
+    except UnicodeDecodeError:
+        return _binary(before, after or b"")
+    heads = (old, "/dev/null" if after is None else new)
+    lines = difflib.unified_diff(_lines(left), _lines(right), *heads)
+    # A tab ends a name with blanks (as Git writes it), so that `git apply` finds where it ends.
+    out = [
+        f"{line[:-1]}\t\n" if number < 2 and " " in line[4:] else line for number, line in enumerate(lines)
+    ]
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in out)
+
+
+def _lines(parts: list[str]) -> list[str]:
+    # Only a line feed ends a line: `str.splitlines` would also cut at form feeds and the like.
+    return [f"{part}\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+def _binary(before: bytes, after: bytes) -> str:
+    """Git's binary patch: both sides whole, deflated, base 85 (git's diff.c, `emit_binary_diff_body`)."""
+    return f"GIT binary patch\n{_literal(after)}\n{_literal(before)}\n"
+
+
+def _literal(data: bytes) -> str:
+    packed = zlib.compress(data)
+    rows = [packed[start : start + 52] for start in range(0, len(packed), 52)]
+    lines = [f"{_ALPHABET[len(row) - 1]}{base64.b85encode(row, pad=True).decode()}\n" for row in rows]
+    return f"literal {len(data)}\n" + "".join(lines)
 
 
 @click.command()
@@ -22,8 +167,9 @@ if TYPE_CHECKING:
 )
 def diff(instances: tuple[str, ...], template: bool) -> None:
     """Print your edits of what INSTANCES (default: all) rendered, as a patch that `git apply` takes."""
-    from mxdev import console, patch
-    from mxdev.project import Project, project_root
+    from mxdev.commands import diff as patch
+    from mxdev.project.project import Project, project_root
+    from mxdev.system import console
 
     project = Project.load(project_root())
     names = instance_names(project, instances) or list(project.instances)
@@ -40,10 +186,12 @@ def diff(instances: tuple[str, ...], template: bool) -> None:
 
 def _templates(project: Project, names: list[str]) -> None:
     """How overridden templates have changed since their overrides were written."""
-    from mxdev import console, template_overrides, updating
-    from mxdev.plan import Wishes
+    from mxdev.plan import template_records
+    from mxdev.plan.model import Wishes
+    from mxdev.system import console
+    from mxdev.workflow import update
 
     for name in names:
-        plan = updating.update(project, [name], Wishes(), updating.Notes(), downgrade=False)
-        for text in template_overrides.differences(plan, name):
+        plan = update.update(project, [name], Wishes(), downgrade=False)
+        for text in template_records.differences(plan, name):
             console.diff(text)

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from mxdev import catalog, console
 from mxdev.errors import MxError, UsageProblem
+from mxdev.plugins import catalog
+from mxdev.system import console
 
 
 class Generators(click.Group):
@@ -76,7 +77,7 @@ def generate(ctx: click.Context) -> None:
 
 
 def _list() -> None:
-    from mxdev.project import Project, find_root
+    from mxdev.project.project import Project, find_root
 
     root = find_root(Path.cwd())
     have: dict[str, int] = {}

@@ -1,21 +1,20 @@
-"""The click command of one generator: its options, its help, and what happens when it is called."""
+"""The click command of one generator: its options and its help."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from mxdev import console, defaults
 from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS
-from mxdev.defaults import Default
-from mxdev.errors import MxError, UsageProblem
-from mxdev.freetext import reveal
-from mxdev.generator import REQUIRED, Generator, Option
+from mxdev.errors import MxError
+from mxdev.generator.generator import Generator
+from mxdev.generator.options import REQUIRED, Option
+from mxdev.plugins import defaults
+from mxdev.plugins.defaults import Default
 
 COMMON = (
     *PLAN_OPTIONS,
@@ -30,7 +29,7 @@ _OWN = "mx_generator_values"
 
 
 class _RawOption(click.Option):
-    """An option that is only collected; `mxdev.values` converts it and reports all errors at once."""
+    """An option that is only collected; `mxdev.workflow.values` converts it and reports all errors at once."""
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         return value
@@ -96,7 +95,7 @@ def make(generator: type[Generator]) -> click.Command:
 
     @click.pass_context
     def call(ctx: click.Context, /, **parameters: Any) -> int:
-        from mxdev.commands.generator_run import run_generator
+        from mxdev.workflow.generate import run_generator
 
         given = {
             option.name: list(value) if option.multiple else value
@@ -151,45 +150,3 @@ def _click(option: Option, company: Mapping[str, Default]) -> click.Parameter:
     old = [option.formerly] if option.formerly else []
     return _RawOption([_parameter(option), *option.flags, *old], type=option.type, multiple=option.multiple,
                       is_flag=option.is_flag or None, help=help)  # fmt: skip
-
-
-def ask(option: Option, default: Any) -> Any:
-    """Ask a person for an option until the answer is right; the answer as typed.
-
-    Raises:
-        click.Abort: ^C or the end of input.
-    """
-    listed = (
-        default if isinstance(default, tuple | list) else () if default in (REQUIRED, None) else (default,)
-    )
-    shown = None if default is REQUIRED else ", ".join(str(reveal(item)) for item in listed)
-    choices = (
-        f" ({', '.join(map(str, option.type.choices))})" if isinstance(option.type, click.Choice) else ""
-    )
-    while True:
-        answer: Any = console.ask(f"{option.help.rstrip('.')}{choices}", shown, hide=option.secret)
-        if not answer and default is REQUIRED:
-            continue
-        if not answer and default is None:
-            return None
-        if option.multiple:
-            answer = [item for part in str(answer).split(",") if (item := part.strip())]
-        try:
-            option.convert(answer)
-        except click.BadParameter as error:
-            console.err(f"  {error.message}")
-            continue
-        return answer
-
-
-def refuse_here(generator: type[Generator], need: str) -> NoReturn:
-    """The generator needs a project and there is none here."""
-    start = (
-        f"`mx generate {generator.requires[0]} NAME`"
-        if generator.requires
-        else "`mx generate` lists what can"
-    )
-    raise UsageProblem(
-        f"{generator.__name__} adds to a project, and {os.fspath(Path.cwd())} is in none ({need}).",
-        hint=f"Run it inside a project, or start one: {start}.",
-    )

@@ -1,18 +1,18 @@
-"""What all commands that plan have in common: their options, the lock around them, and their JSON answer."""
+"""What all commands that plan have in common: their options, and the names of instances."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mxdev import applying, console
-from mxdev.applying import Policy, Work
-from mxdev.errors import MxError, Refused
-from mxdev.project import Project, project_root
+from mxdev.errors import MxError
+
+if TYPE_CHECKING:
+    from mxdev.project.project import Project
+    from mxdev.workflow.apply import Policy
 
 PLAN_OPTIONS = (
     click.Option(
@@ -44,73 +44,14 @@ def with_options(*options: click.Option) -> Callable[[click.Command], click.Comm
 
 def policy_of(parameters: dict[str, Any]) -> Policy:
     """Take the plan's options out of a command's parameters."""
+    from mxdev.workflow.apply import Policy
+
     return Policy(
-        **{name: parameters.pop(name) for name in ("on_conflict", "dry_run", "diff", "json", "no_input")}
+        **{
+            name: parameters.pop(name, None)
+            for name in ("on_conflict", "dry_run", "diff", "json", "no_input")
+        }
     )
-
-
-@contextlib.contextmanager
-def writing(root: Path, title: str, policy: Policy) -> Iterator[None]:
-    """Hold the lock, after an interrupted run was finished. A dry run takes no lock and cannot finish one.
-
-    Raises:
-        Refused: another command holds the lock, or the interrupted run cannot be finished.
-    """
-    from mxdev import journal, lock
-
-    if policy.dry_run:
-        if journal.pending(root) is not None:
-            raise Refused(
-                f"A run in {root} was interrupted, so a plan would not be true.",
-                hint="Finish it first: any command that writes does, or `mx recover`.",
-            )
-        yield
-        return
-    with lock.hold(root):
-        recovery = journal.recover(root)
-        for line in recovery.report:
-            console.err(line)
-        if not recovery.ok:
-            raise Refused(f"The interrupted run in {root} could not be finished, so {title} was not begun.")
-        yield
-
-
-def answering(policy: Policy, work: Callable[[], int]) -> int:
-    """Call `work`; with `--json` an error is answered as JSON too."""
-    try:
-        return work()
-    except MxError as error:
-        if not policy.json:
-            raise
-        changes = error.changes if isinstance(error, Refused) else ()
-        console.out(applying.as_json(applying.outcome_of(error), changes, error))
-        return error.code
-
-
-def change_project(
-    title: str, policy: Policy, plan: Callable[[Project], Work], notes: Callable[[], Iterable[str]] = tuple
-) -> int:
-    """Plan and carry out a change of the project around the current folder; the exit code.
-
-    Args:
-        title: the command, for the journal and for messages.
-        policy: see `Policy`.
-        plan: makes the plan; called with the lock held.
-        notes: more lines for a person, after the table.
-    """
-
-    def work() -> int:
-        root = project_root()
-        with writing(root, title, policy):
-            todo = plan(Project.load(root))
-            outcome, code = applying.carry_out(todo, policy, title=title)
-            for line in notes():
-                console.err(line)
-            if policy.json:
-                console.out(applying.as_json(outcome, todo.changes))
-        return code
-
-    return answering(policy, work)
 
 
 def instance_names(project: Project, wanted: Iterable[str]) -> list[str]:
@@ -119,8 +60,8 @@ def instance_names(project: Project, wanted: Iterable[str]) -> list[str]:
     Raises:
         UsageProblem: there is none of that name.
     """
-    from mxdev.catalog import dashed
     from mxdev.errors import UsageProblem
+    from mxdev.plugins.catalog import dashed
 
     found = []
     for name in wanted:
@@ -141,7 +82,7 @@ def instance_names(project: Project, wanted: Iterable[str]) -> list[str]:
 
 def _renamed(project: Project, generator: str, part: str) -> list[str]:
     """The instances of a generator whose name changed: a record may still have the old one."""
-    from mxdev import catalog
+    from mxdev.plugins import catalog
 
     try:
         cls = catalog.load(catalog.find(generator))
@@ -153,6 +94,8 @@ def _renamed(project: Project, generator: str, part: str) -> list[str]:
 
 def complete_instances(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The project's instances, for a shell; nothing where there is no project."""
+    from mxdev.project.project import Project, project_root
+
     with contextlib.suppress(MxError):
         return [name for name in Project.load(project_root()).instances if name.startswith(incomplete)]
     return []

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from mxdev import console
-from mxdev import plugins as registry
+from mxdev.plugins import model, registry
+from mxdev.system import console
 
 _NAMES = {
     "mx_generators": "generators",
@@ -39,14 +39,14 @@ def plugins(as_json: bool) -> None:
             console.out("  checks every plan, and may refuse it")
         for hook in row["unknown_hooks"]:
             console.out(f"  {console.paint('ignored', 'yellow')}: mx has no hook {hook}")
-        if row["seconds"] > registry.SLOW:
+        if row["seconds"] > model.SLOW:
             slow = f"takes {row['seconds']:.1f} s to import, whenever the index of plugins is made"
             console.out(f"  {console.paint('slow', 'yellow')}: {slow}")
         if row["error"]:
             console.out(f"  {console.paint('broken', 'red')}: {row['error']}")
 
 
-def _row(plugin: registry.Plugin) -> dict[str, Any]:
+def _row(plugin: model.Plugin) -> dict[str, Any]:
     found = {name: [entry.name for entry in plugin.entries.get(hook, ())] for hook, name in _NAMES.items()}
     return {
         "name": plugin.dist,

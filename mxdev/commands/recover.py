@@ -19,11 +19,12 @@ def recover(direction: str | None) -> int:
     another direction. A file that somebody changed since is never overwritten: it stays, it is named, and with
     --forward or --back mx's version is written beside it as NAME.mx-new or NAME.mx-old.
     """
-    from mxdev import console, journal, lock
+    from mxdev.disk import lock, recovery
+    from mxdev.system import console
 
     root = _root(Path.cwd())
     with lock.hold(root):
-        result = journal.recover(
+        result = recovery.recover(
             root, "forward" if direction == "forward" else "back" if direction == "back" else None
         )
     for line in result.report or ("There is no interrupted run to recover.",):
@@ -33,8 +34,8 @@ def recover(direction: str | None) -> int:
 
 def _root(start: Path) -> Path:
     """The nearest folder with an interrupted run, else the nearest project."""
-    from mxdev import journal
-    from mxdev.project import find_root
+    from mxdev.disk import journal
+    from mxdev.project.project import find_root
 
     for folder in (start, *start.parents):
         if journal.interrupted(folder):

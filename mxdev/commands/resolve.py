@@ -1,53 +1,255 @@
-"""`mx resolve`: put shared files right after a Git merge."""
+"""Puts shared files right after a Git merge that left conflict markers in them.
+
+Two branches that ran different generators add neighbouring sections, which Git merges by lines and so cannot. Their records
+merge without a conflict, and with them mx merges the file by structure.
+"""
 
 from __future__ import annotations
 
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
 import click
 
-from mxdev.commands.planning import writing
-from mxdev.errors import DONE, SAYS_NO
+from mxdev.commands.planning import PLAN_OPTIONS, policy_of, with_options
+from mxdev.disk.journal_format import Operation
+from mxdev.errors import MxError, Refused
+from mxdev.merge.by_lines import has_markers
+from mxdev.merge.merge import merge_file
+from mxdev.plan.model import Change
+from mxdev.plugins import catalog
+from mxdev.project.content import Content, disk_content, operation
+from mxdev.project.project import Project, project_root
+from mxdev.project.records import PROJECT_FILE
+from mxdev.sections import sections
+
+_OURS, _BASE, _THEIRS, _END = (
+    re.compile(rb"^" + mark + rb"(?: .*)?\r?\n?$") for mark in (rb"<{7}", rb"\|{7}", rb"={7}", rb">{7}")
+)
+_BEGIN = re.compile(rb"^# >>> mx:(.*\S)\s*$", re.MULTILINE)
+Trace = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Sides:
+    """A conflicting file as it was before (None: it was not there) and on both sides."""
+
+    base: bytes | None
+    ours: bytes
+    theirs: bytes
+
+
+def project_file(root: Path) -> tuple[Content, Content] | None:
+    """`mx.yaml` as it is, and as it should be: options that two branches added are both wanted. None without markers.
+
+    Raises:
+        Refused: both sides changed the same option.
+    """
+    disk = disk_content(Project(root), PROJECT_FILE)
+    if disk is None or not has_markers(disk.data):
+        return None
+    sides = _from_index(root, PROJECT_FILE) or _from_markers(PROJECT_FILE, disk.data)
+    merged = merge_file(PROJECT_FILE, sides.base, sides.ours, sides.theirs)
+    if not merged.clean:
+        raise Refused(
+            f"{PROJECT_FILE}: both branches changed the same option.",
+            hint="Resolve that file by hand, then run `mx update`.",
+        )
+    return disk, Content(merged.data, disk.executable)
+
+
+def shared_paths(project: Project) -> list[str]:
+    """The files that generators share here."""
+    return sorted({section.path for record in project.instances.values() for section in record.sections})
+
+
+def resolve_shared(project: Project, path: str) -> tuple[Content, Content] | None:
+    """A shared file as it is, and as it should be; None if there are no markers in it.
+
+    Raises:
+        Refused: both sides changed the same place; the message says where to look.
+        MxError: the two sides cannot be told apart.
+    """
+    disk = disk_content(project, path)
+    if disk is None or not has_markers(disk.data):
+        return None
+    sides = _from_index(project.root, path) or _from_markers(path, disk.data)
+    known = _known(project, path, sides)
+    if _without(known, path, sides.ours) == _without(known, path, sides.theirs):
+        return disk, Content(_by_sections(known, path, sides), disk.executable)
+    merged = merge_file(path, sides.base, sides.ours, sides.theirs)
+    if not merged.clean:
+        raise Refused(
+            f"{path}: both branches changed the same place, so mx cannot tell what is meant.",
+            hint="Resolve that file by hand, then run `mx status`.",
+        )
+    return disk, Content(merged.data, disk.executable)
+
+
+def _from_index(root: Path, path: str) -> Sides | None:
+    """The three versions that Git keeps while a merge is not finished (gitrevisions, `:<n>:<path>`)."""
+    found = []
+    for stage in (1, 2, 3):
+        try:
+            done = subprocess.run(
+                ["git", "show", f":{stage}:./{path}"], cwd=root, capture_output=True, check=False
+            )
+        except OSError:
+            return None
+        found.append(done.stdout if done.returncode == 0 else None)
+    base, ours, theirs = found
+    return Sides(base, ours, theirs) if ours is not None and theirs is not None else None
+
+
+def _from_markers(path: str, data: bytes) -> Sides:
+    """Both sides out of the file itself; the base too, where Git wrote it (merge.conflictStyle diff3)."""
+    sides: dict[str, list[bytes]] = {"base": [], "ours": [], "theirs": []}
+    into: tuple[str, ...] = ("base", "ours", "theirs")
+    for line in data.splitlines(keepends=True):
+        if _OURS.match(line) and len(into) == 3:
+            into = ("ours",)
+        elif _BASE.match(line) and into == ("ours",):
+            into = ("base",)
+        elif _THEIRS.match(line) and into in (("ours",), ("base",)):
+            into = ("theirs",)
+        elif _END.match(line) and into == ("theirs",):
+            into = ("base", "ours", "theirs")
+        else:
+            for side in into:
+                sides[side].append(line)
+    if len(into) != 3:
+        raise MxError(f"{path}: the conflict markers do not match up.", hint="Resolve that file by hand.")
+    base, ours, theirs = (b"".join(sides[side]) for side in ("base", "ours", "theirs"))
+    # Outside the markers both sides agree: where Git wrote no base, the lines they have in common are one.
+    return Sides(base, ours, theirs)
+
+
+def _known(project: Project, path: str, sides: Sides) -> list[tuple[str, Trace, str | None]]:
+    """Address, trace and pristine text of every section of the file, in order; also of instances that one side destroyed."""
+    records = project.instances
+    found: list[tuple[str, Trace, str | None]] = []
+    for name in catalog.by_requirements(records, lambda name: records[name].requires):
+        pristine = project.pristine_sections(name, path)
+        rows = (section for section in records[name].sections if section.path == path)
+        found += [(row.address, dict(row.trace), pristine.get(row.address)) for row in rows]
+    if not sections.is_yaml(path):
+        there = dict.fromkeys(_BEGIN.findall(sides.ours) + _BEGIN.findall(sides.theirs))
+        names = [name.decode() for name in there]
+        found += [(name, {}, None) for name in names if name not in [address for address, _, _ in found]]
+    return found
+
+
+def _by_sections(known: list[tuple[str, Trace, str | None]], path: str, sides: Sides) -> bytes:
+    """Every section from the side that has it, in its place; what is no section is the same on both sides."""
+    data: bytes | None = sides.ours
+    order = [address for address, _, _ in known]
+    for address, trace, pristine in known:
+        text = _section(path, address, sides, pristine)
+        if text is not None:
+            data = sections.put(path, data, address, text, order=order).data
+        elif data is not None:
+            data = sections.take(path, data, address, trace)
+    return data or b""
+
+
+def _section(path: str, address: str, sides: Sides, pristine: str | None) -> str | None:
+    """One section out of both sides; None where one of them deleted it."""
+    left, right = (sections.read(side, address, path=path) for side in (sides.ours, sides.theirs))
+    if left is None or right is None:
+        there = left or right
+        was = sections.read(sides.base, address, path=path) if sides.base is not None else None
+        return None if there is None or (was is not None and was.text == there.text) else there.text
+    if left.text == right.text:
+        return left.text
+    base = None if pristine is None else pristine.encode()
+    merged = merge_file(path, base, left.text.encode(), right.text.encode())
+    if not merged.clean:
+        raise Refused(
+            f"{path}: both branches changed the same place in {address}.",
+            hint="Resolve that section by hand.",
+        )
+    return merged.data.decode()
+
+
+def _without(known: list[tuple[str, Trace, str | None]], path: str, data: bytes) -> bytes:
+    left: bytes | None = data
+    for address, trace, _ in known:
+        if left is not None:
+            left = sections.take(path, left, address, trace)
+    return (left or b"").strip()
+
+
+@dataclass
+class Resolving:
+    """The putting right of files that a Git merge left with markers; `mxdev.workflow.apply.carry_out` carries it out.
+
+    Attributes:
+        root: the project's folder.
+        changes: a row for each file that has markers: merged, or kept with the reason.
+        options: the project's options, as they will be.
+        notes: what a person should know beside the table, a line each.
+    """
+
+    root: Path
+    changes: list[Change] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def operations(work: Resolving) -> list[Operation]:
+    """What is done to the disk."""
+    rows = [change for change in work.changes if change.before != change.after]
+    return [operation(change.path, change.before, change.after) for change in rows]
+
+
+def plan(root: Path, paths: Sequence[str]) -> Resolving:
+    """Put `mx.yaml` right, and with it the shared files: without it nobody knows what the project is.
+
+    Args:
+        root: the project's folder.
+        paths: the shared files to put right; none: all.
+
+    Raises:
+        Refused: `mx.yaml` itself cannot be put right.
+        MxError: a record cannot be read.
+    """
+    work = Resolving(root)
+    found = project_file(root)
+    if found is not None:
+        work.changes.append(Change(PROJECT_FILE, "merge", (), *found))
+    project = Project.load(root, found[1].data if found else None)
+    work.options = project.options
+    for path in paths or shared_paths(project):
+        try:
+            both = resolve_shared(project, path)
+        except Refused as error:
+            disk = disk_content(project, path)
+            work.changes.append(Change(path, "keep", (), disk, disk, reason=error.message, markers=True))
+            work.notes += [error.hint] if error.hint else []
+            continue
+        if both is not None:
+            work.changes.append(Change(path, "merge", (), *both))
+    if not work.changes:
+        work.notes.append("There are no conflict markers in the files that generators share here.")
+    return work
+
+
+@with_options(*(option for option in PLAN_OPTIONS if option.name != "on_conflict"))
 @click.command()
 @click.argument("paths", nargs=-1)
-def resolve(paths: tuple[str, ...]) -> int:
+def resolve(paths: tuple[str, ...], **parameters: Any) -> int:
     """Resolve Git's conflicts in files that generators share (default: all of them), such as devspace.yaml.
 
     Two branches that ran different generators both grew them. Look at the result, then `git add` it.
     """
-    from mxdev import console, journal, resolving
-    from mxdev.applying import Policy
-    from mxdev.errors import Refused
-    from mxdev.journal_file import Operation, State
-    from mxdev.plan import Content
-    from mxdev.project import Project, project_root
+    from mxdev.workflow.door import answering, change
 
-    def operation(path: str, found: tuple[Content, Content]) -> Operation:
-        was, becomes = (State.of(side.data, side.executable) for side in found)
-        return Operation(path, was, becomes, found[1].data)
-
-    root = project_root()
-    done, refused = [], []
-    with writing(root, "mx resolve", Policy()):
-        if found := resolving.project_file(root):
-            # First of all: without it nobody knows what the project is.
-            done.append(operation("mx.yaml", found))
-            journal.apply(root, done, title="mx resolve")
-        project = Project.load(root)
-        todo = []
-        for path in paths or resolving.shared_paths(project):
-            try:
-                found = resolving.resolve(project, path)
-            except Refused as error:
-                refused.append(str(error))
-                continue
-            if found is not None:
-                todo.append(operation(path, found))
-        journal.apply(root, todo, title="mx resolve")
-    for change in [*done, *todo]:
-        console.out(f"{console.verb('merge')}  {change.path}")
-    for problem in refused:
-        console.error(problem)
-    if not done and not todo and not refused:
-        console.out("There are no conflict markers in the files that generators share here.")
-    return SAYS_NO if refused else DONE
+    policy = policy_of(parameters)
+    return answering(
+        policy,
+        lambda: change(project_root(), "mx resolve", policy, lambda root: plan(root, paths), operations),
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS, change_project, policy_of, with_options
+from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS, policy_of, with_options
 from mxdev.errors import UsageProblem
 
 
@@ -19,16 +19,15 @@ def set_options(assignments: tuple[str, ...], **parameters: Any) -> int:
     KEY is a project option (`region`) or an option of one instance (`StreamlitApp:demo.port`). An option that takes several values is
     given several times; `KEY=` without a value empties it.
     """
-    from mxdev import updating
+    from mxdev.workflow import update
+    from mxdev.workflow.door import change_project
 
     downgrade = parameters.pop("allow_downgrade")
-    notes = updating.Notes()
     changes = _parse(assignments)
     return change_project(
         "mx set",
         policy_of(parameters),
-        lambda project: updating.change_options(project, changes, notes, downgrade=downgrade),
-        lambda: notes.lines,
+        lambda project: update.change_options(project, changes, downgrade=downgrade),
     )
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from mxdev import console
 from mxdev.commands.planning import complete_instances, instance_names
 from mxdev.errors import DONE, SAYS_NO, MxError
+from mxdev.system import console
 
 JSON_VERSION = 1
 _TOLD = ("edited", "missing", "renamed", "conflicted", "declined", "damaged")
@@ -44,8 +44,8 @@ def _json(
 
 
 def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
-    from mxdev import template_overrides
-    from mxdev.project import Project, project_root
+    from mxdev.project.project import Project, project_root
+    from mxdev.workflow import template_overrides
 
     project = Project.load(project_root())
     strays = template_overrides.strays(project) if not instances else []
@@ -67,10 +67,11 @@ def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
 
 
 def _row(project: Any, name: str) -> dict[str, Any]:
-    from mxdev import drift, plugins
+    from mxdev.plugins import registry
+    from mxdev.workflow import drift
 
     record = project.instances[name]
-    installed = next((p.version for p in plugins.installed() if p.dist == record.plugin), None)
+    installed = next((p.version for p in registry.installed() if p.dist == record.plugin), None)
     waiting, problem, overrides = _waiting(project, name)
     return {
         "instance": name,
@@ -87,15 +88,16 @@ def _row(project: Any, name: str) -> dict[str, Any]:
 
 def _waiting(project: Any, name: str) -> tuple[list[str] | None, str | None, list[dict[str, Any]]]:
     """The paths that `mx update` would change, or why that cannot be told; and the templates that are overridden."""
-    from mxdev import template_overrides, updating
-    from mxdev.plan import Wishes
+    from mxdev.plan import template_records
+    from mxdev.plan.model import Wishes
+    from mxdev.workflow import update
 
     try:
-        plan = updating.update(project, [name], Wishes(), updating.Notes(), downgrade=False)
+        plan = update.update(project, [name], Wishes(), downgrade=False)
     except MxError as error:
         return None, str(error), []
     waiting = [c.path for c in plan.changes if c.status not in ("identical", "keep", "orphan")]
-    return waiting, None, template_overrides.as_rows(template_overrides.report(plan, name))
+    return waiting, None, template_records.as_rows(template_records.report(plan, name))
 
 
 def _print(row: dict[str, Any]) -> None:

@@ -9,7 +9,6 @@ import click
 from mxdev.commands.planning import (
     DOWNGRADE,
     PLAN_OPTIONS,
-    change_project,
     complete_instances,
     instance_names,
     policy_of,
@@ -43,11 +42,11 @@ def update(
 
     What you changed is kept or merged, what you deleted stays deleted, and nothing is overwritten unasked.
     """
-    from mxdev import updating
-    from mxdev.plan import Wishes
+    from mxdev.plan.model import Wishes
+    from mxdev.workflow import update as updating
+    from mxdev.workflow.door import change_project
 
     downgrade = parameters.pop("allow_downgrade")
-    notes = updating.Notes()
     wishes = Wishes(frozenset(retry), frozenset(restore), frozenset(accept))
     return change_project(
         "mx update",
@@ -56,9 +55,7 @@ def update(
             project,
             instance_names(project, instances) or None,
             wishes,
-            notes,
             downgrade=downgrade,
             freshness="newest",
         ),
-        lambda: notes.lines,
     )

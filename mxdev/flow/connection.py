@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.request import ProxyHandler, build_opener
 
-from mxdev import console
 from mxdev.errors import DONE, MxError, Refused, UsageProblem
-from mxdev.interrupts import as_control_c
+from mxdev.system import console
+from mxdev.system.signals import as_control_c
 
 try:
     import fcntl
@@ -94,7 +94,7 @@ def connect(root: Path, *, port: int, context: str | None, namespace: str | None
     from mxdev.cluster.forward import Forward
     from mxdev.cluster.kubectl import Kubectl
     from mxdev.cluster.refusals import ClusterError
-    from mxdev.flow.ui import check_port
+    from mxdev.system.ports import check_port
 
     namespace = namespace or _namespace(root)
     kubectl = Kubectl(context, namespace)
@@ -181,7 +181,7 @@ def _claimed(root: Path) -> Iterator[BinaryIO]:
         Refused: another process holds it.
         MxError: it cannot be made, or the file system knows no locks.
     """
-    from mxdev.flow.tracking import private_folder
+    from mxdev.environment.local_folder import private_folder
 
     path = private_folder(root) / Path(FILE).name
     if fcntl is None:

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mxdev import console
+from mxdev.environment.choose import choose
+from mxdev.environment.interpreter import Interpreter, venv_python
+from mxdev.environment.local_folder import through
 from mxdev.errors import INTERRUPTED, MxError
-from mxdev.flow import cluster_run, foreground, mlproject, tracking
-from mxdev.flow.interpreter import Interpreter, choose, venv_python
-from mxdev.flow.odd_paths import through
+from mxdev.flow import mlproject, tracking
+from mxdev.flow.cluster import options as cluster_run
+from mxdev.system import console, foreground
 
 _MOST_METRICS = 12
 
@@ -106,7 +108,7 @@ def _interpreter(root: Path, request: Request, environ: Mapping[str, str]) -> Pa
     """The interpreter to run in, made first if that was asked for."""
     found: Interpreter | None
     if request.setup:
-        from mxdev.flow.setup import make
+        from mxdev.environment.setup import make
 
         found = make(root, explicit=request.python, environ=environ, dry_run=request.dry_run)
         if found is None:
@@ -201,7 +203,7 @@ def preview(launch: Launch, environ: Mapping[str, str]) -> str:
 
 
 def execute(launch: Launch, environ: Mapping[str, str]) -> tuple[foreground.Ended, dict[str, Any] | None]:
-    """Run it and say what became of it: how it ended, and what `inside.py` reported, None when no run was made."""
+    """Run it and say what became of it: how it ended, and what `inside/run.py` reported, None when no run was made."""
     what = "running in" if launch.config is None else "submitting from"
     console.status(f"{what} {launch.interpreter}; recording in {tracking.shown(launch.store)}")
     ended, result = _inside(launch, environ)
@@ -228,7 +230,7 @@ def _ask(launch: Launch, environ: Mapping[str, str]) -> dict[str, Any]:
 def _inside(
     launch: Launch, environ: Mapping[str, str], *, dry_run: bool = False
 ) -> tuple[foreground.Ended, dict[str, Any] | None]:
-    """Run `inside.py` in the project's interpreter: how it ended, and what it reported."""
+    """Run `inside/run.py` in the project's interpreter: how it ended, and what it reported."""
     with tempfile.TemporaryDirectory(prefix="mx-flow-") as scratch:
         report = Path(scratch) / "report.json"
         variables = environment(launch, environ, _python_on_path(launch.interpreter, Path(scratch)))
@@ -246,7 +248,7 @@ def _inside(
                 "tags": dict(launch.tags),
             }
         )
-        script = Path(__file__).with_name("inside.py")
+        script = Path(__file__).parent / "inside" / "run.py"
         try:
             ended = foreground.run(
                 [launch.interpreter, script, *launch.arguments],

@@ -12,12 +12,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from mxdev.environment.local_folder import FOLDER, make_alias, plain, private_folder
 from mxdev.errors import MxError
 from mxdev.flow import connection
 from mxdev.flow.connection import Connection
-from mxdev.flow.odd_paths import make_alias, plain
-
-FOLDER = ".mlflow"
 
 # Columns in which MLflow's SQLite store keeps absolute places of artifacts. The schema is MLflow's own; it is touched
 # only when a project was moved, and only where table and column exist.
@@ -79,23 +77,6 @@ def _absolute(uri: str) -> str:
     if ":" not in uri and not uri.startswith("databricks"):
         return str(Path(uri).absolute())
     return uri
-
-
-def private_folder(root: Path) -> Path:
-    """Make the folder of the project's store, ignored by Git wherever it is.
-
-    Raises:
-        MxError: it cannot be made.
-    """
-    folder = root.resolve() / FOLDER
-    try:
-        folder.mkdir(exist_ok=True)
-        ignore = folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
-    except OSError as problem:
-        raise MxError(f"{folder} cannot be made: {problem.strerror or problem}.") from problem
-    return folder
 
 
 def prepare(root: Path, place: Store) -> None:

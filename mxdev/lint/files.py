@@ -68,7 +68,7 @@ def select(paths: Sequence[str], cwd: Path) -> Selection:
 
 
 def _root(named: Sequence[Path]) -> Path:
-    from mxdev.project import find_root
+    from mxdev.project.project import find_root
 
     folders = [path if path.is_dir() else path.parent for path in named]
     for look in (repository, find_root):
@@ -120,16 +120,16 @@ def _from_git(folder: Path, found: _Found) -> list[Path] | None:
 
 def _git(cwd: Path, *arguments: str) -> bytes | str:
     """What git prints; a text that says why not."""
-    from mxdev import tools
     from mxdev.errors import MxError
+    from mxdev.system import programs
 
-    command = tools.locate("git")
+    command = programs.locate("git")
     if command is None:
         return "git is missing"
     # Inside a hook these point at the repository of the hook, which need not be the one of the folder.
     env = {"LC_ALL": "C", **dict.fromkeys(("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"))}
     try:
-        result = tools.run((*command, *arguments), cwd=cwd, env=env, capture=True, timeout=120)
+        result = programs.run((*command, *arguments), cwd=cwd, env=env, capture=True, timeout=120)
     except MxError as error:
         return error.message
     if result.code:
@@ -173,7 +173,7 @@ def _kind(path: Path) -> str:
 
 def projects(selection: Selection) -> list[Path]:
     """The roots of the mx projects that the selection lies in or contains."""
-    from mxdev.project import find_root
+    from mxdev.project.project import find_root
 
     folders: Iterable[Path] = (path if path.is_dir() else path.parent for path in selection.named)
     roots = {root for folder in folders if (root := find_root(folder)) is not None}

@@ -12,15 +12,15 @@ from mxdev.lint.rule import Rule
 
 # In the order in which `--fix` runs them and findings on the same place stand. Imported when they are needed.
 BUILT_IN = (
-    "mxdev.lint.ruff:RuffCheck",
-    "mxdev.lint.ruff:RuffFormat",
-    "mxdev.lint.yamllint:Yamllint",
-    "mxdev.lint.hadolint:Hadolint",
-    "mxdev.lint.terraform:TerraformFmt",
-    "mxdev.lint.shellcheck:Shellcheck",
-    "mxdev.lint.merge_markers:MergeMarkers",
-    "mxdev.lint.hand_edited:HandEdited",
-    "mxdev.lint.pristine:Pristine",
+    "mxdev.lint.rules.ruff:RuffCheck",
+    "mxdev.lint.rules.ruff:RuffFormat",
+    "mxdev.lint.rules.yamllint:Yamllint",
+    "mxdev.lint.rules.hadolint:Hadolint",
+    "mxdev.lint.rules.terraform:TerraformFmt",
+    "mxdev.lint.rules.shellcheck:Shellcheck",
+    "mxdev.lint.rules.merge_markers:MergeMarkers",
+    "mxdev.lint.rules.hand_edited:HandEdited",
+    "mxdev.lint.rules.pristine:Pristine",
 )
 CORE = "mx-devtool"
 
@@ -36,12 +36,13 @@ class Known:
 
 def all_rules() -> list[Known]:
     """Every rule; a plugin's rule that cannot be loaded is one warning."""
-    from mxdev import console, plugins
+    from mxdev.plugins import registry
+    from mxdev.system import console
 
     rules = [Known(rule.name, CORE, rule) for rule in map(_built_in, BUILT_IN)]
     own = {known.name for known in rules}
     more: list[Known] = []
-    for entry in plugins.entries("mx_lint_rules"):
+    for entry in registry.entries("mx_lint_rules"):
         try:
             rule = _instance(entry.load(), entry.name)
         except MxError as error:

@@ -23,17 +23,17 @@ The files are absolute paths; one that is no UTF-8 is for the rule to bear in mi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mxdev.errors import MxError
+from mxdev.lint.context import Context, LinterBroke
 
 if TYPE_CHECKING:
-    from mxdev.lint.configs import Configs
-    from mxdev.project import Project
-    from mxdev.tools import Program, Result, Tool
+    from mxdev.system.programs import Tool
+
+__all__ = ["SEVERITIES", "Context", "Finding", "LinterBroke", "Rule", "Severity"]
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -62,65 +62,13 @@ class Finding:
     url: str = ""
 
 
-class LinterBroke(MxError):
-    """A linter crashed, or printed what mx does not understand: nothing can be said about its files."""
-
-
-@dataclass
-class Context:
-    """What one rule gets to see in one run.
-
-    Attributes:
-        root: the folder that relative paths start from: the repository, else the project, else what was asked for.
-        files: the files that `Rule.applies` chose; absolute, sorted.
-        projects: the mx projects that the run touches, loaded; empty outside of projects.
-        program: the external program, if the rule names one in `tool`.
-        covers: whether the person asked about a path, by naming it or a folder above it.
-        configs: which configuration file is in force for a file.
-    """
-
-    root: Path
-    files: tuple[Path, ...]
-    projects: tuple[Project, ...] = ()
-    program: Program | None = None
-    covers: Callable[[Path], bool] = field(default=lambda path: True)
-    configs: Configs = field(default_factory=lambda: _configs())
-
-    def run(
-        self,
-        arguments: Sequence[str],
-        files: Sequence[Path] | None = None,
-        *,
-        cwd: Path | None = None,
-        env: Mapping[str, str | None] | None = None,
-        codes: Sequence[int] = (0, 1),
-    ) -> Iterator[Result]:
-        """Run the rule's program on files, as often as the length of a command line demands.
-
-        Args:
-            arguments: what stands before the names of the files.
-            files: default: all of the rule's files.
-            cwd: where it runs, and what the names are relative to; default: `root`.
-            env: variables laid over the tool's own.
-            codes: the exit codes that mean that it did its work.
-
-        Raises:
-            LinterBroke: any other exit code, with what it printed on stderr.
-        """
-        from mxdev.lint.external import run_chunks
-
-        return run_chunks(
-            self, arguments, self.files if files is None else files, cwd=cwd, env=env, codes=codes
-        )
-
-
 class Rule:
     """The base of every rule.
 
     Attributes:
         name: lower case, digits and dashes; what `--rule`, `--skip` and the findings call it.
         summary: one line for `mx lint --list-rules`.
-        tool: the external program that it runs, if any, by its name or as a `mxdev.tools.Tool`. When it is missing mx
+        tool: the external program that it runs, if any, by its name or as a `mxdev.system.programs.Tool`. When it is missing mx
             says so and does not call `check`.
         project: the rule looks at mx projects as a whole (`Context.projects`) and is left out outside of projects.
         can_fix: it has a `fix`.
@@ -143,9 +91,3 @@ class Rule:
     def fix(self, context: Context) -> None:
         """Mend what can be mended without thinking. Runs before every `check`, alone."""
         raise NotImplementedError
-
-
-def _configs() -> Configs:
-    from mxdev.lint.configs import Configs
-
-    return Configs()

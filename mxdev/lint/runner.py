@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mxdev.errors import DONE, SAYS_NO, MxError
 from mxdev.lint.configs import Configs
+from mxdev.lint.context import Context, LinterBroke
 from mxdev.lint.files import Selection, projects
 from mxdev.lint.registry import Known
-from mxdev.lint.rule import SEVERITIES, Context, Finding, LinterBroke
+from mxdev.lint.rule import SEVERITIES, Finding
 
 if TYPE_CHECKING:
-    from mxdev.project import Project
-    from mxdev.tools import Program
+    from mxdev.project.project import Project
+    from mxdev.system.programs import Program
 
 WORKERS = 8
 
@@ -122,7 +123,7 @@ def _jobs(rules: Sequence[Known], selection: Selection, report: Report) -> list[
 
 
 def _load_projects(selection: Selection, report: Report) -> tuple[Project, ...]:
-    from mxdev.project import Project
+    from mxdev.project.project import Project
 
     loaded = []
     for root in projects(selection):
@@ -135,7 +136,7 @@ def _load_projects(selection: Selection, report: Report) -> tuple[Project, ...]:
 
 def _find_programs(jobs: Sequence[_Job], report: Report) -> None:
     """Look for each program once; a missing one is noted with the number of files that nobody looks at."""
-    from mxdev import tools
+    from mxdev.system import programs as tools
 
     wanted = {tools.get(job.known.rule.tool): job for job in jobs if job.known.rule.tool is not None}
     found: dict[tools.Tool, Program | MxError] = {}
@@ -170,7 +171,7 @@ def _each(work: Callable[[T], None], items: Sequence[T]) -> None:
     """Do `work` on all items side by side; threads do, since other programs have the work. ^C kills those."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from mxdev import tools
+    from mxdev.system import programs as tools
 
     with ThreadPoolExecutor(WORKERS, "mx-lint") as pool:
         futures = [pool.submit(work, item) for item in items]
@@ -235,33 +236,17 @@ def _merged(jobs: Sequence[_Job]) -> list[Finding]:
 
 def _fix(jobs: Sequence[_Job], selection: Selection, report: Report) -> None:
     """Mend, one rule after the other: two of them write the same files."""
+    from mxdev.disk.session import writing
+
     files = sorted({file for job in jobs for file in job.context.files})
     with contextlib.ExitStack() as stack:
         for root in projects(selection):
-            stack.enter_context(_writing_in(root))
+            stack.enter_context(writing(root, "mx lint --fix"))
         before = [_bytes(file) for file in files]
         for job in jobs:
             with _noting_breaks(job):
                 job.known.rule.fix(job.context)
         report.fixed = [file for file, data in zip(files, before, strict=True) if _bytes(file) != data]
-
-
-@contextlib.contextmanager
-def _writing_in(root: Path) -> Iterator[None]:
-    """As every command that writes: hold the project's lock, and finish what an interrupted run left."""
-    from mxdev import console, journal, lock
-    from mxdev.errors import Refused
-
-    with lock.hold(root):
-        if journal.interrupted(root):
-            recovery = journal.recover(root)
-            for line in recovery.report:
-                console.status(line)
-            if not recovery.ok:
-                raise Refused(
-                    f"{root} has an interrupted run.", hint="`mx recover --help` says how to finish it."
-                )
-        yield
 
 
 def _bytes(file: Path) -> bytes | None:

@@ -17,7 +17,8 @@ import pytest
 from changing import World, call
 from disks import FailingFS, KillingFS, in_child, memory
 
-from mxdev import applying, fs
+from mxdev.disk import fs
+from mxdev.workflow import apply
 
 COMMANDS = {
     "generate": ["generate", "WorldBase", "--on-conflict", "overwrite"],
@@ -282,7 +283,7 @@ def test_a_file_that_changes_between_plan_and_apply_stops_the_run(
     world: World, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     prepare(world, "update")
-    show = applying.show
+    show = apply.show
 
     def meanwhile(*arguments: Any) -> None:
         show(*arguments)
@@ -297,7 +298,7 @@ def test_a_file_that_changes_between_plan_and_apply_stops_the_run(
         else:
             world.write(".mx/generators/WorldBase.yaml", world.record() + "# person\n")
 
-    monkeypatch.setattr(applying, "show", meanwhile)
+    monkeypatch.setattr(apply, "show", meanwhile)
     before = world.tree()
     answer = world.mx(*COMMANDS["update"])
     monkeypatch.undo()

@@ -7,7 +7,7 @@ import errno
 from changing import World
 from disks import FailingFS
 
-from mxdev import fs
+from mxdev.disk import fs
 
 TEXT = "one\ntwo\nthree\n"
 

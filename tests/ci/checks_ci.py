@@ -19,7 +19,7 @@ from jsonschema.validators import validator_for
 from ml_environment import uv
 from terraform_mirror import cache_folder, shared_folder
 
-from mxdev import tools
+from mxdev.system import programs
 
 ZIZMOR = "1.32.0"
 # Files and the schema that they must satisfy.
@@ -106,7 +106,7 @@ def check_tflint(folder: Path) -> list[str]:
 
 
 def _shellcheck() -> str:
-    found = tools.locate("shellcheck")
+    found = programs.locate("shellcheck")
     if found is None:
         pytest.skip("shellcheck is not installed")
     return found[0]

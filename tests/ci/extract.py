@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from mxdev.rendering import Run
 from mxdev.testing import contents
+from mxdev.workflow.render import Run
 
 # A shell line by which a CI makes up for what another one brings along.
 PLATFORM = re.compile(

@@ -95,7 +95,7 @@ def submit(kubeconfig: Path, tmp_path: Path) -> Iterator[Submit]:
         }
         with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", "mxdev.cluster.submit"],
+                [sys.executable, "-m", "mxdev.cluster.session"],
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=err,

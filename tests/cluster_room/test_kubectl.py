@@ -15,7 +15,7 @@ import pytest
 from mxdev.cluster import kubectl as module
 from mxdev.cluster.kubectl import Kubectl
 from mxdev.cluster.refusals import ClusterError
-from mxdev.tools import MissingTool
+from mxdev.system.programs import MissingTool
 
 # Answers call after call what `answers` holds: [code, stdout, stderr]; the last one again and again.
 SCRIPT = """\

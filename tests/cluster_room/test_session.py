@@ -1,4 +1,4 @@
-"""`python -m mxdev.cluster.submit` as a process: outcomes, signals, lost answers. kubectl is a script of the test."""
+"""`python -m mxdev.cluster.session` as a process: outcomes, signals, lost answers. kubectl is a script of the test."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Cluster:
 
     def start(self, *program: str, **job: Any) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, *(program or ("-m", "mxdev.cluster.submit"))],
+            [sys.executable, *(program or ("-m", "mxdev.cluster.session"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

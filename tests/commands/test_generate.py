@@ -13,7 +13,7 @@ import pytest
 import yaml
 from conftest import Mx, State
 
-from mxdev.project import Project
+from mxdev.project.project import Project
 
 Look = Callable[[Path], State]
 

@@ -13,9 +13,10 @@ from checks_kubernetes import check_devspace, check_manifests
 from covering import DISTRIBUTED, Row, label, rows
 
 from mxdev.cluster import manifest
-from mxdev.flow import cluster_run, mlproject
+from mxdev.flow import mlproject
+from mxdev.flow.cluster import options
+from mxdev.generator.tree import Tree
 from mxdev.testing import mx, render, render_all, text, write
-from mxdev.tree import Tree
 
 ROWS = rows(DISTRIBUTED)
 FOLDER = "infrastructure/kubernetes"
@@ -117,7 +118,7 @@ def test_mx_fills_it_in(runtime: str, tmp_path: Path) -> None:
     )  # fmt: skip
     whole = yaml.safe_load(manifest.dump(filled))
     assert "replaced-by-mx" not in json.dumps(whole)
-    assert cluster_run.TEMPLATES["distributed"] == JOB
+    assert options.TEMPLATES["distributed"] == JOB
 
 
 def test_more_processes_and_pods_may_fail_more_often() -> None:
@@ -131,7 +132,7 @@ def test_more_processes_and_pods_may_fail_more_often() -> None:
 def test_the_entry_point_starts_a_process_for_each_gpu(accelerator: str, tmp_path: Path) -> None:
     write(render_all("DistributedTraining", name="churn-model", accelerator=accelerator), tmp_path)
     project = mlproject.read(tmp_path)
-    entry = project.entry_points[cluster_run.default_entry(project, "distributed")]
+    entry = project.entry_points[options.default_entry(project, "distributed")]
     assert entry.name == "distributed"
     assert entry.parameters["processes"].default == ("1" if accelerator == "none" else "gpu")
 

@@ -20,7 +20,7 @@ from ml_environment import ml_python
 from torchrun import Trainer
 
 from mxdev import testing
-from mxdev.tree import Tree
+from mxdev.generator.tree import Tree
 from mxdev_generators.ml_project_skeleton.generator import MLProjectSkeleton
 
 __all__ = ["ml_python"]

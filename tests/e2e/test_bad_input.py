@@ -16,8 +16,9 @@ import pytest
 from conftest import Mx, State
 from disks import FailingFS, KillingFS, in_child
 
-from mxdev import cli, fs
-from mxdev.project import Project
+from mxdev import cli
+from mxdev.disk import fs
+from mxdev.project.project import Project
 
 Look = Callable[[Path], State]
 

@@ -120,6 +120,9 @@ def test_what_a_user_reads_is_as_it_was(tmp_path: Path, monkeypatch: pytest.Monk
         other = tmp_path / "transcript.txt"
         other.write_text(found, encoding="utf-8")
         diff = subprocess.run(
-            [shutil.which("diff") or "diff", "-u", TRANSCRIPT, other], capture_output=True, text=True, check=False
+            [shutil.which("diff") or "diff", "-u", TRANSCRIPT, other],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         pytest.fail(diff.stdout, pytrace=False)

@@ -28,9 +28,9 @@ from cluster_projects import committed, git
 from flow_projects import MX, clean, environment, install, mx
 from ml_environment import ml_python
 
-from mxdev.build import image as images
-from mxdev.flow.mlflow_rest import Run, Server
-from mxdev.project import Project
+from mxdev.artifacts import image as images
+from mxdev.flow.cluster.mlflow_rest import Run, Server
+from mxdev.project.project import Project
 
 __all__ = ["ml_python"]
 

@@ -12,8 +12,10 @@ from cluster_projects import committed, git, with_templates
 from flow_projects import mx, project, with_environment
 
 from mxdev.errors import MxError, UsageProblem
-from mxdev.flow import cluster_run, mlproject, submitter, tracking
-from mxdev.flow.cluster_run import Options
+from mxdev.flow import mlproject, tracking
+from mxdev.flow.cluster import options as cluster_run
+from mxdev.flow.cluster import submitter
+from mxdev.flow.cluster.options import Options
 from mxdev.flow.connection import Connection
 
 SERVER = tracking.Store("https://mlflow.example.com")
@@ -82,7 +84,7 @@ def test_the_configuration(root: Path) -> None:
         "namespace": "team",
         "tracking_uri": "https://mlflow.example.com",
         "detach": False,
-        "submitter": [sys.executable, "-P", "-m", "mxdev.flow.submitter"],
+        "submitter": [sys.executable, "-P", "-m", "mxdev.flow.cluster.submitter"],
     }
     options = Options("distributed", registry="r.example.com/a", namespace="other", context="c", detach=True)
     config = cluster_run.configuration(root, "tiny", options, SERVER, {})

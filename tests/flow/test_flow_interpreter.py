@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from flow_projects import environment, fake_mlflow, install, project, with_environment
 
+from mxdev.environment.choose import choose
+from mxdev.environment.interpreter import venv_python
 from mxdev.errors import MxError
-from mxdev.flow.interpreter import choose, venv_python
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from flow_projects import project
 
 from mxdev.cluster.refusals import ClusterError
 from mxdev.errors import Refused, UsageProblem
-from mxdev.flow import job_commands, jobs, mlflow_rest
-from mxdev.flow.jobs import Jobs
+from mxdev.flow.cluster import commands, jobs, mlflow_rest
+from mxdev.flow.cluster.jobs import Jobs
 
 A, B, C, D = (letter * 32 for letter in "abcd")
 MX = {"app.kubernetes.io/managed-by": "mx"}
@@ -121,7 +121,7 @@ def test_a_list(look: Look, cluster: Cluster, server: Tracking, capsys: pytest.C
     cluster.add_pod(B, 1, "Pending", "0/2 nodes are available: 2 Insufficient nvidia.com/gpu.")
     cluster.add(C, name="another-projects")
     server.add(B, **tags(B, "PyTorchJob"), **{"mlflow.project.entryPoint": "distributed"})
-    assert job_commands.status(look(), None, as_json=False) == 0
+    assert commands.status(look(), None, as_json=False) == 0
     assert capsys.readouterr().out.splitlines() == [
         "RUN         NAME     ENTRY POINT  JOB                         PHASE    AGE",
         "bbbbbbbbbb  name-bb  distributed  PyTorchJob tiny-bbbbbbbbbb  running  5m",
@@ -131,9 +131,9 @@ def test_a_list(look: Look, cluster: Cluster, server: Tracking, capsys: pytest.C
 
 
 def test_nothing(look: Look, capsys: pytest.CaptureFixture[str]) -> None:
-    assert job_commands.status(look(), None, as_json=False) == 0
+    assert commands.status(look(), None, as_json=False) == 0
     assert "no job of this project is in team" in capsys.readouterr().err
-    assert job_commands.status(look(), None, as_json=True) == 0
+    assert commands.status(look(), None, as_json=True) == 0
     assert json.loads(capsys.readouterr().out) == {"version": 1, "jobs": []}
 
 
@@ -145,14 +145,14 @@ def test_without_a_cluster_kubectl_is_asked_for_nothing(look: Look, monkeypatch:
     monkeypatch.setattr(Kubectl, "context", property(nowhere, lambda self, value: None), raising=False)
     monkeypatch.setattr(Kubectl, "json", lambda *_: pytest.fail("asked"))
     with pytest.raises(ClusterError, match="no current context"):
-        job_commands.status(made, None, as_json=False)
+        commands.status(made, None, as_json=False)
 
 
 def test_as_json(look: Look, cluster: Cluster, server: Tracking, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.add(B, "PyTorchJob")
     cluster.add_pod(B, 0, "Running")
     server.add(B, **tags(B), mx_image="r/run:1")
-    job_commands.status(look(), None, as_json=True)
+    commands.status(look(), None, as_json=True)
     (job,) = json.loads(capsys.readouterr().out)["jobs"]
     created = datetime.fromisoformat(job.pop("created"))
     assert datetime.now(UTC) - created < timedelta(minutes=5)
@@ -170,7 +170,7 @@ def test_as_json(look: Look, cluster: Cluster, server: Tracking, capsys: pytest.
         "reason": "",
         "replicas": [{**replica, "waiting_for": "", "ended": ""}],
     }
-    job_commands.status(look(), "b", as_json=True)
+    commands.status(look(), "b", as_json=True)
     assert json.loads(capsys.readouterr().out)["run_id"] == B
 
 
@@ -195,11 +195,11 @@ def test_a_run_that_nobody_closed_is_closed(
 ) -> None:
     cluster.add(A, ended=ended)
     server.add(A, before, **tags(A))
-    job_commands.status(look(), None, as_json=False)
+    commands.status(look(), None, as_json=False)
     assert server.status(A) == after
     assert ("it is " + after in capsys.readouterr().err) == (before != after)
     server.calls.clear()
-    job_commands.status(look(), None, as_json=False)
+    commands.status(look(), None, as_json=False)
     assert "runs/update" not in server.calls
 
 
@@ -211,13 +211,13 @@ def test_runs_whose_job_is_gone(look: Look, server: Tracking, capsys: pytest.Cap
     server.add(D, started=time.time(), **tags(D))
     server.add("e" * 32)
     server.add("f" * 32, **tags("f" * 32))
-    job_commands.status(look(), None, as_json=False)
+    commands.status(look(), None, as_json=False)
     assert {run[:1]: server.status(run) for run in server.runs} == {
         **dict.fromkeys("af", "KILLED"),
         **dict.fromkeys("bcde", "RUNNING"),
     }
     assert "its job is not on the cluster any more: it is KILLED now" in capsys.readouterr().err
-    assert job_commands.status(look(), A, as_json=False) == 0
+    assert commands.status(look(), A, as_json=False) == 0
     out = capsys.readouterr().out
     assert f"run       {A} (name-aa): KILLED" in out
     assert "job       not on the cluster any more" in out
@@ -228,7 +228,7 @@ def test_one(look: Look, cluster: Cluster, server: Tracking, capsys: pytest.Capt
     cluster.add_pod(B, 1, "Running")
     cluster.add_pod(B, 0, "Pending", "0/1 nodes are available: 1 Insufficient memory.")
     server.add(B, **tags(B), mx_image="r/run:1")
-    assert job_commands.status(look(), "bb", as_json=False) == 0
+    assert commands.status(look(), "bb", as_json=False) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         f"run       {B} (name-bb): RUNNING",
@@ -245,13 +245,13 @@ def test_which_run(look: Look, cluster: Cluster) -> None:
     cluster.add(A)
     cluster.add("ab" * 16)
     with pytest.raises(UsageProblem, match=r"beginning of several runs: a{32}, (ab){16}"):
-        job_commands.status(look(), "a", as_json=False)
+        commands.status(look(), "a", as_json=False)
     with pytest.raises(UsageProblem, match="is no id"):
-        job_commands.status(look(), "tiny-aaaaaaaaaa", as_json=False)
+        commands.status(look(), "tiny-aaaaaaaaaa", as_json=False)
     for command in (
-        lambda: job_commands.status(look(), "c", as_json=False),
-        lambda: job_commands.logs(look(), "c", follow=False),
-        lambda: job_commands.cancel(look(), "c"),
+        lambda: commands.status(look(), "c", as_json=False),
+        lambda: commands.logs(look(), "c", follow=False),
+        lambda: commands.cancel(look(), "c"),
     ):
         with pytest.raises(Refused, match="no job of this project in team belongs to a run c"):
             command()
@@ -260,7 +260,7 @@ def test_which_run(look: Look, cluster: Cluster) -> None:
 def test_without_a_tracking_server(look: Look, cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.add(A)
     for uri, says in (("", "`mx flow connect`"), ("http://127.0.0.1:1", "does not answer")):
-        assert job_commands.status(look(MLFLOW_TRACKING_URI=uri), None, as_json=False) == 0
+        assert commands.status(look(MLFLOW_TRACKING_URI=uri), None, as_json=False) == 0
         seen = capsys.readouterr()
         assert "tiny-aaaaaaaaaa" in seen.out
         assert seen.err.count("warning") == 1
@@ -285,7 +285,7 @@ def test_cancel(
     monkeypatch.setattr("mxdev.cluster.submit.cancel", cancel)
     cluster.add(A)
     server.add(A, **tags(A))
-    assert job_commands.cancel(look(), "a") == 0
+    assert commands.cancel(look(), "a") == 0
     assert cancelled == ["Job tiny-aaaaaaaaaa"]
     assert server.status(A) == "KILLED"
     assert "Job tiny-aaaaaaaaaa is cancelled; its run is KILLED" in capsys.readouterr().err
@@ -293,16 +293,16 @@ def test_cancel(
     # Training is over, and the job is not, yet.
     cluster.add(D)
     server.add(D, "FINISHED", **tags(D))
-    assert job_commands.cancel(look(), "d") == 0
+    assert commands.cancel(look(), "d") == 0
     assert cancelled.pop() == "Job tiny-dddddddddd"
     assert server.status(D) == "FINISHED"
 
     cluster.add(B, ended="done")
     server.add(B, "FINISHED", **tags(B))
-    assert job_commands.cancel(look(), "b") == 0
+    assert commands.cancel(look(), "b") == 0
     assert "has ended already: it succeeded" in capsys.readouterr().err
     server.add(C, "FINISHED", **tags(C))
-    assert job_commands.cancel(look(), "c") == 0
+    assert commands.cancel(look(), "c") == 0
     assert "has no job on the cluster any more; it is FINISHED" in capsys.readouterr().err
     assert len(cancelled) == 1
     assert (server.status(B), server.status(C)) == ("FINISHED", "FINISHED")
@@ -311,7 +311,7 @@ def test_cancel(
 def test_the_logs_of_a_job_that_is_gone(look: Look, server: Tracking) -> None:
     server.add(A, "FINISHED", **tags(A))
     with pytest.raises(Refused, match="its logs went with it"):
-        job_commands.logs(look(), A, follow=True)
+        commands.logs(look(), A, follow=True)
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_the_logs_of_a_job_that_is_gone(look: Look, server: Tracking) -> None:
     [(0, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (200000, "2d")],
 )
 def test_ages(seconds: int, wanted: str) -> None:
-    assert job_commands.age(datetime.now(UTC) - timedelta(seconds=seconds)) == wanted
+    assert commands.age(datetime.now(UTC) - timedelta(seconds=seconds)) == wanted
 
 
 @pytest.mark.parametrize(

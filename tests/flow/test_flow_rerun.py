@@ -15,9 +15,10 @@ import pytest
 from flow_projects import clean, project, with_environment
 
 from mxdev.errors import MxError, Refused, UsageProblem
-from mxdev.flow import rerun, rerun_reading
-from mxdev.flow.rerun_checkout import checkout
-from mxdev.flow.rerun_reading import ENTRY_POINT, Run, origin
+from mxdev.flow.rerun import reading as rerun_reading
+from mxdev.flow.rerun import rerun
+from mxdev.flow.rerun.checkout import checkout
+from mxdev.flow.rerun.reading import ENTRY_POINT, Run, origin
 
 TAGS = {ENTRY_POINT: "trainer", "git.commit": "a" * 40, "git.uncommitted": "False"}
 RUN = Run(

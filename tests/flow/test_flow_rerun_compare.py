@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mxdev.flow import rerun_compare
-from mxdev.flow.rerun_compare import compare, repeated, table
-from mxdev.flow.rerun_reading import Run
+from mxdev.flow.rerun import compare as rerun_compare
+from mxdev.flow.rerun.compare import compare, repeated, table
+from mxdev.flow.rerun.reading import Run
 
 PINS = "# Python 3.11.4 on Linux-6.1\nnumpy==2.1\ntorch==2.9+cpu\n"
 RUN = Run(

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from flow_projects import FAKE_CLI, FAKE_TRACKING, MLPROJECT, environment, install, mx, seen
 
+from mxdev.environment import packages, setup
+from mxdev.environment.interpreter import Interpreter, probe, venv_python
 from mxdev.errors import MxError
-from mxdev.flow import packages, setup
-from mxdev.flow.interpreter import Interpreter, probe, venv_python
 
 # A build backend in the package itself (PEP 517, `backend-path`): building needs nothing but Python.
 BACKEND = """
@@ -292,7 +292,7 @@ def test_two_at_a_time(root: Path) -> None:
 
 
 def test_a_lock_file_is_kept_to(tmp_path: Path) -> None:
-    from mxdev.flow import packages
+    from mxdev.environment import packages
 
     assert "--constraint" not in packages.commands(tmp_path)[-1]
     (tmp_path / "requirements.lock").write_text("torch==2.15.0\n")

@@ -8,8 +8,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from mxdev.environment import local_folder
 from mxdev.errors import MxError
-from mxdev.flow import connection, odd_paths, tracking
+from mxdev.flow import connection, tracking
 from mxdev.flow.connection import Connection
 
 ODD = [
@@ -55,12 +56,12 @@ def test_an_interpreter_in_an_odd_project_is_reached_through_the_alias(tmp_path:
     (root / ".venv" / "bin").mkdir(parents=True)
     python = root / ".venv" / "bin" / "python"
     python.symlink_to("/bin/sh")
-    odd_paths.make_alias(root)
-    odd_paths.make_alias(root)
-    through = odd_paths.through(root, python)
+    local_folder.make_alias(root)
+    local_folder.make_alias(root)
+    through = local_folder.through(root, python)
     assert "%" not in str(through)
     assert through.parent.samefile(python.parent)
-    assert odd_paths.through(root, Path("/bin/sh")) == Path("/bin/sh")
+    assert local_folder.through(root, Path("/bin/sh")) == Path("/bin/sh")
 
 
 def test_a_configured_store_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +94,7 @@ def test_a_server_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pyt
 
 def test_a_moved_store_follows_its_project(tmp_path: Path) -> None:
     old = "file:///somewhere/p/.mlflow/artifacts"
-    folder = tracking.private_folder(tmp_path)
+    folder = local_folder.private_folder(tmp_path)
     connection = sqlite3.connect(folder / "mlflow.db")
     connection.execute("CREATE TABLE experiments (artifact_location)")
     connection.execute("CREATE TABLE runs (artifact_uri)")
@@ -114,7 +115,7 @@ def test_a_moved_store_follows_its_project(tmp_path: Path) -> None:
 
 
 def test_a_damaged_store_is_named_and_kept(tmp_path: Path) -> None:
-    database = tracking.private_folder(tmp_path) / "mlflow.db"
+    database = local_folder.private_folder(tmp_path) / "mlflow.db"
     database.write_bytes(b"no database at all, and long enough to be looked at" * 40)
     with pytest.raises(MxError, match=r"mlflow\.db is damaged"):
         tracking.prepare(tmp_path, tracking.store(tmp_path, {}))

@@ -10,7 +10,7 @@ import pytest
 from flow_projects import mx, project, with_environment
 
 from mxdev.errors import MxError
-from mxdev.flow import ui
+from mxdev.system import ports
 
 
 @pytest.fixture
@@ -39,18 +39,18 @@ def test_a_taken_port_names_who_has_it(family: socket.AddressFamily) -> None:
         mine.listen()
         port = mine.getsockname()[1]
         with pytest.raises(MxError) as problem:
-            ui.check_port(host, port)
+            ports.check_port(host, port)
         text = str(problem.value)
         assert f"(process {os.getpid()})" in text
         assert f"`--port {port + 1}`" in text
         assert "\n" not in text
-    ui.check_port(host, port)
+    ports.check_port(host, port)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
 def test_an_address_that_is_not_ours(host: str) -> None:
     with pytest.raises(MxError, match="cannot be listened on"):
-        ui.check_port(host, 5000)
+        ports.check_port(host, 5000)
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mxdev import tools
+from mxdev.system import programs
 
 Fake = Callable[..., Path]
 
@@ -20,8 +20,8 @@ def need() -> Callable[[str], None]:
     """Skip the test, with the reason, where a program is missing."""
 
     def check(name: str) -> None:
-        if tools.locate(name) is None:
-            pytest.skip(f"{name} is missing: {tools.get(name).install}")
+        if programs.locate(name) is None:
+            pytest.skip(f"{name} is missing: {programs.get(name).install}")
 
     return check
 
@@ -29,12 +29,14 @@ def need() -> Callable[[str], None]:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Fake:
     """Put a Python script in the place of a program; None in its place makes it missing."""
-    real = tools.locate
+    real = programs.locate
     fakes: dict[str, tuple[str, ...] | None] = {}
     monkeypatch.setattr(
-        tools,
+        programs,
         "locate",
-        lambda tool: fakes.get(tools.get(tool).name, ()) if tools.get(tool).name in fakes else real(tool),
+        lambda tool: (
+            fakes.get(programs.get(tool).name, ()) if programs.get(tool).name in fakes else real(tool)
+        ),
     )
 
     def put(name: str, body: str | None, version: str = "99.0.0") -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mxdev.lint import external
+from mxdev.lint import context
 
 YAML = {"a.yaml": "a: 1\n"}
 
@@ -112,12 +112,12 @@ def test_one_that_cannot_say_its_version_is_broken(mx: Any, fake: Any, write: An
 def test_one_that_cannot_start_is_broken(
     mx: Any, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mxdev import tools
+    from mxdev.system import programs
 
     bad = tmp_path / "bin" / "yamllint"
     write(tmp_path, {**YAML, "bin/yamllint": b"\x7fELF rubbish"})
     bad.chmod(0o755)
-    monkeypatch.setattr(tools, "locate", lambda tool: (str(bad),))
+    monkeypatch.setattr(programs, "locate", lambda tool: (str(bad),))
     result = mx("lint", "a.yaml")
     assert result.code == 4
     assert f"{bad} cannot be started: " in result.err
@@ -126,7 +126,7 @@ def test_one_that_cannot_start_is_broken(
 def test_one_that_hangs_is_stopped(
     mx: Any, fake: Any, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(external, "TIMEOUT", 0.5)
+    monkeypatch.setattr(context, "TIMEOUT", 0.5)
     fake("yamllint", "import time\ntime.sleep(60)\n")
     write(tmp_path, YAML)
     start = time.monotonic()
@@ -172,7 +172,7 @@ def test_interrupting_ends_the_linters(tmp_path: Path, write: Any) -> None:
     )
     write(tmp_path, YAML)
     start = (
-        "import signal, sys; from mxdev import cli, tools\n"
+        "import signal, sys; from mxdev import cli; from mxdev.system import programs as tools\n"
         # A shell starts background jobs with ^C ignored, and that is inherited.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"tools.locate = lambda tool: ({sys.executable!r}, {str(script)!r})\n"

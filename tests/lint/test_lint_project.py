@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mxdev.project import Project
+from mxdev.project.project import Project
 
 RULES = ("--rule", "hand-edited", "--rule", "pristine")
 

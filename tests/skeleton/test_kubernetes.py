@@ -11,8 +11,8 @@ import pytest
 import yaml
 from checks_kubernetes import check_devspace, check_manifests
 
+from mxdev.generator.tree import Tree
 from mxdev.testing import render, text, write
-from mxdev.tree import Tree
 
 FOLDER = "infrastructure/kubernetes"
 CLOUDS = ("gcp", "existing")

@@ -18,7 +18,7 @@ import yaml
 from covering import HOSTILE
 
 from mxdev import testing
-from mxdev.tree import Tree
+from mxdev.generator.tree import Tree
 from mxdev_generators.ml_project_skeleton.generator import MLProjectSkeleton
 
 TEXTS = {

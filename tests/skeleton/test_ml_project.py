@@ -13,7 +13,7 @@ import pytest
 from ml_environment import ml_python
 
 from mxdev import testing
-from mxdev.tree import Tree
+from mxdev.generator.tree import Tree
 from mxdev_generators.ml_project_skeleton.generator import MLProjectSkeleton
 
 __all__ = ["ml_python"]

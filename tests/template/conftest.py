@@ -17,7 +17,7 @@ def repository(tmp_path: Path) -> Callable[[str], Repository]:
 
 @pytest.fixture(autouse=True)
 def _nothing_trusted() -> None:
-    from mxdev.template import git, trust
+    from mxdev_generators.template import git, trust
 
     git.forget()
     trust._place().unlink(missing_ok=True)

@@ -32,7 +32,7 @@ class Repository:
 
     def commit(self, files: Files, tag: str = "") -> str:
         """Add files and commit them; the commit's hash."""
-        from mxdev.template import git
+        from mxdev_generators.template import git
 
         write(self.path, files)
         self.git("add", "--all")

@@ -220,7 +220,7 @@ def test_links_are_refused_and_repositories_that_tasks_make_are_left_out(
 def test_modules_of_the_folder_are_not_imported(
     mx: Any, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mxdev.template import process
+    from mxdev_generators.template import process
 
     process.stop()
     (here / "copier.py").write_text("raise SystemExit('imported from the folder')\n")

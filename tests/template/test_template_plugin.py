@@ -14,7 +14,7 @@ import yaml
 from sites import make_distribution
 from template_repos import Repository, write
 
-from mxdev import plugin_index
+from mxdev.plugins import index
 from mxdev.testing import render, text
 
 PLUGIN = """
@@ -55,10 +55,10 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, samples: Path) -> It
         },
     )
     monkeypatch.syspath_prepend(site)
-    plugin_index.forget()
+    index.forget()
     yield made
     sys.modules.pop("acme_service", None)
-    plugin_index.forget()
+    index.forget()
 
 
 def test_a_plugin_declares_a_template(mx: Any, here: Path, plugin: Repository) -> None:
@@ -92,7 +92,7 @@ def test_a_newer_plugin_pins_a_newer_version(
 
 
 def test_a_plugin_tests_its_template_in_memory(plugin: Repository) -> None:
-    from mxdev import catalog
+    from mxdev.plugins import catalog
 
     tree = render(catalog.load(catalog.find("Pinned")))
     assert text(tree, "a.txt") == "80 one"

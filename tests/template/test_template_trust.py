@@ -49,7 +49,7 @@ def test_what_tasks_make_is_in_the_plan_and_trust_is_the_users(mx: Any, here: Pa
     assert changed.rows["made.txt"] == "update"
     assert changed.rows["never.txt"] == "create"
 
-    from mxdev.template import trust
+    from mxdev_generators.template import trust
 
     trust._place().unlink()
     record = here / ".mx/generators/Template.t.yaml"
@@ -75,7 +75,7 @@ def test_a_template_of_the_same_version_needs_no_trust_again(
     made = repository("t")
     made.commit(TASKS, "v1")
     mx("generate", "Template", made.path, "--trust", cwd=here)
-    from mxdev.template import trust
+    from mxdev_generators.template import trust
 
     trust._place().unlink()
     assert mx("status", "--exit-code", cwd=here).code == 0
@@ -252,7 +252,7 @@ def test_a_folder_that_has_no_cookiecutter_template_is_told(
 def test_a_missing_cookiecutter_is_told(
     mx: Any, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mxdev.template import process
+    from mxdev_generators.template import process
 
     source = write(tmp_path / "cookie", COOKIE)
     gone = write(

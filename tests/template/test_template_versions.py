@@ -12,7 +12,7 @@ import pytest
 import yaml
 from template_repos import Files, Repository, write
 
-from mxdev.template import git
+from mxdev_generators.template import git
 
 Make = Callable[[str], Repository]
 ANSWERS = "{{ _copier_answers|to_nice_yaml }}"
@@ -157,7 +157,7 @@ def test_nothing_is_rendered_where_version_and_answers_are_the_same(
     made = repository("api")
     made.commit(version(1), "v1.0.0")
     mx("generate", "Template", made.path, cwd=here)
-    from mxdev.template import scratch
+    from mxdev_generators.template import scratch
 
     monkeypatch.setattr(scratch, "render", lambda *_, **__: 1 / 0)
     for command in (["status"], ["update"], ["generate", "Template", os.fspath(made.path)]):

@@ -7,9 +7,8 @@ from dataclasses import replace
 from mxdev import argument, option
 from mxdev.freetext import reveal
 from mxdev.generator import Pattern
-from mxdev.template import CopierTemplate
-from mxdev.template.generator import DIRECTORY
-from mxdev.template.source import name_of
+from mxdev_generators.template.copier_template import DIRECTORY, CopierTemplate
+from mxdev_generators.template.source import name_of
 
 
 class Template(CopierTemplate):

@@ -19,7 +19,7 @@ class SampleApp(Generator):
     example = "mx generate SampleApp demo"
 
     def generate(self, tree: Tree) -> None:
-        from mxdev.freetext import reveal
+        from mxdev.generator.freetext import reveal
 
         short = self.instance.partition(":")[2]
         path = reveal(self.values.path) or f"apps/{short}.yaml"

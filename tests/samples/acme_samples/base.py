@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from mxdev import Generator, Tree, argument, option
-from mxdev.generator import Pattern
-from mxdev.languages import to_md
+from mxdev.generator.languages import to_md
+from mxdev.generator.options import Pattern
 
 LABEL = Pattern(r"[a-z]([a-z0-9-]*[a-z0-9])?", "lower-case letters, digits and dashes", metavar="NAME")
 

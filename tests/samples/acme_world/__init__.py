@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from mxdev import Generator, Tree, argument, hookimpl, lazy, option
-from mxdev.freetext import reveal
-from mxdev.generator import Pattern
+from mxdev.generator.freetext import reveal
+from mxdev.generator.options import Pattern
 
 NAME = Pattern(r"[a-z][a-z0-9-]*", "lower-case letters, digits and dashes")
 

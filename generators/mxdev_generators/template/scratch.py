@@ -1,0 +1,321 @@
+"""Renders a template into a scratch folder, and reads what came of it. Nothing here writes into a project."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mxdev.errors import MxError, Refused, UsageProblem
+from mxdev_generators.template import process
+from mxdev_generators.template.questions import Kind
+from mxdev_generators.template.source import Template
+
+Read = Callable[[str], "bytes | None"]
+Files = dict[str, tuple[bytes, bool]]
+ANSWERS = ".copier-answers.yml"
+_SEED = "# What mx knows: the answers of the last run.\n"
+_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to render.
+
+    Attributes:
+        template: which one.
+        kind: by which tool.
+        given: answers by question that count.
+        last: answers of the last run, which count while they are valid and asked for.
+        ask: a person answers the other questions.
+        trust: the template may run commands and load extensions.
+        folder_name: how the folder is called that the template believes to render into.
+        answers_file: where Copier's answers file is to be; "" for the template's choice.
+        tasks: run its tasks.
+        reads: the files of the project that it reads; their names may be templates.
+        before: what was rendered last, of a template that has migrations; None without any.
+        commit_before: the commit that it was rendered from.
+        place: the folder that it is rendered for; messages name it.
+        updates: it was rendered before.
+    """
+
+    template: Template
+    kind: Kind
+    given: Mapping[str, Any] = field(default_factory=dict)
+    last: Mapping[str, Any] = field(default_factory=dict)
+    ask: bool = False
+    trust: bool = False
+    folder_name: str = "project"
+    answers_file: str = ""
+    tasks: bool = True
+    reads: tuple[str, ...] = ()
+    before: Files | None = None
+    commit_before: str = ""
+    place: str = ""
+    updates: bool = False
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What came of it.
+
+    Attributes:
+        files: bytes and executable bit by path.
+        answers: by question, those that are to be remembered.
+        secrets: answers that are not.
+        skipped: the files that the template leaves alone where they are there already.
+        before: what it says before it is rendered, if nobody has been told yet.
+        after: what it says when it was rendered.
+    """
+
+    files: Files
+    answers: dict[str, Any]
+    secrets: dict[str, Any]
+    skipped: frozenset[str] = frozenset()
+    before: str = ""
+    after: str = ""
+
+
+def render(request: Request, read: Read, *, skips: bool = False) -> Rendered:
+    """Render a template.
+
+    Args:
+        request: what.
+        read: gives a file of the project that the template reads (`_external_data`), None where there is none.
+        skips: find out too which files the template does not render over (`_skip_if_exists`).
+
+    Raises:
+        Refused: it needs trust that it does not have.
+        UsageProblem: an answer is wrong or missing.
+        MxError: it cannot be rendered.
+    """
+    fixed = {path: read(path) for path in request.reads if "{" not in path and "[" not in path}
+    lent = {path: data for path, data in fixed.items() if data is not None}
+    if request.ask and request.reads:
+        # What a person is shown may come from the project's files; which these are depends on answers, mostly on defaults.
+        with contextlib.suppress(UsageProblem):
+            _rounds(replace(request, ask=False, tasks=False), read, lent)
+    files, response = _rounds(request, read, lent)
+    answers, secrets = response["answers"], response["secrets"]
+    given = {**answers, **secrets, **request.given}
+    matters = skips and any(read(path) is not None for path in files)
+    skipped = _skipped(request, given, lent, files) if matters else frozenset()
+    before = "" if request.ask else response.get("before", "")
+    return Rendered(files, answers, secrets, skipped, before, response.get("after", ""))
+
+
+def _rounds(request: Request, read: Read, lent: dict[str, bytes]) -> tuple[Files, dict[str, Any]]:
+    """Render until every file of the project that the template reads is there; files are added to `lent`."""
+    ask, given = request.ask, dict(request.given)
+    for _ in range(_ROUNDS):
+        with _run(request, given, lent, ask=ask, tasks=request.tasks) as (folder, response):
+            missing = [path for path in response["missing"] if path not in lent]
+            found = {path: data for path in missing if (data := read(path)) is not None}
+            if not found:
+                return _collect(folder), response
+            lent |= found
+            if ask:  # nobody is asked twice
+                ask, given = False, {**response["answers"], **response["secrets"], **given}
+    raise MxError(f"The template {request.template.title} reads ever more files of the project.")
+
+
+def _skipped(
+    request: Request, given: Mapping[str, Any], lent: Mapping[str, bytes], files: Files
+) -> frozenset[str]:
+    """Rendered where all these files are already, those that are still as they were are what the template leaves alone."""
+    there = dict.fromkeys(files, b"\0mx: a file that is there already\0")
+    there.pop(request.answers_file or ANSWERS, None)
+    with _run(request, given, {**lent, **there}, ask=False, tasks=False, lent=False) as (folder, _):
+        return frozenset(path for path in there if (folder / path).read_bytes() == there[path])
+
+
+@contextlib.contextmanager
+def _run(
+    request: Request,
+    given: Mapping[str, Any],
+    there: Mapping[str, bytes],
+    *,
+    ask: bool,
+    tasks: bool,
+    lent: bool = True,
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Render once, into a folder with the files `there`; the folder, and the worker's response.
+
+    `lent`: files that the template leaves as they are go again.
+    """
+    with tempfile.TemporaryDirectory(prefix="mx-template-") as name:
+        scratch = Path(name).resolve()
+        folder = scratch / "to" / request.folder_name
+        source = request.template.source
+        if request.kind == "cookiecutter":
+            folder.parent.mkdir()
+            source = _sources(request.template, scratch)
+        else:
+            folder.mkdir(parents=True)
+        migrates = request.before is not None and lent
+        for path, (data, executable) in (request.before or {}).items() if migrates else ():
+            _write(folder / path, data)
+            (folder / path).chmod(0o755 if executable else 0o644)
+        for path, data in there.items():
+            _write(folder / path, data)
+        seed = _seed(request, folder)
+        if migrates:
+            _commit(folder)
+        before = {path: (folder / path).stat().st_mtime_ns for path in there}
+        response = _work(scratch, request, {
+            "kind": request.kind,
+            "source": source,
+            "commit": request.template.commit,
+            "folder": os.fspath(folder),
+            "scratch": os.fspath(scratch),
+            "data": _data(request, given),
+            "answers_file": request.answers_file,
+            "ask": ask,
+            "trust": request.trust,
+            "skip_tasks": not tasks,
+            "migrates": migrates,
+            "place": request.place,
+            "operation": "update" if request.updates else "copy",
+        })  # fmt: skip
+        if lent:
+            for path in there:  # what only lent the template its content is none of what it renders
+                place = folder / path
+                if place.is_file() and place.stat().st_mtime_ns == before[path]:
+                    place.unlink()
+        if seed is not None and seed.is_file() and seed.read_text(errors="replace").startswith(_SEED):
+            seed.unlink()
+        yield folder, response
+
+
+def _sources(template: Template, scratch: Path) -> str:
+    """A copy of the template for Cookiecutter, which makes hooks executable in place; the folder with `cookiecutter.json`."""
+    import shutil
+
+    copy = scratch / "template"
+    if template.mirror is not None:
+        template.mirror.check_out(template.commit, copy)
+        shutil.rmtree(copy / ".git")
+    else:
+        shutil.copytree(template.source, copy, symlinks=True)
+    return os.fspath(copy / template.directory)
+
+
+def _data(request: Request, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers as the tool wants to be told; Cookiecutter has no place for those of the last run."""
+    return dict(given) if request.kind == "copier" else {**request.last, **given}
+
+
+def _write(place: Path, data: bytes) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(data)
+
+
+def _seed(request: Request, folder: Path) -> Path | None:
+    """Tell Copier the last answers as it wants to be told: it checks them, and drops what is not asked any more."""
+    if request.kind != "copier" or (not request.last and request.before is None):
+        return None
+    place = folder / (request.answers_file or ANSWERS)
+    known = dict(request.last)
+    if request.before is not None:
+        known |= {"_src_path": request.template.source, "_commit": request.commit_before}
+    _write(place, (_SEED + json.dumps(known, ensure_ascii=False) + "\n").encode())
+    return place
+
+
+def _commit(folder: Path) -> None:
+    """Make a repository of what was rendered last: Copier updates, and migrates, only what is in one."""
+    from mxdev_generators.template import git
+
+    who = ("-c", "user.name=mx", "-c", "user.email=mx@localhost", "-c", "commit.gpgsign=false")
+    where = ("-C", os.fspath(folder))
+    git.run(*where, "init", "--quiet")
+    git.run(*where, "-c", "core.autocrlf=false", "add", "--all", "--force")
+    git.run(*where, *who, "commit", "--quiet", "--no-verify", "--allow-empty", "--message", "before")
+
+
+def _work(scratch: Path, request: Request, message: dict[str, Any]) -> dict[str, Any]:
+    question, answer = scratch / "request.json", scratch / "response.json"
+    question.touch(mode=0o600)  # there may be secrets in it
+    question.write_text(json.dumps(message), encoding="utf-8")
+    environment = _environment(request.template, scratch)
+    code = process.run(question, answer, environment, scratch, talks=message["ask"])
+    if not answer.is_file():
+        raise MxError(f"{request.kind} ended with exit code {code}; what it said stands above.")
+    response: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
+    if "error" in response:
+        _raise(request, response["error"], response["message"])
+    return response
+
+
+def _environment(template: Template, scratch: Path) -> dict[str, str]:
+    """Git takes the template from its local copy, while Copier sees, and records, its real address."""
+    from mxdev_generators.template.git import _OF_A_REPOSITORY
+
+    environment = {key: value for key, value in os.environ.items() if key not in _OF_A_REPOSITORY}
+    environment["COPIER_CACHE_DIR"] = os.fspath(scratch / "copier")
+    environment["GIT_TERMINAL_PROMPT"] = "0"
+    if template.mirror is not None:
+        count = int(environment.get("GIT_CONFIG_COUNT") or 0)
+        environment["GIT_CONFIG_COUNT"] = str(count + 1)
+        environment[f"GIT_CONFIG_KEY_{count}"] = f"url.{template.mirror.folder}.insteadOf"
+        environment[f"GIT_CONFIG_VALUE_{count}"] = template.mirror.url
+    return environment
+
+
+def _raise(request: Request, error: str, message: str) -> None:
+    import click
+
+    title = request.template.title
+    if error == "missing":
+        how = "pip install cookiecutter" if request.kind == "cookiecutter" else "pip install copier"
+        raise MxError(f"{title} needs {request.kind}, which is not installed.", hint=f"Run `{how}`.")
+    if error == "interrupted":
+        raise click.Abort
+    if error == "UnsafeTemplateError":
+        features = message.partition(": ")[2].partition(".\n")[0]
+        raise needs_trust(title, features.replace("_", " ") or "unsafe features")
+    if error == "ForbiddenPathError":
+        raise MxError(f"The template {title} wants to read or write outside the project: {message}")
+    if error in ("ValueError", "InvalidTypeError", "InteractiveSessionError"):
+        raise UsageProblem(
+            f"{title}: {message}", hint="Answers are given as options, or by `--data NAME=VALUE`."
+        )
+    raise MxError(
+        f"The template {title} cannot be rendered: {message or error}", hint="Tell the template's authors."
+    )
+
+
+def needs_trust(title: str, features: str) -> Refused:
+    """The template wants to run what its authors wrote, and the user has not said that it may."""
+    return Refused(
+        f"The template {title} uses {features}: it would run its authors' code on this machine.",
+        hint="If you trust them, run `mx generate` for it with `--trust`; that is remembered for you, not for the project.",
+    )
+
+
+def _collect(folder: Path) -> Files:
+    """Every file below a folder; a repository that a task made is none of them.
+
+    Raises:
+        MxError: there is a link, or something else that is neither file nor folder.
+    """
+    files: Files = {}
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != ".git")
+        for name in [*names, *(name for name in folders if (Path(where) / name).is_symlink())]:
+            place = Path(where) / name
+            path = place.relative_to(folder).as_posix()
+            if name == ".git":
+                continue
+            if place.is_symlink() or not place.is_file():
+                raise MxError(
+                    f"The template renders {path}, which is a symbolic link or no file; mx keeps files only.",
+                    hint="If its authors leave out `_preserve_symlinks`, Copier renders what a link leads to.",
+                )
+            files[path] = (place.read_bytes(), bool(place.stat().st_mode & 0o100))
+    return files

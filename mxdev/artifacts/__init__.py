@@ -1,0 +1,1 @@
+"""`mx build`: the image, the documentation and the package of a project."""

@@ -1,0 +1,64 @@
+"""`mx build package`: the sdist and the wheel, with uv where it is, else with the module `build`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from mxdev.artifacts.running import call
+from mxdev.environment.interpreter import venv_python
+from mxdev.environment.packages import uv
+from mxdev.errors import MxError
+from mxdev.system import console
+
+FOLDER = "dist"
+
+
+def build(root: Path, *, output: Path | None, dry_run: bool) -> int:
+    """Build the package of the project at `root`; the exit code of the tool.
+
+    Args:
+        root: the project.
+        output: the folder for both files; None: `dist`.
+        dry_run: print the command instead.
+
+    Raises:
+        MxError: there is nothing to build, or no tool that can.
+    """
+    if not (root / "pyproject.toml").is_file():
+        raise MxError(f"{root} has no pyproject.toml, so nothing says what the package is.")
+    folder = output or Path(FOLDER)
+    before = _packages(root / folder)
+    code = call([*_tool(root), str(folder)], root, dry_run=dry_run)
+    if code == 0 and not dry_run:
+        for path, made in _packages(root / folder).items():
+            if before.get(path) != made:
+                console.status(f"built {path}")
+    return code
+
+
+def _packages(folder: Path) -> dict[Path, int]:
+    """The packages in `folder`, and when each was written (ns)."""
+    found = sorted(path for path in folder.glob("*") if path.suffix in (".whl", ".gz"))
+    return {path: path.stat().st_mtime_ns for path in found}
+
+
+def _tool(root: Path) -> list[str]:
+    """The words before the output folder."""
+    own = venv_python(root / ".venv")
+    program = uv(beside=own)
+    if program:
+        # `--no-sources`: as others will build it, without what only this machine has.
+        return [program, "build", "--no-sources", "--out-dir"]
+    for python in (str(own), sys.executable):
+        try:
+            done = subprocess.run([python, "-m", "build", "--version"], capture_output=True, check=False)
+        except OSError:
+            continue
+        if done.returncode == 0:
+            return [python, "-m", "build", "--outdir"]
+    raise MxError(
+        "neither uv nor the Python module `build` is installed, and one of them has to make the package.",
+        hint="Install uv: https://docs.astral.sh/uv/getting-started/installation/, or `pip install uv`.",
+    )

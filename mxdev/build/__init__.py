@@ -1,1 +1,0 @@
-"""`mx build`: the project's image, documentation and package, by the tools that make them."""

@@ -1,0 +1,107 @@
+"""Where the journal and the undo lie, and how they come and go."""
+
+# Strings and os functions on purpose: this is part of a 20 ms budget.
+# ruff: noqa: PTH112
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mxdev.disk import fs
+from mxdev.disk.journal_format import Journal, decode
+
+FOLDER = ".mx/journal"
+PREPARED = ".mx/journal/prepared"
+COMMITTED = ".mx/journal/committed"
+SET_ASIDE = ".mx/undo/set-aside-"
+UNDO = ".mx/undo/last"
+
+
+class Pending(NamedTuple):
+    """A run that was interrupted.
+
+    Attributes:
+        title: what was run; "" when it had not been committed.
+        committed: whether the commit mark was written; without it nothing in the project changed.
+        path: the journal's file.
+    """
+
+    title: str
+    committed: bool
+    path: Path
+
+
+def interrupted(root: Path) -> bool:
+    """Whether an interrupted journal stands in `root` (two lstat, no reading)."""
+    return os.path.lexists(f"{root}/{COMMITTED}") or os.path.lexists(f"{root}/{PREPARED}")
+
+
+def pending(root: Path) -> Pending | None:
+    """The interrupted run of a project, or None. Writes nothing."""
+    committed = root / COMMITTED
+    if committed.is_file():
+        return Pending(read(committed).title, True, committed)
+    prepared = root / PREPARED
+    return Pending("", False, prepared) if os.path.lexists(prepared) else None
+
+
+def read(path: Path) -> Journal:
+    """Read a journal or an undo. Raises MxError when it is damaged or from a newer mx."""
+    try:
+        return decode(path.read_bytes(), str(path))
+    except OSError as error:
+        raise fs.explain(error, "read", path) from error
+
+
+def keeps(journal: Journal) -> bool:
+    """Whether a journal becomes the undo: something outside `.mx/` changed, and it may be taken back."""
+    return journal.undoable and any(not entry.path.startswith(".mx/") for entry in journal.entries)
+
+
+def discard(
+    root: Path, made: Sequence[str] = (".mx", ".mx/undo", FOLDER), *, committed: bool = False
+) -> None:
+    """Remove a journal before any target changed, and the folders that were made for it.
+
+    As far as the system lets us: what is left without a commit mark goes with the next run.
+
+    Args:
+        root: the project's folder.
+        made: folders to remove if they are empty.
+        committed: remove it also with its mark, which was set but is not sure to be on the disk.
+    """
+    disk = fs.current()
+    for name in (PREPARED, *([COMMITTED] if committed else [])):
+        with contextlib.suppress(OSError):
+            disk.unlink(f"{root}/{name}")
+    with contextlib.suppress(OSError):
+        disk.sync_folder(f"{root}/{FOLDER}")
+    for folder in reversed(made):
+        with contextlib.suppress(OSError):  # it holds something
+            disk.rmdir(f"{root}/{folder}")
+
+
+def retire(root: Path, journal: Journal) -> None:
+    """The targets are on the disk: the journal becomes the undo, or goes."""
+    disk = fs.current()
+    with fs.explained("retire the journal", root / COMMITTED):
+        if keeps(journal):
+            make_undo_folder(root)
+            disk.replace(f"{root}/{COMMITTED}", f"{root}/{UNDO}")
+            disk.sync_folder(f"{root}/.mx/undo")
+        else:
+            disk.unlink(f"{root}/{COMMITTED}")
+        disk.sync_folder(f"{root}/{FOLDER}")
+    with contextlib.suppress(OSError):  # it holds something
+        disk.rmdir(f"{root}/{FOLDER}")
+
+
+def make_undo_folder(root: Path) -> None:
+    """Make `.mx/undo/`, durably, if it is not there."""
+    if not os.path.isdir(f"{root}/.mx/undo"):
+        fs.current().mkdir(f"{root}/.mx/undo")
+        fs.current().sync_folder(f"{root}/.mx")

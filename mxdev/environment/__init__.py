@@ -1,0 +1,1 @@
+"""A project's interpreter and its packages."""

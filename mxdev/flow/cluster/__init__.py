@@ -1,0 +1,1 @@
+"""Runs of MLflow as jobs on a cluster."""

@@ -1,0 +1,272 @@
+"""`mx flow`: train through MLflow, look at the runs, and at their jobs on a cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mxdev.flow.cluster.jobs import Jobs
+
+
+class _PassingOn(click.Command):
+    """A command that keeps everything after `--` for another program."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Split at the first `--`; click itself would drop it and mix both halves."""
+        if "--" in args:
+            at = args.index("--")
+            args, ctx.meta["passed_on"] = args[:at], args[at + 1 :]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """The usage line says where the other program's arguments go."""
+        return [*super().collect_usage_pieces(ctx), "[-- MLFLOW-OPTIONS]"]
+
+
+@click.group("flow")
+def flow() -> None:
+    """Train through MLflow, and look at the runs."""
+
+
+@flow.command("run", cls=_PassingOn)
+@click.option(
+    "-e",
+    "--entry-point",
+    "entry",
+    metavar="ENTRY",
+    help="Which entry point of MLproject to run; by default trainer, or with --backend distributed the one of that name.",
+)
+@click.option(
+    "-P", "parameters", multiple=True, metavar="KEY=VALUE", help="A parameter of the entry point; repeatable."
+)
+@click.option(
+    "--experiment", metavar="NAME", help="The experiment to record in; by default the project's name."
+)
+@click.option("--run-name", metavar="NAME", help="What the run is called.")
+@click.option(
+    "--python", metavar="PYTHON", help="The interpreter to run in, or with --setup to make .venv from."
+)
+@click.option("--setup", is_flag=True, help="First make .venv with the project in it, or complete it.")
+@click.option(
+    "-b",
+    "--backend",
+    type=click.Choice(["local", "kubernetes", "distributed"]),
+    default="local",
+    show_default=True,
+    help="Where to run: here, as a Job on a cluster, or there as a job of several replicas.",
+)
+@click.option(
+    "--image", metavar="IMAGE", help="On a cluster: the image to run; by default the run image of the commit."
+)
+@click.option("--build", is_flag=True, help="On a cluster: first build and push the run image of the commit.")
+@click.option(
+    "--registry",
+    metavar="PREFIX",
+    help="On a cluster: what that image's name begins with, as for `mx build image`.",
+)
+@click.option(
+    "--context", metavar="NAME", help="The cluster, as kubectl knows it; by default its current context."
+)
+@click.option(
+    "--namespace", metavar="NAME", help="On a cluster: where to run; by default what the job's template says."
+)
+@click.option(
+    "--cluster-tracking-uri",
+    "tracking_uri",
+    metavar="URI",
+    help="On a cluster: where pods find the tracking server; by default $KUBE_MLFLOW_TRACKING_URI, else what this "
+    "machine uses, or the server in the cluster where that is an address of this machine.",
+)
+@click.option("--detach", is_flag=True, help="On a cluster: do not wait for the job; see `mx flow status`.")
+@click.option(
+    "--dry-run",
+    "--pretend",
+    "dry_run",
+    is_flag=True,
+    help="Print the command and its environment, or the manifest of the job; run nothing.",
+)
+@click.pass_context
+def run(
+    ctx: click.Context,
+    /,
+    entry: str | None,
+    parameters: tuple[str, ...],
+    experiment: str | None,
+    run_name: str | None,
+    python: str | None,
+    setup: bool,
+    dry_run: bool,
+    **cluster: Any,
+) -> int:
+    """Train: run an entry point of the project with MLflow.
+
+    It runs in the interpreter that --python names, else in the project's .venv, else in the active environment if that
+    has the project installed. Runs are recorded where MLFLOW_TRACKING_URI says, else where `mx flow connect` leads, else
+    in .mlflow/ in the project; `mx flow ui` shows them. Everything after `--` goes to `mlflow run` as it is.
+
+    With --backend kubernetes or distributed it runs on a cluster, as the job that train_job.yaml or distributed_job.yaml
+    in infrastructure/kubernetes describes: mx submits it, follows its logs to the end, and cancels it on ^C.
+    """
+    from mxdev.flow.cluster.options import Options
+    from mxdev.flow.runner import Request
+    from mxdev.flow.runner import run as run_flow
+    from mxdev.project.project import Project, project_root
+
+    root = project_root()
+    name = str(Project.load(root).options.get("name") or root.name)
+    request = Request(
+        entry=entry,
+        parameters=parameters,
+        passed_on=tuple(ctx.meta.get("passed_on", ())),
+        experiment=experiment,
+        run_name=run_name,
+        python=python,
+        setup=setup,
+        dry_run=dry_run,
+        cluster=Options(**cluster),
+    )
+    return run_flow(root, name, request, os.environ)
+
+
+@flow.command("ui")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="The port to listen on."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--python", metavar="PYTHON", help="The interpreter that has MLflow.")
+def ui(port: int, host: str, python: str | None) -> int:
+    """Open MLflow's UI on the project's runs; ^C ends it."""
+    from mxdev.flow.ui import serve
+    from mxdev.project.project import project_root
+
+    return serve(project_root(), host=host, port=port, python=python, environ=os.environ)
+
+
+@flow.command("connect")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=5000,
+    show_default=True,
+    help="The port on this machine.",
+)
+@click.option(
+    "--context", metavar="NAME", help="The cluster, as kubectl knows it; by default its current context."
+)
+@click.option(
+    "--namespace",
+    metavar="NAME",
+    help="Where the tracking server runs; by default where the project's training jobs do.",
+)
+def connect(port: int, context: str | None, namespace: str | None) -> int:
+    """Reach the cluster's tracking server at 127.0.0.1; ^C ends it.
+
+    While it runs, `mx flow run` records there and `mx flow ui` prints its address, unless MLFLOW_TRACKING_URI says
+    otherwise. It stays up when the server's pod is replaced or the network goes away for a while.
+    """
+    from mxdev.flow.connection import connect as keep_connected
+    from mxdev.project.project import project_root
+
+    return keep_connected(project_root(), port=port, context=context, namespace=namespace)
+
+
+@flow.command("rerun")
+@click.argument("run_id")
+@click.option(
+    "--backend",
+    type=click.Choice(["local", "kubernetes", "distributed"]),
+    help="Where to run it; by default as it was.",
+)
+@click.option(
+    "--context", metavar="NAME", help="On a cluster: which one, as kubectl knows it; by default as it was."
+)
+@click.option("--python", metavar="PYTHON", help="The interpreter to run in.")
+@click.option(
+    "--dry-run",
+    "--pretend",
+    "dry_run",
+    is_flag=True,
+    help="Check that it can be repeated, and print the command; run nothing.",
+)
+def rerun(run_id: str, backend: str | None, context: str | None, python: str | None, dry_run: bool) -> int:
+    """Repeat the run RUN_ID from what it logged, and say where the new one differs.
+
+    Its commit, with the changes that were not committed, is checked out into a scratch folder; your own files are not
+    touched. The new run is recorded beside the old one. RUN_ID may be the beginning of an id.
+    """
+    from mxdev.flow.rerun.rerun import Request
+    from mxdev.flow.rerun.rerun import rerun as repeat
+    from mxdev.project.project import Project, project_root
+
+    root = project_root()
+    name = str(Project.load(root).options.get("name") or root.name)
+    return repeat(root, name, Request(run_id, backend, context, python, dry_run), os.environ)
+
+
+def _somewhere(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say where the jobs are."""
+    command = click.option(
+        "--namespace", metavar="NAME", help="Where the jobs are; by default what the job's templates say."
+    )(command)
+    return click.option(
+        "--context", metavar="NAME", help="The cluster, as kubectl knows it; by default its current context."
+    )(command)
+
+
+def _jobs(context: str | None, namespace: str | None) -> Jobs:
+    from mxdev.flow.cluster.jobs import Jobs
+    from mxdev.project.project import Project, project_root
+
+    root = project_root()
+    name = str(Project.load(root).options.get("name") or root.name)
+    return Jobs(root, name, context, namespace, os.environ)
+
+
+@click.command("status")
+@click.argument("run", required=False)
+@_somewhere
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(run: str | None, context: str | None, namespace: str | None, as_json: bool) -> int:
+    """Show the project's jobs on the cluster.
+
+    With RUN only its job, with all replicas. RUN is the id of a run of MLflow, or the beginning of one. A run that nobody has closed although its job is over
+    (training was killed, a node was lost, the job was deleted) is closed.
+    """
+    from mxdev.flow.cluster import commands
+
+    return commands.status(_jobs(context, namespace), run, as_json=as_json)
+
+
+@click.command("logs")
+@click.argument("run")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the job ends; ^C leaves the job alone.")
+@_somewhere
+def logs(run: str, follow: bool, context: str | None, namespace: str | None) -> int:
+    """Print the logs of the job of RUN.
+
+    They are those of all its replicas, each line with the replica's name in front. With --follow the exit code is 0 if the job succeeded and 1 if not.
+    """
+    from mxdev.flow.cluster import commands
+
+    return commands.logs(_jobs(context, namespace), run, follow=follow)
+
+
+@click.command("cancel")
+@click.argument("run")
+@_somewhere
+def cancel(run: str, context: str | None, namespace: str | None) -> int:
+    """Cancel the job of RUN on the cluster.
+
+    The job is deleted, its pods end, and the run is closed as KILLED. A job that has ended already is left alone.
+    """
+    from mxdev.flow.cluster import commands
+
+    return commands.cancel(_jobs(context, namespace), run)
+
+
+for _command in (status, logs, cancel):
+    flow.add_command(_command)

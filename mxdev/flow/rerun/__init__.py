@@ -1,0 +1,1 @@
+"""`mx flow rerun`: repeat a run from what it logged."""

@@ -1,0 +1,202 @@
+"""What a run has logged, read for `mx flow rerun`; and whether that is enough to repeat it."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mxdev.errors import MxError, Refused, UsageProblem
+from mxdev.flow import tracking
+from mxdev.system import programs
+
+ENTRY_POINT = "mlflow.project.entryPoint"
+PARENT = "mlflow.parentRunId"
+RERUN_OF = "mx.rerun_of"
+BACKENDS = ("local", "kubernetes", "distributed")
+_ENDED = ("FINISHED", "FAILED", "KILLED")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, with what it logged of itself.
+
+    Attributes:
+        diff: its artifact `uncommitted.diff`; None when it has none.
+        requirements: its artifact `requirements.txt`; None when it has none.
+    """
+
+    id: str
+    name: str
+    status: str
+    deleted: bool
+    experiment_id: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    diff: bytes | None = None
+    requirements: str | None = None
+
+    @property
+    def title(self) -> str:
+        """How a person finds it."""
+        return f"{self.id} ({self.name})"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a run came from.
+
+    Attributes:
+        commit: the commit.
+        diff: what was not committed, for `git apply`; empty when everything was.
+        entry: the entry point of MLproject.
+        backend: "local", "kubernetes" or "distributed".
+        image: the image that it ran in; None for a local one.
+        namespace: where its job ran; None for a local one.
+        context: the cluster; None for a local one, empty for the one that mx ran in.
+        unsure: what it did not log, for a person; None when it is all there.
+    """
+
+    commit: str
+    diff: bytes
+    entry: str
+    backend: str
+    image: str | None = None
+    namespace: str | None = None
+    context: str | None = None
+    unsure: str | None = None
+
+
+def read(python: Path, store: tracking.Store, run_id: str) -> Run:
+    """Look a run up.
+
+    Args:
+        python: the interpreter that has MLflow.
+        store: where it is recorded.
+        run_id: its id, or the beginning of it.
+
+    Raises:
+        UsageProblem: there is no such run, or more than one.
+        MxError: the store cannot be read.
+    """
+    if not re.fullmatch(r"[0-9a-f]{1,64}", run_id):
+        raise UsageProblem(f"{run_id!r} is no id of a run: those are 32 of the digits 0-9 and a-f.")
+    script = Path(__file__).parents[1] / "inside" / "look_up.py"
+    changes = dict.fromkeys(("PYTHONHOME", "MLFLOW_RUN_ID", "PYTHONPATH"))
+    with tempfile.TemporaryDirectory(prefix="mx-flow-") as folder:
+        done = programs.run(
+            [str(python), str(script)],
+            env={**changes, "MLFLOW_TRACKING_URI": store.uri},
+            capture=True,
+            input=json.dumps({"run": run_id, "folder": folder}).encode(),
+        )
+        try:
+            answer = json.loads(Path(folder, "answer.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            answer = {"error": done.stderr.decode("utf-8", "replace").strip()[-2000:]}
+        if "error" in answer:
+            raise MxError(f"the run {run_id} in {tracking.shown(store)} cannot be read: {answer['error']}")
+        if "found" in answer:
+            raise _not_one(run_id, answer["found"], store)
+        files = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+    requirements = files.get("requirements.txt")
+    return Run(
+        **answer["run"],
+        diff=files.get("uncommitted.diff"),
+        requirements=None if requirements is None else requirements.decode("utf-8", "replace"),
+    )
+
+
+def _not_one(run_id: str, found: list[list[str]], store: tracking.Store) -> UsageProblem:
+    if not found:
+        return UsageProblem(
+            f"{tracking.shown(store)} has no run {run_id}.",
+            hint="`mx flow ui` shows the runs that it has. If it is recorded elsewhere, say where with MLFLOW_TRACKING_URI.",
+        )
+    shown = "\n".join(f"    {one} ({name})" for one, name in found)
+    return UsageProblem(f"more than one run begins with {run_id}:\n{shown}", hint="Give more of its id.")
+
+
+def origin(run: Run, backend: str | None, context: str | None = None) -> Origin:
+    """Where the run came from.
+
+    Args:
+        run: the run.
+        backend: `--backend`; None: as it was.
+        context: `--context`; None: the one that it had.
+
+    Raises:
+        Refused: it cannot be repeated; says why.
+    """
+    if run.deleted:
+        raise _refused(run, "it is deleted", f"`mlflow runs restore --run-id {run.id}` brings it back.")
+    if run.status not in _ENDED:
+        raise _refused(run, f"it has not ended, its status is {run.status}", "Wait for it.")
+    entry = run.tags.get(ENTRY_POINT)
+    if not entry:
+        raise _refused(run, *_no_entry(run))
+    commit, unsure = _commit(run)
+    diff = run.diff or b""
+    if run.tags.get("git.uncommitted") == "True" and not diff:
+        raise _refused(run, "there were uncommitted changes, and its artifact uncommitted.diff is gone")
+    was = run.tags.get("mx.backend") or run.tags.get("mlflow.project.backend") or "local"
+    backend = backend or was
+    if backend == "local":
+        return Origin(commit, diff, entry, backend, unsure=unsure)
+    image = run.tags.get("mx.image")
+    if not image:
+        raise _refused(
+            run,
+            "nobody knows in which image it ran"
+            if was != "local"
+            else "it ran in no image, but on a machine",
+            "`--backend local` repeats it on this machine.",
+        )
+    if backend not in BACKENDS:
+        why = "it did not log of which template its job was made"
+        raise _refused(run, why, "Say it: `--backend kubernetes` or `--backend distributed`.")
+    namespace = ([*run.tags.get("mx.job", "").split("/"), "", ""])[1]
+    context = context or run.tags.get("mx.context") or None
+    return Origin(commit, diff, entry, backend, image, namespace or None, context, unsure)
+
+
+def _no_entry(run: Run) -> tuple[str, str | None]:
+    """Why a run that `mlflow run` did not make cannot be repeated, and what can."""
+    source = run.tags.get("mlflow.source.name", "")
+    if parent := run.tags.get(PARENT):
+        return f"it is a part of the run {parent}, which made it", f"Repeat that: `mx flow rerun {parent}`."
+    if run.tags.get("mlflow.source.type") == "NOTEBOOK" or source.endswith(".ipynb"):
+        return f"it was made in a notebook ({source}), whose cells ran in an order that nobody logged", None
+    made = f"it was made by {source}" if source else "it was made"
+    return (
+        f"{made} and not by an entry point of MLproject, so nobody logged how it was called",
+        "Runs of `mx flow run` can be repeated.",
+    )
+
+
+def _commit(run: Run) -> tuple[str, str | None]:
+    """The commit of a run, and what is not known of it.
+
+    Raises:
+        Refused: there is none.
+    """
+    logged = run.tags.get("git.commit") or ""
+    commit = logged or run.tags.get("mlflow.source.git.commit") or ""
+    if logged.endswith("-changed"):
+        raise _refused(run, f"its image was built from uncommitted changes on top of {logged[:12]}")
+    if commit in ("", "none"):
+        raise _refused(run, "there was no commit yet, or no Git", "Commit, and the next run can be repeated.")
+    # It becomes a word of a command line, and tags are anybody's who can write to the store.
+    if not re.fullmatch(r"[0-9a-f]{7,64}", commit):
+        raise _refused(run, f"{commit!r} is no commit")
+    if not logged:
+        return commit, "it did not log whether there were uncommitted changes, so there may have been some"
+    return commit, None
+
+
+def _refused(run: Run, why: str, hint: str | None = None) -> Refused:
+    return Refused(f"the run {run.title} cannot be repeated: {why}.", hint=hint)

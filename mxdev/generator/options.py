@@ -1,0 +1,202 @@
+"""What a generator asks: `option`, `argument`, and the types whose values are no free text."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mxdev.generator.freetext import FreeText, is_safe
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:  # generic in newer versions of click only
+    ParamType = click.ParamType
+REQUIRED: Any = object()
+
+
+class Pattern(ParamType):
+    """Text of a fixed form, such as a DNS name.
+
+    Args:
+        regex: the whole value must match it.
+        form: the form in words, for errors ("lower-case letters, digits and dashes").
+        metavar: what `--help` shows for the value.
+        check: says in words what else is wrong with a value, or None.
+    """
+
+    name = "text"
+
+    def __init__(
+        self,
+        regex: str,
+        form: str,
+        *,
+        metavar: str = "TEXT",
+        check: Callable[[str], str | None] | None = None,
+    ) -> None:
+        self.regex = re.compile(regex)
+        self.form = form
+        self.metavar = metavar
+        self.check = check
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """What `--help` shows for the value."""
+        return self.metavar
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return `value` if it has the form; click's BadParameter otherwise."""
+        text = str(value)
+        if not self.regex.fullmatch(text):
+            self.fail(f"{text!r} is not of the form: {self.form}", param, ctx)
+        problem = self.check(text) if self.check else None
+        if problem:
+            self.fail(problem, param, ctx)
+        return text
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing a generator asks. Made by `option` and `argument`."""
+
+    name: str
+    flags: tuple[str, ...]
+    type: ParamType
+    default: Any
+    help: str
+    multiple: bool = False
+    is_flag: bool = False
+    ask: bool = False
+    secret: bool = False
+    shared: bool = False
+    positional: bool = False
+    formerly: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The name as templates and `self.options` know it."""
+        return self.name.replace("-", "_")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name, and the one it had formerly: both are understood, the first is written."""
+        return (self.name, self.formerly.lstrip("-")) if self.formerly else (self.name,)
+
+    @property
+    def spelling(self) -> str:
+        """The name as a person writes it on the command line."""
+        return self.name.upper() if self.positional else self.flags[0]
+
+    def default_for(self, values: Mapping[str, Any]) -> Any:
+        """The default, given the values that were resolved before (by key). `REQUIRED` where there is none."""
+        return self.default(values) if callable(self.default) else self.default
+
+    def convert(self, raw: Any) -> Any:
+        """A typed value from what was typed, read from a file or stored.
+
+        Raises:
+            click.BadParameter: the value is wrong; the message says how.
+        """
+        if self.multiple:
+            items = raw if isinstance(raw, list | tuple) else [raw]
+            return tuple(self._one(item) for item in items)
+        if isinstance(raw, list | tuple | dict):
+            raise click.BadParameter(f"one value is wanted, not {len(raw)}")
+        return self._one(raw)
+
+    def _one(self, raw: Any) -> Any:
+        if raw is None:
+            if self.default is None:
+                return None
+            raise click.BadParameter("a value is wanted, and there is none")
+        if self.is_flag:
+            return click.BOOL.convert(raw if isinstance(raw, bool) else str(raw), None, None)
+        if isinstance(raw, bool):
+            raw = str(raw).lower()
+        value = self.type.convert(raw if isinstance(raw, str) else str(raw), None, None)
+        if not isinstance(value, str):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise click.BadParameter(f"{raw} is no number that a file can hold")
+            return value
+        plain = isinstance(self.type, Pattern | click.Choice) and (value == "" or is_safe(value))
+        return value if plain else FreeText(value)
+
+
+def _type_of(type: Any, default: Any) -> ParamType:
+    if type is not None or default is REQUIRED or callable(default):
+        kind: ParamType = click.types.convert_type(type)
+        return kind
+    kind = click.types.convert_type(None, None if isinstance(default, tuple | list) else default)
+    return kind
+
+
+def option(
+    *flags: str,
+    type: Any = None,
+    default: Any = REQUIRED,
+    help: str = "",
+    multiple: bool = False,
+    is_flag: bool = False,
+    ask: bool = False,
+    secret: bool = False,
+    shared: bool = False,
+    formerly: str | None = None,
+) -> Option:
+    """Declare an option of a generator.
+
+    Args:
+        flags: its spellings, the long one first ("--workers").
+        type: a click type, or `Pattern`. Plain text is free text (see `mxdev.generator.freetext`).
+        default: the value where nothing else gives one: a constant, None for no value, or a pure function of the
+            values that are declared before it (a mapping by key). Without a default the option is required.
+        help: one line.
+        multiple: may be given several times; the value is a tuple.
+        is_flag: takes no value.
+        ask: ask for it on a terminal.
+        secret: never shown and never rendered.
+        shared: a project option: asked once, kept in `mx.yaml`, known to all generators.
+        formerly: the flag's old spelling, still understood.
+    """
+    long = next((flag for flag in flags if flag.startswith("--")), None)
+    if long is None:
+        raise ValueError(f"option{flags!r} needs a long flag such as --name")
+    if is_flag and default is REQUIRED:
+        default = False
+    if multiple and default is REQUIRED:
+        default = ()
+    kind = click.BOOL if is_flag else _type_of(type, default)
+    return Option(long[2:], (long, *(f for f in flags if f != long)), kind, default, help, multiple, is_flag, ask,
+                  secret, shared, formerly=formerly)  # fmt: skip
+
+
+def argument(
+    name: str, *, type: Any = None, default: Any = REQUIRED, help: str = "", shared: bool = False
+) -> Option:
+    """Declare a positional argument (`argument("NAME", ...)`); the parameters are those of `option`."""
+    return Option(name.lower(), (name.lower(),), _type_of(type, default), default, help, ask=True,
+                  shared=shared, positional=True)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Values(Mapping[str, Any]):
+    """Typed values by key, readable as attributes: `self.options.workers`."""
+
+    _values: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __getattr__(self, key: str) -> Any:
+        if key.startswith("_") or key not in self._values:
+            raise AttributeError(f"there is no option {key!r}; there are: {', '.join(sorted(self._values))}")
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)

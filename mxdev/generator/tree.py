@@ -1,0 +1,231 @@
+"""What one run of one instance renders, in memory: files and sections."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mxdev.errors import MxError
+from mxdev.generator.freetext import FreeTextError, contains
+
+if TYPE_CHECKING:
+    from mxdev.generator.jinja import Renderer
+
+
+@dataclass(frozen=True)
+class Override:
+    """A template in place of another; `by` says in words whose it is."""
+
+    data: bytes
+    by: str
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """A template that an override stands for, in one rendering."""
+
+    override: Override
+    original: bytes
+
+
+SUFFIX = ".jinja"
+
+
+@dataclass(frozen=True)
+class File:
+    """A rendered file; `source` names the template it comes from, `by` whose that is if it stands for the generator's own."""
+
+    path: str
+    data: bytes
+    executable: bool
+    source: str
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A named part of a shared file (see `mxdev.sections.sections`); `value` is plain data, or text for a text file."""
+
+    path: str
+    address: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """A command that a person runs next, and why."""
+
+    command: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """Text for a person, shown before the plan if it is `first`, else when the plan was carried out."""
+
+    text: str
+    first: bool
+
+
+class Source(Protocol):
+    """What fills a tree: a generator, of which the tree knows no more."""
+
+    instance: str
+
+    def variables(self) -> dict[str, Any]:
+        """What templates see."""
+
+
+@dataclass
+class Tree:
+    """Collects what `generator` renders.
+
+    Args:
+        generator: the one that fills it.
+        filters: template filters of plugins.
+        overrides: templates that stand for the generator's own, by path.
+        replaced: those of them that were rendered, with what they stand for.
+        templates: the paths of all templates that were looked at.
+    """
+
+    generator: Source
+    filters: Mapping[str, Callable[..., Any]] | None = None
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+    replaced: dict[str, Replaced] = field(default_factory=dict)
+    templates: set[str] = field(default_factory=set)
+    files: dict[str, File] = field(default_factory=dict)
+    sections: list[Section] = field(default_factory=list)
+    next_steps: list[NextStep] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    wants_repository: bool = False
+    remembered: dict[str, Any] = field(default_factory=dict)
+    _renderer: Renderer | None = None
+
+    def render(self, folder: str = "templates", to: str = "") -> None:
+        """Render every file below `folder` (relative to the generator's module) to the project, below `to`.
+
+        Files that end in `.jinja` are rendered, all others are copied byte for byte; the executable bit is kept. Names
+        are rendered too; one that renders to nothing leaves the file out.
+
+        Raises:
+            MxError: a template cannot be rendered, two files have the same path, a path leaves the project.
+        """
+        module = sys.modules[type(self.generator).__module__]
+        base = Path(module.__file__ or "").parent / folder
+        if not base.is_dir():
+            raise MxError(f"{type(self.generator).__name__} has no folder {folder} beside {module.__file__}")
+        for source in sorted(path for path in base.rglob("*") if path.is_file()):
+            if "__pycache__" in source.relative_to(base).parts:
+                continue  # pip compiles every .py file that it installs, templates too
+            self._render_file(source, source.relative_to(base).parts, to, folder)
+
+    def _render_file(self, source: Path, parts: tuple[str, ...], to: str, folder: str) -> None:
+        where = "/".join(parts)
+        key = where if folder == "templates" else f"{folder}/{where}"
+        self.templates.add(key)
+        names = [
+            self.text(part, f"name of {where}") if "{{" in part or "{%" in part else part for part in parts
+        ]
+        if not all(names) or names[-1] == SUFFIX:
+            return
+        if any("/" in name or name in (".", "..") for name in names):
+            raise MxError(f"the name of the template {where} renders to the path {'/'.join(names)!r}")
+        executable = bool(source.stat().st_mode & 0o100)
+        data, by = source.read_bytes(), ""
+        override = self.overrides.get(key)
+        if override is not None:
+            self.replaced[key] = Replaced(override, data)
+            data, by = override.data, override.by
+        if names[-1].endswith(SUFFIX):
+            names[-1] = names[-1].removesuffix(SUFFIX)
+            data = self.text(_decoded(data, by or where), by or where).encode("utf-8")
+        self._add(File("/".join([*PurePosixPath(to).parts, *names]), data, executable, where, by))
+
+    def text(self, source: str, where: str = "text") -> str:
+        """Render a template given as text, with the generator's variables."""
+        if self._renderer is None:
+            from mxdev.generator.jinja import Renderer, default_cache
+
+            self._renderer = Renderer(self.generator.variables(), filters=self.filters, cache=default_cache())
+        return self._renderer.render(source, where)
+
+    def file(self, path: str, data: str | bytes, *, executable: bool = False) -> None:
+        """Add a file whose content the generator made itself."""
+        if contains(data):
+            raise FreeTextError(
+                f"free text cannot be the content of {path}; use a function of mxdev.generator.languages"
+            )
+        content = data.encode("utf-8") if isinstance(data, str) else bytes(data)
+        self._add(File(path, content, executable, type(self.generator).__name__))
+
+    def section(self, path: str, address: str, value: Any) -> None:
+        """Add a section of a shared file: `value` at `address`."""
+        check_path(path)
+        if any((section.path, section.address) == (path, address) for section in self.sections):
+            raise MxError(f"{self.generator.instance} renders the section {address} of {path} twice")
+        self.sections.append(Section(path, address, _plain(value, address)))
+
+    def next_step(self, command: str, why: str = "") -> None:
+        """Say what a person runs next; it is printed after the plan was applied."""
+        if contains([command, why]):
+            raise FreeTextError("free text cannot stand in a next step")
+        self.next_steps.append(NextStep(command, why))
+
+    def say(self, text: str, *, first: bool = False) -> None:
+        """Tell a person something when the plan was carried out; `first`: before it is shown. Nothing, if nothing changes."""
+        if contains(text):
+            raise FreeTextError("free text cannot stand in a message")
+        if text:
+            self.messages.append(Message(text, first))
+
+    def repository(self) -> None:
+        """Want a Git repository: `git init` is run where there is none."""
+        self.wants_repository = True
+
+    def remember(self, options: Mapping[str, Any]) -> None:
+        """Record `options`, by name, instead of the resolved ones; one that is None is not recorded."""
+        self.remembered.update(options)
+
+    def _add(self, file: File) -> None:
+        check_path(file.path)
+        if file.path in self.files:
+            raise MxError(f"{self.generator.instance} renders {file.path} twice")
+        self.files[file.path] = file
+
+
+def _decoded(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MxError(f"The template {where} is no UTF-8: {error}") from error
+
+
+def check_path(path: str) -> None:
+    """Refuse a rendered path that is no plain relative path inside the project, or mx's or Git's own.
+
+    Raises:
+        MxError: with the path.
+    """
+    if contains(path):
+        raise FreeTextError("free text cannot be a path")
+    parts = path.split("/")
+    if not path or "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
+        raise MxError(f"a generator rendered the path {path!r}, which is not a plain path inside the project")
+    if parts[0].lower() == ".mx" or ".git" in map(str.lower, parts) or path.lower() == "mx.yaml":
+        raise MxError(f"a generator rendered {path!r}, which is not for generators to write")
+
+
+def _plain(value: Any, address: str) -> Any:
+    # YAML would quote free text, but the tools that read shared files substitute `${...}` inside quotes too.
+    if contains(value):
+        raise FreeTextError(
+            f"free text stands in the section {address}; turn it into text with a function of mxdev.generator.languages"
+        )
+    if isinstance(value, Mapping):
+        return {key: _plain(item, address) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, address) for item in value]
+    return value

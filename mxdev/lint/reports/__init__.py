@@ -1,0 +1,1 @@
+"""What `mx lint` prints."""

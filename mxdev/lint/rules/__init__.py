@@ -1,0 +1,1 @@
+"""mx's own rules."""

@@ -1,0 +1,155 @@
+"""Python through Ruff: `ruff check` and `ruff format`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mxdev.lint.configs import STYLE
+from mxdev.lint.context import Context, Names, as_json, broke, readable
+from mxdev.lint.rule import Finding, Rule, Severity
+from mxdev.lint.rules import kinds
+
+if TYPE_CHECKING:
+    from mxdev.system.programs import Result
+
+
+class RuffCheck(Rule):
+    """Code that is wrong, unsafe or out of date."""
+
+    name = "ruff-check"
+    summary = "Python: errors, imports, names, security, old idioms (ruff check)"
+    tool = "ruff"
+    can_fix = True
+
+    def applies(self, files: Sequence[Path]) -> Sequence[Path]:
+        """Python files."""
+        return kinds.python(files)
+
+    def check(self, context: Context) -> Iterator[Finding]:
+        """One finding for each diagnostic."""
+        for item, path in _diagnostics(context, ("check", "--no-fix", "--output-format", "json"), (0, 1)):
+            yield _finding(self.name, item, path)
+
+    def fix(self, context: Context) -> None:
+        """The fixes that Ruff calls safe."""
+        _run_all(context, ("check", "--fix", "--no-unsafe-fixes", "--quiet"))
+
+
+class RuffFormat(Rule):
+    """One layout for all, so that nobody has to talk about it."""
+
+    name = "ruff-format"
+    summary = "Python, also in Markdown: the layout that ruff format gives"
+    tool = "ruff"
+    can_fix = True
+
+    def applies(self, files: Sequence[Path]) -> Sequence[Path]:
+        """Python files, and Markdown with Python in it: the same files that `ruff format` finds by itself."""
+        return [*kinds.python(files), *kinds.markdown(files)]
+
+    def check(self, context: Context) -> Iterator[Finding]:
+        """One finding for each file, at the first line that would change; one for each thing that stops the formatter."""
+        seen: set[Path] = set()
+        # 2: a file could not be parsed; it is among the diagnostics then.
+        for item, path in _diagnostics(context, ("format", "--check", "--output-format", "json"), (0, 1, 2)):
+            if item.get("code") != "unformatted":
+                yield _finding(self.name, item, path)
+            elif path not in seen:
+                seen.add(path)
+                line = int((item.get("location") or {}).get("row") or 1)
+                yield Finding(
+                    path,
+                    line,
+                    1,
+                    self.name,
+                    "error",
+                    _cell(item) + "not formatted; `mx lint --fix` formats it",
+                )
+
+    def fix(self, context: Context) -> None:
+        """`ruff format`; a file that cannot be parsed stays as it is, and `check` says so."""
+        _run_all(context, ("format", "--quiet"))
+
+
+def _grouped(context: Context) -> Iterable[tuple[list[str], list[Path]]]:
+    """The files by who says how they should look: their own configuration, which Ruff finds, or the house style."""
+    groups = context.configs.group(
+        context.files, (".ruff.toml", "ruff.toml", "pyproject.toml"), _configures_ruff
+    )
+    own = sorted(file for config, files in groups.items() if config is not None for file in files)
+    options = ["--force-exclude", *_cache(context.files)]
+    if own:
+        yield options, own
+    if None in groups:
+        yield [*options, "--config", str(STYLE / "ruff-house.toml")], groups[None]
+
+
+def _cache(files: Sequence[Path]) -> list[str]:
+    """Keep Ruff's cache among mx's: in the folder that is checked it would be litter."""
+    import os
+
+    from mxdev.system.user_dirs import cache_folder
+
+    if any(readable(str(file)) != str(file) for file in files):
+        return ["--no-cache"]  # Ruff 0.17 dies of a name that is no UTF-8 when it writes its cache
+    folder = cache_folder() / "ruff"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return ["--no-cache"]
+    return ["--cache-dir", str(folder)] if os.access(folder, os.W_OK) else ["--no-cache"]
+
+
+def _configures_ruff(path: Path) -> bool:
+    if path.name != "pyproject.toml":
+        return True
+    import tomllib
+
+    try:
+        return "ruff" in tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except (OSError, ValueError, AttributeError):
+        return True  # Ruff says better what is wrong with it.
+
+
+def _diagnostics(
+    context: Context, arguments: Sequence[str], codes: Sequence[int]
+) -> Iterator[tuple[dict[str, Any], Path]]:
+    for options, files in _grouped(context):
+        names = Names(files, context.root)
+        for result in context.run((*arguments, *options), files, codes=codes):
+            items = _parse(context, result)
+            for item in items:
+                yield item, names[item["filename"]]
+
+
+def _parse(context: Context, result: Result) -> list[dict[str, Any]]:
+    if not result.stdout and not result.code and b"No Python files found" in result.stderr:
+        return []  # its configuration excludes every file; the formatter then prints not even an empty list
+    items: list[dict[str, Any]] = as_json(context, result, list)
+    if not items and result.code:
+        raise broke(context, result)
+    if not all(isinstance(item, dict) and isinstance(item.get("filename"), str) for item in items):
+        raise broke(context, result, "printed something that mx does not understand")
+    return items
+
+
+def _run_all(context: Context, arguments: Sequence[str]) -> None:
+    for options, files in _grouped(context):
+        for _ in context.run((*arguments, *options), files, codes=(0, 1, 2)):
+            pass
+
+
+def _finding(rule: str, item: dict[str, Any], path: Path) -> Finding:
+    place = item.get("location") or {}
+    code = item.get("code") or "invalid-syntax"
+    message = _cell(item) + (item.get("message") or item.get("name") or str(code))
+    severity: Severity = "warning" if item.get("severity") == "warning" else "error"
+    line, column = int(place.get("row") or 1), int(place.get("column") or 1)
+    return Finding(path, line, column, f"{rule}/{code}", severity, message, item.get("url") or "")
+
+
+def _cell(item: dict[str, Any]) -> str:
+    """In a notebook lines are counted in each cell."""
+    return f"cell {item['cell']}: " if item.get("cell") else ""

@@ -1,0 +1,92 @@
+"""Terraform's layout through `terraform fmt`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mxdev.lint.context import ENVIRONMENT, TIMEOUT, Context, Names, broke, chunks, name
+from mxdev.lint.rule import Finding, Rule
+from mxdev.lint.rules import kinds
+
+if TYPE_CHECKING:
+    from mxdev.system.programs import Result
+
+# Formatting needs no configuration of the command line; a broken one must not get in the way.
+_QUIET: Mapping[str, str | None] = {**ENVIRONMENT, "TF_CLI_CONFIG_FILE": os.devnull, "TF_CLI_ARGS_fmt": None}
+_ERROR = re.compile(r"Error: ([^\n]+)\n\n {2}on ([^\n]+) line (\d+)(?:, in [^\n]*)?:")
+
+
+class TerraformFmt(Rule):
+    """One layout for all, as for Python."""
+
+    name = "terraform-fmt"
+    summary = "Terraform: syntax, and the layout that terraform fmt gives"
+    tool = "terraform"
+    can_fix = True
+
+    def applies(self, files: Sequence[Path]) -> Sequence[Path]:
+        """`.tf`, `.tfvars` and `.tftest.hcl`."""
+        return kinds.terraform(files)
+
+    def check(self, context: Context) -> Iterator[Finding]:
+        """One finding for each file, at the first line that would change, or where the syntax is wrong."""
+        unformatted, errors = _fmt(context, ("-check", "-list=true"))
+        yield from errors
+        for file in unformatted:
+            line = self._first_change(context, file)
+            yield Finding(file, line, 1, self.name, "error", "not formatted; `mx lint --fix` formats it")
+
+    def fix(self, context: Context) -> None:
+        """`terraform fmt`; a file with wrong syntax stays as it is, and `check` says so."""
+        _fmt(context, ("-list=true",))
+
+    def _first_change(self, context: Context, file: Path) -> int:
+        result = _terraform(context, ("fmt", "-no-color", "-"), input=file.read_bytes())
+        before, after = file.read_bytes().split(b"\n"), result.stdout.split(b"\n")
+        return next(
+            (n for n, (a, b) in enumerate(zip(before, after, strict=False), 1) if a != b), len(before)
+        )
+
+
+def _fmt(context: Context, options: Sequence[str]) -> tuple[list[Path], list[Finding]]:
+    """Run it; the files whose layout is (or was) wrong, and the syntax errors.
+
+    It stops at the first file with a syntax error and looks at no other: such a file is put aside, and it runs again.
+    """
+    listed: list[Path] = []
+    errors: list[Finding] = []
+    names = Names(context.files, context.root)
+    for chunk in chunks([name(file, context.root) for file in context.files]):
+        while chunk:
+            result = _terraform(context, ("fmt", *options, "-no-color", *chunk))
+            listed += [
+                names[line] for line in result.stdout.decode("utf-8", "surrogateescape").splitlines() if line
+            ]
+            if result.code in (0, 3):
+                break
+            found = [
+                Finding(names[path], int(line), 1, "terraform-fmt/syntax", "error", message)
+                for message, path, line in _ERROR.findall(result.stderr.decode("utf-8", "surrogateescape"))
+            ]
+            wrong = {finding.path for finding in found}
+            left = [one for one in chunk if names[one] not in wrong]
+            if len(left) == len(chunk):
+                raise broke(context, result)
+            errors += found
+            chunk = left
+    return sorted(set(listed)), sorted(set(errors))
+
+
+def _terraform(context: Context, arguments: Sequence[str], input: bytes | None = None) -> Result:
+    from mxdev.system import programs
+
+    assert context.program is not None  # the runner finds it before it calls a rule
+    environment = {**context.program.tool.environment, **_QUIET}
+    return programs.run(
+        (*context.program.command, *arguments),
+        cwd=context.root, env=environment, capture=True, input=input, timeout=TIMEOUT,
+    )  # fmt: skip

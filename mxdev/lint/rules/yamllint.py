@@ -1,0 +1,97 @@
+"""YAML through yamllint."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mxdev.lint.configs import STYLE
+from mxdev.lint.context import Context, Names, broke, name
+from mxdev.lint.rule import Finding, Rule, Severity
+from mxdev.lint.rules import kinds
+
+if TYPE_CHECKING:
+    from mxdev.system.programs import Result
+
+CONFIGS = (".yamllint", ".yamllint.yaml", ".yamllint.yml")
+_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+
+
+class Yamllint(Rule):
+    """YAML that another parser, or a colleague, would read differently."""
+
+    name = "yamllint"
+    summary = "YAML: syntax, duplicate keys, indentation, ambiguous values"
+    tool = "yamllint"
+
+    def applies(self, files: Sequence[Path]) -> Sequence[Path]:
+        """YAML files; no Helm templates."""
+        return kinds.yaml(files)
+
+    def check(self, context: Context) -> Iterator[Finding]:
+        """One finding for each problem, by the configuration that is nearest to the file."""
+        for config, files in context.configs.group(context.files, CONFIGS).items():
+            readable: list[Path] = []
+            for file in files:
+                problem = _undecodable(file)
+                if problem is None:
+                    readable.append(file)
+                else:  # yamllint dies of it, and says nothing about any other file
+                    yield Finding(file, 1, 1, f"{self.name}/encoding", "error", problem)
+            # The patterns in a configuration are relative to where yamllint runs.
+            cwd = context.root if config is None else config.parent
+            chosen = config or STYLE / "yamllint.yaml"
+            names = Names(readable, cwd)
+            line = _line_pattern([name(file, cwd) for file in readable])
+            arguments = ("--format", "parsable", "--config-file", str(chosen), "--")
+            for result in context.run(arguments, readable, cwd=cwd):
+                yield from self._parse(context, result, names, line)
+
+    def _parse(
+        self, context: Context, result: Result, names: Names, line: re.Pattern[str]
+    ) -> Iterator[Finding]:
+        text = result.stdout.decode("utf-8", "surrogateescape")
+        found = list(line.finditer(text))
+        # A crash has exit code 1 too, after some findings or none.
+        if (
+            line.sub("", text).strip()
+            or (result.code and not found)
+            or b"Traceback (most recent" in result.stderr
+        ):
+            raise broke(
+                context,
+                result,
+                "crashed" if result.stderr else "printed something that mx does not understand",
+            )
+        for match in found:
+            path, row, column, level, message, code = match.groups()
+            rule = f"{self.name}/{code or 'syntax'}"
+            url = f"https://yamllint.readthedocs.io/en/stable/rules.html#module-yamllint.rules.{code.replace('-', '_')}"
+            severity: Severity = "error" if level == "error" else "warning"
+            yield Finding(
+                names[path], int(row), int(column), rule, severity, message, "" if code == "syntax" else url
+            )
+
+
+def _line_pattern(names: Sequence[str]) -> re.Pattern[str]:
+    """One line of `--format parsable`. A name with a line break in it has to be known to be found."""
+    odd = [one for one in names if "\n" in one or "\r" in one]
+    path = "|".join([*map(re.escape, odd), r"[^\n]+?"])
+    return re.compile(
+        rf"^({path}):(\d+):(\d+): \[(error|warning)\] ([^\n]*?)(?: \(([a-z-]+)\))$\n?", re.MULTILINE
+    )
+
+
+def _undecodable(file: Path) -> str | None:
+    try:
+        data = file.read_bytes()
+        if not data.startswith(_BOMS):
+            data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"byte {error.start + 1} is no UTF-8; save the file as UTF-8"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return None

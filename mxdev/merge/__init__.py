@@ -1,0 +1,1 @@
+"""Three-way merge, by keys and by lines; diff."""

@@ -1,0 +1,1 @@
+"""From trees, pristine and disk to the ordered list of changes."""

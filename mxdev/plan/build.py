@@ -1,0 +1,126 @@
+"""Trees, pristine and disk make a plan: the ordered list of changes from the disk as it is to the disk as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mxdev.errors import MxError
+from mxdev.merge.by_lines import refuse_markers
+from mxdev.plan.model import Plan, Rendering, Wishes
+from mxdev.project.content import Content
+from mxdev.project.project import Project
+
+
+def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
+    """Refuse two instances that render the same path or section, or a path below another's file.
+
+    Raises:
+        MxError: naming both.
+    """
+    files: dict[str, str] = {}
+    sections: dict[tuple[str, str], str] = {}
+    shared: dict[str, str] = {}
+    running = {rendering.known_as for rendering in renderings}
+    for name, record in project.instances.items():
+        if name not in running:
+            files.update(dict.fromkeys(record.files, name))
+            sections.update({(section.path, section.address): name for section in record.sections})
+            shared.update({section.path: name for section in record.sections})
+    for rendering in renderings:
+        if rendering.tree is None:
+            continue
+        for path in rendering.tree.files:
+            _claim(files, path, path, rendering.instance)
+        for section in rendering.tree.sections:
+            key = (section.path, section.address)
+            _claim(sections, key, f"the section {section.address} of {section.path}", rendering.instance)
+            shared[section.path] = rendering.instance
+    for path, owner in files.items():
+        if path in shared:
+            raise MxError(f"{owner} renders {path} whole, and {shared[path]} a section of it.")
+        parts = path.split("/")
+        for depth in range(1, len(parts)):
+            above = "/".join(parts[:depth])
+            if above in files:
+                raise MxError(
+                    f"{files[above]} renders the file {above}, and {owner} renders {path} below it."
+                )
+
+
+def _claim(owners: dict[Any, str], key: Any, what: str, instance: str) -> None:
+    other = owners.setdefault(key, instance)
+    if other != instance:
+        raise MxError(
+            f"{other} and {instance} both render {what}.",
+            hint="Destroy one of them, or tell the authors of their plugins.",
+        )
+
+
+def build(
+    project: Project,
+    renderings: Sequence[Rendering],
+    options: dict[str, object],
+    order: Sequence[str],
+    wishes: Wishes | None = None,
+    extra: Mapping[str, Content] | None = None,
+    notes: Sequence[str] = (),
+) -> Plan:
+    """Compute the plan.
+
+    Args:
+        project: as it is on disk; a new one has no instances.
+        renderings: the instances of this run.
+        options: the project options as they will be.
+        order: all instances, in the order in which their sections stand.
+        wishes: what a person wants more.
+        extra: files of mx's own below `.mx/overrides/` that are written with it, by path.
+        notes: what a person should know beside the table, a line each.
+
+    Raises:
+        MxError, Refused: nothing can be planned; nothing was written.
+    """
+    from mxdev.plan.files import plan_files
+    from mxdev.plan.project_file import plan_project_file
+    from mxdev.plan.shared_files import plan_shared_files
+
+    check_owners(project, renderings)
+    laid, overridden = _laid_over(project, renderings, extra or {})
+    plan = Plan(
+        project, laid, [], options, wishes or Wishes(), dict(extra or {}), overridden, notes=list(notes)
+    )
+    plan.changes = [*plan_files(plan), *plan_shared_files(plan, order), plan_project_file(plan)]
+    plan.changes.sort(key=lambda change: change.path)
+    home = {rendering.instance: rendering.plugin for rendering in renderings}
+    for change in plan.changes:
+        change.plugins = tuple(dict.fromkeys(home[name] for name in change.generators if name in home))
+    _refuse_markers(plan)
+    return plan
+
+
+def _laid_over(
+    project: Project, renderings: Sequence[Rendering], extra: Mapping[str, Content]
+) -> tuple[list[Rendering], dict[str, list[str]]]:
+    """The renderings with a person's overrides laid over their sections, and the addresses that changed, by file."""
+    from mxdev.plan import overrides
+
+    paths = {section.path for rendering in renderings for section in rendering.sections}
+    values = {path: overrides.read(project, path, extra) for path in paths}
+    laid: list[Rendering] = []
+    overridden: dict[str, list[str]] = {}
+    for rendering in renderings:
+        sections, changed = overrides.lay_over(rendering.sections, values)
+        if changed and rendering.tree is not None:
+            rendering = replace(rendering, tree=replace(rendering.tree, sections=sections))
+        laid.append(rendering)
+        for section in sections:
+            if section.address in changed:
+                overridden.setdefault(section.path, []).append(section.address)
+    return laid, overridden
+
+
+def _refuse_markers(plan: Plan) -> None:
+    """A file in which a person still has to resolve markers is not merged again."""
+    changes = (change for change in plan.changes if change.status in ("merge", "conflict"))
+    refuse_markers({change.path: change.before.data for change in changes if change.before is not None})

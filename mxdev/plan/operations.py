@@ -1,0 +1,137 @@
+"""A settled plan as operations of the journal: the files, and the state that remembers them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mxdev.disk.journal_format import Operation
+from mxdev.errors import Refused
+from mxdev.plan import template_records
+from mxdev.plan.model import Change, Plan, Rendering
+from mxdev.plan.project_file import git_files
+from mxdev.project.content import Content, disk_content, operation
+from mxdev.project.project import digest, write_pristine_sections
+from mxdev.project.records import (
+    FileRecord,
+    Record,
+    SectionRecord,
+    pristine_path,
+    pristine_sections_path,
+    record_path,
+    write_record,
+)
+from mxdev.sections import sections
+
+
+def operations(plan: Plan) -> list[Operation]:
+    """Everything the plan does to the disk, state included; what would change nothing is left out."""
+    done = [operation(change.path, change.before, change.after) for change in plan.effective]
+    for path, content in _state_files(plan).items():
+        before = disk_content(plan.project, path)
+        read = plan.project.digests.get(path)
+        if read is not None and (before is None or digest(before.data) != read):
+            raise Refused(
+                f"{path} changed after the plan was made; nothing was written.",
+                hint="Run the command again: it plans from what is there now.",
+            )
+        if before != content:
+            done.append(operation(path, before, content))
+    return done
+
+
+def _state_files(plan: Plan) -> dict[str, Content | None]:
+    """What `.mx/` will hold, for all that this plan may change."""
+    files = {**git_files(plan), **plan.extra}
+    changes = {change.rendered or change.path: change for change in plan.changes}
+    files.update(_renamed(plan))
+    for rendering in plan.renderings:
+        replaced = rendering.tree.replaced if rendering.tree else {}
+        templates, kept = template_records.records(
+            plan.project, rendering.known_as, replaced, plan.wishes.accept
+        )
+        record = replace(_record(plan, rendering, changes), templates=templates)
+        files.update(template_records.state_files(plan, rendering.instance, rendering.known_as, kept))
+        files[record_path(rendering.instance)] = Content(write_record(record)) if rendering.tree else None
+        files.update(_pristine(plan, rendering))
+    return files
+
+
+def _renamed(plan: Plan) -> dict[str, Content]:
+    """Records of instances that are not rendered, but require one that has another name from now on."""
+    renamed = {r.previous: r.instance for r in plan.renderings if r.previous}
+    running = {rendering.known_as for rendering in plan.renderings}
+    found = {}
+    for name, record in plan.project.instances.items():
+        if name not in running and renamed.keys() & set(record.requires):
+            requires = tuple(renamed.get(need, need) for need in record.requires)
+            found[record_path(name)] = Content(write_record(replace(record, requires=requires)))
+    return found
+
+
+def _record(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> Record:
+    tree = rendering.tree
+    files = {}
+    for path, file in (tree.files if tree else {}).items():
+        change = changes[path]
+        files[path] = FileRecord(
+            digest(file.data), file.executable, change.adopted, change.declined, _moved(change)
+        )
+    return Record(
+        rendering.instance,
+        rendering.generator,
+        rendering.plugin,
+        rendering.version,
+        rendering.options,
+        rendering.requires,
+        files,
+        tuple(_section_records(plan, rendering)),
+    )
+
+
+def _moved(change: Change) -> str:
+    return change.path if change.path != change.rendered else ""
+
+
+def _section_records(plan: Plan, rendering: Rendering) -> Iterator[SectionRecord]:
+    changes = {change.path: change for change in plan.changes}
+    kept = {
+        key for path, keys in plan.contested.items() for key in keys if changes[path].resolution == "keep"
+    }
+    for section in rendering.tree.sections if rendering.tree else ():
+        key = (rendering.instance, section.path, section.address)
+        rendered = sections.render(section.address, section.value, path=section.path)
+        flags = plan.section_flags.get(key, frozenset()) | ({"declined"} if key in kept else frozenset())
+        yield SectionRecord(
+            section.path,
+            section.address,
+            digest(rendered.encode("utf-8")),
+            plan.section_traces.get(key, {}),
+            "adopted" in flags,
+            "declined" in flags,
+        )
+
+
+def _pristine(plan: Plan, rendering: Rendering) -> dict[str, Content | None]:
+    """What the instance renders now; what it rendered last and does not any more goes."""
+    files: dict[str, Content | None] = {}
+    record = plan.project.instances.get(rendering.known_as)
+    if record:
+        if rendering.known_as != rendering.instance:
+            files[record_path(rendering.known_as)] = None
+        files.update({pristine_path(rendering.known_as, path): None for path in record.files})
+        files.update(
+            {pristine_sections_path(rendering.known_as, section.path): None for section in record.sections}
+        )
+    if rendering.tree is None:
+        return files
+    for file in rendering.tree.files.values():
+        files[pristine_path(rendering.instance, file.path)] = Content(file.data)
+    fragments: dict[str, dict[str, str]] = {}
+    for section in rendering.tree.sections:
+        fragments.setdefault(section.path, {})[section.address] = sections.render(
+            section.address, section.value, path=section.path
+        )
+    for path, texts in fragments.items():
+        files[pristine_sections_path(rendering.instance, path)] = Content(write_pristine_sections(texts))
+    return files

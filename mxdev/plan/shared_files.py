@@ -1,0 +1,295 @@
+"""The plan for shared files: every section is compared on its own, the file is one row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mxdev.generator.tree import Section
+from mxdev.merge.by_lines import refuse_markers
+from mxdev.plan.model import Change, Plan, Rendering, Resolution, Status
+from mxdev.project.content import Content, disk_content, recorded_content
+from mxdev.project.records import SectionRecord
+from mxdev.sections import sections
+
+Verdict = Literal["put", "identical", "keep", "merge", "conflict", "take", "orphan", "gone"]
+
+
+@dataclass
+class _Case:
+    """One section of one instance: what was rendered last, what is rendered now, what becomes of it."""
+
+    instance: str
+    address: str
+    record: SectionRecord | None
+    new: str | None
+    base: str | None
+    verdict: Verdict = "keep"
+    text: str = ""
+    reason: str = ""
+    offered: bool = False
+
+
+@dataclass
+class _SharedFile:
+    """The text of a shared file on its way through the plan, and the traces of its sections."""
+
+    path: str
+    data: bytes | None
+    order: list[str]
+    traces: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
+
+    def put(self, case: _Case, text: str) -> None:
+        edit = sections.put(
+            self.path, self.data, case.address, text, order=self.order, traces=list(self.traces.values())
+        )
+        self.data = edit.data
+        self.traces[case.instance, case.address] = edit.trace
+
+    def take(self, case: _Case) -> None:
+        if self.data is not None:
+            trace = self.traces.pop((case.instance, case.address), {})
+            self.data = sections.take(self.path, self.data, case.address, trace)
+
+    def copy(self) -> _SharedFile:
+        return _SharedFile(self.path, self.data, self.order, dict(self.traces))
+
+
+def plan_shared_files(plan: Plan, order: Sequence[str]) -> Iterator[Change]:
+    """A change for every shared file that an instance of the run has, or had, a section of."""
+    paths: set[str] = set()
+    for rendering in plan.renderings:
+        paths.update(section.path for section in rendering.sections)
+        paths.update(section.path for section in _records(plan, rendering.known_as))
+    for path in sorted(paths):
+        change = _plan_shared(plan, path, order)
+        if change is not None:
+            yield change
+
+
+def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
+    known = any(s.path == path for record in plan.project.instances.values() for s in record.sections)
+    before = recorded_content(plan.project, path) if known else disk_content(plan.project, path)
+    if before is not None and before.foreign:
+        return _out_of_reach(plan, path, before)
+    if before is not None:
+        refuse_markers({path: before.data})
+    file = _SharedFile(path, before.data if before else None, _addresses(plan, path, order))
+    now = {rendering.known_as: rendering.instance for rendering in plan.renderings}
+    for recorded, record in plan.project.instances.items():
+        name = now.get(recorded, recorded)
+        file.traces.update({(name, s.address): dict(s.trace) for s in record.sections if s.path == path})
+    cases = [case for rendering in plan.renderings for case in _cases(plan, rendering, path)]
+    _hand_over(cases, file)
+    declined = {case.address for case in cases if case.record and case.record.declined}
+    for case in cases:
+        _judge(case, path, file.data)
+        if path in plan.wishes.restore and case.record and case.new and case.verdict == "keep":
+            _restore(case, path, file.data)
+        if path in plan.wishes.retry and (case.address in declined or not declined):
+            _offer(case, path, file.data)
+    for case in cases:
+        if case.verdict == "take":
+            file.take(case)
+        elif case.verdict in ("put", "merge"):
+            file.put(case, case.text)
+    _remember(plan, path, cases, file)
+    return _row(plan, path, before, cases, file)
+
+
+def _out_of_reach(plan: Plan, path: str, before: Content) -> Change:
+    """A person made a link of a shared file: it stays, whatever is rendered.
+
+    Raises:
+        Refused, MxError: a section that was never there has no place.
+    """
+    cases = [case for rendering in plan.renderings for case in _cases(plan, rendering, path)]
+    if any(case.record is None for case in cases):
+        disk_content(plan.project, path)
+    for case in cases:
+        plan.section_flags[case.instance, path, case.address] = frozenset(_kept_flags(case))
+        plan.section_traces[case.instance, path, case.address] = (
+            dict(case.record.trace) if case.record else {}
+        )
+    going = all(case.new is None for case in cases)
+    generators = tuple(dict.fromkeys(case.instance for case in cases))
+    reason = f"it is {before.foreign} now"
+    return Change(path, "orphan" if going else "keep", generators, before, before, reason=reason)
+
+
+def _restore(case: _Case, path: str, data: bytes | None) -> None:
+    """Bring back a section that the person deleted."""
+    if sections.read(data, case.address, path=path) is None and case.new is not None:
+        case.verdict, case.text, case.reason = "put", case.new, f"{case.address} is restored"
+
+
+def _offer(case: _Case, path: str, data: bytes | None) -> None:
+    """Offer again what the person did not want."""
+    found = sections.read(data, case.address, path=path)
+    if case.record is not None and case.new is not None and found is not None and found.text != case.new:
+        declined = case.record.declined
+        case.verdict, case.offered = "conflict", True
+        case.reason = (
+            f"you declined {case.address} before" if declined else f"{case.address} is to be offered"
+        )
+
+
+def _kept_flags(case: _Case) -> set[str]:
+    record = case.record
+    return {name for name in ("adopted", "declined") if record is not None and getattr(record, name)}
+
+
+def _cases(plan: Plan, rendering: Rendering, path: str) -> Iterator[_Case]:
+    old = {section.address: section for section in _records(plan, rendering.known_as) if section.path == path}
+    base = plan.project.pristine_sections(rendering.known_as, path) if old else {}
+    new = {section.address: section for section in rendering.sections if section.path == path}
+    for address in [*(a for a in old if a not in new), *new]:
+        text = sections.render(address, new[address].value, path=path) if address in new else None
+        yield _Case(rendering.instance, address, old.get(address), text, base.get(address))
+
+
+def _hand_over(cases: list[_Case], file: _SharedFile) -> None:
+    """A section may pass from one instance to another in one plan: it stays where it is, with its record."""
+    arriving = {case.address: case for case in cases if case.new is not None and case.record is None}
+    for case in [case for case in cases if case.new is None and case.address in arriving]:
+        heir = arriving[case.address]
+        heir.record, heir.base = case.record, case.base
+        file.traces[heir.instance, heir.address] = file.traces.pop((case.instance, case.address), {})
+        cases.remove(case)
+
+
+def _judge(case: _Case, path: str, data: bytes | None) -> None:
+    """Decide what becomes of one section; the same table as for files."""
+    found = sections.read(data, case.address, path=path)
+    here = found.text if found else None
+    if case.new is None:
+        pristine = here == case.base and not (case.record and case.record.adopted)
+        case.verdict = "gone" if here is None else "take" if pristine else "orphan"
+    elif here is None:
+        case.verdict, case.text = ("put", case.new) if case.record is None else ("keep", "")
+    elif here == case.new:
+        case.verdict = "identical"
+    elif case.record is None:
+        case.verdict, case.reason = "conflict", f"{case.address} is there already, and mx did not write it"
+    elif case.base is None:
+        case.verdict, case.reason = "conflict", f"mx's record of {case.address} is missing or damaged"
+    elif here == case.base:
+        case.verdict, case.text = "put", case.new
+    elif case.new == case.base:
+        case.verdict = "keep"
+    else:
+        _merge(case, path, here)
+
+
+def _merge(case: _Case, path: str, here: str) -> None:
+    from mxdev.merge.merge import merge_file
+
+    assert case.base is not None  # the caller looked
+    assert case.new is not None
+    merged = merge_file(path, case.base.encode(), here.encode(), case.new.encode())
+    if merged.clean:
+        case.verdict, case.text = "merge", merged.data.decode()
+    else:
+        case.verdict, case.reason = (
+            "conflict",
+            f"you and the generator changed the same place in {case.address}",
+        )
+
+
+def _remember(plan: Plan, path: str, cases: Sequence[_Case], file: _SharedFile) -> None:
+    """Note in the plan what the records of the sections will say."""
+    for case in cases:
+        if case.new is None:
+            continue
+        key = (case.instance, path, case.address)
+        plan.section_traces[key] = file.traces.get((case.instance, case.address), {})
+        flags = set()
+        if (case.record and case.record.adopted) or (
+            case.record is None and case.verdict in ("identical", "conflict")
+        ):
+            flags.add("adopted")
+        if case.record and case.record.declined and case.verdict in ("keep", "merge"):
+            flags.add("declined")
+        plan.section_flags[key] = frozenset(flags)
+
+
+def _row(
+    plan: Plan, path: str, before: Content | None, cases: Sequence[_Case], file: _SharedFile
+) -> Change | None:
+    verdicts = {case.verdict for case in cases}
+    executable = bool(before and before.executable)
+    after = None if file.data is None else Content(file.data, executable)
+    generators = tuple(dict.fromkeys(case.instance for case in cases))
+    change = Change(path, "identical", generators, before, after)
+    reasons = [case.reason for case in cases if case.reason]
+    if path in plan.overridden:
+        reasons.append(f"with your overrides of {', '.join(plan.overridden[path])}")
+    change.reason = "; ".join(reasons)
+    if "conflict" in verdicts:
+        change.status = "conflict"
+        change.choices = _choices(cases, file, executable)
+        plan.contested[path] = [
+            (case.instance, path, case.address) for case in cases if case.verdict == "conflict"
+        ]
+        change.after = before
+    elif before == after:
+        change.status = (
+            "identical" if verdicts == {"identical"} else "orphan" if "orphan" in verdicts else "keep"
+        )
+        if before is None and verdicts <= {"gone"}:
+            return None
+    else:
+        change.status = _changed(before, after, verdicts)
+    return change
+
+
+def _changed(before: Content | None, after: Content | None, verdicts: set[Verdict]) -> Status:
+    if before is None:
+        return "create"
+    if after is None:
+        return "remove"
+    return "merge" if "merge" in verdicts else "update"
+
+
+def _choices(cases: Sequence[_Case], file: _SharedFile, executable: bool) -> dict[Resolution, Content | None]:
+    """What the file becomes by each resolution. All sections without a conflict are in all of them."""
+    from mxdev.merge.by_lines import merge_lines
+
+    overwritten, base, based = file.copy(), file.copy(), True
+    for case in cases:
+        if case.verdict != "conflict":
+            continue
+        assert case.new is not None
+        overwritten.put(case, case.new)
+        if case.base is None or case.offered:
+            based = False
+        else:
+            base.put(case, case.base)
+    assert file.data is not None  # a conflict needs something there
+    assert overwritten.data is not None
+    # The two differ in the sections in conflict only, so without a base the markers stand around those.
+    merged = merge_lines(base.data if based else None, file.data, overwritten.data)
+    choices: dict[Resolution, Content | None] = {
+        "keep": Content(file.data, executable),
+        "overwrite": Content(overwritten.data, executable),
+    }
+    if merged.mergeable and not merged.clean:
+        choices["merge"] = Content(merged.data, executable)
+    return choices
+
+
+def _addresses(plan: Plan, path: str, order: Sequence[str]) -> list[str]:
+    """Every section's address in this file, in the order of the instances, then as each instance gives them."""
+    renderings = {rendering.instance: rendering for rendering in plan.renderings}
+    found: list[str] = []
+    for name in order:
+        rows: Sequence[Section | SectionRecord]
+        rows = renderings[name].sections if name in renderings else _records(plan, name)
+        found += [section.address for section in rows if section.path == path]
+    return found
+
+
+def _records(plan: Plan, instance: str) -> Sequence[SectionRecord]:
+    record = plan.project.instances.get(instance)
+    return record.sections if record else ()

@@ -1,0 +1,127 @@
+"""Generator names: lookup, spellings, suggestions, order by `requires`."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from mxdev.errors import MxError, UsageProblem
+from mxdev.plugins import registry
+
+if TYPE_CHECKING:
+    from mxdev.generator.generator import Generator
+    from mxdev.plugins.model import Entry
+
+
+def dashed(name: str) -> str:
+    """`MLProjectSkeleton` as `ml-project-skeleton`: the other spelling of a generator's name."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
+
+
+def available() -> dict[str, Entry]:
+    """All generators by the name they answer to: the bare name, or `dist/Name` where two have the same."""
+    found: dict[str, list[Entry]] = {}
+    for entry in registry.entries("mx_generators"):
+        found.setdefault(dashed(entry.name), []).append(entry)
+    names: dict[str, Entry] = {}
+    for same in found.values():
+        for entry in same:
+            names[entry.name if len(same) == 1 else f"{entry.dist}/{entry.name}"] = entry
+    return names
+
+
+def find(name: str) -> Entry:
+    """The generator called `name`, in either spelling, or formerly called so.
+
+    Raises:
+        UsageProblem: there is none, or two plugins have one; the message suggests the nearest.
+    """
+    names = available()
+    dist, _, bare = name.rpartition("/")
+    for known, entry in names.items():
+        home, _, plain = known.rpartition("/")
+        if dashed(plain) == dashed(bare) and dist in (home, entry.dist):
+            return entry
+    clashing = [known for known in names if "/" in known and dashed(known.rpartition("/")[2]) == dashed(bare)]
+    if clashing:
+        raise UsageProblem(
+            f"{name} is in more than one plugin: {', '.join(clashing)}.",
+            hint="Name the one you mean in full.",
+        )
+    for entry in names.values():
+        # Only the class knows its old names, so all are asked, once nothing else is left.
+        with contextlib.suppress(MxError):
+            if dist in ("", entry.dist) and dashed(bare) in map(dashed, load(entry).formerly):
+                return entry
+    import difflib
+
+    near = difflib.get_close_matches(dashed(bare), [dashed(known) for known in names], n=1, cutoff=0.5)
+    suggestion = next((known for known in names if near and dashed(known) == near[0]), None)
+    hint = f"Did you mean {suggestion}?" if suggestion else "`mx generate` lists the generators."
+    raise UsageProblem(f"There is no generator called {name}.", hint=hint)
+
+
+def load(entry: Entry) -> type[Generator]:
+    """Import a generator's class.
+
+    Raises:
+        MxError: the plugin is broken or what it announced is no generator.
+    """
+    from mxdev.generator.generator import Generator
+
+    cls = entry.load()
+    if not (isinstance(cls, type) and issubclass(cls, Generator)):
+        raise MxError(f"{entry.name} of the plugin {entry.dist} is no generator: {entry.target}")
+    cls.plugin, cls.plugin_version = entry.dist, entry.version
+    return cls
+
+
+def load_recorded(name: str, plugin: str) -> type[Generator]:
+    """The class of a generator that a project's record names; it may have been renamed since.
+
+    Raises:
+        MxError: neither the plugin nor another one has it any more.
+    """
+    for known in (f"{plugin}/{name}", name):  # its own plugin's, else that of a distribution it moved to
+        try:
+            entry = find(known)
+        except UsageProblem:
+            continue
+        return load(entry)
+    home = next((known for known in registry.installed() if known.dist == plugin), None)
+    if home is not None and home.error is not None:
+        raise MxError(
+            f"The plugin {home}, which renders {name}, is broken: {home.error}",
+            hint=f"Report it to the authors of {plugin}, or install another version.",
+        )
+    if home is not None:
+        raise MxError(
+            f"The plugin {plugin} has no generator {name} any more.",
+            hint="Install a version that has it, or leave what it rendered as it is.",
+        )
+    raise MxError(
+        f"The plugin {plugin}, which renders {name}, is not installed.", hint=f"Run `pip install {plugin}`."
+    )
+
+
+def by_requirements(names: Iterable[str], requires: Callable[[str], Sequence[str]]) -> list[str]:
+    """`names` in an order of their own: what is required first, then by name; independent of arrival.
+
+    Args:
+        names: instances or generators.
+        requires: what each of them requires; names that are not in `names` are ignored.
+
+    Raises:
+        MxError: they require each other in a circle.
+    """
+    left, done = sorted(set(names)), []
+    known = set(left)
+    while left:
+        ready = [name for name in left if all(need in done for need in requires(name) if need in known)]
+        if not ready:
+            raise MxError(f"these require each other in a circle: {', '.join(left)}")
+        done.append(ready[0])
+        left.remove(ready[0])
+    return done

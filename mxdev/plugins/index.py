@@ -1,0 +1,157 @@
+"""The cached index of plugins: what is installed and what each plugin announces.
+
+Scanning the entry points of every installed distribution costs about 0.6 ms for each, and importing plugins
+costs what they cost. The index is made once for each state of `sys.path` and kept in the user's cache folder; it
+is valid while the folders of `sys.path`, the entry-point files and the plugins' modules have the same mtimes. Of a
+broken plugin every module of its package counts, so that mending it is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from mxdev.plugins.model import API, Entry, Plugin
+from mxdev.system.user_dirs import cache_folder
+
+FORMAT = 4
+_loaded: list[Plugin] | None = None
+
+
+def load(*, cached: bool = True) -> list[Plugin]:
+    """The index, from memory, from its cache unless that is not wanted, or made anew."""
+    global _loaded
+    if _loaded is None:
+        path, key = _cache_place()
+        _loaded = _read(path, key) if cached else None
+        if _loaded is None:
+            names = _names()
+            _loaded, watched = _scan()
+            # What was imported may have left its bytecode beside it, which is no news.
+            _write(path, _cache_place()[1] if _names() == names else key, _loaded, watched)
+    return _loaded
+
+
+def forget() -> None:
+    """Drop the index from memory (for tests that install plugins into the running process)."""
+    global _loaded
+    _loaded = None
+
+
+def _stamp(path: str) -> list[int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 (the hot path of every start)
+    except OSError:
+        return None
+    return [status.st_mtime_ns, status.st_size]
+
+
+def _cache_place() -> tuple[Path, str]:
+    folders = installed_folders()
+    stamps = [(folder, _stamp(folder)) for folder in folders]
+    key = json.dumps([FORMAT, API, sys.version_info[:3], stamps], default=str)
+    where = hashlib.sha256(json.dumps([sys.prefix, folders]).encode()).hexdigest()[:16]
+    return cache_folder() / f"plugins-{where}.json", hashlib.sha256(key.encode()).hexdigest()
+
+
+def _names() -> list[set[str]]:
+    """What is in the folders in which plugins are looked for, without Python's own folders of bytecode."""
+    return [set(os.listdir(f)) - {"__pycache__"} for f in installed_folders() if os.path.isdir(f)]  # noqa: PTH112, PTH208
+
+
+def _read(path: Path, key: str) -> list[Plugin] | None:
+    try:
+        data = json.loads(path.read_bytes())
+        if data["key"] != key or any(_stamp(file) != stamp for file, stamp in data["watched"]):
+            return None
+        return [
+            Plugin(**{
+                **item,
+                "entries": {
+                    hook: [Entry(**entry) for entry in found] for hook, found in item["entries"].items()
+                },
+            })
+            for item in data["plugins"]
+        ]  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(path: Path, key: str, plugins: list[Plugin], watched: list[str]) -> None:
+    import tempfile
+
+    data = {
+        "key": key,
+        "watched": [(file, _stamp(file)) for file in watched],
+        "plugins": [asdict(plugin) for plugin in plugins],
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(data, file)
+        Path(name).replace(path)
+    except OSError:
+        return  # A cache that cannot be written only costs time.
+
+
+def _scan() -> tuple[list[Plugin], list[str]]:
+    from mxdev.plugins.scan import scan
+
+    return scan(installed_folders())
+
+
+def installed_folders() -> list[str]:
+    """The folders of `sys.path` in which plugins are looked for: none in the project, unless the environment is there.
+
+    A project is other people's files; what is in it must not become code by running mx in it.
+    """
+    homes = (
+        sys.prefix,
+        sys.base_prefix,
+        sys.exec_prefix,
+        getattr(sys.modules.get("site"), "USER_BASE", None),
+    )
+    environment = tuple(os.path.join(home, "") for home in homes if home)  # noqa: PTH118 (the hot path of every start)
+    outside = [folder for folder in sys.path if os.path.isabs(folder)]  # noqa: PTH117
+    if all(folder.startswith(environment) for folder in outside):
+        return outside
+    here, project = _surroundings()
+    return [
+        folder for folder in outside
+        if folder.startswith(environment)
+        or ((real := os.path.realpath(folder)) != here and not _lies_in(real, project))
+    ]  # fmt: skip
+
+
+def leave_project() -> None:
+    """Import nothing from the project or the current folder because `PYTHONPATH` names it: it is for the project's own programs.
+
+    A plugin that is installed from its folder (`pip install --editable`) stays: that folder stands in no variable.
+    """
+    named = {os.path.realpath(folder) for folder in os.environ["PYTHONPATH"].split(os.pathsep)}
+    here, project = _surroundings()
+    ours = {folder for folder in named if folder == here or _lies_in(folder, project)}
+    sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) not in ours]
+
+
+def _lies_in(folder: str, project: str | None) -> bool:
+    return project is not None and os.path.join(folder, "").startswith(os.path.join(project, ""))  # noqa: PTH118
+
+
+def _surroundings() -> tuple[str, str | None]:
+    """The current folder, and the project around it if there is one; with links resolved."""
+    try:
+        here = folder = os.path.realpath(os.getcwd())  # noqa: PTH109
+    except OSError:  # it was deleted
+        return "", None
+    while True:
+        if os.path.isfile(os.path.join(folder, "mx.yaml")):  # noqa: PTH113, PTH118
+            return here, folder
+        folder, child = os.path.dirname(folder), folder  # noqa: PTH120
+        if folder == child:
+            return here, None

@@ -1,0 +1,142 @@
+"""What a plugin is and what it announces, as data."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+API = 1
+GROUP = f"mxdev.v{API}"
+# Hooks that announce things by name, and hooks that give plain data; the index holds what both return.
+HOOKS = ("mx_generators", "mx_commands", "mx_lint_rules", "mx_template_filters")
+DATA_HOOKS = ("mx_template_overrides", "mx_defaults")
+# A hook of a plugin is called at work, so that its module is imported then.
+WORKING_HOOKS = ("mx_check_plan",)
+# Seconds. A plugin's module announces; what takes longer to import belongs behind `lazy`.
+SLOW = 0.5
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """Something a plugin announces without importing it. Made by `lazy`."""
+
+    target: str
+    help: str = ""
+    name: str = ""
+
+
+def lazy(target: str, help: str = "", *, name: str | None = None) -> Lazy:
+    """Announce `target` ("module:attribute") under `name` (default: the attribute) with one line of help."""
+    module, _, attribute = target.partition(":")
+    if not module or not attribute:
+        raise ValueError(f"lazy({target!r}): write it as 'module:attribute'")
+    return Lazy(target, help, name or attribute)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that one plugin announced."""
+
+    name: str
+    help: str
+    target: str
+    dist: str
+    version: str
+
+    def load(self) -> Any:
+        """Import it.
+
+        Raises:
+            MxError: the plugin's module is broken; the message names the distribution.
+        """
+        from importlib import import_module
+
+        from mxdev.errors import MxError
+
+        module, _, attribute = self.target.partition(":")
+        try:
+            with foreign():
+                value: Any = import_module(module)
+                for part in attribute.split("."):
+                    value = getattr(value, part)
+        except Failed as failure:
+            raise MxError(
+                f"{self.name} of the plugin {self.dist} {self.version} cannot be loaded: {failure}",
+                hint=f"Report it to the authors of {self.dist}, or uninstall it.",
+            ) from failure
+        return value
+
+
+@dataclass
+class Plugin:
+    """One installed plugin and what it announced.
+
+    Attributes:
+        dist: its distribution's name.
+        version: its distribution's version.
+        module: the module that implements its hooks, the first if there are several.
+        entries: what it announced, by hook.
+        data: what its hooks for plain data returned, by hook.
+        working: the modules whose hooks are called at work, by hook.
+        unknown: hooks that it implements and that this mx does not have.
+        seconds: how long its module took to import.
+        error: why it is left out.
+    """
+
+    dist: str
+    version: str
+    module: str
+    entries: dict[str, list[Entry]] = field(default_factory=dict)
+    data: dict[str, dict[str, Any]] = field(default_factory=dict)
+    working: dict[str, list[str]] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    error: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.dist} {self.version}"
+
+
+class Failed(Exception):
+    """A plugin's code raised something; the text says what, on one line."""
+
+
+class HookFailed(Exception):
+    """A plugin's hook raised something."""
+
+    def __init__(self, plugin: Plugin, hook: str, failure: Failed) -> None:
+        super().__init__(f"{hook} of the plugin {plugin} failed: {failure}")
+        self.plugin = plugin
+
+
+@contextlib.contextmanager
+def foreign() -> Iterator[None]:
+    """Around code of a plugin that answers mx: what it prints is talk, and goes to stderr.
+
+    Raises:
+        Failed: whatever it raised, `SystemExit` and the panics of extension modules too, but for ^C.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise Failed(" ".join(f"{type(error).__name__}: {error}".split())) from error
+
+
+_warned: set[str] = set()
+
+
+def warn_once(text: str) -> None:
+    """Say something about the installed plugins, once in a process."""
+    from mxdev.system import console
+
+    # While completing, a shell would show it in the middle of the line that a person is typing.
+    if text not in _warned and "_MX_COMPLETE" not in os.environ:
+        console.warn(text)
+    _warned.add(text)

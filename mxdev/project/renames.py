@@ -1,0 +1,112 @@
+"""Files that a person renamed, as far as Git can tell. Asked only when a file that mx rendered is gone."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Container
+from functools import lru_cache
+from pathlib import Path
+
+from mxdev.project.content import Content, recorded_content
+from mxdev.project.project import Project
+
+_HOPS = 20
+
+
+def locate(
+    project: Project, path: str, moved: str, rendered: Container[str] = ()
+) -> tuple[str, Content | None]:
+    """Where a recorded file is now, and what stands there; None if it was deleted.
+
+    Args:
+        project: the project.
+        path: where it was rendered to.
+        moved: where it was seen last, if a person renamed it; may be empty.
+        rendered: more paths that are mx's own, where the file cannot have gone.
+    """
+    place = moved or path
+    found = recorded_content(project, place)
+    if found is not None:
+        return place, found
+    target = follow(project.root, place)
+    if target is not None and target not in rendered and target not in _recorded(project, path):
+        found = recorded_content(project, target)
+        if found is not None:
+            return target, found
+    back = recorded_content(project, path) if moved else None
+    return (path, back) if back is not None else (place, None)
+
+
+def _recorded(project: Project, path: str) -> set[str]:
+    """All paths that instances rendered, and where they went; without `path`."""
+    records = project.instances.values()
+    found = {known for record in records for known in record.files}
+    found |= {file.moved for record in records for file in record.files.values()}
+    found |= {section.path for record in records for section in record.sections}
+    return found - {path}
+
+
+def follow(root: Path, path: str) -> str | None:
+    """Where the file at `path` is now; None if it was not renamed, or Git cannot tell.
+
+    Args:
+        root: the project's folder, anywhere in a repository.
+        path: relative to `root`, of a file that is not there.
+    """
+    current = path
+    for _ in range(_HOPS):
+        target = _uncommitted(root).get(current) or _committed(root, current)
+        if target is None:
+            return None
+        if (root / target).is_file():
+            return target
+        current = target
+    return None
+
+
+@lru_cache(maxsize=8)
+def _uncommitted(root: Path) -> dict[str, str]:
+    """Renames that are staged (`git mv`) or made in the working tree with the new file added."""
+    return _renames(root, "diff", "HEAD")
+
+
+@lru_cache(maxsize=256)
+def _committed(root: Path, path: str) -> str | None:
+    """The rename in the last commit that took `path` away."""
+    commit = _git(root, "log", "-1", "--no-renames", "--diff-filter=D", "--format=%H", "--", path).strip()
+    return _renames(root, "show", "--format=", commit).get(path) if commit else None
+
+
+def forget() -> None:
+    """Drop what was learned (for tests that rename in one process)."""
+    _uncommitted.cache_clear()
+    _committed.cache_clear()
+
+
+def _renames(root: Path, command: str, *arguments: str) -> dict[str, str]:
+    # The output with -z: R<score> NUL old NUL new NUL ... (git-diff, "raw output format").
+    # mx's own copies of what was rendered look like renames, too.
+    where = ("--", ".", ":(exclude).mx")
+    text = _git(
+        root, command, "-M", "--diff-filter=R", "--name-status", "-z", "--relative", *arguments, *where
+    )
+    fields = text.split("\0")
+    found: dict[str, str] = {}
+    for index in range(0, len(fields) - 2, 3):
+        old, new = fields[index + 1], fields[index + 2]
+        # A name that is no text (surrogates stand for its bytes) cannot be recorded.
+        if fields[index].lstrip().startswith("R") and not any("\ud800" <= c <= "\udfff" for c in new):
+            found[old] = new
+    return found
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """Git's answer; nothing where Git is missing or says no (no repository, no commit yet)."""
+    try:
+        done = subprocess.run(
+            ["git", "-c", "core.quotepath=off", *arguments],
+            cwd=root, capture_output=True, text=True, errors="surrogateescape", check=False,
+        )  # fmt: skip
+    except OSError:
+        return ""
+    return done.stdout if done.returncode == 0 else ""

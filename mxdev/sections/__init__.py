@@ -1,0 +1,1 @@
+"""Named parts of YAML and text files that several instances share."""

@@ -1,0 +1,1 @@
+"""How mx talks to the machine: programs, signals, ports, the console, the user's folders."""

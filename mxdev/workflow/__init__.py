@@ -1,0 +1,1 @@
+"""What a command does with a project: render, values, update, apply, drift."""

@@ -1,0 +1,238 @@
+"""From a plan to the disk: questions about conflicts, the table, the journal. The same for every command that plans."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+from mxdev.disk.journal_format import Operation
+from mxdev.errors import DONE, SAYS_NO, MxError, Refused
+from mxdev.merge.diff import difference
+from mxdev.plan.model import Change, Resolution, Work
+from mxdev.project.content import Content
+from mxdev.system import console
+
+JSON_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a plan is carried out; see the options of `mx generate`."""
+
+    on_conflict: Resolution | None = None
+    dry_run: bool = False
+    diff: bool = False
+    json: bool = False
+    no_input: bool = False
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether questions are allowed and can be answered."""
+        return not (self.no_input or self.json or self.dry_run) and console.can_ask()
+
+
+class Quit(Exception):
+    """The person answered a question with quit."""
+
+
+def unresolved(work: Work) -> list[Change]:
+    """The conflicts that are not settled."""
+    return [change for change in work.changes if change.status == "conflict" and change.resolution is None]
+
+
+def settle(work: Work, policy: Policy) -> None:
+    """Resolve conflicts by policy or by asking; some may stay unresolved where nobody can be asked.
+
+    Raises:
+        Quit: the person gave up; nothing was written.
+        Refused: the policy cannot be carried out for a file.
+    """
+    overwrite_all = False
+    for change in unresolved(work):
+        if policy.on_conflict is not None:
+            change.resolve(policy.on_conflict)
+        elif overwrite_all:
+            change.resolve("overwrite")
+        elif policy.may_ask:
+            overwrite_all = _ask(change)
+
+
+_HELP = """  y  yes: overwrite yours with what the generator renders (mx keeps your bytes in .mx/undo)
+  n  no: keep yours
+  a  all: yes, to this and all that follow
+  d  diff: show what would change
+  m  merge: write both into the file, with conflict markers
+  q  quit: stop; nothing has been written
+  h  help: show this"""
+
+
+def _ask(change: Change) -> bool:
+    """Ask about one conflict; True for "all"."""
+    merges = "merge" in change.choices
+    keys = "[y/n/a/d/m/q/h]" if merges else "[y/n/a/d/q/h]"
+    while True:
+        console.err(f"{console.paint('conflict', 'red')}  {change.path}: {change.reason}")
+        answer = console.ask(f"Overwrite it? {keys}").strip().lower()[:1]
+        if answer in ("y", "a"):
+            change.resolve("overwrite")
+            return answer == "a"
+        if answer == "n":
+            change.resolve("keep")
+            return False
+        if answer == "m" and merges:
+            change.resolve("merge")
+            return False
+        if answer == "q":
+            raise Quit
+        if answer == "d":
+            console.err(difference(change.path, _bytes(change.before), _bytes(change.choices["overwrite"])))
+        else:
+            console.err(_HELP)
+
+
+def _bytes(content: Content | None) -> bytes | None:
+    return content.data if content else None
+
+
+def show(work: Work, policy: Policy) -> None:
+    """Print the plan's table, with diffs if they are wanted."""
+    several = len({plugin for change in work.changes for plugin in change.plugins}) > 1
+    for change in work.changes:
+        home = f"from {', '.join(change.plugins)}" if several and change.plugins else ""
+        note = ", ".join(filter(None, [change.resolution and f"{change.resolution}", change.reason, home]))
+        console.out(f"{console.verb(change.status)}  {change.path}{f'  ({note})' if note else ''}")
+        if policy.diff:
+            _show_difference(change)
+    console.out(summary(work.changes))
+
+
+def _show_difference(change: Change) -> None:
+    # A conflict that nobody has decided: what the generator would write.
+    open_conflict = change.status == "conflict" and change.resolution is None
+    after = change.choices.get("overwrite") if open_conflict else change.after
+    if change.before and after and change.before.executable != after.executable:
+        console.out("executable" if after.executable else "no longer executable")
+    if _bytes(change.before) != _bytes(after):
+        console.diff(difference(change.path, _bytes(change.before), _bytes(after)))
+
+
+def summary(changes: Iterable[Change]) -> str:
+    """How many changes there are of each status, in words."""
+    counts: dict[str, int] = {}
+    for change in changes:
+        counts[change.status] = counts.get(change.status, 0) + 1
+    return ", ".join(f"{count} {status}" for status, count in counts.items()) or "nothing to do"
+
+
+def as_json(outcome: str, changes: Iterable[Change] = (), error: MxError | None = None) -> str:
+    """The object that `--json` prints; its form is part of mx's interface."""
+    rows: list[dict[str, Any]] = [
+        {
+            "path": change.path,
+            "status": change.status,
+            "resolution": change.resolution,
+            "generator": ", ".join(change.generators),
+            "plugin": ", ".join(change.plugins),
+        }
+        for change in changes
+    ]
+    message = None if error is None else str(error)
+    # In ASCII, so that it can be printed whatever the encoding of stdout is.
+    return json.dumps({"version": JSON_VERSION, "outcome": outcome, "changes": rows, "error": message})
+
+
+class Outcome(NamedTuple):
+    """What became of a work.
+
+    Attributes:
+        name: as `--json` says it: planned, applied, nothing, refused or markers.
+        code: the exit code of the command.
+        error: what refused it, once there was a plan to show.
+    """
+
+    name: str
+    code: int
+    error: MxError | None = None
+
+
+W = TypeVar("W", bound=Work)
+
+
+def carry_out(
+    work: W,
+    operations: Callable[[W], Sequence[Operation]],
+    policy: Policy,
+    *,
+    title: str,
+    new: bool = False,
+) -> Outcome:
+    """Settle, show and apply.
+
+    Args:
+        work: what to do.
+        operations: what is done to the disk, once all conflicts of the work are settled.
+        policy: see `Policy`.
+        title: the command, for the journal.
+        new: the project's folder does not exist yet; it appears by one rename.
+    """
+    from mxdev.disk import apply, new_project
+    from mxdev.plan import checks
+
+    _tell(work, first=True)
+    try:
+        settle(work, policy)
+    except Quit:
+        console.err("Quit; nothing was written.")
+        return Outcome("refused", SAYS_NO)
+    if not policy.json:
+        show(work, policy)
+    if refused := unresolved(work):
+        if not policy.json:
+            paths = "\n".join(f"  {change.path}: {change.reason}" for change in refused)
+            console.error(
+                f"These files are in conflict, and nothing was written:\n{paths}",
+                "Decide with --on-conflict keep, overwrite or merge; --diff shows what would change.",
+            )
+        return Outcome("refused", SAYS_NO)
+    try:
+        checks.check(work, title, dry_run=policy.dry_run)
+    except Refused as refusal:
+        return Outcome("refused", refusal.code, refusal)
+    markers = [change.path for change in work.changes if change.markers]
+    if policy.dry_run:
+        return Outcome("planned", SAYS_NO if markers else DONE)
+    todo = operations(work)
+    effective = any(change.before != change.after for change in work.changes)
+    if new and todo:
+        new_project.stage_new(work.root, todo, title)
+    elif todo:
+        apply.apply(work.root, todo, title=title, undoable=effective)
+    _tell(work, first=False)
+    if markers:
+        if not policy.json:
+            console.error(
+                "These files have conflict markers in them now:\n"
+                + "\n".join(f"  {path}" for path in markers),
+                "Resolve them, then commit.",
+            )
+        return Outcome("markers", SAYS_NO)
+    return Outcome("applied" if effective else "nothing", DONE)
+
+
+def _tell(work: Work, *, first: bool) -> None:
+    """Show what generators that change something want to say (`Tree.say`)."""
+    changing = {
+        name for change in work.changes if change.status not in ("identical", "keep", "orphan")
+        for name in change.generators
+    }  # fmt: skip
+    for rendering in getattr(work, "renderings", ()):
+        messages = rendering.tree.messages if rendering.tree and rendering.instance in changing else ()
+        for text in [message.text for message in messages if message.first == first]:
+            console.err(f"{rendering.instance} says:\n" + "\n".join(f"  {line}" for line in text.split("\n")))
+
+
+def outcome_of(error: MxError) -> str:
+    """How `--json` calls a run that ended with `error`."""
+    return "refused" if isinstance(error, Refused) else "error"

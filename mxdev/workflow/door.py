@@ -1,0 +1,80 @@
+"""The one way by which a command changes a project: lock and recover, plan, settle, show, check, apply, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from mxdev.disk.journal_format import Operation
+from mxdev.disk.session import writing
+from mxdev.errors import MxError
+from mxdev.plan.model import Plan, Work
+from mxdev.plan.operations import operations as of_plan
+from mxdev.project.project import Project, project_root
+from mxdev.system import console
+from mxdev.workflow import apply
+from mxdev.workflow.apply import Outcome, Policy
+
+W = TypeVar("W", bound=Work)
+
+
+def change_project(title: str, policy: Policy, plan: Callable[[Project], Plan]) -> int:
+    """Plan and carry out a change of the project around the current folder; the exit code.
+
+    Args:
+        title: the command, for the journal and for messages.
+        policy: see `Policy`.
+        plan: makes the plan; called with the lock held.
+    """
+    return answering(policy, lambda: change(
+        project_root(), title, policy, lambda root: plan(Project.load(root)), of_plan
+    ))  # fmt: skip
+
+
+def change(
+    root: Path,
+    title: str,
+    policy: Policy,
+    plan: Callable[[Path], W],
+    operations: Callable[[W], Sequence[Operation]],
+    *,
+    titled: Callable[[W], str] | None = None,
+) -> int:
+    """Plan and carry out any work in `root`; the exit code.
+
+    Args:
+        root: the project's folder.
+        title: the command, for messages and, without `titled`, for the journal.
+        policy: see `Policy`.
+        plan: makes the work; called with the lock held.
+        operations: what the work does to the disk, once it is settled.
+        titled: what the journal calls the work.
+    """
+    with writing(root, title, dry_run=policy.dry_run):
+        work = plan(root)
+        outcome = apply.carry_out(work, operations, policy, title=titled(work) if titled else title)
+        return answer(outcome, work, policy)
+
+
+def answer(outcome: Outcome, work: Work, policy: Policy) -> int:
+    """Say what is to be said when the work is done, or refused; the exit code."""
+    if outcome.error is None:
+        for line in work.notes:
+            console.err(line)
+    if policy.json:
+        console.out(apply.as_json(outcome.name, work.changes, outcome.error))
+    elif outcome.error is not None:
+        console.error(outcome.error.message, outcome.error.hint)
+    return outcome.code
+
+
+def answering(policy: Policy, work: Callable[[], int]) -> int:
+    """Call `work`; with `--json` an error is answered as JSON too."""
+    try:
+        return work()
+    except MxError as error:
+        if not policy.json:
+            raise
+        console.out(apply.as_json(apply.outcome_of(error), (), error))
+        return error.code

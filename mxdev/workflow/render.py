@@ -1,0 +1,396 @@
+"""From names and values to renderings: which instances a run touches, with which values, in which order."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mxdev.errors import MxError, UsageProblem
+from mxdev.generator.freetext import reveal
+from mxdev.generator.generator import Generator, Occasion
+from mxdev.generator.options import Option, Values
+from mxdev.generator.tree import Tree
+from mxdev.plan.model import Rendering
+from mxdev.plugins import catalog, filters, registry
+from mxdev.plugins import defaults as company
+from mxdev.plugins.defaults import Default
+from mxdev.project.project import Project
+from mxdev.project.records import Record
+from mxdev.workflow import template_overrides
+from mxdev.workflow.values import Resolved, Sources, resolve
+
+_INSTANCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")  # it becomes the name of a file
+
+
+@dataclass(frozen=True)
+class Job:
+    """One instance that a run renders.
+
+    Attributes:
+        generator: its class.
+        sources: where its values come from, beside the project.
+        record: what is recorded of it; None for one that is new, or that its argument names.
+        name: its name; "" where its argument says.
+    """
+
+    generator: type[Generator]
+    sources: Sources
+    record: Record | None = None
+    name: str = ""
+
+
+@dataclass
+class Run:
+    """What one command renders.
+
+    Attributes:
+        project: as on disk, or a new one.
+        options: the project options as they will be, by name.
+        renderings: of the instances in the run, in order.
+        order: all instances of the project after the run, in the order of their sections.
+        origin: where each value comes from, by instance and option name.
+        defaulted: values that are a company's defaults, with their source, in words and by option name.
+        dropped: options that were recorded and that nobody declares any more, by instance ("" for project options).
+    """
+
+    project: Project
+    options: dict[str, Any]
+    renderings: list[Rendering] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+    origin: dict[str, dict[str, str]] = field(default_factory=dict)
+    defaulted: dict[str, str] = field(default_factory=dict)
+    dropped: dict[str, list[str]] = field(default_factory=dict)
+    _values: dict[str, Values] = field(default_factory=dict)
+
+    def instances_of(self, generator: str) -> tuple[str, ...]:
+        """The instances of a generator, recorded or rendered in this run."""
+        replaced = {rendering.previous for rendering in self.renderings if rendering.previous}
+        names = [
+            r.name
+            for r in self.project.instances.values()
+            if r.generator == generator and r.name not in replaced
+        ]
+        names += [rendering.instance for rendering in self.renderings if rendering.generator == generator]
+        return tuple(dict.fromkeys(names))
+
+
+def with_requirements(cls: type[Generator], project: Project) -> list[type[Generator]]:
+    """The generators that `cls` requires and the project does not have, then `cls` itself."""
+    have = {record.generator for record in project.instances.values()}
+    wanted: dict[str, type[Generator]] = {}
+
+    def visit(generator: type[Generator], chain: tuple[str, ...]) -> None:
+        name = generator.__name__
+        if name in chain:
+            raise MxError(f"generators require each other in a circle: {' → '.join([*chain, name])}")
+        for need in generator.requires:
+            if need in have or need in wanted:
+                continue
+            needed = catalog.load(catalog.find(need))
+            if not have.intersection((needed.__name__, *needed.formerly)):
+                visit(needed, (*chain, name))
+        wanted[name] = generator
+
+    visit(cls, ())
+    return list(wanted.values())
+
+
+def quiet(sources: Sources) -> Sources:
+    """The same sources without the command line, a file and a person: for instances that nobody asked for."""
+    return replace(sources, command_line={}, file={}, environment={}, ask=None, freshness="recorded")
+
+
+def run(
+    project: Project, generators: Sequence[type[Generator]], sources: Sources, *, downgrade: bool = False
+) -> Run:
+    """Resolve values and render what `mx generate` asks for.
+
+    Args:
+        project: the project as it is; a new one is empty.
+        generators: what is asked for, after what it requires and is missing. The command line's values are the last one's.
+        sources: where values come from.
+        downgrade: render even with an older version of a plugin than the one that rendered last.
+
+    Raises:
+        UsageProblem, MxError: a value is wrong or missing, a generator is not installed, a template is broken.
+    """
+    jobs = [
+        Job(cls, sources if cls is generators[-1] else replace(sources, command_line={}))
+        for cls in generators
+    ]
+    result = Run(project, dict(project.options))
+    for job in jobs:
+        _render(result, job, downgrade)
+    for job in recorded_jobs(project, quiet(sources), _reached(result)):
+        _render(result, job, downgrade)
+    return finish(result)
+
+
+def _reached(result: Run) -> list[str]:
+    """The other instances that see a changed value: all, if it is a project option; else those that require its owner."""
+    instances = result.project.instances
+    rest = {
+        name: record
+        for name, record in instances.items()
+        if name not in {r.known_as for r in result.renderings}
+    }
+    if any(result.options.get(name) != value for name, value in result.project.options.items()):
+        return list(rest)
+    changed = {
+        r.instance for r in result.renderings
+        if r.known_as in instances and r.options != instances[r.known_as].options
+    }  # fmt: skip
+    found: list[str] = []
+    for name in catalog.by_requirements(rest, lambda name: rest[name].requires):
+        if changed.intersection(rest[name].requires):
+            changed.add(name)
+            found.append(name)
+    return found
+
+
+def rerun(project: Project, jobs: Sequence[Job], *, downgrade: bool = False) -> Run:
+    """Render recorded instances again: what `mx update` and `mx set` do. Parameters and errors as those of `run`."""
+    result = Run(project, dict(project.options))
+    for job in jobs:
+        _render(result, job, downgrade)
+    return finish(result)
+
+
+def recorded_jobs(project: Project, sources: Sources, names: Sequence[str] | None = None) -> list[Job]:
+    """A job for each recorded instance (or for those called `names`), in order of what they require.
+
+    Raises:
+        MxError: a plugin is not installed any more.
+    """
+    wanted = list(project.instances) if names is None else list(names)
+    records = {name: project.instances[name] for name in wanted}
+    ordered = catalog.by_requirements(records, lambda name: records[name].requires)
+    return [Job(recorded_class(records[name], sources), sources, records[name], name) for name in ordered]
+
+
+def recorded_class(record: Record, sources: Sources) -> type[Generator]:
+    """The class of a recorded instance, with all its options.
+
+    Raises:
+        MxError: its plugin is not installed any more, or what it is made of cannot be had.
+    """
+    cls = catalog.load_recorded(record.generator, record.plugin)
+    return cls.specialise(record.options, sources.freshness, record.options)
+
+
+def finish(result: Run) -> Run:
+    """Put the instances of the run and those that stay into the order of their sections."""
+    requires = {name: record.requires for name, record in result.project.instances.items()}
+    renamed = {r.previous: r.instance for r in result.renderings if r.previous}
+    for name, needs in requires.items():
+        requires[name] = tuple(renamed.get(need, need) for need in needs)
+    for rendering in result.renderings:
+        requires.pop(rendering.previous or "", None)
+        requires[rendering.instance] = rendering.requires
+        if rendering.tree is None:
+            del requires[rendering.instance]
+    result.order = catalog.by_requirements(requires, lambda name: requires[name])
+    return result
+
+
+def _render(result: Run, job: Job, downgrade: bool) -> None:
+    cls = job.generator
+    earlier = _inherited(result, cls, job.sources.defaults)
+    job = replace(job, sources=replace(job.sources, defaults=company.of(cls.__name__, job.sources.defaults)))
+    shared, own = (_wanted(job, cls, shared=shared) for shared in (True, False))
+    try:
+        first = resolve(shared, replace(job.sources, project=result.options), earlier)
+    except UsageProblem as error:
+        raise UsageProblem("\n".join([error.message, *_wrong_too(job, own, earlier)])) from error
+    known = {**earlier, **first.typed}
+    name, record = _which(result, job, own, known)
+    if record is not None and not downgrade:
+        _refuse_older(cls, name, record.version)
+    recorded = cls.migrate(dict(record.options), record.version) if record else {}
+    if moved := _moved(shared, first, recorded):
+        first = resolve(shared, replace(job.sources, project={**moved, **result.options}), earlier)
+        known = {**earlier, **first.typed}
+    if record is not None:  # an option that was the project's, and is the generator's own now
+        for option in own:
+            if not any(known_as in recorded for known_as in option.names):
+                recorded |= {
+                    n: result.project.options[n] for n in option.names if n in result.project.options
+                }
+    if cls.instance_argument is not None:  # it may have been asked for: once is enough
+        recorded.setdefault(cls.instance_argument.lower(), name.partition(":")[2])
+    second = resolve(own, replace(job.sources, project=recorded), known)
+    special = cls.specialise({**recorded, **second.stored}, job.sources.freshness, recorded)
+    if special is not cls:
+        cls, own = special, _wanted(job, special, shared=False)
+        second = resolve(own, replace(job.sources, project=recorded), known)
+        _refuse_unknown(job, cls)
+    secrets = {option.key for option in cls.declared() if option.secret}
+    values = Values({k: v for k, v in {**known, **second.typed}.items() if k not in secrets})
+    hidden = {key: value for key, value in second.typed.items() if key in secrets}
+    asks = job.sources.ask is not None
+    tree = _generate(result.project, cls, values, name, Occasion(
+        result.project, record, recorded, second.origin, hidden, asks, job.sources.freshness
+    ))  # fmt: skip
+    result._values[cls.__name__] = values
+    for option in shared:
+        for old in option.names[1:]:
+            result.options.pop(old, None)
+    result.options.update({k: v for k, v in first.stored.items() if k.replace("-", "_") not in secrets})
+    result.origin[name] = {**first.origin, **second.origin}
+    result.defaulted |= {
+        option.name: str(Default(reveal({**first.stored, **second.stored}[option.name]), default.source))
+        for option in (*shared, *own)
+        for default in [
+            next((job.sources.defaults[n] for n in option.names if n in job.sources.defaults), None)
+        ]
+        if default and result.origin[name].get(option.name) == default.source
+    }
+    stored = {key: value for key, value in second.stored.items() if key.replace("-", "_") not in secrets}
+    stored = {key: value for key, value in {**stored, **tree.remembered}.items()
+              if value is not None or key not in tree.remembered}  # fmt: skip
+    understood = {old for option in cls.declared() for old in option.names} | set(tree.remembered)
+    if gone := [key for key in recorded if key not in understood]:
+        result.dropped[name] = gone
+    needs = [instance for need in cls.requires for instance in _needed(result, need)]
+    previous = record.name if record is not None and record.name != name else None
+    result.renderings.append(
+        Rendering(name, cls.__name__, cls.plugin, cls.plugin_version, stored, tuple(needs), tree, previous)
+    )
+
+
+def _moved(shared: Sequence[Option], first: Resolved, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that were a generator's own and are the project's now, where the project has no value yet."""
+    return {
+        name: recorded[name]
+        for option in shared
+        if first.origin.get(option.name) == "default"
+        for name in option.names
+        if name in recorded
+    }
+
+
+def _needed(result: Run, need: str) -> tuple[str, ...]:
+    """The instances of a generator that is required; one that was renamed may still be recorded by its old name."""
+    if found := result.instances_of(need):
+        return found
+    cls = catalog.load(catalog.find(need))
+    former = [name for known in (cls.__name__, *cls.formerly) for name in result.instances_of(known)]
+    return tuple(former) or (need,)
+
+
+def _wanted(job: Job, cls: type[Generator], *, shared: bool) -> list[Option]:
+    """The options to resolve: no secret one where nobody can give it."""
+    nobody = job.sources.ask is None and not job.sources.command_line and not job.sources.environment
+    return [o for o in cls.declared() if o.shared == shared and not (nobody and o.secret)]
+
+
+def _refuse_unknown(job: Job, cls: type[Generator]) -> None:
+    known = {name for option in cls.declared() for name in option.names}
+    if unknown := sorted(set(job.sources.command_line) - known):
+        raise UsageProblem(f"{cls.__name__} has no option {', '.join(unknown)}.")
+
+
+def _wrong_too(job: Job, own: Sequence[Option], known: Mapping[str, Any]) -> list[str]:
+    """What else is wrong with the values that were given, so that one error tells it all."""
+    given = {**job.sources.command_line, **job.sources.file}
+    try:
+        resolve([option for option in own if option.name in given], replace(job.sources, ask=None), known)
+    except UsageProblem as error:
+        return [error.message]
+    return []
+
+
+def _generate(project: Project, cls: type[Generator], values: Values, name: str, occasion: Occasion) -> Tree:
+    """Let the generator fill a tree; whatever it raises is its plugin's error, not one of mx."""
+    if problems := cls.problems(values):
+        raise UsageProblem("\n".join(problems))
+    generator = cls(values, name)
+    overrides = template_overrides.of(project, cls.__name__)
+    tree = Tree(generator, filters.known_to(cls.plugin), overrides)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what a generator prints is no part of mx's answer
+            generator.generate_on(tree, occasion)
+    except MxError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise MxError(
+            f"{name} of the plugin {cls.plugin} {cls.plugin_version} cannot be rendered: "
+            f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})",
+            hint=f"Report it to the authors of {cls.plugin}.",
+        ) from error
+    return tree
+
+
+def _which(result: Run, job: Job, own: list[Option], known: Mapping[str, Any]) -> tuple[str, Record | None]:
+    """The instance's name, and its record. A generator that was renamed takes its old instances over."""
+    cls = job.generator
+    if job.record is not None:
+        part = job.name.partition(":")[2]
+        return (f"{cls.__name__}:{part}" if part else cls.__name__), job.record
+    name = cls.__name__
+    if cls.instance_argument is not None:
+        wanted = cls.instance_argument.lower()
+        naming = next(option for option in own if option.name == wanted)
+        # A name that is computed is made from the options before it.
+        needed = own[: own.index(naming) + 1] if callable(naming.default) else [naming]
+        part = str(reveal(resolve(needed, job.sources, known).typed[naming.key]))
+        if not _INSTANCE.fullmatch(part):
+            raise UsageProblem(
+                f"{naming.spelling} names the instance: letters, digits, - and _ only, not {part!r}."
+            )
+        name = f"{cls.__name__}:{part}"
+    formerly = [name.replace(cls.__name__, old, 1) for old in cls.formerly]
+    found = next(
+        (result.project.instances[n] for n in (name, *formerly) if n in result.project.instances), None
+    )
+    others = [plugin.dist for plugin in registry.installed() if plugin.dist != cls.plugin]
+    if found is not None and found.plugin in others:
+        raise MxError(
+            f"This project has {name} of the plugin {found.plugin}; {cls.plugin} has another of that name.",
+            hint=f"Run `mx destroy {name}` first, if you want the other one.",
+        )
+    return name, found
+
+
+def _inherited(result: Run, cls: type[Generator], defaults: Mapping[str, Default]) -> dict[str, Any]:
+    """The values of what `cls` requires: resolved in this run, or as recorded."""
+    values: dict[str, Any] = {}
+    for need in cls.requires:
+        if need not in result._values:
+            needed = catalog.load(catalog.find(need))
+            if needed.__name__ not in result._values:
+                result._values[needed.__name__] = _recorded_values(result, needed, defaults)
+            result._values[need] = result._values[needed.__name__]
+        values.update(result._values[need])
+    return values
+
+
+def _recorded_values(result: Run, cls: type[Generator], defaults: Mapping[str, Default]) -> Values:
+    names = (cls.__name__, *cls.formerly)
+    record = next((r for r in result.project.instances.values() if r.generator in names), None)
+    recorded = cls.migrate(dict(record.options), record.version) if record else {}
+    shared = {name for option in cls.declared() if option.shared for name in option.names}
+    ours = {name: value for name, value in result.options.items() if name in shared}
+    sources = Sources(
+        project={**result.options, **recorded, **ours},
+        environment={},
+        defaults=company.of(cls.__name__, defaults),
+    )
+    return Values(resolve([option for option in cls.declared() if not option.secret], sources).typed)
+
+
+def _refuse_older(cls: type[Generator], name: str, rendered: str) -> None:
+    def numbers(version: str) -> list[int]:
+        return [int(part) for part in version.split(".") if part.isdigit()]
+
+    if numbers(cls.plugin_version) < numbers(rendered):
+        raise MxError(
+            f"{name} was rendered by {cls.plugin} {rendered}, and {cls.plugin_version} is installed.",
+            hint="Update the plugin, or say `--allow-downgrade` to render with the older one.",
+        )

@@ -1,0 +1,199 @@
+"""Plans for a project that is there: update, set, destroy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mxdev.errors import MxError, Refused, UsageProblem
+from mxdev.generator.generator import Freshness, Generator
+from mxdev.generator.options import Option
+from mxdev.plan import template_records
+from mxdev.plan.build import build
+from mxdev.plan.model import Plan, Rendering, Wishes
+from mxdev.plugins import catalog, defaults
+from mxdev.project.project import Project
+from mxdev.workflow.render import Job, Run, finish, recorded_class, recorded_jobs, rerun
+from mxdev.workflow.values import Sources
+
+
+def default_lines(result: Run) -> list[str]:
+    """What a company's defaults gave, a line for each option."""
+    return [f"{name} is {value}." for name, value in result.defaulted.items()]
+
+
+def installed_instances(
+    project: Project, names: Sequence[str] | None, sources: Sources
+) -> tuple[list[str], list[str]]:
+    """The instances to render, and what to say of the others: one that cannot be had is left as it is when nobody named it.
+
+    Raises:
+        MxError: an instance was named and its plugin is gone.
+    """
+    found, notes = [], []
+    for name in project.instances if names is None else names:
+        try:
+            recorded_class(project.instances[name], sources)
+        except MxError as error:
+            if names is not None:
+                raise
+            notes.append(f"{name} is left as it is: {error.message}")
+        else:
+            found.append(name)
+    return found, notes
+
+
+def update(
+    project: Project,
+    names: Sequence[str] | None,
+    wishes: Wishes,
+    *,
+    downgrade: bool,
+    freshness: Freshness = "known",
+) -> Plan:
+    """Render instances again (all of them, if `names` is None) with what is recorded."""
+    sources = Sources(environment={}, defaults=defaults.company(), freshness=freshness)
+    found, notes = installed_instances(project, names, sources)
+    jobs = recorded_jobs(project, sources, found)
+    result = rerun(project, jobs, downgrade=downgrade)
+    notes += [*_drop_undeclared(result, jobs), *default_lines(result)]
+    _check_wishes(project, wishes)
+    plan = build(project, result.renderings, result.options, result.order, wishes)
+    plan.notes = [*notes, *template_records.check_accepted(plan)]
+    return plan
+
+
+def change_options(project: Project, changes: Mapping[str, Any], *, downgrade: bool) -> Plan:
+    """Change options and render again, in one plan.
+
+    Args:
+        project: the project.
+        changes: `region`, or `Instance.option` for one instance; a value, or a list of them.
+
+    Raises:
+        UsageProblem: nobody declares such an option.
+    """
+    sources = Sources(environment={}, defaults=defaults.company())
+    found, notes = installed_instances(project, None, sources)
+    jobs = recorded_jobs(project, sources, found)
+    given: dict[str, dict[str, Any]] = {job.name: {} for job in jobs}
+    for key, value in changes.items():
+        owners = _owners(key, jobs)
+        for job, option in owners:
+            given[job.name][option.name] = [] if option.multiple and value == "" else value
+    jobs = [replace(job, sources=replace(job.sources, command_line=given[job.name])) for job in jobs]
+    result = rerun(project, jobs, downgrade=downgrade)
+    notes += [*_drop_undeclared(result, jobs), *default_lines(result)]
+    return build(project, result.renderings, result.options, result.order, notes=notes)
+
+
+def _owners(key: str, jobs: Sequence[Job]) -> list[tuple[Job, Option]]:
+    """Who declares the option: all that share it, or the one instance it belongs to."""
+    instance, dot, name = key.rpartition(".")
+    name = name.removeprefix("--").replace("_", "-")
+    found = []
+    for job in jobs:
+        option = next((option for option in job.generator.declared() if name in option.names), None)
+        if option is not None and (not dot or catalog.dashed(instance) == catalog.dashed(job.name)):
+            found.append((job, option))
+    if not found:
+        known = sorted({option.name for job in jobs for option in job.generator.declared()})
+        raise UsageProblem(f"No option here is called {key}.", hint=f"There are: {', '.join(known)}.")
+    if not all(option.shared for _, option in found) and len(found) > 1:
+        names = ", ".join(f"{job.name}.{name}" for job, _ in found)
+        raise UsageProblem(f"More than one instance has the option {name}: name one of {names}.")
+    for job, option in found:
+        if job.generator.instance_argument and option.name == job.generator.instance_argument.lower():
+            raise UsageProblem(f"{option.name} names the instance {job.name} and cannot be changed.")
+    return found
+
+
+def destroy(project: Project, names: Sequence[str], *, with_dependents: bool) -> Plan:
+    """Take instances away, and nothing else.
+
+    Raises:
+        Refused: something that stays requires one of them.
+    """
+    going = list(dict.fromkeys(names))
+    while dependents := _dependents(project, going):
+        if not with_dependents:
+            wanted = ", ".join(f"{name} (requires {need})" for name, need in dependents)
+            raise Refused(
+                f"{', '.join(names)} cannot be destroyed: {wanted}.",
+                hint="Destroy that first, or say --with-dependents to destroy both.",
+            )
+        going += [name for name, _ in dependents]
+    result = Run(project, dict(project.options))
+    for name in going:
+        record = project.instances[name]
+        result.renderings.append(
+            Rendering(name, record.generator, record.plugin, record.version, {}, (), None)
+        )
+    stays, notes = _jobs_that_load(project, going), []
+    if len(stays) == len(project.instances) - len(going):
+        notes = _drop_undeclared(finish(result), stays)
+    return build(project, result.renderings, result.options, finish(result).order, notes=notes)
+
+
+def _dependents(project: Project, going: Iterable[str]) -> list[tuple[str, str]]:
+    gone = set(going)
+    return [
+        (record.name, need)
+        for record in project.instances.values()
+        if record.name not in gone
+        for need in record.requires
+        if need in gone
+    ]
+
+
+def _jobs_that_load(project: Project, going: Sequence[str]) -> list[Job]:
+    """A job for each instance that stays and whose plugin is installed."""
+    staying = [name for name in project.instances if name not in going]
+    return recorded_jobs(project, Sources(environment={}), installed_instances_quietly(project, staying))
+
+
+def installed_instances_quietly(project: Project, names: Sequence[str]) -> list[str]:
+    """Those of `names` whose plugin is installed."""
+    found = []
+    for name in names:
+        try:
+            recorded_class(project.instances[name], Sources(environment={}))
+        except MxError:
+            continue
+        found.append(name)
+    return found
+
+
+def _drop_undeclared(result: Run, jobs: Sequence[Job]) -> list[str]:
+    """Project options that no instance declares any more go; says which. Unknown while a plugin is missing."""
+    notes = [
+        f"{instance} has no option {', '.join(names)} any more; the recorded value is dropped."
+        for instance, names in result.dropped.items()
+    ]
+    covered = (
+        {job.name for job in jobs}
+        | {r.instance for r in result.renderings}
+        | {r.known_as for r in result.renderings}
+    )
+    if set(result.project.instances) - covered:
+        return notes
+    generators: set[type[Generator]] = {job.generator for job in jobs}
+    declared = {option.name for cls in generators for option in cls.declared() if option.shared}
+    for name in [name for name in result.options if name not in declared]:
+        del result.options[name]
+        if name in result.project.options and jobs:
+            notes.append(f"Nothing declares the project option {name} any more; it is dropped.")
+    return notes
+
+
+def _check_wishes(project: Project, wishes: Wishes) -> None:
+    known = {path for record in project.instances.values() for path in record.files}
+    for record in project.instances.values():
+        known |= {file.moved for file in record.files.values() if file.moved}
+        known |= {section.path for section in record.sections}
+    unknown = sorted((wishes.retry | wishes.restore) - known)
+    if unknown:
+        raise UsageProblem(
+            f"No generator here renders {', '.join(unknown)}.", hint="Paths are relative to the project."
+        )

@@ -1,0 +1,195 @@
+"""Where a value comes from: command line, file, project, environment, prompt, a company's default, default; and which won."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mxdev.errors import MxError, UsageProblem
+from mxdev.generator.freetext import FreeText, reveal
+from mxdev.generator.generator import Freshness
+from mxdev.generator.options import REQUIRED, Option
+from mxdev.plugins.defaults import Default
+
+Ask = Callable[[Option, Any], Any]
+
+
+@dataclass
+class Sources:
+    """Everything a value may come from, in order of precedence.
+
+    Args:
+        command_line: by option name, as typed.
+        file: by option name, from `--values FILE`.
+        file_name: what errors call that file.
+        project: by option name, what the project knows already.
+        environment: usually `os.environ`; read for `MX_OPT_<NAME>`.
+        ask: asks a person for an option, given its default; None where nobody can be asked.
+        defaults: by option name, a company's values in place of the built-in defaults.
+        freshness: how new what is fetched has to be.
+    """
+
+    command_line: Mapping[str, Any] = field(default_factory=dict)
+    file: Mapping[str, Any] = field(default_factory=dict)
+    file_name: str = "--values"
+    project: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    ask: Ask | None = None
+    defaults: Mapping[str, Default] = field(default_factory=dict)
+    freshness: Freshness = "recorded"
+
+
+@dataclass
+class Resolved:
+    """Typed values by key, what is stored by name, and where each value comes from by name."""
+
+    typed: dict[str, Any] = field(default_factory=dict)
+    stored: dict[str, Any] = field(default_factory=dict)
+    origin: dict[str, str] = field(default_factory=dict)
+
+
+def environment_name(option: Option) -> str:
+    """The variable that sets `option`: `MX_OPT_PROJECT_ID` for `--project-id`."""
+    return f"MX_OPT_{option.key.upper()}"
+
+
+def resolve(
+    options: Iterable[Option], sources: Sources, earlier: Mapping[str, Any] | None = None
+) -> Resolved:
+    """Find a value for every option.
+
+    Args:
+        options: in order; a default that is computed sees the values before it.
+        sources: where to look.
+        earlier: typed values by key that computed defaults may use too.
+
+    Raises:
+        UsageProblem: one error for all values that are wrong and all that are missing, with the flags that set them.
+    """
+    resolved = Resolved()
+    seen: dict[str, Any] = dict(earlier or {})
+    problems: list[str] = []
+    missing: list[Option] = []
+    for option in options:
+        raw, origin = _lookup(option, sources)
+        try:
+            if origin is None:
+                company = _company(option, sources)
+                try:
+                    default = company.value if company else option.default_for(seen)
+                except LookupError:
+                    if problems or missing:
+                        continue  # it is made from a value that is wrong or missing, which is told already
+                    raise
+                if option.ask and sources.ask is not None:
+                    raw, origin = sources.ask(_told(option, company), default), "prompt"
+                elif default is REQUIRED:
+                    missing.append(option)
+                    continue
+                else:
+                    raw, origin = default, company.source if company else "default"
+            value = option.convert(raw)
+        except click.BadParameter as error:
+            where = {"project": "mx.yaml or .mx/generators", "default": "its default"}.get(
+                origin or "", origin
+            )
+            mend = f" Set another: `mx set {option.name}=VALUE`." if origin == "project" else ""
+            message = "the value is wrong" if option.secret else error.message
+            problems.append(f"{option.spelling} ({where}): {message}{mend}")
+            continue
+        resolved.typed[option.key] = value
+        if not option.secret:  # a default that is made from it would be rendered
+            seen[option.key] = value
+        resolved.stored[option.name] = _storable(raw, value, option)
+        resolved.origin[option.name] = origin
+    if problems or missing:
+        problems += [
+            f"{option.spelling} is missing: {option.help.rstrip('.')}. {_how(option, sources)}"
+            for option in missing
+        ]
+        raise UsageProblem("\n".join(problems))
+    return resolved
+
+
+def _how(option: Option, sources: Sources) -> str:
+    """How to give a value that is missing; what is recorded already is rendered again without asking for any."""
+    if not sources.environment and not sources.file:
+        return f"Set it: `mx set {option.name}=VALUE`."
+    line = "its place on the command line" if option.positional else f"{option.spelling} VALUE"
+    return f"Set it by {line}, --values FILE or {environment_name(option)}."
+
+
+def _company(option: Option, sources: Sources) -> Default | None:
+    if option.secret:
+        return None
+    return next((sources.defaults[name] for name in option.names if name in sources.defaults), None)
+
+
+def _told(option: Option, company: Default | None) -> Option:
+    """The option as a person is asked for it: with where its default comes from."""
+    if company is None:
+        return option
+    return replace(option, help=f"{option.help.rstrip('.')} (default from {company.source})")
+
+
+def _lookup(option: Option, sources: Sources) -> tuple[Any, str | None]:
+    places = (
+        (sources.command_line, "command line"),
+        (sources.file, sources.file_name),
+        (sources.project, "project"),
+    )
+    for values, origin in places:
+        for known in option.names:
+            if known in values:
+                return values[known], origin
+    name = environment_name(option)
+    if name in sources.environment:
+        text = sources.environment[name]
+        return (list(option.type.split_envvar_value(text)) if option.multiple else text), name
+    return None, None
+
+
+def _storable(raw: Any, value: Any, option: Option) -> Any:
+    """What the state file keeps: numbers and flags as such, everything else as it was written."""
+    if option.multiple:
+        items = raw if isinstance(raw, list | tuple) else [raw]
+        return [_storable_one(item, typed) for item, typed in zip(items, value, strict=True)]
+    return _storable_one(raw, value)
+
+
+def _storable_one(raw: Any, value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return reveal(value) if isinstance(value, str | FreeText) else str(reveal(raw))
+
+
+def read_values_file(path: Path, known: Iterable[Option]) -> dict[str, Any]:
+    """The values in a YAML or JSON file: a mapping from option names (with or without `--`) to values.
+
+    Raises:
+        MxError: the file cannot be read or parsed.
+        UsageProblem: it is no mapping, or names an option that nobody declares.
+    """
+    import yaml
+
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise MxError(f"{path}: the values cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        raise UsageProblem(
+            f"{path}: a mapping from option names to values is wanted, such as `region: europe-west4`."
+        )
+    names = {name for option in known for name in option.names}
+    values = {str(key).removeprefix("--").replace("_", "-"): value for key, value in data.items()}
+    unknown = sorted(set(values) - names)
+    if unknown:
+        raise UsageProblem(
+            f"{path}: no option is called {', '.join(unknown)}; there are: {', '.join(sorted(names))}."
+        )
+    return values
