@@ -39,7 +39,7 @@ check: setup
 
 # Programs of the tests' Kubernetes, from the Go module proxy; minutes the first time. Without Go it says so, and they are skipped.
 cluster: setup
-	$(BIN)/python tests/cluster/build.py
+	$(BIN)/python tests/control_plane/build.py
 
 test: check cluster
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal

@@ -23,13 +23,15 @@ COMMANDS = {
     "diff": ("mxdev.commands.diff:diff", "Print your edits as a patch."),
     "adopt": ("mxdev.commands.adopt:adopt", "Move direct edits of devspace.yaml to where updates keep them."),
     "resolve": ("mxdev.commands.resolve:resolve", "Put shared files right after a Git merge."),
-    "lint": ("mxdev.lint.command:lint", "Check files against the style guide."),
-    "build": ("mxdev.artifacts.command:build", "Make the image, the documentation or the package."),
-    "flow": ("mxdev.flow.command:flow", "Train and look at runs, with MLflow."),
+}
+# Behind the larger capabilities (lint, flow ...), which announce their commands as plugins do: those about mx itself.
+ABOUT_MX = {
     "plugins": ("mxdev.commands.plugins:plugins", "List the installed plugins."),
     "recover": ("mxdev.commands.recover:recover", "Finish or take back an interrupted run."),
     "completion": ("mxdev.commands.completion:completion", "Print the completion script of a shell."),
 }
+# The order in which the larger capabilities are listed; one that is not named here comes after them.
+LISTED = ("lint", "build", "flow")
 ALIASES = {"g": "generate"}
 # Their `--json` is a list, not the answer of a plan.
 _OTHER_JSON = frozenset(["plugins", "status", "lint", "flow"])
@@ -40,22 +42,22 @@ class _Failed(Exception):
 
 
 class Root(click.Group):
-    """Finds a command by name in the table, then among the plugins."""
+    """Finds a command by name in the tables, then among what plugins announce."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, the core's first."""
-        return [*COMMANDS, *self._of_plugins()]
+        """All commands, mx's own first."""
+        return [*own_commands(), *self._of_plugins()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command called `cmd_name`; None if there is none."""
         name = ALIASES.get(cmd_name, cmd_name)
-        if name in COMMANDS:
+        if target := (COMMANDS | ABOUT_MX).get(name):
             from importlib import import_module
 
-            module, _, attribute = COMMANDS[name][0].partition(":")
+            module, _, attribute = target[0].partition(":")
             command: click.Command = getattr(import_module(module), attribute)
             return command
-        entry = self._of_plugins().get(name)
+        entry = _announced().get(name) or self._of_plugins().get(name)
         if entry is None:
             return None
         found = entry.load()
@@ -91,7 +93,7 @@ class Root(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands with the help that is known without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, help) for name, (_, help) in COMMANDS.items()])
+            formatter.write_dl(list(own_commands().items()))
         more = self._of_plugins()
         if more:
             with formatter.section("Commands of plugins"):
@@ -101,7 +103,7 @@ class Root(click.Group):
         """Command names, without importing the commands."""
         from click.shell_completion import CompletionItem
 
-        helps = {name: help for name, (_, help) in COMMANDS.items()}
+        helps = own_commands()
         helps |= {name: entry.help for name, entry in self._of_plugins().items()}
         return [
             CompletionItem(name, help=text) for name, text in helps.items() if name.startswith(incomplete)
@@ -112,11 +114,13 @@ class Root(click.Group):
 
         found: dict[str, list[Any]] = {}
         for entry in registry.entries("mx_commands"):
-            found.setdefault(entry.name, []).append(entry)
+            if entry.dist != model.CORE:
+                found.setdefault(entry.name, []).append(entry)
         usable = {}
+        taken = {*own_commands(), *ALIASES}
         for name, same in found.items():
             homes = ", ".join(entry.dist for entry in same)
-            if name in COMMANDS or name in ALIASES:
+            if name in taken:
                 model.warn_once(
                     f"the command {name} of the plugin {homes} is left out: mx has one of that name"
                 )
@@ -125,6 +129,21 @@ class Root(click.Group):
             else:
                 usable[name] = same[0]
         return usable
+
+
+def _announced() -> dict[str, Any]:
+    """The commands that mx's own distribution announces, by name."""
+    from mxdev.plugins import model, registry
+
+    found = {entry.name: entry for entry in registry.entries("mx_commands") if entry.dist == model.CORE}
+    return {name: found[name] for name in sorted(found, key=lambda name: (*LISTED, name).index(name))}
+
+
+def own_commands() -> dict[str, str]:
+    """The names and the helps of mx's own commands, in the order in which they are listed."""
+    helps = {name: help for name, (_, help) in COMMANDS.items()}
+    helps |= {name: entry.help for name, entry in _announced().items()}
+    return helps | {name: help for name, (_, help) in ABOUT_MX.items()}
 
 
 @click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-from cluster.control_plane import ControlPlane, running, shared_folder
-from cluster.node import Node, Place
+from control_plane.control_plane import ControlPlane, running, shared_folder
+from control_plane.node import Node, Place
 
 _running: list[ControlPlane] = []
 

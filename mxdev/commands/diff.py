@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-def of(project: Project, records: list[Record]) -> Iterator[str]:
+def patch(project: Project, records: list[Record]) -> Iterator[str]:
     """The patch, one piece a file. Applied to a project as it was rendered, it gives the project as it is."""
     edits = [
         edit for record in records for _, edit in file_edits(project, record) if edit.rendered is not None
@@ -167,7 +167,6 @@ def _literal(data: bytes) -> str:
 )
 def diff(instances: tuple[str, ...], template: bool) -> None:
     """Print your edits of what INSTANCES (default: all) rendered, as a patch that `git apply` takes."""
-    from mxdev.commands import diff as patch
     from mxdev.project.project import Project, project_root
     from mxdev.system import console
 
@@ -176,7 +175,7 @@ def diff(instances: tuple[str, ...], template: bool) -> None:
     if template:
         _templates(project, names)
         return
-    for piece in patch.of(project, [project.instances[name] for name in names]):
+    for piece in patch(project, [project.instances[name] for name in names]):
         if console.coloured(sys.stdout):
             console.diff(piece)
         else:

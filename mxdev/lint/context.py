@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mxdev.errors import MxError
 
@@ -13,14 +16,6 @@ if TYPE_CHECKING:
     from mxdev.lint.configs import Configs
     from mxdev.project.project import Project
     from mxdev.system.programs import Program, Result
-
-import json
-import os
-import sys
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mxdev.system.programs import Result
 
 
 class LinterBroke(MxError):

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from mxdev.errors import MxError, UsageProblem
 from mxdev.lint.rule import Rule
-
-# In the order in which `--fix` runs them and findings on the same place stand. Imported when they are needed.
-BUILT_IN = (
-    "mxdev.lint.rules.ruff:RuffCheck",
-    "mxdev.lint.rules.ruff:RuffFormat",
-    "mxdev.lint.rules.yamllint:Yamllint",
-    "mxdev.lint.rules.hadolint:Hadolint",
-    "mxdev.lint.rules.terraform:TerraformFmt",
-    "mxdev.lint.rules.shellcheck:Shellcheck",
-    "mxdev.lint.rules.merge_markers:MergeMarkers",
-    "mxdev.lint.rules.hand_edited:HandEdited",
-    "mxdev.lint.rules.pristine:Pristine",
-)
-CORE = "mx-devtool"
 
 
 @dataclass(frozen=True)
@@ -37,23 +22,25 @@ class Known:
 def all_rules() -> list[Known]:
     """Every rule; a plugin's rule that cannot be loaded is one warning."""
     from mxdev.plugins import registry
+    from mxdev.plugins.model import CORE
     from mxdev.system import console
 
-    rules = [Known(rule.name, CORE, rule) for rule in map(_built_in, BUILT_IN)]
-    own = {known.name for known in rules}
-    more: list[Known] = []
+    found: list[Known] = []
     for entry in registry.entries("mx_lint_rules"):
         try:
             rule = _instance(entry.load(), entry.name)
         except MxError as error:
             console.warn(f"a lint rule of the plugin {entry.dist} is left out: {error.message}")
         else:
-            more.append(Known(rule.name, entry.dist, rule))
-    names = [known.name for known in more]
-    for known in more:
-        unique = known.name not in own and names.count(known.name) == 1
-        rules.append(known if unique else Known(f"{known.plugin}/{known.name}", known.plugin, known.rule))
-    return rules
+            found.append(Known(rule.name, entry.dist, rule))
+    own = {known.name for known in found if known.plugin == CORE}
+    names = [known.name for known in found]
+    return [
+        known
+        if known.plugin == CORE or (known.name not in own and names.count(known.name) == 1)
+        else Known(f"{known.plugin}/{known.name}", known.plugin, known.rule)
+        for known in found
+    ]
 
 
 def choose(rules: Sequence[Known], only: Sequence[str], skip: Sequence[str]) -> list[Known]:
@@ -71,12 +58,6 @@ def choose(rules: Sequence[Known], only: Sequence[str], skip: Sequence[str]) -> 
             hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
             raise UsageProblem(f"There is no lint rule called {name}.", hint=hint)
     return [one for one in rules if (not only or one.name in only) and one.name not in skip]
-
-
-def _built_in(target: str) -> Rule:
-    module, _, attribute = target.partition(":")
-    make: Callable[[], Rule] = getattr(import_module(module), attribute)
-    return make()
 
 
 def _instance(value: Any, name: str) -> Rule:

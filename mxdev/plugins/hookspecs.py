@@ -9,6 +9,7 @@ these.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -74,11 +75,7 @@ def mx_check_plan(plan: CheckedPlan) -> str | None:
 
 def manager_of(module: Any, name: str) -> Any:
     """A plugin manager in which this module alone is registered, so that what it raises is its own."""
-    import pluggy
-
-    from mxdev.plugins import hookspecs
-
     manager = pluggy.PluginManager("mxdev")
-    manager.add_hookspecs(hookspecs)
+    manager.add_hookspecs(sys.modules[__name__])
     manager.register(module, name)
     return manager

@@ -16,6 +16,7 @@ from typing import Any
 from mxdev.plugins.hookspecs import manager_of
 from mxdev.plugins.model import (
     API,
+    CORE,
     DATA_HOOKS,
     GROUP,
     HOOKS,
@@ -68,7 +69,7 @@ def scan(folders: list[str]) -> tuple[list[Plugin], list[str]]:
                     f"it is written for version {point.group.removeprefix('mxdev.v')} of mx's plugin interface and "
                     f"this mx has version {API}; update mx or install another version of it"
                 ))  # fmt: skip
-    found = sorted(plugins.values(), key=lambda plugin: (plugin.dist != "mx-devtool", plugin.dist.lower()))
+    found = sorted(plugins.values(), key=lambda plugin: (plugin.dist != CORE, plugin.dist.lower()))
     return found, watched
 
 

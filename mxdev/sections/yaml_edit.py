@@ -8,32 +8,28 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from mxdev.errors import MxError
 from mxdev.sections.address import Item, Key, Steps, unparse
-from mxdev.sections.yaml_document import Document, Node, same
+from mxdev.sections.yaml_document import Document, Node, same, with_entries, with_items
 from mxdev.sections.yaml_places import (
     Place,
     Region,
     child,
     find,
     own_step,
+    paste,
     place_for,
+    position,
     raw,
     region,
     shares_a_line,
     shift,
+    snippet,
     step_at,
 )
-
-if TYPE_CHECKING:
-    from mxdev.sections.yaml_places import Place, Region
-
-from dataclasses import replace
-
-from mxdev.sections.yaml_document import with_entries, with_items
-from mxdev.sections.yaml_places import Place, _paste, _snippet, position
 
 Trace = dict[str, Any]
 
@@ -266,7 +262,7 @@ def refuse_parent(document: Document, place: Place, steps: Steps, fragment: str 
             if wanted == "sequence" and fragment:
                 hint = f"Make it a list, with what is there now as an item (`- ` before it), and run the command again, or add this item to the list:\n\n{fragment}"
         elif node.flow:
-            problem = f"{name} is written in flow style ({_snippet(document, node)})"
+            problem = f"{name} is written in flow style ({snippet(document, node)})"
         elif any(key.value == "<<" and key.plain for key, _ in node.entries):
             problem = f"{name} merges other mappings (`<<`)"
         elif users := [alias for alias in document.aliases if alias.target is node]:
@@ -275,7 +271,7 @@ def refuse_parent(document: Document, place: Place, steps: Steps, fragment: str 
         if problem:
             raise MxError(
                 f"{document.path}:{document.line_of(node.start) + 1}: {problem}; mx cannot {verb} {unparse(steps)} there.",
-                hint=hint or _paste(fragment, where),
+                hint=hint or paste(fragment, where),
             )
 
 
@@ -296,7 +292,7 @@ def cannot(document: Document, steps: Steps, line: int, fragment: str | None) ->
     """The error for an edit after which the file would not be what was meant."""
     return MxError(
         f"{document.path}:{line + 1}: mx cannot change {unparse(steps)} here without changing something else.",
-        hint=_paste(fragment, f"by hand near line {line + 1}")
+        hint=paste(fragment, f"by hand near line {line + 1}")
         + (
             ""
             if document.text.endswith(("\n", "\r"))

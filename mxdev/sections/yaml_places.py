@@ -220,7 +220,8 @@ def _above_comments(document: Document, there: Region) -> int:
     return line
 
 
-def _paste(fragment: str | None, where: str) -> str:
+def paste(fragment: str | None, where: str) -> str:
+    """What a person can do where mx does not edit: rewrite the place, or paste the fragment."""
     if not fragment:
         return "Make the change by hand, or rewrite that place in block style. Nothing was changed."
     return (
@@ -232,11 +233,12 @@ def shares_a_line(document: Document, node: Node, steps: Steps, fragment: str | 
     """The error for a section that does not stand on lines of its own (`- key:`, `{key: …}`, `? key`)."""
     line = document.line_of(node.start) + 1
     return MxError(
-        f"{document.path}:{line}: {unparse(steps)} does not have its lines for itself ({_snippet(document, node)}).",
-        hint=_paste(fragment, f"there (line {line})"),
+        f"{document.path}:{line}: {unparse(steps)} does not have its lines for itself ({snippet(document, node)}).",
+        hint=paste(fragment, f"there (line {line})"),
     )
 
 
-def _snippet(document: Document, node: Node) -> str:
+def snippet(document: Document, node: Node) -> str:
+    """The beginning of a node's text, on one line."""
     text = " ".join(document.text[node.start : node.end].split())
     return f"`{text[:60]}{'…' if len(text) > 60 else ''}`"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from cluster import build
+from control_plane import build
 from extract import scripts
 from filelock import FileLock
 from jsonschema.validators import validator_for

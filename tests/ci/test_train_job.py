@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cluster.node import Place
 from cluster_fixtures import NodeRunner
+from control_plane.node import Place
 
 from mxdev.testing import render_all, write
 

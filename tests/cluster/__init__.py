@@ -1,1 +1,1 @@
-"""A real Kubernetes control plane for the tests; see CONTRIBUTING.md."""
+"""Tests of `mxdev/cluster`: pure parts, kubectl as a process, and the real control plane."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import torchrun
-from cluster.programs import free_port
+from control_plane.programs import free_port
 from ml_environment import ml_python
 from torchrun import Trainer
 

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.control_plane import ControlPlane
-from cluster.node import Node, Place
-from cluster.programs import free_port
 from cluster_projects import committed, git
+from control_plane.control_plane import ControlPlane
+from control_plane.node import Node, Place
+from control_plane.programs import free_port
 from flow_projects import MX, clean, environment, install, mx
 from ml_environment import ml_python
 

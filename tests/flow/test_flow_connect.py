@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from cluster.programs import free_port
+from control_plane.programs import free_port
 from flow_projects import MX, clean, mx, project, seen, with_environment
 
 from mxdev.flow import connection

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster.control_plane import ControlPlane
+from control_plane.control_plane import ControlPlane
 from flow_projects import clean, mx, project, with_environment
 from test_flow_connect import Cluster, Connect, listens, nothing_stays, port
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.programs import free_port
+from control_plane.programs import free_port
 from flow_projects import MX, clean, environment, install, mx, project
 from ml_environment import ml_python
 

@@ -26,14 +26,14 @@ def _stem(name: str) -> str:
 
 
 def _problem(name: str) -> str | None:
-    from mxdev.cli import ALIASES, COMMANDS
+    from mxdev.cli import ALIASES, own_commands
 
     package, stem = _package(name), _stem(name)
     if package in sys.stdlib_module_names or keyword.iskeyword(package) or package in _IMPORTED:
         return f"{package!r} is the name of a module that is there already"
     if not stem[0].isalpha():
         return f"{stem!r} is to be the plugin's command, and begins with no letter"
-    if stem in COMMANDS or stem in ALIASES:
+    if stem in own_commands() or stem in ALIASES:
         return f"its command would be {stem!r}, which mx has already"
     return None
 

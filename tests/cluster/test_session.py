@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cluster_room.objects import RUNNING, condition, pod, terminated
+from cluster.objects import RUNNING, condition, pod, terminated
 
 MANIFEST = {
     "apiVersion": "batch/v1",

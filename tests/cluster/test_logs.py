@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cluster_room.objects import RUNNING, pod, terminated, waiting
+from cluster.objects import RUNNING, pod, terminated, waiting
 from mxdev.cluster import logs
 from mxdev.cluster.kubectl import Kubectl
 from mxdev.cluster.manifest import JobRef, kind_named

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster.api import Api, ApiError, Object
-from cluster.environment import environment, expand
-from cluster.process import Process, now
+from control_plane.api import Api, ApiError, Object
+from control_plane.environment import environment, expand
+from control_plane.process import Process, now
 
 # Seconds before a container is started again; a kubelet waits ten times as long.
 BACK_OFF = (0.2, 1.0, 2.0, 4.0, 8.0)

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import build
-from cluster.api import Api
-from cluster.certificates import Certificates
-from cluster.programs import Programs, free_port, http_ok
+from control_plane import build
+from control_plane.api import Api
+from control_plane.certificates import Certificates
+from control_plane.programs import Programs, free_port, http_ok
 
 # Operators want to see their certificate here before they start, and read it from below TMPDIR.
 MOUNTED = Path("/tmp/k8s-webhook-server/serving-certs/tls.crt")

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster.control_plane import ControlPlane
-from cluster.node import Node, Place
 from cluster_fixtures import NodeRunner
+from control_plane.control_plane import ControlPlane
+from control_plane.node import Node, Place
 
-from cluster_room.conftest import IMAGE, RUN, Submit, filled
+from cluster.conftest import IMAGE, RUN, Submit, filled
 from mxdev.cluster import manifest, state
 from mxdev.cluster.kubectl import Kubectl
 

@@ -25,7 +25,7 @@ from mxdev.plugins.hookspecs import hookspec
 HOOKS = [
     name for name, value in inspect.getmembers(hookspecs, inspect.isfunction) if hasattr(value, "mxdev_spec")
 ]
-DOCS = Path(__file__).parent.parent / "docs/plugins.md"
+DOCS = Path(__file__).parents[2] / "docs/plugins.md"
 Install = Callable[..., Path]
 
 

@@ -1,6 +1,6 @@
 """Build the programs of the tests' control plane from the Go module proxy, once for each version of them.
 
-`python tests/cluster/build.py [PROGRAM ...]` builds all or the named ones; the tests build what they need. Each folder
+`python tests/control_plane/build.py [PROGRAM ...]` builds all or the named ones; the tests build what they need. Each folder
 in `go/` is a Go module of its own, because what they require clashes. A module's programs, and the manifests that it
 ships, lie in the user's cache folder under a hash of everything that they are made from.
 """

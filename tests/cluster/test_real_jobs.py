@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cluster.node import Node, Place
 from cluster_fixtures import NodeRunner
+from control_plane.node import Node, Place
 
-from cluster_room.conftest import IMAGE, RUN, Submit, Submitter, job, pytorch_job
-from cluster_room.proxy import Proxy
+from cluster.conftest import IMAGE, RUN, Submit, Submitter, job, pytorch_job
+from cluster.proxy import Proxy
 from mxdev.cluster import logs, manifest
 from mxdev.cluster.kubectl import Kubectl
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster_room.objects import RUNNING, condition, event, job, pod, terminated, unscheduled, waiting
+from cluster.objects import RUNNING, condition, event, job, pod, terminated, unscheduled, waiting
 from mxdev.cluster import state
 from mxdev.cluster.manifest import KINDS, JobKind, kind_named
 from mxdev.cluster.state import State

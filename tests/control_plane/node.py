@@ -14,12 +14,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cluster.api import ApiError, Object
-from cluster.control_plane import ControlPlane
-from cluster.kubelet import Kubelet
-from cluster.nodes import node
-from cluster.pod import Place, Pod
-from cluster.programs import free_port
+from control_plane.api import ApiError, Object
+from control_plane.control_plane import ControlPlane
+from control_plane.kubelet import Kubelet
+from control_plane.nodes import node
+from control_plane.pod import Place, Pod
+from control_plane.programs import free_port
 
 __all__ = ["Node", "Place", "Pod"]
 

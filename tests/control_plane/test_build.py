@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import build
+from control_plane import build
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ import yaml
 from covering import DISTRIBUTED, Row, label, rows
 from filelock import FileLock
 
-from cluster import build
-from cluster.build import GO_MODULES
-from cluster.control_plane import ControlPlane, running
-from cluster.nodes import GPUS
+from control_plane import build
+from control_plane.build import GO_MODULES
+from control_plane.control_plane import ControlPlane, running
+from control_plane.nodes import GPUS
 from mxdev.cluster import manifest
 from mxdev.testing import render_all, write
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from cluster.api import Object
+from control_plane.api import Object
 
 _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")

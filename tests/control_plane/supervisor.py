@@ -18,11 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cluster import build, operators
-from cluster.api import Api
-from cluster.certificates import Certificates
-from cluster.nodes import create_nodes
-from cluster.programs import Programs, free_port
+from control_plane import build, operators
+from control_plane.api import Api
+from control_plane.certificates import Certificates
+from control_plane.nodes import create_nodes
+from control_plane.programs import Programs, free_port
 
 # Admission plugins beside the usual ones: with them a namespace says by annotation which nodes its pods go to.
 ADMISSION = "PodNodeSelector,PodTolerationRestriction"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster_room.objects import (
+from cluster.objects import (
     IMAGE,
     RUNNING,
     Object,

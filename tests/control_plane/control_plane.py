@@ -1,6 +1,6 @@
 """A real Kubernetes API server with scheduler, controllers, kwok's nodes and the training operator, for the tests.
 
-`python tests/cluster/control_plane.py FOLDER` starts one and keeps it until ^C; with `MX_TEST_CONTROL_PLANE=FOLDER`
+`python tests/control_plane/control_plane.py FOLDER` starts one and keeps it until ^C; with `MX_TEST_CONTROL_PLANE=FOLDER`
 tests use that one instead of starting their own.
 """
 
@@ -28,8 +28,8 @@ if __name__ == "__main__":
 import pytest
 from filelock import FileLock
 
-from cluster import build
-from cluster.api import Api, ApiError
+from control_plane import build
+from control_plane.api import Api, ApiError
 
 # Two busy cores are slow; what takes longer than this has failed.
 PATIENCE = 300.0

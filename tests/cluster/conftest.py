@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.control_plane import ControlPlane
+from control_plane.control_plane import ControlPlane
 
-from cluster_room.proxy import Proxy
+from cluster.proxy import Proxy
 from mxdev.cluster import manifest
 
 IMAGE = "registry/run:abc"

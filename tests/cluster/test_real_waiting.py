@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.control_plane import ControlPlane
-from cluster.node import Place
 from cluster_fixtures import NodeRunner
+from control_plane.control_plane import ControlPlane
+from control_plane.node import Place
 
-from cluster_room.conftest import job, pytorch_job
+from cluster.conftest import job, pytorch_job
 from mxdev.cluster import manifest, state, submit
 from mxdev.cluster.kubectl import Kubectl
 from mxdev.cluster.refusals import ClusterError

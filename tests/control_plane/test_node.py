@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from cluster_fixtures import NodeRunner
 
-from cluster.control_plane import ControlPlane
-from cluster.node import Node, Place
-from cluster.process import MARK
-from cluster.test_control_plane import apply, pytorch_job
+from control_plane.control_plane import ControlPlane
+from control_plane.node import Node, Place
+from control_plane.process import MARK
+from control_plane.test_control_plane import apply, pytorch_job
 
 IMAGE = "registry/run:abc"
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from cluster.pod import Pod
-from cluster.process import now
+from control_plane.pod import Pod
+from control_plane.process import now
 
 Line = tuple[str, bytes]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from cluster import control_plane as module
-from cluster.control_plane import ControlPlane
-from cluster.programs import free_port, http_ok
+from control_plane import control_plane as module
+from control_plane.control_plane import ControlPlane
+from control_plane.programs import free_port, http_ok
 
 
 def pod_template(gpus: int = 0, **spec: Any) -> dict[str, Any]:

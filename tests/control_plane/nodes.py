@@ -5,7 +5,7 @@ One node of each GPU that our generators know, labelled and tainted as GKE does,
 
 from __future__ import annotations
 
-from cluster.api import Api, Object
+from control_plane.api import Api, Object
 
 GPUS = {"nvidia-tesla-t4": 8, "nvidia-l4": 8, "nvidia-tesla-a100": 8}
 

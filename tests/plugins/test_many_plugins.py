@@ -17,7 +17,7 @@ LIMIT = 1.5  # times what it costs without a plugin; see benchmarks/plugins.py f
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    path = Path(__file__).parent.parent / "benchmarks/plugins.py"
+    path = Path(__file__).parents[2] / "benchmarks/plugins.py"
     spec = importlib.util.spec_from_file_location("benchmark_plugins", path)
     assert spec
     assert spec.loader
