@@ -199,79 +199,93 @@ def finish(result: Run) -> Run:
 
 
 def _render(result: Run, job: Job, downgrade: bool) -> None:
-    cls = job.generator
-    earlier = _inherited(result, cls, job.sources.defaults)
-    job = replace(job, sources=replace(job.sources, defaults=company.of(cls.__name__, job.sources.defaults)))
-    shared, own = (_wanted(job, cls, shared=shared) for shared in (True, False))
-    try:
-        first = resolve(shared, replace(job.sources, project=result.options), earlier)
-    except UsageProblem as error:
-        raise UsageProblem("\n".join([error.message, *_wrong_too(job, own, earlier)])) from error
-    known = {**earlier, **first.typed}
-    name, record = _which(result, job, own, known)
+    """Render one instance: find its record, migrate, resolve, generate, note what will be recorded."""
+    cls, given = job.generator, job.sources.defaults
+    job = replace(job, sources=replace(job.sources, defaults=company.of(cls.__name__, given)))
+    earlier = _inherited(result, cls, given)
+    name, record = _which(result, job, earlier)
     if record is not None and not downgrade:
         _refuse_older(cls, name, record.version)
     recorded = cls.migrate(dict(record.options), record.version) if record else {}
-    if moved := _moved(shared, first, recorded):
-        first = resolve(shared, replace(job.sources, project={**moved, **result.options}), earlier)
-        known = {**earlier, **first.typed}
-    if record is not None:  # an option that was the project's, and is the generator's own now
-        for option in own:
-            if not any(known_as in recorded for known_as in option.names):
-                recorded |= {
-                    n: result.project.options[n] for n in option.names if n in result.project.options
-                }
     if cls.instance_argument is not None:  # it may have been asked for: once is enough
         recorded.setdefault(cls.instance_argument.lower(), name.partition(":")[2])
-    second = resolve(own, replace(job.sources, project=recorded), known)
-    special = cls.specialise({**recorded, **second.stored}, job.sources.freshness, recorded)
-    if special is not cls:
-        cls, own = special, _wanted(job, special, shared=False)
-        second = resolve(own, replace(job.sources, project=recorded), known)
-        _refuse_unknown(job, cls)
+    cls, resolved = _resolved(result, job, earlier, recorded)
     secrets = {option.key for option in cls.declared() if option.secret}
-    values = Values({k: v for k, v in {**known, **second.typed}.items() if k not in secrets})
-    hidden = {key: value for key, value in second.typed.items() if key in secrets}
-    asks = job.sources.ask is not None
+    values = Values({k: v for k, v in {**earlier, **resolved.typed}.items() if k not in secrets})
+    own_origin = {
+        o.name: resolved.origin[o.name] for o in cls.declared() if not o.shared and o.name in resolved.origin
+    }
+    hidden = {key: value for key, value in resolved.typed.items() if key in secrets}
     tree = _generate(result.project, cls, values, name, Occasion(
-        result.project, record, recorded, second.origin, hidden, asks, job.sources.freshness
+        result.project, record, recorded, own_origin, hidden, job.sources.ask is not None, job.sources.freshness
     ))  # fmt: skip
     result._values[cls.__name__] = values
-    for option in shared:
+    stored = {key: value for key, value in resolved.stored.items() if key.replace("-", "_") not in secrets}
+    shared = {option.name: option for option in cls.declared() if option.shared}
+    for option in shared.values():
         for old in option.names[1:]:
             result.options.pop(old, None)
-    result.options.update({k: v for k, v in first.stored.items() if k.replace("-", "_") not in secrets})
-    result.origin[name] = {**first.origin, **second.origin}
-    result.defaulted |= {
-        option.name: str(Default(reveal({**first.stored, **second.stored}[option.name]), default.source))
-        for option in (*shared, *own)
-        for default in [
-            next((job.sources.defaults[n] for n in option.names if n in job.sources.defaults), None)
-        ]
-        if default and result.origin[name].get(option.name) == default.source
-    }
-    stored = {key: value for key, value in second.stored.items() if key.replace("-", "_") not in secrets}
-    stored = {key: value for key, value in {**stored, **tree.remembered}.items()
-              if value is not None or key not in tree.remembered}  # fmt: skip
+    result.options.update({key: value for key, value in stored.items() if key in shared})
+    result.origin[name] = dict(resolved.origin)
+    result.defaulted |= _defaulted(job, cls, resolved)
+    own = {key: value for key, value in stored.items() if key not in shared} | tree.remembered
+    own = {key: value for key, value in own.items() if value is not None or key not in tree.remembered}
     understood = {old for option in cls.declared() for old in option.names} | set(tree.remembered)
     if gone := [key for key in recorded if key not in understood]:
         result.dropped[name] = gone
     needs = [instance for need in cls.requires for instance in _needed(result, need)]
     previous = record.name if record is not None and record.name != name else None
     result.renderings.append(
-        Rendering(name, cls.__name__, cls.plugin, cls.plugin_version, stored, tuple(needs), tree, previous)
+        Rendering(name, cls.__name__, cls.plugin, cls.plugin_version, own, tuple(needs), tree, previous)
     )
 
 
-def _moved(shared: Sequence[Option], first: Resolved, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Options that were a generator's own and are the project's now, where the project has no value yet."""
-    return {
-        name: recorded[name]
-        for option in shared
-        if first.origin.get(option.name) == "default"
-        for name in option.names
-        if name in recorded
-    }
+def _resolved(
+    result: Run, job: Job, earlier: Mapping[str, Any], recorded: Mapping[str, Any]
+) -> tuple[type[Generator], Resolved]:
+    """The values of all options, project options first, and the class that declares them.
+
+    What the project knows of an option is what `mx.yaml` says of a project option and the record of any other. An option
+    may have changed from the one to the other since: then the other place has the value still.
+    """
+    cls = job.generator
+    known: dict[str, Any] = {}
+    for option in cls.declared():
+        first, second = (result.options, recorded) if option.shared else (recorded, result.project.options)
+        place = next((at for at in (first, second) if any(n in at for n in option.names)), {})
+        known |= {n: place[n] for n in option.names if n in place}
+    sources = replace(job.sources, project=known)
+    wanted = _wanted(job, cls)
+    resolved = resolve(wanted, sources, earlier)
+    own = {o.name: resolved.stored[o.name] for o in wanted if not o.shared}
+    special = cls.specialise({**recorded, **own}, sources.freshness, recorded)
+    if special is cls:
+        return cls, resolved
+    more = [option for option in _wanted(job, special) if option not in wanted]
+    sources = replace(sources, project={**recorded, **known})
+    rest = resolve(more, sources, {**earlier, **resolved.typed})
+    _refuse_unknown(job, special)
+    declared = {option.name: option.key for option in special.declared()}
+    both = Resolved(
+        {**resolved.typed, **rest.typed},
+        {**resolved.stored, **rest.stored},
+        {**resolved.origin, **rest.origin},
+    )
+    return special, Resolved(
+        {key: value for key, value in both.typed.items() if key in declared.values()},
+        {name: value for name, value in both.stored.items() if name in declared},
+        {name: value for name, value in both.origin.items() if name in declared},
+    )
+
+
+def _defaulted(job: Job, cls: type[Generator], resolved: Resolved) -> dict[str, str]:
+    """The values that are a company's defaults, with their source, in words and by option name."""
+    found = {}
+    for option in cls.declared():
+        default = next((job.sources.defaults[n] for n in option.names if n in job.sources.defaults), None)
+        if default and resolved.origin.get(option.name) == default.source:
+            found[option.name] = str(Default(reveal(resolved.stored[option.name]), default.source))
+    return found
 
 
 def _needed(result: Run, need: str) -> tuple[str, ...]:
@@ -283,26 +297,18 @@ def _needed(result: Run, need: str) -> tuple[str, ...]:
     return tuple(former) or (need,)
 
 
-def _wanted(job: Job, cls: type[Generator], *, shared: bool) -> list[Option]:
-    """The options to resolve: no secret one where nobody can give it."""
+def _wanted(job: Job, cls: type[Generator]) -> list[Option]:
+    """The options to resolve, project options first: no secret one where nobody can give it."""
     nobody = job.sources.ask is None and not job.sources.command_line and not job.sources.environment
-    return [o for o in cls.declared() if o.shared == shared and not (nobody and o.secret)]
+    return sorted(
+        (o for o in cls.declared() if not (nobody and o.secret)), key=lambda option: not option.shared
+    )
 
 
 def _refuse_unknown(job: Job, cls: type[Generator]) -> None:
     known = {name for option in cls.declared() for name in option.names}
     if unknown := sorted(set(job.sources.command_line) - known):
         raise UsageProblem(f"{cls.__name__} has no option {', '.join(unknown)}.")
-
-
-def _wrong_too(job: Job, own: Sequence[Option], known: Mapping[str, Any]) -> list[str]:
-    """What else is wrong with the values that were given, so that one error tells it all."""
-    given = {**job.sources.command_line, **job.sources.file}
-    try:
-        resolve([option for option in own if option.name in given], replace(job.sources, ask=None), known)
-    except UsageProblem as error:
-        return [error.message]
-    return []
 
 
 def _generate(project: Project, cls: type[Generator], values: Values, name: str, occasion: Occasion) -> Tree:
@@ -327,7 +333,7 @@ def _generate(project: Project, cls: type[Generator], values: Values, name: str,
     return tree
 
 
-def _which(result: Run, job: Job, own: list[Option], known: Mapping[str, Any]) -> tuple[str, Record | None]:
+def _which(result: Run, job: Job, earlier: Mapping[str, Any]) -> tuple[str, Record | None]:
     """The instance's name, and its record. A generator that was renamed takes its old instances over."""
     cls = job.generator
     if job.record is not None:
@@ -336,10 +342,14 @@ def _which(result: Run, job: Job, own: list[Option], known: Mapping[str, Any]) -
     name = cls.__name__
     if cls.instance_argument is not None:
         wanted = cls.instance_argument.lower()
-        naming = next(option for option in own if option.name == wanted)
+        options = _wanted(job, cls)
+        naming = next(option for option in options if option.name == wanted)
         # A name that is computed is made from the options before it.
-        needed = own[: own.index(naming) + 1] if callable(naming.default) else [naming]
-        part = str(reveal(resolve(needed, job.sources, known).typed[naming.key]))
+        computed = callable(naming.default)
+        needed = options[: options.index(naming) + 1] if computed else [naming]
+        shared = {n: result.options[n] for o in needed if o.shared for n in o.names if n in result.options}
+        sources = replace(job.sources, project=shared, ask=None if computed else job.sources.ask)
+        part = str(reveal(resolve(needed, sources, earlier).typed[naming.key]))
         if not _INSTANCE.fullmatch(part):
             raise UsageProblem(
                 f"{naming.spelling} names the instance: letters, digits, - and _ only, not {part!r}."
