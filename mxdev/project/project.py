@@ -137,15 +137,20 @@ class Project:
         return project
 
     def check_version(self) -> None:
-        """Refuse a project that says it needs a newer mx.
+        """Refuse a project that says it needs another mx.
 
         Raises:
-            MxError: with how to update.
+            MxError: with how to get it; or that what it says is no range of versions.
         """
+        from mxdev.system.versions import satisfies
 
-        wanted = self.requires_mx.removeprefix(">=").strip()
-        numbers = [int(part) for part in wanted.split(".") if part.isdigit()]
-        if numbers > [int(part) for part in __version__.split(".") if part.isdigit()]:
+        try:
+            right = satisfies(__version__, self.requires_mx)
+        except ValueError as error:
+            raise MxError(
+                f"{PROJECT_FILE}: requires-mx: {error}.", hint="Write a range such as `requires-mx: '>=0.1'`."
+            ) from error
+        if not right:
             raise MxError(
                 f"{PROJECT_FILE} says that this project needs mx {self.requires_mx}; this is mx {__version__}.",
                 hint="Update mx: `pip install --upgrade mx-devtool`.",

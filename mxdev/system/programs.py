@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from mxdev.errors import MxError
+from mxdev.system.versions import older
 
 _PIP = "pip install 'mx-devtool[lint]'"
 
@@ -144,13 +145,9 @@ def find(tool: str | Tool) -> Program:
             hint=f"Install {tool.name} anew: {tool.install}",
         )
     version = match[1].decode()
-    if tool.minimum and _numbers(version) < _numbers(tool.minimum):
+    if tool.minimum and older(version, tool.minimum):
         raise MissingTool(tool, f"{version} is older than {tool.minimum}, the oldest that mx can use")
     return Program(tool, command, version)
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in version.split(".")]
 
 
 _captured: set[subprocess.Popen[bytes]] = set()

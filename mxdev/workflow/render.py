@@ -21,6 +21,7 @@ from mxdev.plugins import defaults as company
 from mxdev.plugins.defaults import Default
 from mxdev.project.project import Project
 from mxdev.project.records import Record
+from mxdev.system.versions import older
 from mxdev.workflow import template_overrides
 from mxdev.workflow.values import Resolved, Sources, resolve
 
@@ -396,10 +397,7 @@ def _recorded_values(result: Run, cls: type[Generator], defaults: Mapping[str, D
 
 
 def _refuse_older(cls: type[Generator], name: str, rendered: str) -> None:
-    def numbers(version: str) -> list[int]:
-        return [int(part) for part in version.split(".") if part.isdigit()]
-
-    if numbers(cls.plugin_version) < numbers(rendered):
+    if older(cls.plugin_version, rendered):
         raise MxError(
             f"{name} was rendered by {cls.plugin} {rendered}, and {cls.plugin_version} is installed.",
             hint="Update the plugin, or say `--allow-downgrade` to render with the older one.",
