@@ -1,6 +1,14 @@
 """Sphinx's configuration."""
 
+import importlib
+
 import mxdev
+
+# Names that are loaded when they are used: loaded here, so that autodoc finds them.
+for _name in ("mxdev", "mxdev.generator", "mxdev.plugins", "mxdev.project", "mxdev.template"):
+    _module = importlib.import_module(_name)
+    for _public in _module.__all__:
+        getattr(_module, _public)
 
 project = "mx"
 copyright = "the authors of mx"
