@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,16 +92,22 @@ def _list() -> None:
     names = catalog.available()
     if not names:
         raise UsageProblem("No generator is installed.", hint="Install a plugin that brings some.")
-    width = max(map(len, names))
-    homes = max(len(entry.dist) for entry in names.values())
-    for name, entry in names.items():
-        mark = (
-            "yes"
-            if have.get(entry.name) == 1
-            else f"yes ({have[entry.name]})"
-            if have.get(entry.name)
-            else "-"
-        )
-        console.out(
-            f"{name:<{width}}  {entry.dist:<{homes}}  {mark if root else '':<7}  {entry.help}".rstrip()
-        )
+    several = len({entry.dist for entry in names.values()}) > 1
+    head = ["GENERATOR", *(["PLUGIN"] if several else []), *(["HERE"] if root else []), "WHAT IT ADDS"]
+    rows = [
+        [
+            name,
+            *([entry.dist] if several else []),
+            *([_times(have.get(entry.name, 0))] if root else []),
+            entry.help,
+        ]
+        for name, entry in names.items()
+    ]
+    console.table([head, *rows])
+    if console.is_terminal(sys.stdout):
+        console.out("\n`mx generate NAME --help` says what one asks and adds.")
+
+
+def _times(count: int) -> str:
+    """How often a generator was used in this project."""
+    return "-" if not count else "yes" if count == 1 else f"yes ({count})"

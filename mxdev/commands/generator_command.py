@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS
+from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS, policy_of
 from mxdev.errors import MxError
 from mxdev.generator.generator import Generator
 from mxdev.generator.options import REQUIRED, Option
@@ -104,7 +104,7 @@ def make(generator: type[Generator]) -> click.Command:
             for value in [parameters[_parameter(option)]]
         }
         common = {name: value for name, value in parameters.items() if not name.startswith(_OWN)}
-        return run_generator(generator, given, **common)
+        return run_generator(generator, given, policy_of(common), **common)
 
     return GeneratorCommand(
         generator,

@@ -18,7 +18,9 @@ PLAN_OPTIONS = (
     click.Option(
         ["--dry-run", "--pretend", "dry_run"], is_flag=True, help="Show the plan; write nothing, ask nothing."
     ),
-    click.Option(["--diff"], is_flag=True, help="Show the plan with the changes of each file."),
+    click.Option(
+        ["--diff"], is_flag=True, help="Show the plan with the changes of each file; write nothing."
+    ),
     click.Option(["--json", "json"], is_flag=True, help="Print one JSON object, and ask nothing."),
     click.Option(["--no-input"], is_flag=True, help="Ask nothing; take defaults."),
     click.Option(
@@ -26,7 +28,11 @@ PLAN_OPTIONS = (
         type=click.Choice(["keep", "overwrite", "merge"]),
         help="What to do with files that you and the generator both changed; merge writes conflict markers.",
     ),
+    click.Option(
+        ["-v", "--verbose", "verbose"], is_flag=True, help="Show also the files that stay as they are."
+    ),
 )
+_POLICY = ("on_conflict", "dry_run", "diff", "json", "no_input", "verbose")
 DOWNGRADE = click.Option(
     ["--allow-downgrade"], is_flag=True, help="Render with an older version than the one that rendered last."
 )
@@ -46,12 +52,8 @@ def policy_of(parameters: dict[str, Any]) -> Policy:
     """Take the plan's options out of a command's parameters."""
     from mxdev.workflow.apply import Policy
 
-    return Policy(
-        **{
-            name: parameters.pop(name, None)
-            for name in ("on_conflict", "dry_run", "diff", "json", "no_input")
-        }
-    )
+    given = {name: parameters.pop(name, None) for name in _POLICY}
+    return Policy(**{**given, "dry_run": given["dry_run"] or given["diff"]})
 
 
 def instance_names(project: Project, wanted: Iterable[str]) -> list[str]:

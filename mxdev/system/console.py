@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import IO, Any
 
 import click
@@ -29,8 +30,19 @@ def is_terminal(stream: IO[Any]) -> bool:
 
 
 def coloured(stream: IO[Any]) -> bool:
-    """Whether colour is wanted on `stream` (https://no-color.org)."""
-    return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Whether colour is wanted on `stream` (https://no-color.org, https://force-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """How many columns a line may have: the terminal's, or 100 where there is none."""
+    import shutil
+
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def can_ask() -> bool:
@@ -98,6 +110,21 @@ def error(text: str, hint: str | None = None) -> None:
 def verb(name: str) -> str:
     """A status verb as a column, in its colour."""
     return paint(f"{name:>10}", VERB_COLOURS.get(name, "white"))
+
+
+def table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns; the last one is wrapped between words where a line would be too long for the terminal."""
+    import textwrap
+
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
+    indent = sum(widths) + 2 * len(widths)
+    room = max(width() - indent, 30) if is_terminal(sys.stdout) else sys.maxsize
+    for row in rows:
+        first, *more = textwrap.wrap(row[-1], room, break_long_words=False, break_on_hyphens=False) or [""]
+        cells = [cell.ljust(wide) for cell, wide in zip(row, widths, strict=False)]
+        out("  ".join([*cells, first]).rstrip())
+        for line in more:
+            out(" " * indent + line)
 
 
 def diff(text: str) -> None:

@@ -11,21 +11,31 @@ from mxdev.disk.journal_format import Operation
 from mxdev.errors import DONE, SAYS_NO, MxError, Refused
 from mxdev.merge.diff import difference
 from mxdev.plan.model import Change, Resolution, Work
-from mxdev.project.content import Content
 from mxdev.system import console
+from mxdev.workflow.show import bytes_of, show
 
 JSON_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How a plan is carried out; see the options of `mx generate`."""
+    """How a plan is carried out; see the options of `mx generate`.
+
+    Attributes:
+        on_conflict: what to do with conflicts, without asking.
+        dry_run: show the plan, write nothing.
+        diff: show the changes of each file; a preview, so nothing is written either.
+        json: print one object, and nothing else.
+        no_input: ask nothing.
+        verbose: show also the files that stay as they are.
+    """
 
     on_conflict: Resolution | None = None
     dry_run: bool = False
     diff: bool = False
     json: bool = False
     no_input: bool = False
+    verbose: bool = False
 
     @property
     def may_ask(self) -> bool:
@@ -87,43 +97,11 @@ def _ask(change: Change) -> bool:
         if answer == "q":
             raise Quit
         if answer == "d":
-            console.err(difference(change.path, _bytes(change.before), _bytes(change.choices["overwrite"])))
+            console.err(
+                difference(change.path, bytes_of(change.before), bytes_of(change.choices["overwrite"]))
+            )
         else:
             console.err(_HELP)
-
-
-def _bytes(content: Content | None) -> bytes | None:
-    return content.data if content else None
-
-
-def show(work: Work, policy: Policy) -> None:
-    """Print the plan's table, with diffs if they are wanted."""
-    several = len({plugin for change in work.changes for plugin in change.plugins}) > 1
-    for change in work.changes:
-        home = f"from {', '.join(change.plugins)}" if several and change.plugins else ""
-        note = ", ".join(filter(None, [change.resolution and f"{change.resolution}", change.reason, home]))
-        console.out(f"{console.verb(change.status)}  {change.path}{f'  ({note})' if note else ''}")
-        if policy.diff:
-            _show_difference(change)
-    console.out(summary(work.changes))
-
-
-def _show_difference(change: Change) -> None:
-    # A conflict that nobody has decided: what the generator would write.
-    open_conflict = change.status == "conflict" and change.resolution is None
-    after = change.choices.get("overwrite") if open_conflict else change.after
-    if change.before and after and change.before.executable != after.executable:
-        console.out("executable" if after.executable else "no longer executable")
-    if _bytes(change.before) != _bytes(after):
-        console.diff(difference(change.path, _bytes(change.before), _bytes(after)))
-
-
-def summary(changes: Iterable[Change]) -> str:
-    """How many changes there are of each status, in words."""
-    counts: dict[str, int] = {}
-    for change in changes:
-        counts[change.status] = counts.get(change.status, 0) + 1
-    return ", ".join(f"{count} {status}" for status, count in counts.items()) or "nothing to do"
 
 
 def as_json(outcome: str, changes: Iterable[Change] = (), error: MxError | None = None) -> str:
@@ -187,7 +165,7 @@ def carry_out(
         console.err("Quit; nothing was written.")
         return Outcome("refused", SAYS_NO)
     if not policy.json:
-        show(work, policy)
+        show(work, diff=policy.diff, verbose=policy.verbose)
     if refused := unresolved(work):
         if not policy.json:
             paths = "\n".join(f"  {change.path}: {change.reason}" for change in refused)
@@ -202,6 +180,8 @@ def carry_out(
         return Outcome("refused", refusal.code, refusal)
     markers = [change.path for change in work.changes if change.markers]
     if policy.dry_run:
+        if not policy.json:
+            console.out("Dry run: nothing was written.")
         return Outcome("planned", SAYS_NO if markers else DONE)
     todo = operations(work)
     effective = any(change.before != change.after for change in work.changes)

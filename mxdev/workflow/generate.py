@@ -25,6 +25,7 @@ from mxdev.workflow import apply
 from mxdev.workflow.apply import Policy
 from mxdev.workflow.door import answer, answering
 from mxdev.workflow.render import Run, run, with_requirements
+from mxdev.workflow.show import next_steps
 from mxdev.workflow.update import default_lines
 from mxdev.workflow.values import Sources, read_values_file
 
@@ -32,17 +33,12 @@ from mxdev.workflow.values import Sources, read_values_file
 def run_generator(
     generator: type[Generator],
     given: dict[str, Any],
+    policy: Policy,
     *,
-    dry_run: bool,
-    diff: bool,
-    json: bool,
-    no_input: bool,
-    on_conflict: Any,
-    values_file: Path | None,
-    allow_downgrade: bool,
+    values_file: Path | None = None,
+    allow_downgrade: bool = False,
 ) -> int:
     """Run `generator` with the values `given` on the command line; the exit code."""
-    policy = Policy(on_conflict, dry_run, diff, json, no_input)
     return answering(policy, lambda: _run(generator, given, policy, values_file, allow_downgrade))
 
 
@@ -177,15 +173,11 @@ def _afterwards(result: Run, plan: Plan, policy: Policy, outcome: str) -> None:
         r.tree for r in result.renderings if r.tree is not None and r.known_as not in plan.project.instances
     ]
     steps = [step for tree in arrived for step in tree.next_steps]
-    if policy.json or outcome not in ("applied", "planned", "markers") or not steps:
+    if policy.json or outcome not in ("applied", "markers") or not steps:
         return
     root = plan.project.root
-    console.out("\nNext steps:")
-    if root != Path.cwd():
-        console.out(f"  cd {shlex.quote(os.path.relpath(root))}")
-    width = max(len(step.command) for step in steps)
-    for step in steps:
-        console.out(f"  {step.command:<{width}}  {'# ' + step.why if step.why else ''}".rstrip())
+    there = [] if root == Path.cwd() else [(f"cd {shlex.quote(os.path.relpath(root))}", "")]
+    next_steps([*there, *((step.command, step.why) for step in steps)])
 
 
 def _init_repository(root: Path, policy: Policy) -> None:

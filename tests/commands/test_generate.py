@@ -98,7 +98,7 @@ def test_a_new_project(mx: Mx, tmp_path: Path) -> None:
     for path in files:
         assert f"    create  {path}\n" in result.out
     assert "9 create" in result.out
-    assert result.out.endswith("\nNext steps:\n  cd demo\n  mx lint  # checks it\n")
+    assert result.out.endswith("\nNext steps:\n  cd demo\n  mx lint\n      # checks it\n")
     assert settings(root) == {
         "description": "A sample.",
         "region": "demo-1",
@@ -341,7 +341,7 @@ def test_many_instances_share_files(mx: Mx, project: Path) -> None:
 
 def test_next_steps_of_a_new_instance_and_only_of_it(mx: Mx, project: Path) -> None:
     result = mx("generate", "SampleApp", "one", cwd=project)
-    assert result.out.endswith("\nNext steps:\n  cat shared.yaml  # shows the app\n")
+    assert result.out.endswith("\nNext steps:\n  cat shared.yaml\n      # shows the app\n")
     assert "Next steps" not in mx("generate", "SampleApp", "one", "--port", "3", cwd=project).out
     deep = mx("generate", "SampleApp", "two", cwd=project / "conf")
     assert "  cd ..\n  cat shared.yaml" in deep.out

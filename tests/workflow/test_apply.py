@@ -12,7 +12,8 @@ from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.merge.diff import difference
 from mxdev.plan.model import Change
 from mxdev.project.content import Content
-from mxdev.workflow.apply import as_json, outcome_of, summary
+from mxdev.workflow.apply import as_json, outcome_of
+from mxdev.workflow.show import summary
 
 TEXT = st.text(st.sampled_from(["a", "b", "\n", "\n", "\r", "\x0c", "\u2028", "ü", " "]), max_size=25).map(
     str.encode
