@@ -27,8 +27,8 @@ variables {
 override_resource {
   target = google_service_account.github
   values = {
-    name  = "projects/test-project/serviceAccounts/github@test-project.iam.gserviceaccount.com"
-    email = "github@test-project.iam.gserviceaccount.com"
+    name  = "projects/test-project/serviceAccounts/digits-github@test-project.iam.gserviceaccount.com"
+    email = "digits-github@test-project.iam.gserviceaccount.com"
   }
 }
 
@@ -65,7 +65,7 @@ run "only_this_repository" {
   }
 
   assert {
-    condition     = google_service_account_iam_member.github.service_account_id == "projects/test-project/serviceAccounts/github@test-project.iam.gserviceaccount.com"
+    condition     = google_service_account_iam_member.github.service_account_id == "projects/test-project/serviceAccounts/digits-github@test-project.iam.gserviceaccount.com"
     error_message = "Jobs act as the account that was made for them."
   }
 
@@ -87,7 +87,7 @@ run "rights" {
   }
 
   assert {
-    condition     = alltrue([for grant in concat([google_project_iam_member.github], values(google_artifact_registry_repository_iam_member.github)) : grant.member == "serviceAccount:github@test-project.iam.gserviceaccount.com"])
+    condition     = alltrue([for grant in concat([google_project_iam_member.github], values(google_artifact_registry_repository_iam_member.github)) : grant.member == "serviceAccount:digits-github@test-project.iam.gserviceaccount.com"])
     error_message = "Rights go to the account of the jobs."
   }
 }
