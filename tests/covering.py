@@ -19,7 +19,7 @@ SKELETON: dict[str, Sequence[Any]] = {
     "client": (None, HOSTILE),
     "cloud": ("gcp", "existing"),
     "project_id": (None, "acme-ml-4711"),
-    "zone": (None, "europe-west4-a"),
+    "zone": (None, "", "europe-west4-a"),
     "domain": (None, "ml.example.com"),
     "engineer": (
         None,
@@ -27,6 +27,7 @@ SKELETON: dict[str, Sequence[Any]] = {
     ),
     "python": ("3.11", "3.12", "3.13"),
     "accelerator": ("none", "nvidia-t4", "nvidia-l4", "nvidia-a100"),
+    "gpu_driver": ("google", "daemonset"),
 }
 
 # DistributedTraining, with the choices of the skeleton that reach it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mxdev import Generator, Tree, option
+from mxdev_generators.ci import access
 from mxdev_generators.ci.options import BRANCH, NUMBER, account, common, identity_pool
 from mxdev_generators.github_actions import workflows
 
@@ -43,7 +44,8 @@ class GitHubActions(Generator):
                     "with what `gh api repos/OWNER/NAME --jq .id` prints; until then no job gets into Google Cloud",
                 )
             tree.next_step(
-                "terraform -chdir=infrastructure/terraform apply", "makes the account that the jobs act as"
+                "infrastructure/terraform/bootstrap.sh && terraform -chdir=infrastructure/terraform apply",
+                "makes the account that the jobs act as",
             )
             tree.next_step(
                 "terraform -chdir=infrastructure/terraform output -raw github_workload_identity_provider",
@@ -55,7 +57,9 @@ class GitHubActions(Generator):
                 "git add --all && git commit",
                 "the variable MLFLOW_TRACKING_URI in Settings > Secrets and variables > Actions says where runs are kept",
             )
+        access.add(tree, values, "github", "github")
         tree.next_step(
             f"git push origin HEAD:{values['branch']}",
-            "before that, on GitHub: Settings > Pages > Source: GitHub Actions, so that docs are published",
+            f"before that, on GitHub: Settings > Rules > Rulesets: protect {values['branch']} and tags v*, without which no "
+            "job gets into Google Cloud; Settings > Pages > Source: GitHub Actions, so that docs are published",
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern
+from mxdev_generators.ci import access
 from mxdev_generators.ci.options import NUMBER, account, common, cron, identity_pool
 from mxdev_generators.gitlab_ci import pipeline
 
@@ -57,7 +58,8 @@ class GitLabCI(Generator):
                     "with the number that GitLab shows in Settings > General; until then no job gets into Google Cloud",
                 )
             tree.next_step(
-                "terraform -chdir=infrastructure/terraform apply", "makes the account that the jobs act as"
+                "infrastructure/terraform/bootstrap.sh && terraform -chdir=infrastructure/terraform apply",
+                "makes the account that the jobs act as",
             )
             tree.next_step(
                 "terraform -chdir=infrastructure/terraform output -raw gitlab_workload_identity_provider",
@@ -67,6 +69,7 @@ class GitLabCI(Generator):
             tree.next_step(
                 "git add --all && git commit", f"MLFLOW_TRACKING_URI in {settings} says where runs are kept"
             )
+        access.add(tree, values, "gitlab", "gitlab")
         schedule = f"; Build > Pipeline schedules: {cron(values)} (UTC)" if values["schedule"] else ""
         tree.next_step(
             "git push",

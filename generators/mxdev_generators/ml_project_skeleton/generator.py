@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Values
-from mxdev_generators.ml_project_skeleton import devspace
+from mxdev_generators.ml_project_skeleton import devspace, platform
+from mxdev_generators.ml_project_skeleton.gpus import default_zone, zones
 from mxdev_generators.ml_project_skeleton.naming import (
     ACCOUNTS,
     DOMAIN,
@@ -22,6 +24,10 @@ from mxdev_generators.ml_project_skeleton.naming import (
     default_project_id,
     package_name,
 )
+
+
+def _zone(values: Mapping[str, Any]) -> str:
+    return default_zone(values["region"], values["accelerator"]) if values["cloud"] == "gcp" else ""
 
 
 class MLProjectSkeleton(Generator):
@@ -40,37 +46,44 @@ class MLProjectSkeleton(Generator):
         option("--project-id", type=PROJECT_ID, default=default_project_id, ask=True, shared=True,
                help="The Google Cloud project's id; the project must exist."),
         option("--region", type=REGION, default="europe-west4", ask=True, shared=True, help="The cloud region."),
-        option("--zone", type=ZONE, default="", shared=True,
-               help="A zone of the region makes the cluster zonal; empty: regional."),
+        option("--accelerator", type=click.Choice(["none", "nvidia-t4", "nvidia-l4", "nvidia-a100"]), default="none",
+               shared=True, help="The GPU of the cluster's training nodes."),
+        option("--zone", type=ZONE, default=_zone, shared=True,
+               help="The zone of a cluster in one zone; empty: a regional cluster, which costs three times as much while idle."),
         option("--domain", type=DOMAIN, default="", shared=True, help="The domain that services get names in, if any."),
         option("--engineer", type=ENGINEER, multiple=True, shared=True,
                help="Email of an engineer, or 'Name <email>'; may be given several times."),
         option("--python", type=click.Choice(["3.11", "3.12", "3.13"]), default="3.11", shared=True,
                help="The oldest Python the project supports, and that of its image."),
-        option("--accelerator", type=click.Choice(["none", "nvidia-t4", "nvidia-l4", "nvidia-a100"]), default="none",
-               shared=True, help="The GPU of the cluster's training nodes."),
+        *platform.OPTIONS,
         option("--skip-git", is_flag=True, help="Do not run `git init` where there is no repository."),
     )  # fmt: skip
     example = 'mx generate MLProjectSkeleton churn-model --description "Predict which customers leave."'
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """A zone lies in its region."""
+        """A zone lies in its region, and the parts of the platform go together."""
+        found = platform.problems(values)
         if values.zone and not str(values.zone).startswith(f"{values.region}-"):
-            return [
+            found.append(
                 f"--zone {values.zone} is not in --region {values.region}; set both to match, or leave the zone empty."
-            ]
-        return []
+            )
+        return found
 
     def variables(self) -> dict[str, Any]:
         """The options, and the names that are made from them."""
         values = super().variables()
+        prefix = bucket_prefix(self.values.project_id, self.values.name)
         accounts = {f"{role}_account": account_id(self.values.name, role) for role in ACCOUNTS}
         return {
             **values,
             **accounts,
+            "gpu_zones": zones(),
             "package": package_name(self.values.name),
-            "bucket_prefix": bucket_prefix(self.values.project_id, self.values.name),
+            "bucket_prefix": prefix,
+            "image_registry": platform.image_registry(values),
+            "artifact_root": platform.artifact_root(values, prefix),
+            "backup_root": platform.backup_root(values, prefix),
         }
 
     def generate(self, tree: Tree) -> None:

@@ -113,8 +113,18 @@ run "rights" {
   }
 
   assert {
-    condition     = google_project_iam_member.cloud_build_cluster.member == "serviceAccount:digits-build@test-project.iam.gserviceaccount.com" && google_project_iam_member.cloud_build_cluster.role == "roles/container.developer"
-    error_message = "Builds start training, and may not change the cluster."
+    condition     = google_project_iam_member.cloud_build_cluster.member == "serviceAccount:digits-build@test-project.iam.gserviceaccount.com" && google_project_iam_member.cloud_build_cluster.role == "roles/container.clusterViewer"
+    error_message = "Builds find the cluster; what they may do in it is said there, for one namespace."
+  }
+
+  assert {
+    condition     = google_project_iam_member.cloud_build_engineers["ada@example.com"].role == "roles/cloudbuild.builds.editor" && google_service_account_iam_member.cloud_build_engineers["ada@example.com"].service_account_id == google_service_account.cloud_build.name
+    error_message = "Engineers see builds and start them, as the account of the builds."
+  }
+
+  assert {
+    condition     = toset([for service in google_project_service.cloud_build : service.service]) == toset(["cloudbuild.googleapis.com", "cloudscheduler.googleapis.com", "secretmanager.googleapis.com"])
+    error_message = "What only builds need is switched on with them."
   }
 
   assert {

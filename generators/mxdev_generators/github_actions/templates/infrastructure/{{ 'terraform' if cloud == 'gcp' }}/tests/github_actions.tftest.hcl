@@ -55,8 +55,8 @@ override_resource {
 
 run "only_this_repository" {
   assert {
-    condition     = google_iam_workload_identity_pool_provider.github.attribute_condition == "assertion.repository_id == '4711' && (assertion.ref == 'refs/heads/main' || assertion.ref.startsWith('refs/tags/v'))"
-    error_message = "Only the default branch and tags of this repository may get in."
+    condition     = google_iam_workload_identity_pool_provider.github.attribute_condition == "assertion.repository_id == '4711' && assertion.ref_protected == 'true' && (assertion.ref == 'refs/heads/main' || assertion.ref.startsWith('refs/tags/v'))"
+    error_message = "Only the protected default branch and protected tags of this repository may get in."
   }
 
   assert {
@@ -82,8 +82,8 @@ run "rights" {
   }
 
   assert {
-    condition     = google_project_iam_member.github.role == "roles/container.developer"
-    error_message = "Jobs start training, and may not change the cluster."
+    condition     = google_project_iam_member.github.role == "roles/container.clusterViewer"
+    error_message = "Jobs find the cluster; what they may do in it is said there, for one namespace."
   }
 
   assert {
