@@ -9,10 +9,12 @@ import click
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Values
 from mxdev_generators.ml_project_skeleton import devspace
+from mxdev_generators.ml_project_skeleton.machines import MACHINES, pod_size
 from mxdev_generators.ml_project_skeleton.naming import (
     ACCOUNTS,
     DOMAIN,
     ENGINEER,
+    MIRROR,
     PROJECT_ID,
     PROJECT_NAME,
     REGION,
@@ -20,6 +22,7 @@ from mxdev_generators.ml_project_skeleton.naming import (
     account_id,
     bucket_prefix,
     default_project_id,
+    docker_hub,
     package_name,
 )
 
@@ -49,18 +52,29 @@ class MLProjectSkeleton(Generator):
                help="The oldest Python the project supports, and that of its image."),
         option("--accelerator", type=click.Choice(["none", "nvidia-t4", "nvidia-l4", "nvidia-a100"]), default="none",
                shared=True, help="The GPU of the cluster's training nodes."),
+        option("--training-hours", type=click.IntRange(1, 8760), default=72, shared=True,
+               help="After how many hours a training job on the cluster is stopped, also if it hangs."),
+        option("--platform", type=click.Choice(["linux/amd64", "linux/arm64"]), default="linux/amd64", shared=True,
+               help="What images are built for, on whatever machine: the processor of the cluster's nodes."),
+        option("--docker-mirror", type=MIRROR, default="", shared=True,
+               help="Where images of Docker Hub are pulled from, such as mirror.gcr.io; empty: Docker Hub, which limits pulls."),
         option("--skip-git", is_flag=True, help="Do not run `git init` where there is no repository."),
     )  # fmt: skip
     example = 'mx generate MLProjectSkeleton churn-model --description "Predict which customers leave."'
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """A zone lies in its region."""
+        """A zone lies in its region, and Google's machines with a GPU have Intel's or AMD's processors."""
+        found = []
         if values.zone and not str(values.zone).startswith(f"{values.region}-"):
-            return [
+            found.append(
                 f"--zone {values.zone} is not in --region {values.region}; set both to match, or leave the zone empty."
-            ]
-        return []
+            )
+        if values.cloud == "gcp" and values.accelerator != "none" and values.platform != "linux/amd64":
+            found.append(
+                f"--platform {values.platform}: Google Cloud's machines with {values.accelerator} are linux/amd64."
+            )
+        return found
 
     def variables(self) -> dict[str, Any]:
         """The options, and the names that are made from them."""
@@ -71,6 +85,9 @@ class MLProjectSkeleton(Generator):
             **accounts,
             "package": package_name(self.values.name),
             "bucket_prefix": bucket_prefix(self.values.project_id, self.values.name),
+            "pod": pod_size(self.values.cloud, self.values.accelerator),
+            "docker_hub": docker_hub(values),
+            "machine": MACHINES.get(self.values.accelerator) if self.values.cloud == "gcp" else None,
         }
 
     def generate(self, tree: Tree) -> None:
