@@ -237,14 +237,21 @@ def test_a_pod_fills_the_machine_that_terraform_makes(accelerator: str) -> None:
         assert resources["limits"]["memory"] == resources["requests"]["memory"]
 
 
-def _resources(kind: str, accelerator: str) -> dict[str, Any]:
+@pytest.mark.parametrize("cloud", ["gcp", "existing"])
+@pytest.mark.parametrize("accelerator", ["none", *GPUS])
+def test_a_pod_asks_for_no_more_than_it_may_use(cloud: str, accelerator: str) -> None:
+    resources = _resources("job", accelerator, cloud)
+    assert int(resources["requests"]["cpu"]) <= int(resources["limits"]["cpu"])
+
+
+def _resources(kind: str, accelerator: str, cloud: str = "gcp") -> dict[str, Any]:
     if kind == "trainjob":
         job = yaml.safe_load(
             testing.text(rendered(kind, accelerator=accelerator), f"{KUBERNETES}/distributed_job.yaml")
         )
         found: dict[str, Any] = job["spec"]["trainer"]["resourcesPerNode"]
         return found
-    (container,) = pod(kind, accelerator=accelerator)["spec"]["containers"]
+    (container,) = pod(kind, accelerator=accelerator, cloud=cloud)["spec"]["containers"]
     resources: dict[str, Any] = container["resources"]
     return resources
 

@@ -21,10 +21,17 @@ _CORE_PARTS = ((1, 0.06), (1, 0.01), (2, 0.005), (math.inf, 0.0025))
 
 @dataclass(frozen=True)
 class Size:
-    """What a pod asks for: whole cores, and GiB of memory."""
+    """What a pod asks for.
+
+    Attributes:
+        cores: whole ones, that it has for itself.
+        memory: in GiB.
+        most: cores that it may use while nobody else does.
+    """
 
     cores: int
     memory: int
+    most: int
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,8 @@ class Machine:
     def pod(self) -> Size:
         """The largest pod that it has room for."""
         memory = self.memory - _kept(self.memory, _MEMORY_PARTS) - _EVICTION - _PODS_MEMORY
-        return Size(math.floor(self.cores - _kept(self.cores, _CORE_PARTS) - _PODS_CORES), math.floor(memory))
+        cores = self.cores - _kept(self.cores, _CORE_PARTS) - _PODS_CORES
+        return Size(math.floor(cores), math.floor(memory), self.cores)
 
 
 # By accelerator: the machine of the GPU nodes, as infrastructure/terraform makes them unless told otherwise.
@@ -55,9 +63,9 @@ MACHINES = {
     "nvidia-a100": Machine("a2-highgpu-1g", 12, 85),
 }
 # On machines of one's own, which may be smaller: what every machine with such a GPU has room for.
-_ANYWHERE = {"nvidia-t4": Size(3, 10), "nvidia-l4": Size(3, 10), "nvidia-a100": Size(8, 64)}
+_ANYWHERE = {"nvidia-t4": Size(3, 10, 4), "nvidia-l4": Size(3, 10, 4), "nvidia-a100": Size(8, 64, 12)}
 # Without a GPU, several pods share a node.
-_WITHOUT_GPU = Size(2, 6)
+_WITHOUT_GPU = Size(2, 6, 4)
 
 
 def pod_size(cloud: str, accelerator: str) -> Size:
