@@ -9,7 +9,7 @@ import pytest
 import yaml
 from checks_checkov import run_checkov
 from checks_kubernetes import check_devspace, check_manifests
-from cluster.control_plane import ControlPlane
+from control_plane.control_plane import ControlPlane
 
 from mxdev.testing import render, render_all, text, write
 

@@ -65,6 +65,8 @@ class Pod:
         self._lock = threading.Lock()
         self._started = now()
         self._threads: list[threading.Thread] = []
+        self._deadline = threading.Timer(pod["spec"].get("activeDeadlineSeconds") or 0, self._expire)
+        self._expired = False
 
     def start(self) -> None:
         """Run its containers."""
@@ -72,6 +74,9 @@ class Pod:
             thread = threading.Thread(target=self._live, args=(container,), daemon=True)
             self._threads.append(thread)
             thread.start()
+        if "activeDeadlineSeconds" in self._object["spec"]:
+            self._deadline.daemon = True
+            self._deadline.start()
 
     def kill(self, container: str | None = None, number: int = signal.SIGKILL) -> None:
         """Send a signal to a container, by default the first. Raises `LookupError` if it does not run."""
@@ -82,6 +87,18 @@ class Pod:
 
     def remove(self, grace: float) -> None:
         """End it as a kubelet does when its pod is deleted: SIGTERM, SIGKILL after `grace` seconds, and it is gone."""
+        self._deadline.cancel()
+        self._end(grace)
+        with contextlib.suppress(ApiError, OSError):
+            self._api.delete(self._path, gracePeriodSeconds=0, preconditions={"uid": self.uid})
+
+    def _expire(self) -> None:
+        """End it because it ran too long: it has failed then, whatever its containers say."""
+        self._expired = True
+        self._end(float(self._object["spec"].get("terminationGracePeriodSeconds", 30)))
+        self._report()
+
+    def _end(self, grace: float) -> None:
         self._going.set()
         for number in (signal.SIGTERM, signal.SIGKILL) if grace else (signal.SIGKILL,):
             for container in self.containers.values():
@@ -92,8 +109,6 @@ class Pod:
                 thread.join(max(0.0, deadline - time.monotonic()))
         for thread in self._threads:
             thread.join(10)
-        with contextlib.suppress(ApiError, OSError):
-            self._api.delete(self._path, gracePeriodSeconds=0, preconditions={"uid": self.uid})
 
     def _live(self, container: Container) -> None:
         """One container, from its first run to its last."""
@@ -165,7 +180,8 @@ class Pod:
         with self._lock:
             for wait in (0.2, 0.5, 1, 2, 4, 8, 0):
                 try:
-                    self._api.patch(f"{self._path}/status", {"status": self._status()})
+                    there = self._api.get(self._path)["status"].get("conditions", [])
+                    self._api.patch(f"{self._path}/status", {"status": self._status(there)})
                     return
                 except ApiError as error:
                     if error.code in (404, 409):
@@ -174,7 +190,8 @@ class Pod:
                     pass
                 time.sleep(wait)
 
-    def _status(self) -> Object:
+    def _status(self, there: list[Object]) -> Object:
+        """The status, with the conditions of `there` that a kubelet leaves to others, such as who evicted it."""
         containers = list(self.containers.values())
         states = [container.state for container in containers]
         ready = all("running" in state for state in states)
@@ -182,12 +199,18 @@ class Pod:
             phase = "Failed" if any(container.code for container in containers) else "Succeeded"
         else:
             phase = "Running" if any(container.runs for container in containers) else "Pending"
-        kept = [
-            item for item in self._object["status"].get("conditions", []) if item["type"] == "PodScheduled"
-        ]
+        said = {}
+        if self._expired:
+            phase = "Failed"
+            said = {
+                "reason": "DeadlineExceeded",
+                "message": "Pod was active on the node longer than the specified deadline",
+            }
         conditions = [("Initialized", True), ("ContainersReady", ready), ("Ready", ready)]
+        own = {name for name, _ in conditions}
+        kept = [item for item in there if item["type"] not in own]
         return {
-            "phase": phase, "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}], "hostIP": "127.0.0.1",
+            **said, "phase": phase, "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}], "hostIP": "127.0.0.1",
             "hostIPs": [{"ip": "127.0.0.1"}], "startTime": _seconds(self._started),
             "conditions": kept + [{"type": name, "status": str(value)} for name, value in conditions],
             "containerStatuses": [_container_status(container) for container in containers],

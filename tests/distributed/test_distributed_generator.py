@@ -125,7 +125,7 @@ def test_more_processes_and_pods_may_fail_more_often() -> None:
     """The operator adds up the restarts of all pods, and when one fails, all do."""
     for workers in (1, 5):
         tree = render("DistributedTraining", name="churn-model", workers=workers)
-        assert job(tree)["spec"]["runPolicy"]["backoffLimit"] == 3 * (workers + 1)
+        assert job(tree)["spec"]["runPolicy"]["backoffLimit"] == 10 * (workers + 1)
 
 
 @pytest.mark.parametrize("accelerator", ["none", "nvidia-l4"])

@@ -9,6 +9,7 @@ import click
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.distributed_training import devspace
+from mxdev_generators.ml_project_skeleton.machines import pod_size
 
 CPUS = Pattern(
     r"(?:[1-9][0-9]{0,3}(?:\.[0-9]{1,3})?|0\.[0-9]{0,2}[1-9]|[1-9][0-9]{1,6}m)?",
@@ -20,11 +21,6 @@ MEMORY = Pattern(
     "an amount of memory as Kubernetes has it, such as 6Gi or 512Mi, or empty",
     metavar="AMOUNT",
 )
-
-# Cores and GiB of memory for each GPU (or each pod without one): what fits the machines of the node pools, and the same
-# as in train_job.yaml.
-_CPUS = {"none": 2, "nvidia-t4": 3, "nvidia-l4": 3, "nvidia-a100": 8}
-_MEMORY = {"none": 6, "nvidia-t4": 10, "nvidia-l4": 10, "nvidia-a100": 64}
 
 
 class DistributedTraining(Generator):
@@ -64,13 +60,14 @@ class DistributedTraining(Generator):
         # A pod without a GPU may stand anywhere, however large the machines with GPUs are.
         size = accelerator if gpus else "none"
         share = max(1, gpus)
+        pod = pod_size(values["cloud"], size)
         return {
             **values,
             "gpus": gpus,
             "pods": values["workers"] + 1,
             "processes": share,
-            "cpus": values["cpus"] or str(_CPUS[size] * share),
-            "memory": values["memory"] or f"{_MEMORY[size] * share}Gi",
+            "cpus": values["cpus"] or str(pod.cores * share),
+            "memory": values["memory"] or f"{pod.memory * share}Gi",
         }
 
     def generate(self, tree: Tree) -> None:

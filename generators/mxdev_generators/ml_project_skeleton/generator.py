@@ -11,10 +11,12 @@ from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Values
 from mxdev_generators.ml_project_skeleton import devspace, platform
 from mxdev_generators.ml_project_skeleton.gpus import default_zone, zones
+from mxdev_generators.ml_project_skeleton.machines import MACHINES, pod_size
 from mxdev_generators.ml_project_skeleton.naming import (
     ACCOUNTS,
     DOMAIN,
     ENGINEER,
+    MIRROR,
     PROJECT_ID,
     PROJECT_NAME,
     REGION,
@@ -22,6 +24,7 @@ from mxdev_generators.ml_project_skeleton.naming import (
     account_id,
     bucket_prefix,
     default_project_id,
+    docker_hub,
     package_name,
 )
 
@@ -55,6 +58,12 @@ class MLProjectSkeleton(Generator):
                help="Email of an engineer, or 'Name <email>'; may be given several times."),
         option("--python", type=click.Choice(["3.11", "3.12", "3.13"]), default="3.11", shared=True,
                help="The oldest Python the project supports, and that of its image."),
+        option("--training-hours", type=click.IntRange(1, 8760), default=72, shared=True,
+               help="After how many hours a training job on the cluster is stopped, also if it hangs."),
+        option("--platform", type=click.Choice(["linux/amd64", "linux/arm64"]), default="linux/amd64", shared=True,
+               help="What images are built for, on whatever machine: the processor of the cluster's nodes."),
+        option("--docker-mirror", type=MIRROR, default="", shared=True,
+               help="Where images of Docker Hub are pulled from, such as mirror.gcr.io; empty: Docker Hub, which limits pulls."),
         *platform.OPTIONS,
         option("--skip-git", is_flag=True, help="Do not run `git init` where there is no repository."),
     )  # fmt: skip
@@ -62,11 +71,15 @@ class MLProjectSkeleton(Generator):
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """A zone lies in its region, and the parts of the platform go together."""
+        """A zone lies in its region, Google's machines with a GPU have Intel's or AMD's processors, and the parts of the platform fit."""
         found = platform.problems(values)
         if values.zone and not str(values.zone).startswith(f"{values.region}-"):
             found.append(
                 f"--zone {values.zone} is not in --region {values.region}; set both to match, or leave the zone empty."
+            )
+        if values.cloud == "gcp" and values.accelerator != "none" and values.platform != "linux/amd64":
+            found.append(
+                f"--platform {values.platform}: Google Cloud's machines with {values.accelerator} are linux/amd64."
             )
         return found
 
@@ -84,6 +97,9 @@ class MLProjectSkeleton(Generator):
             "image_registry": platform.image_registry(values),
             "artifact_root": platform.artifact_root(values, prefix),
             "backup_root": platform.backup_root(values, prefix),
+            "pod": pod_size(self.values.cloud, self.values.accelerator),
+            "docker_hub": docker_hub(values),
+            "machine": MACHINES.get(self.values.accelerator) if self.values.cloud == "gcp" else None,
         }
 
     def generate(self, tree: Tree) -> None:

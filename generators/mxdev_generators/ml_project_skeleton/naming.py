@@ -72,6 +72,11 @@ DOMAIN = Pattern(
     "a DNS name in lower case, such as ml.example.com, or empty",
     metavar="DOMAIN",
 )
+MIRROR = Pattern(
+    r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)?",
+    "a registry that has Docker Hub's images, such as mirror.gcr.io or registry.example.com/docker-hub, or empty",
+    metavar="REGISTRY",
+)
 _EMAIL = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)+"
 )
@@ -109,6 +114,17 @@ def default_project_id(values: Mapping[str, Any]) -> str:
     """The project's name, made to fit Google Cloud's rule for project ids."""
     name = str(values["name"])[:_ACCOUNT_LENGTH].rstrip("-")
     return name if len(name) >= 6 else f"{name}-project"
+
+
+def docker_hub(values: Mapping[str, Any]) -> str:
+    """What stands before the names of Docker Hub's images: the mirror with a slash, or nothing."""
+    return f"{values['docker_mirror']}/" if values["docker_mirror"] else ""
+
+
+def docker_image(values: Mapping[str, Any], name: str) -> str:
+    """The name of an official image of Docker Hub such as `python:3.11.15`, wherever it is pulled from."""
+    mirror = docker_hub(values)
+    return f"{mirror}library/{name}" if mirror else name
 
 
 def bucket_prefix(project_id: str, name: str) -> str:
