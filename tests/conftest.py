@@ -48,9 +48,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             del os.environ[name]
     os.environ["MX_CACHE_DIR"] = str(folder)
     os.environ["MX_CONFIG_DIR"] = str(folder / "no-settings")
+    os.environ["MX_STATE_DIR"] = str(tmp_path_factory.mktemp("mx-state"))
     yield folder
-    os.environ.pop("MX_CACHE_DIR", None)
-    os.environ.pop("MX_CONFIG_DIR", None)
+    for name in ("MX_CACHE_DIR", "MX_CONFIG_DIR", "MX_STATE_DIR"):
+        os.environ.pop(name, None)
     os.environ.update(kept)
 
 

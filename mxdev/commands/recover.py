@@ -12,12 +12,16 @@ from mxdev.errors import DONE, SAYS_NO, UsageProblem
 @click.command(name="recover")
 @click.option("--forward", "direction", flag_value="forward", help="Finish it: apply what is left.")
 @click.option("--back", "direction", flag_value="back", help="Take it back: the project as it was before.")
-def recover(direction: str | None) -> int:
+@click.option("--trust", is_flag=True, help="Also a journal that mx cannot tell is yours.")
+def recover(direction: str | None, trust: bool) -> int:
     """Finish an interrupted run, or take it back.
 
     Every command that writes does this first, by itself, so you need it only when that failed or when you want
     another direction. A file that somebody changed since is never overwritten: it stays, it is named, and with
     --forward or --back mx's version is written beside it as NAME.mx-new or NAME.mx-old.
+
+    Only a run of yours in this checkout is carried out. What came with a clone or a copy is named and left alone;
+    --trust says that you know it and want it.
     """
     from mxdev.disk import lock, recovery
     from mxdev.system import console
@@ -25,7 +29,9 @@ def recover(direction: str | None) -> int:
     root = _root(Path.cwd())
     with lock.hold(root):
         result = recovery.recover(
-            root, "forward" if direction == "forward" else "back" if direction == "back" else None
+            root,
+            "forward" if direction == "forward" else "back" if direction == "back" else None,
+            trust=trust,
         )
     for line in result.report or ("There is no interrupted run to recover.",):
         console.out(line)

@@ -12,9 +12,9 @@ import click
 from mxdev.commands.planning import PLAN_OPTIONS, policy_of, with_options
 from mxdev.disk import journal
 from mxdev.disk.journal_format import Entry, Journal, Operation, State
+from mxdev.disk.paths import UNDO_IGNORED
 from mxdev.errors import MxError, Refused
 from mxdev.plan.model import Change
-from mxdev.plan.project_file import UNDO_IGNORED
 from mxdev.project.content import Content, operation, recorded_content, state_of
 from mxdev.project.project import Project
 from mxdev.system import console
@@ -62,12 +62,13 @@ def find(here: Path) -> Path | None:
     return next((f for f in (start, *start.parents) if any((f / mark).is_file() for mark in marks)), None)
 
 
-def plan(root: Path, *, merge: bool) -> Undo:
+def plan(root: Path, *, merge: bool, trust: bool = False) -> Undo:
     """Plan to take back what changed last.
 
     Args:
         root: the project's folder.
         merge: merge with what was done to the files since; otherwise such a file stops it.
+        trust: also what is not known to be of this user in this checkout.
 
     Raises:
         Refused: there is nothing to take back, or files changed since; the message lists them.
@@ -79,7 +80,7 @@ def plan(root: Path, *, merge: bool) -> Undo:
             f"There is nothing to take back in {root}.",
             hint="mx keeps the last plan that changed a file, on this machine.",
         )
-    undo = Undo(root, journal.read(path))
+    undo = Undo(root, journal.own(root, path, trust=trust))
     changed: list[str] = []
     for entry in undo.last.entries:
         if entry.path == UNDO_IGNORED:
@@ -177,7 +178,8 @@ def _content_of(last: Journal, state: State) -> Content | None:
 @with_options(*PLAN_OPTIONS)
 @click.command()
 @click.option("--merge", is_flag=True, help="Merge with what was done to the files since.")
-def undo(merge: bool, **parameters: Any) -> int:
+@click.option("--trust", is_flag=True, help="Also what mx cannot tell is yours.")
+def undo(merge: bool, trust: bool, **parameters: Any) -> int:
     """Take back the last plan that changed a file, an overwrite that you chose included.
 
     A second `mx undo` does it again. Files that changed since stop it, unless you say --merge.
@@ -194,7 +196,7 @@ def undo(merge: bool, **parameters: Any) -> int:
             )
 
         def taking_back(root: Path) -> Undo:
-            todo = plan(root, merge=merge)
+            todo = plan(root, merge=merge, trust=trust)
             if not policy.json:
                 console.err(f"Taking back {todo.title()}.")
             return todo

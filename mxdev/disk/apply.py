@@ -17,12 +17,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mxdev.disk import fs
+from mxdev.disk import fs, seal
 from mxdev.disk.journal import COMMITTED, FOLDER, PREPARED, discard, keeps, retire
 from mxdev.disk.journal_format import Entry, Journal, Operation, State
-from mxdev.disk.paths import resolve_inside
+from mxdev.disk.paths import refuse_own, resolve_inside
 from mxdev.disk.targets import Targets, folders_above, parents, state_of
 from mxdev.errors import MxError, Refused
+from mxdev.system import console
 from mxdev.system.signals import deferred
 
 
@@ -99,6 +100,7 @@ def _prepare(root: Path, operations: Sequence[Operation], title: str, undoable: 
         if path in seen:
             raise MxError(f"The plan names {path} twice.")
         resolve_inside(root, path)
+        refuse_own(path)
         with fs.explained("read", f"{top}/{path}", after="Nothing was changed."):
             found = seen[path] = fs.look(f"{top}/{path}")
         _verify(operation, found, passing=path in above and _only(f"{top}/{path}", path, going))
@@ -163,9 +165,20 @@ def _write_down(targets: Targets, made: list[str], *, keep: bool) -> None:
             disk.mkdir(f"{top}/{folder}")
             made.append(folder)
     # Nobody else's eyes: it has the bytes of files that may be private.
-    disk.write_new(f"{top}/{PREPARED}", targets.journal.encode(), 0o600)
+    disk.write_new(f"{top}/{PREPARED}", _sealed(targets), 0o600)
     disk.sync_file(f"{top}/{PREPARED}")
     disk.sync_folders([f"{top}/.mx"] * bool(made) + [top] * (".mx" in made))
+
+
+def _sealed(targets: Targets) -> bytes:
+    """The journal's bytes, sealed; without a key they are not, and a person is told what that means."""
+    try:
+        return targets.journal.encode(lambda digest: seal.seal(targets.root, digest))
+    except seal.NoKey as why:
+        console.warn(
+            f"{why}. mx marks with it what you run here; without it, `mx recover` after a crash and `mx undo` need --trust."
+        )
+        return targets.journal.encode()
 
 
 def _commit(top: str) -> None:

@@ -25,7 +25,7 @@ try:
 except ImportError:  # a system without flock, and without F_FULLFSYNC
     fcntl = None  # type: ignore[assignment]
 
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _SYNC_THREADS = 8
 
 
@@ -34,7 +34,7 @@ class FileSystem:
 
     def write_new(self, path: str, data: bytes, mode: int = 0o666) -> None:
         """Create a file that must not exist yet, and write it; not synced. `mode` is cut by the umask."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, mode)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW, mode)
         try:
             view = memoryview(data)
             while view:
@@ -136,7 +136,7 @@ class FileSystem:
 
     def open_lock(self, path: str) -> int:
         """Open or create a lock file; gives a descriptor for reading and writing."""
-        return os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o666)
+        return os.open(path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o666)
 
     def note(self, descriptor: int, data: bytes) -> None:
         """Make `data` the whole content of an open lock file; not synced."""
@@ -214,7 +214,7 @@ def look(path: str) -> Seen:
     if not stat.S_ISREG(found.st_mode):
         kind = next((words for test, words in _WORDS if test(found.st_mode)), "a device")
         return Seen(kind, mark=_mark(found))
-    descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW)
+    descriptor = os.open(path, os.O_RDONLY | NO_FOLLOW)
     with os.fdopen(descriptor, "rb") as stream:
         found = os.fstat(descriptor)
         data = stream.read()

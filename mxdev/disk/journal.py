@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mxdev.disk import fs
+from mxdev.disk import fs, seal
 from mxdev.disk.journal_format import Journal, decode
+from mxdev.errors import MxError
 
 FOLDER = ".mx/journal"
 PREPARED = ".mx/journal/prepared"
@@ -55,6 +57,33 @@ def read(path: Path) -> Journal:
         return decode(path.read_bytes(), str(path))
     except OSError as error:
         raise fs.explain(error, "read", path) from error
+
+
+class NotOurs(MxError):
+    """A journal that this user did not write in this checkout."""
+
+
+def own(root: Path, path: Path, *, trust: bool = False) -> Journal:
+    """Read a journal or an undo that is to be carried out: only one that this user wrote in this checkout.
+
+    Args:
+        root: the project's folder.
+        path: the journal's file.
+        trust: carry it out whoever wrote it, since a person says so. Its paths are checked all the same.
+
+    Raises:
+        NotOurs: it came with the project, or nobody can tell.
+        MxError: it is damaged, or from a newer mx.
+    """
+    journal = read(path)
+    if trust or (journal.sealed is not None and seal.fits(os.path.abspath(root), *journal.sealed)):
+        return journal
+    raise NotOurs(
+        f"{path} is no journal of yours in this checkout: it came with the project (a clone, an archive, a copy) or from "
+        "another user, so mx does not carry it out. Nothing was changed.",
+        hint=f"If you do not know it, delete it: `rm {shlex.quote(str(path))}`. If it is yours (you copied or restored the "
+        "project, or mx had no key when it wrote it), add --trust to `mx recover` or `mx undo`.",
+    )
 
 
 def keeps(journal: Journal) -> bool:

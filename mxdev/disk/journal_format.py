@@ -3,10 +3,13 @@
     mx-journal 1\\n
     {"id": …, "title": …, "entries": […], "folders": {…}, "blobs": {…}}\\n       JSON, one line, ASCII
     <all bytes, one after the other>
+    \\nseal <HMAC of everything before this line, see mxdev.disk.seal>        left out where mx has no key
     \\nend <SHA-256 of everything before this line>\\n
 
 `blobs` maps the SHA-256 of a content to [offset, length] behind the JSON line; equal contents stand there once.
 `folders` maps each folder above an entry to its permission bits, or to null when it was not there before.
+
+A journal is read like hostile input: whatever it says, no path of it leaves the project or is Git's or mx's own.
 """
 
 from __future__ import annotations
@@ -14,15 +17,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from mxdev.disk.paths import problem_of, refuse_own
 from mxdev.errors import MxError
 
 VERSION = 1
 _MAGIC = b"mx-journal "
 _END = b"\nend "
+_SEAL = b"\nseal "
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,8 @@ class Journal:
         folders: each folder above an entry -> permission bits, or None when it was not there.
         blobs: SHA-256 -> bytes.
         made: seconds since 1970.
+        undoes: the ids of the runs that it takes back.
+        sealed: of a journal that was read: the SHA-256 that its seal is for, and the seal.
     """
 
     id: str
@@ -115,9 +122,11 @@ class Journal:
     folders: Mapping[str, int | None]
     blobs: Mapping[str, bytes]
     made: int
+    undoes: tuple[str, ...] = ()
+    sealed: tuple[str, str] | None = field(default=None, compare=False)
 
-    def encode(self) -> bytes:
-        """The journal as the bytes of a file."""
+    def encode(self, seal: Callable[[str], str] | None = None) -> bytes:
+        """The journal as the bytes of a file; `seal` makes the seal for a SHA-256."""
         places: dict[str, tuple[int, int]] = {}
         offset = 0
         for sha256, data in self.blobs.items():
@@ -128,6 +137,7 @@ class Journal:
             "title": self.title,
             "made": self.made,
             "undoable": self.undoable,
+            "undoes": self.undoes,
             "entries": [
                 {
                     "path": entry.path,
@@ -143,7 +153,10 @@ class Journal:
             "blobs": places,
         }
         body = b"".join([_MAGIC, b"%d\n" % VERSION, json.dumps(header).encode(), b"\n", *self.blobs.values()])
-        return b"".join([body, _END, hashlib.sha256(body).hexdigest().encode(), b"\n"])
+        sha256 = hashlib.sha256(body)
+        line = b"" if seal is None else _SEAL + seal(sha256.hexdigest()).encode()
+        sha256.update(line)
+        return b"".join([body, line, _END, sha256.hexdigest().encode(), b"\n"])
 
 
 def decode(data: bytes, name: str) -> Journal:
@@ -156,7 +169,7 @@ def decode(data: bytes, name: str) -> Journal:
     Raises:
         MxError: it is damaged, or from a newer mx.
     """
-    magic, _, rest = data.partition(b"\n")
+    magic, _, _ = data.partition(b"\n")
     version = magic.removeprefix(_MAGIC)
     if magic.startswith(_MAGIC) and version.isdigit() and int(version) > VERSION:
         raise MxError(
@@ -172,36 +185,92 @@ def decode(data: bytes, name: str) -> Journal:
     if not magic.startswith(_MAGIC) or end != _END + hashlib.sha256(body).hexdigest().encode() + b"\n":
         raise damaged
     try:
-        return _parse(rest[: len(rest) - tail])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return _parse(body)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise damaged from error
+    except MxError as error:  # a path that mx never writes
+        raise MxError(
+            f"{name} is none that mx wrote, and mx does not carry it out: {error.message}",
+            hint=f"It came from elsewhere, perhaps with the project. Look into it if you like, then delete {name}.",
+        ) from error
 
 
-def _parse(rest: bytes) -> Journal:
-    line, _, blobs = rest.partition(b"\n")
-    header: dict[str, Any] = json.loads(line)
+def _parse(body: bytes) -> Journal:
+    first = body.index(b"\n") + 1
+    start = body.index(b"\n", first) + 1
+    header: dict[str, Any] = json.loads(body[first:start])
     if not re.fullmatch("[0-9a-f]{8}", header["id"]):
         raise ValueError("id")  # it becomes part of file names
+    end = start + sum(_number(length) for _, length in header["blobs"].values())
+    rest, sealed = body[end:], None
+    if rest:
+        if not re.fullmatch(_SEAL + b"[0-9a-f]{64}", rest):
+            raise ValueError("seal")
+        sealed = (hashlib.sha256(body[:end]).hexdigest(), rest[len(_SEAL) :].decode())
+    blobs = {
+        sha256: body[start + _number(at) : start + at + length]
+        for sha256, (at, length) in header["blobs"].items()
+    }
+    if any(hashlib.sha256(data).hexdigest() != sha256 for sha256, data in blobs.items()):
+        raise ValueError("blobs")
+    entries = tuple(_entry(item, blobs) for item in header["entries"])
     return Journal(
         id=header["id"],
-        title=header["title"],
-        undoable=header["undoable"],
-        made=header["made"],
-        entries=tuple(_entry(item, header["blobs"]) for item in header["entries"]),
-        folders=header["folders"],
-        blobs={sha256: blobs[start : start + length] for sha256, (start, length) in header["blobs"].items()},
+        title=str(header["title"]),
+        undoable=bool(header["undoable"]),
+        made=_number(header["made"]),
+        entries=entries,
+        folders=_folders(header["folders"], entries),
+        blobs=blobs,
+        undoes=tuple(map(str, header.get("undoes", ()))),
+        sealed=sealed,
     )
 
 
-def _entry(item: dict[str, Any], blobs: Mapping[str, Any]) -> Entry:
+def _entry(item: dict[str, Any], blobs: Mapping[str, bytes]) -> Entry:
     user, group = item["owner"]
-    entry = Entry(
-        item["path"], _state_in(item["before"]), _state_in(item["after"]), item["mode"], (user, group)
-    )
+    mode = item["mode"]
+    if not all(type(number) is int for number in (user, group)) or (
+        mode is not None and not 0 <= mode <= 0o7777
+    ):
+        raise ValueError("owner or mode")
+    entry = Entry(item["path"], _state_in(item["before"]), _state_in(item["after"]), mode, (user, group))
+    check_path(entry.path)
     needed = () if entry.kind == "chmod" else (entry.before.sha256, entry.after.sha256)
     if any(sha256 is not None and sha256 not in blobs for sha256 in needed):
         raise ValueError(entry.path)
     return entry
+
+
+def check_path(path: str) -> None:
+    """Refuse a path that no journal may have, whatever it comes from.
+
+    Raises:
+        MxError: it leaves the project, or is Git's or mx's own.
+    """
+    if problem := problem_of(path):
+        raise MxError(f"The journal names the path {path!r}, which is not usable: {problem}.")
+    refuse_own(path)
+
+
+def _folders(found: dict[str, int | None], entries: tuple[Entry, ...]) -> dict[str, int | None]:
+    above = {
+        path[:at]
+        for path in (entry.path for entry in entries)
+        for at, letter in enumerate(path)
+        if letter == "/"
+    }
+    if not found.keys() <= above or any(
+        mode is not None and not 0 <= mode <= 0o7777 for mode in found.values()
+    ):
+        raise ValueError("folders")
+    return found
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("a number")
+    return value
 
 
 def _state_out(state: State) -> dict[str, Any] | None:

@@ -36,7 +36,7 @@ class Recovery(NamedTuple):
     ok: bool = True
 
 
-def recover(root: Path, direction: Direction | None = None) -> Recovery:
+def recover(root: Path, direction: Direction | None = None, *, trust: bool = False) -> Recovery:
     """Finish or take back what a killed run left; the caller holds the lock.
 
     Without the commit mark nothing had changed and the journal is dropped. With it and without a direction: finished
@@ -47,8 +47,10 @@ def recover(root: Path, direction: Direction | None = None) -> Recovery:
         root: the project's folder.
         direction: "forward" or "back" do that with every target that is nobody else's, and write mx's bytes for the
             others beside them, as `NAME.mx-new` (forward) or `NAME.mx-old` (back).
+        trust: also a journal that is not known to be of this user in this checkout.
 
     Raises:
+        NotOurs: the journal came with the project.
         MxError: the journal cannot be read, or the disk refuses both directions; the journal stays.
     """
     top = Path(os.path.abspath(root))
@@ -67,7 +69,7 @@ def recover(root: Path, direction: Direction | None = None) -> Recovery:
         if place is None:
             said = "An interrupted run had changed nothing yet; its journal was removed."
             return Recovery((said,) if dropped else ())
-        plan = journal.read(place)
+        plan = journal.own(top, place, trust=trust)
         if place != committed:
             _take_up(top, place)
         targets = Targets(top, plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mxdev.disk.paths import UNDO_IGNORED
 from mxdev.plan.model import Change, Plan
 from mxdev.project import records
 from mxdev.project.content import Content, disk_content
@@ -15,7 +16,6 @@ GIT_FILES = {
         "# Written by mx: its records are compared byte for byte.\n* -text\npristine/** -diff linguist-generated\n"
     ),
 }
-UNDO_IGNORED = ".mx/undo/.gitignore"
 
 
 def plan_project_file(plan: Plan) -> Change:

@@ -30,6 +30,16 @@ def config_folder() -> Path:
     return found / "mx" if found.is_absolute() else Path(os.devnull) / "mx"
 
 
+def state_folder() -> Path:
+    """What mx keeps of this user between runs: `MX_STATE_DIR`, else `mx-devtool` below `XDG_STATE_HOME` or `~/.local/state`; it may not exist."""
+    chosen = os.environ.get("MX_STATE_DIR")
+    if chosen:
+        return Path(chosen).absolute()
+    base = os.environ.get("XDG_STATE_HOME", "")
+    found = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~/.local/state"))  # noqa: PTH111, PTH117
+    return found / "mx-devtool" if found.is_absolute() else Path(os.devnull) / "mx-devtool"
+
+
 def command_line() -> str:
     """The command that runs, for files that outlive it: without the values of options, which may be secrets."""
     words: list[str] = []
