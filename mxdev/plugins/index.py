@@ -8,17 +8,15 @@ broken plugin every module of its package counts, so that mending it is noticed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-from dataclasses import asdict
-from pathlib import Path
+import zlib
 
 from mxdev.plugins.model import API, Entry, Plugin
-from mxdev.system.user_dirs import cache_folder
+from mxdev.system.user_dirs import cache_place
 
-FORMAT = 4
+FORMAT = 5
 _loaded: list[Plugin] | None = None
 
 
@@ -50,12 +48,15 @@ def _stamp(path: str) -> list[int] | None:
     return [status.st_mtime_ns, status.st_size]
 
 
-def _cache_place() -> tuple[Path, str]:
+def _cache_place() -> tuple[str, str]:
+    """The file of the index, and the key under which it is valid, compared whole."""
     folders = installed_folders()
     stamps = [(folder, _stamp(folder)) for folder in folders]
-    key = json.dumps([FORMAT, API, sys.version_info[:3], stamps], default=str)
-    where = hashlib.sha256(json.dumps([sys.prefix, folders]).encode()).hexdigest()[:16]
-    return cache_folder() / f"plugins-{where}.json", hashlib.sha256(key.encode()).hexdigest()
+    where = zlib.crc32(
+        json.dumps([sys.prefix, folders]).encode()
+    )  # two that share a file make it anew in turns
+    key = json.dumps([FORMAT, API, sys.version_info[:3], sys.prefix, stamps])
+    return f"{cache_place()}/plugins-{where:08x}.json", key
 
 
 def _names() -> list[set[str]]:
@@ -63,16 +64,17 @@ def _names() -> list[set[str]]:
     return [set(os.listdir(f)) - {"__pycache__"} for f in installed_folders() if os.path.isdir(f)]  # noqa: PTH112, PTH208
 
 
-def _read(path: Path, key: str) -> list[Plugin] | None:
+def _read(path: str, key: str) -> list[Plugin] | None:
     try:
-        data = json.loads(path.read_bytes())
+        with open(path, "rb") as stream:  # noqa: PTH123 (the hot path of every start)
+            data = json.load(stream)
         if data["key"] != key or any(_stamp(file) != stamp for file, stamp in data["watched"]):
             return None
         return [
             Plugin(**{
                 **item,
                 "entries": {
-                    hook: [Entry(**entry) for entry in found] for hook, found in item["entries"].items()
+                    hook: [Entry(*entry) for entry in found] for hook, found in item["entries"].items()
                 },
             })
             for item in data["plugins"]
@@ -81,17 +83,19 @@ def _read(path: Path, key: str) -> list[Plugin] | None:
         return None
 
 
-def _write(path: Path, key: str, plugins: list[Plugin], watched: list[str]) -> None:
+def _write(path: str, key: str, plugins: list[Plugin], watched: list[str]) -> None:
     import tempfile
+    from pathlib import Path
 
     data = {
         "key": key,
         "watched": [(file, _stamp(file)) for file in watched],
-        "plugins": [asdict(plugin) for plugin in plugins],
+        "plugins": [vars(plugin) for plugin in plugins],
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
+        folder = Path(path).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(data, file)
         Path(name).replace(path)

@@ -6,8 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 API = 1
 GROUP = f"mxdev.v{API}"
@@ -22,8 +21,8 @@ WORKING_HOOKS = ("mx_check_plan",)
 SLOW = 0.5
 
 
-@dataclass(frozen=True)
-class Lazy:
+# Named tuples and a plain class on purpose: every start imports this, and a dataclass costs it a millisecond.
+class Lazy(NamedTuple):
     """Something a plugin announces without importing it. Made by `lazy`."""
 
     target: str
@@ -39,8 +38,7 @@ def lazy(target: str, help: str = "", *, name: str | None = None) -> Lazy:
     return Lazy(target, help, name or attribute)
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One thing that one plugin announced."""
 
     name: str
@@ -73,7 +71,6 @@ class Entry:
         return value
 
 
-@dataclass
 class Plugin:
     """One installed plugin and what it announced.
 
@@ -89,15 +86,27 @@ class Plugin:
         error: why it is left out.
     """
 
-    dist: str
-    version: str
-    module: str
-    entries: dict[str, list[Entry]] = field(default_factory=dict)
-    data: dict[str, dict[str, Any]] = field(default_factory=dict)
-    working: dict[str, list[str]] = field(default_factory=dict)
-    unknown: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    error: str | None = None
+    def __init__(
+        self,
+        dist: str,
+        version: str,
+        module: str,
+        entries: dict[str, list[Entry]] | None = None,
+        data: dict[str, dict[str, Any]] | None = None,
+        working: dict[str, list[str]] | None = None,
+        unknown: list[str] | None = None,
+        seconds: float = 0.0,
+        error: str | None = None,
+    ) -> None:
+        self.dist = dist
+        self.version = version
+        self.module = module
+        self.entries = entries or {}
+        self.data = data or {}
+        self.working = working or {}
+        self.unknown = unknown or []
+        self.seconds = seconds
+        self.error = error
 
     def __str__(self) -> str:
         return f"{self.dist} {self.version}"

@@ -4,30 +4,55 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Strings and os functions on purpose: every start asks for the cache folder, and importing pathlib costs it more than that.
+# ruff: noqa: PTH109, PTH111, PTH117, PTH118
+
+
+def cache_place() -> str:
+    """The path of the user's cache folder of mx (`MX_CACHE_DIR` overrides it); it may not exist yet."""
+    chosen = os.environ.get("MX_CACHE_DIR")
+    if chosen:
+        return _absolute(chosen)
+    if sys.platform == "linux" and "ANDROID_DATA" not in os.environ:
+        return _below("XDG_CACHE_HOME", "~/.cache", "mx-devtool")
+    import platformdirs
+
+    found = platformdirs.user_cache_dir("mx-devtool", appauthor=False)
+    return found if os.path.isabs(found) else os.path.join(os.devnull, "mx-devtool")
 
 
 def cache_folder() -> Path:
-    """The user's cache folder of mx (`MX_CACHE_DIR` overrides it); it may not exist yet."""
-    chosen = os.environ.get("MX_CACHE_DIR")
-    if chosen:
-        return Path(chosen).absolute()
-    from platformdirs import user_cache_path
+    """As `cache_place`."""
+    from pathlib import Path
 
-    found = user_cache_path("mx-devtool", appauthor=False)
-    # A user without a home folder: `~` must not appear in the project, so there is no cache.
-    return found if found.is_absolute() else Path(os.devnull) / "mx-devtool"
+    return Path(cache_place())
 
 
 def config_folder() -> Path:
     """The user's settings of mx: `MX_CONFIG_DIR`, else `mx` below `XDG_CONFIG_HOME` or `~/.config`; it may not exist."""
+    from pathlib import Path
+
     chosen = os.environ.get("MX_CONFIG_DIR")
-    if chosen:
-        return Path(chosen).absolute()
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    # The XDG base directory specification has relative paths ignored.
-    found = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~/.config"))  # noqa: PTH111, PTH117
-    return found / "mx" if found.is_absolute() else Path(os.devnull) / "mx"
+    return Path(_absolute(chosen) if chosen else _below("XDG_CONFIG_HOME", "~/.config", "mx"))
+
+
+def _absolute(path: str) -> str:
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+
+
+def _below(variable: str, default: str, name: str) -> str:
+    """`name` below the folder that the XDG base directory specification says.
+
+    It has relative paths ignored. For a user without a home folder nothing can be kept: `~` must not appear in the project.
+    """
+    base = os.environ.get(variable, "").strip()
+    base = base if os.path.isabs(base) else os.path.expanduser(default)
+    return os.path.join(base if os.path.isabs(base) else os.devnull, name)
 
 
 def state_folder() -> Path:

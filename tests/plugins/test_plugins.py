@@ -116,7 +116,8 @@ def test_a_warm_index_imports_and_scans_nothing(site: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"null", b'{"key": 1}', b"\xff"])
 def test_a_damaged_cache_of_the_index_is_no_cache(site: Path, damage: bytes) -> None:
     assert "SampleBase" in names()
-    path, key = index._cache_place()
+    place, key = index._cache_place()
+    path = Path(place)
     assert path.is_file()
     path.write_bytes(damage.replace(b"1", json.dumps(key).encode()))
     assert "SampleBase" in names()
