@@ -61,7 +61,7 @@ def state_folder() -> Path:
     if chosen:
         return Path(chosen).absolute()
     base = os.environ.get("XDG_STATE_HOME", "")
-    found = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~/.local/state"))  # noqa: PTH111, PTH117
+    found = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~/.local/state"))
     return found / "mx-devtool" if found.is_absolute() else Path(os.devnull) / "mx-devtool"
 
 

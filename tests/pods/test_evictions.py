@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster_fixtures import NodeRunner
 from control_plane.control_plane import ControlPlane
 from control_plane.node import Node, Place
-from cluster_fixtures import NodeRunner
 
 from mxdev.cluster import manifest, state
 from mxdev.cluster.kubectl import Kubectl
