@@ -20,6 +20,7 @@ from mxdev.generator.tree import Tree
 from mxdev.plan.build import build
 from mxdev.plan.model import Plan
 from mxdev.plugins import catalog
+from mxdev.plugins.defaults import Default
 from mxdev.project.project import Project
 from mxdev.sections import sections
 from mxdev.workflow.render import Run, run, with_requirements
@@ -51,7 +52,9 @@ def _run(generator: type[Generator] | str, project: Project, options: Mapping[st
     unknown = sorted(set(given) - declared)
     if unknown:
         raise TypeError(f"nobody declares {', '.join(unknown)}; there are: {', '.join(sorted(declared))}")
-    return run(project, wanted, Sources(file=given, environment={}))
+    # mx counts as installed from an index, however it is installed where the tests run.
+    defaults = {"mx-source": Default("index", "mxdev.testing")}
+    return run(project, wanted, Sources(file=given, environment={}, defaults=defaults))
 
 
 def render(generator: type[Generator] | str, /, **options: Any) -> Tree:

@@ -48,6 +48,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             del os.environ[name]
     os.environ["MX_CACHE_DIR"] = str(folder)
     os.environ["MX_CONFIG_DIR"] = str(folder / "no-settings")
+    os.environ["MX_OPT_MX_SOURCE"] = "index"  # mx is installed from a folder here, which no pipeline has
     os.environ["MX_STATE_DIR"] = str(tmp_path_factory.mktemp("mx-state"))
     yield folder
     for name in ("MX_CACHE_DIR", "MX_CONFIG_DIR", "MX_STATE_DIR"):

@@ -32,7 +32,7 @@ PROJECTS = {
 def render(name: str, folder: Path) -> Path:
     """Render one example below `folder`; its root."""
     for number, command in enumerate(PROJECTS[name]):
-        done = mx(*command, cwd=folder / name if number else folder)
+        done = mx(*command, cwd=folder / name if number else folder, env={"MX_OPT_MX_SOURCE": "index"})
         if done.code:
             raise SystemExit(f"{name}: {done.stderr}")
     return folder / name

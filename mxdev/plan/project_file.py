@@ -8,7 +8,7 @@ from mxdev.project import records
 from mxdev.project.content import Content, disk_content
 from mxdev.project.records import PROJECT_FILE, new_project_file
 from mxdev.sections import sections
-from mxdev.version import __version__
+from mxdev.version import compatible
 
 GIT_FILES = {
     ".mx/.gitignore": "# Written by mx: what only matters on this machine.\n/journal/\n/lock\n/undo/\n!pristine/**\n",
@@ -71,7 +71,7 @@ def _written(data: bytes) -> dict[str, object]:
 def _options(plan: Plan) -> bytes:
     data = plan.project.source
     if data is None:
-        return new_project_file(plan.options, f">={__version__}")
+        return new_project_file(plan.options, compatible())
     known = _written(data)
     if plan.project.format < records.FORMAT:
         data = sections.put(PROJECT_FILE, data, "version", sections.render("version", records.FORMAT)).data

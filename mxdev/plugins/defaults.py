@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mxdev.errors import MxError
-from mxdev.plugins import model, registry
+from mxdev.plugins import model, origin, registry
 
 if TYPE_CHECKING:
     from mxdev.generator.generator import Generator
@@ -56,7 +56,8 @@ def company() -> dict[str, Default]:
         for name, value in _flat(values).items():
             found.setdefault(name, []).append(Default(value, f"the plugin {plugin}"))
     user = _user()
-    result = {}
+    source = origin.of_mx()
+    result = {} if source is None else {"mx-source": Default(source, "how mx was installed")}
     for name, given in found.items():
         if any(other.value != given[0].value for other in given) and name not in user:
             homes = " and ".join(default.source.removeprefix("the plugin ") for default in given)

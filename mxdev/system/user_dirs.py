@@ -57,12 +57,10 @@ def _below(variable: str, default: str, name: str) -> str:
 
 def state_folder() -> Path:
     """What mx keeps of this user between runs: `MX_STATE_DIR`, else `mx-devtool` below `XDG_STATE_HOME` or `~/.local/state`; it may not exist."""
+    from pathlib import Path
+
     chosen = os.environ.get("MX_STATE_DIR")
-    if chosen:
-        return Path(chosen).absolute()
-    base = os.environ.get("XDG_STATE_HOME", "")
-    found = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~/.local/state"))
-    return found / "mx-devtool" if found.is_absolute() else Path(os.devnull) / "mx-devtool"
+    return Path(_absolute(chosen) if chosen else _below("XDG_STATE_HOME", "~/.local/state", "mx-devtool"))
 
 
 def command_line() -> str:

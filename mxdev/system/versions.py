@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _PLAIN = re.compile(r"\d+(?:\.\d+)*")
+_BOUND = re.compile(r"(?:>=|<(?!=))\s*\d+(?:\.\d+)*")
 
 
 def older(one: str, other: str) -> bool:
@@ -30,11 +31,17 @@ def satisfies(version: str, specifier: str) -> bool:
     Raises:
         ValueError: it is no range.
     """
-    bound = specifier.strip().removeprefix(">=").strip()
+    bounds = [part.strip() for part in specifier.split(",")]
     if not specifier.strip():
         return True
-    if specifier.strip().startswith(">=") and _PLAIN.fullmatch(bound) and _PLAIN.fullmatch(version):
-        return _numbers(version) >= _numbers(bound)
+    if _PLAIN.fullmatch(version) and all(_BOUND.fullmatch(bound) for bound in bounds):
+        mine = _numbers(version)
+        return all(
+            mine >= _numbers(bound[2:].strip())
+            if bound.startswith(">=")
+            else mine < _numbers(bound[1:].strip())
+            for bound in bounds
+        )
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:

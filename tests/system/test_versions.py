@@ -13,6 +13,7 @@ from packaging.version import Version
 from mxdev.errors import MxError
 from mxdev.project.project import Project
 from mxdev.system.versions import older, satisfies
+from mxdev.version import __version__, compatible
 
 RELEASE = st.lists(st.integers(0, 12), min_size=1, max_size=4).map(
     lambda numbers: ".".join(map(str, numbers))
@@ -23,6 +24,18 @@ VERSION = st.tuples(RELEASE, st.sampled_from(["", "a1", "b2", "rc1", ".post1", "
 @given(VERSION, VERSION)
 def test_older_is_as_the_standard_orders(one: str, other: str) -> None:
     assert older(one, other) == (Version(one) < Version(other))
+
+
+@given(VERSION, RELEASE, RELEASE)
+def test_a_range_of_two_bounds_is_as_the_standard_says(version: str, low: str, high: str) -> None:
+    specifier = f">={low},<{high}"
+    assert satisfies(version, specifier) == SpecifierSet(specifier).contains(version, prereleases=True)
+
+
+def test_a_new_project_takes_what_does_not_break_it() -> None:
+    assert satisfies(__version__, compatible())
+    assert not satisfies("0.2.0", compatible().replace(__version__, "0.1.0"))
+    assert not satisfies("0.2.0rc1", compatible().replace(__version__, "0.1.0"))
 
 
 @given(VERSION, st.sampled_from([">=", "==", "~=", "<", ">", "!="]), VERSION)

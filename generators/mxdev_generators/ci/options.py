@@ -10,15 +10,9 @@ from mxdev import option
 from mxdev.freetext import reveal
 from mxdev.generator import Option, Pattern
 from mxdev_generators.ci.graph import Facts
+from mxdev_generators.ml_project_skeleton.mx_source import MX_SOURCE, index, requirement
 from mxdev_generators.ml_project_skeleton.naming import account_id, package_name
 
-_URL = r"https://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?(?:/[A-Za-z0-9._~+-]+)*/?"
-SOURCE = Pattern(
-    rf"index|{_URL}|git\+{_URL}",
-    "index (the default package index), the address of an index (https://host/simple/), or of a repository "
-    "(git+https://host/group/mx-devtool.git)",
-    metavar="SOURCE",
-)
 _FIELD = r"(?:\*|[0-9]+(?:-[0-9]+)?)(?:/[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*"
 # Minute, hour, day of the month, month, day of the week (0 is Sunday).
 _BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
@@ -47,10 +41,6 @@ PYTHON = {"3.11": "3.11.15", "3.12": "3.12.13", "3.13": "3.13.13"}
 # Of its images the one without a suffix: only that has kubectl and the plugin by which it logs in.
 GCLOUD_IMAGE = "gcr.io/google.com/cloudsdktool/google-cloud-cli:573.0.0"
 
-MX_SOURCE = option(
-    "--mx-source", type=SOURCE, default="index",
-    help="Where CI gets mx from, at the version that rendered last: index, or the address of an index or repository.",
-)  # fmt: skip
 TRAIN_SCHEDULE = option(
     "--schedule", type=SCHEDULE, default="",
     help="When CI trains by itself, in UTC, as in crontab: '17 3 * * 1'; empty: never.",
@@ -62,19 +52,12 @@ def common() -> tuple[Option, ...]:
     return (MX_SOURCE, TRAIN_SCHEDULE)
 
 
-def mx_requirement(source: str, version: str) -> str:
-    """What pip and uv install to get mx with its linters, at `version`."""
-    if source.startswith("git+"):
-        return f"mx-devtool[lint] @ {source.rstrip('/')}@v{version}"
-    return f"mx-devtool[lint]=={version}"
-
-
 def environment(values: Mapping[str, Any]) -> dict[str, str]:
     """The variables that every job has, in every CI."""
     source = values["mx_source"]
     return {
-        "MX_REQUIREMENT": mx_requirement(source, values["mx_version"]),
-        **({"UV_INDEX": source} if source.startswith("https://") else {}),
+        "MX_REQUIREMENT": requirement(source, values["mx_version"]),
+        **({"UV_INDEX": index(source)} if index(source) else {}),
         # Jobs run without a GPU; PyTorch without CUDA is some 4 GB smaller.
         "UV_TORCH_BACKEND": "cpu",
     }

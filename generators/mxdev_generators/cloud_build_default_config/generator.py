@@ -9,6 +9,7 @@ from mxdev.generator import Pattern, Values
 from mxdev_generators.ci import access
 from mxdev_generators.ci.options import BRANCH, NUMBER, account, account_email, common, cron
 from mxdev_generators.cloud_build_default_config import builds
+from mxdev_generators.ml_project_skeleton.mx_source import missing
 
 _REPOSITORY = Pattern(
     r"(?:https://[A-Za-z0-9][A-Za-z0-9.-]*(?:/[A-Za-z0-9._-]+){2,}\.git)?",
@@ -37,13 +38,14 @@ class CloudBuildDefaultConfig(Generator):
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """GitHub lets Cloud Build in by an app."""
+        """Builds install mx, so somebody has to say where from; GitHub lets Cloud Build in by an app."""
+        found = missing(cls.__name__, values.mx_source)
         if _on_github(values.repository) and values.app_installation == "0":
-            return [
+            found += [
                 "--repository is on GitHub, so --app-installation is needed: install https://github.com/apps/google-cloud-build "
                 "for the repository; the number is the end of the address that GitHub shows then."
             ]
-        return []
+        return found
 
     def variables(self) -> dict[str, Any]:
         """The options, and the names that are made from them."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mxdev import Generator, Tree, option
+from mxdev.generator import Values
 from mxdev_generators.ci import access
 from mxdev_generators.ci.options import BRANCH, NUMBER, account, common, identity_pool
 from mxdev_generators.github_actions import workflows
+from mxdev_generators.ml_project_skeleton.mx_source import missing
 
 
 class GitHubActions(Generator):
@@ -21,6 +23,11 @@ class GitHubActions(Generator):
         *common(),
     )  # fmt: skip
     example = "mx generate GitHubActions --repository-id 12345678"
+
+    @classmethod
+    def problems(cls, values: Values) -> list[str]:
+        """Pipelines install mx, so somebody has to say where from."""
+        return missing(cls.__name__, values.mx_source)
 
     def variables(self) -> dict[str, Any]:
         """The options, and the names of the account that the jobs act as."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mxdev import Generator, Tree, option
-from mxdev.generator import Pattern
+from mxdev.generator import Pattern, Values
 from mxdev_generators.ci import access
 from mxdev_generators.ci.options import NUMBER, account, common, cron, identity_pool
 from mxdev_generators.gitlab_ci import pipeline
+from mxdev_generators.ml_project_skeleton.mx_source import missing
 
 _STAGE = Pattern(
     r"\.?[A-Za-z][A-Za-z0-9_-]*", "a stage of the pipeline: letters, digits, dashes", metavar="STAGE"
@@ -31,6 +32,11 @@ class GitLabCI(Generator):
         *common(),
     )  # fmt: skip
     example = "mx generate GitLabCI --repository-id 12345678"
+
+    @classmethod
+    def problems(cls, values: Values) -> list[str]:
+        """Pipelines install mx, so somebody has to say where from."""
+        return missing(cls.__name__, values.mx_source)
 
     def variables(self) -> dict[str, Any]:
         """The options, and the names of the account that the jobs act as."""

@@ -12,6 +12,7 @@ from mxdev.generator import Values
 from mxdev_generators.ml_project_skeleton import devspace, platform
 from mxdev_generators.ml_project_skeleton.gpus import default_zone, zones
 from mxdev_generators.ml_project_skeleton.machines import MACHINES, pod_size
+from mxdev_generators.ml_project_skeleton.mx_source import MX_SOURCE, index, install_line, requirement
 from mxdev_generators.ml_project_skeleton.naming import (
     ACCOUNTS,
     DOMAIN,
@@ -65,6 +66,7 @@ class MLProjectSkeleton(Generator):
         option("--docker-mirror", type=MIRROR, default="", shared=True,
                help="Where images of Docker Hub are pulled from, such as mirror.gcr.io; empty: Docker Hub, which limits pulls."),
         *platform.OPTIONS,
+        MX_SOURCE,
         option("--skip-git", is_flag=True, help="Do not run `git init` where there is no repository."),
     )  # fmt: skip
     example = 'mx generate MLProjectSkeleton churn-model --description "Predict which customers leave."'
@@ -94,6 +96,9 @@ class MLProjectSkeleton(Generator):
             "gpu_zones": zones(),
             "package": package_name(self.values.name),
             "bucket_prefix": prefix,
+            "mx_requirement": requirement(values["mx_source"], values["mx_version"]),
+            "mx_index": index(values["mx_source"]),
+            "mx_install": install_line(values["mx_source"], values["mx_version"]),
             "image_registry": platform.image_registry(values),
             "artifact_root": platform.artifact_root(values, prefix),
             "backup_root": platform.backup_root(values, prefix),

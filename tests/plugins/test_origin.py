@@ -1,0 +1,88 @@
+"""Where mx was installed from is what pipelines, README and hooks of a project install (PEP 610)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import Mx
+
+from mxdev.plugins import origin
+from mxdev.testing import render_all
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+GIT = {"url": "https://git.example.com/tools/mx.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}}
+
+
+@pytest.mark.parametrize(
+    ("direct", "source"),
+    [
+        (None, "index"),
+        (json.dumps(GIT), f"git+https://git.example.com/tools/mx.git@{COMMIT}"),
+        (json.dumps({"url": "file:///home/ada/mx", "dir_info": {"editable": True}}), None),
+        (json.dumps({"url": "file:///home/ada/mx.whl", "archive_info": {}}), None),
+        (json.dumps({**GIT, "url": "file:///home/ada/mx"}), None),
+        ("{", None),
+        ("[]", None),
+    ],
+)
+def test_what_the_metadata_says(
+    direct: str | None, source: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "importlib.metadata.distribution", lambda name: SimpleNamespace(read_text=lambda file: direct)
+    )
+    assert origin.of_mx() == source
+
+
+def test_from_git_everything_names_that_commit(
+    mx: Mx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MX_OPT_MX_SOURCE")
+    monkeypatch.setattr(origin, "of_mx", lambda: f"git+https://git.example.com/tools/mx.git@{COMMIT}")
+    assert mx("generate", "MLProjectSkeleton", "churn", "--no-input", "--skip-git").code == 0
+    root = tmp_path / "churn"
+    assert mx("generate", "GitLabCI", "--no-input", cwd=root).code == 0
+    wanted = f"mx-devtool[lint] @ git+https://git.example.com/tools/mx.git@{COMMIT}"
+    for path in (
+        "README.md",
+        ".pre-commit-config.yaml",
+        ".devcontainer/devcontainer.json",
+        ".gitlab/mx.gitlab-ci.yml",
+    ):
+        assert wanted in (root / path).read_text(), path
+
+
+def test_from_a_folder_a_pipeline_has_to_be_told(
+    mx: Mx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MX_OPT_MX_SOURCE")
+    monkeypatch.setattr(origin, "of_mx", lambda: None)
+    assert mx("generate", "MLProjectSkeleton", "churn", "--no-input", "--skip-git").code == 0
+    root = tmp_path / "churn"
+    assert "mx-devtool" not in (root / "README.md").read_text()
+    assert "language: system" in (root / ".pre-commit-config.yaml").read_text()
+    for generator in ("GitLabCI", "GitHubActions", "CloudBuildDefaultConfig"):
+        done = mx("generate", generator, "--no-input", cwd=root)
+        assert done.code == 2
+        assert "--mx-source is missing" in done.err
+    assert not (root / ".gitlab").exists()
+    assert mx("generate", "GitLabCI", "--mx-source", "index", "--no-input", cwd=root).code == 0
+    assert "uv tool install 'mx-devtool[lint]==" in (root / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "source", ["https://pypi.example.com/simple/", "index", "git+https://git.example.com/mx.git"]
+)
+def test_a_hook_of_pre_commit_has_mx_in_its_own_environment(source: str) -> None:
+    import yaml
+
+    result: Any = render_all("MLProjectSkeleton", name="churn", mx_source=source)
+    text = result.renderings[-1].tree.files[".pre-commit-config.yaml"].data.decode()
+    hook = yaml.safe_load(text)["repos"][0]["hooks"][0]
+    assert hook["language"] == "python"
+    assert hook["additional_dependencies"][-1].startswith("mx-devtool[lint]")
+    assert (hook["additional_dependencies"][0] == f"--index-url={source}") == source.startswith("https://")
