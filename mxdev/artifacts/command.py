@@ -63,7 +63,7 @@ def image(
 
     at = project_root()
     path = str(_absolute(dockerfile) or images.DOCKERFILE)
-    request = images.Request(target, registry, commit, tool, push, build_args, path, dry_run)
+    request = images.ImageRequest(target, registry, commit, tool, push, build_args, path, dry_run)
     return images.build(at, Project.load(at).options, request)
 
 

@@ -40,7 +40,7 @@ _INDEX = "UV_INDEX"
 
 
 @dataclass(frozen=True)
-class Request:
+class ImageRequest:
     """What was asked for.
 
     Attributes:
@@ -64,7 +64,7 @@ class Request:
     dry_run: bool = False
 
 
-def build(root: Path, options: Mapping[str, object], request: Request) -> int:
+def build(root: Path, options: Mapping[str, object], request: ImageRequest) -> int:
     """Build, and with `push` push, one image of the project at `root`; the exit code of the tool.
 
     Args:
@@ -161,7 +161,7 @@ def _check_stage(path: Path, target: str) -> None:
         raise UsageProblem(f"{path} has no stage called {target}; there are: {', '.join(stages) or 'none'}.")
 
 
-def _tag(root: Path, request: Request) -> str:
+def _tag(root: Path, request: ImageRequest) -> str:
     if request.target == BASE:
         return base_tag(root, request.dockerfile, request.build_args)
     commit = request.commit or _git_commit(root)
@@ -214,7 +214,7 @@ def _find(wanted: str) -> str:
     return program
 
 
-def _is_there(tool: str, image: str, request: Request) -> bool:
+def _is_there(tool: str, image: str, request: ImageRequest) -> bool:
     """Whether the registry has the image. If it does not answer, building goes on, and pushing says why."""
     ask = _question(tool, image)
     if request.dry_run:
@@ -237,7 +237,7 @@ def _is_docker(tool: str) -> bool:
     return Path(tool).name.startswith("docker")
 
 
-def _command(root: Path, request: Request, tool: str, registry: str, image: str) -> list[str]:
+def _command(root: Path, request: ImageRequest, tool: str, registry: str, image: str) -> list[str]:
     arguments = [tool, *(["buildx"] if _is_docker(tool) else []), "build"]
     arguments += ["--file", request.dockerfile, "--target", request.target, "--tag", image]
     if _is_docker(tool):

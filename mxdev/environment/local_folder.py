@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 
 from mxdev.errors import MxError
+from mxdev.system.user_dirs import cache_folder
 
 _ODD = re.compile(r"[%?]")
 
@@ -27,13 +28,11 @@ def plain(root: Path) -> Path:
     root = root.resolve()
     if not _ODD.search(str(root)):
         return root
-    from platformdirs import user_cache_path
-
-    base = user_cache_path("mx-devtool") / "projects"
+    base = cache_folder() / "projects"
     if _ODD.search(str(base)):
         raise MxError(
             f"{root} has a `%` or `?` in its path, and so has the cache folder {base}; MLflow can open neither.",
-            hint="Move the project, or set XDG_CACHE_HOME to a folder without them.",
+            hint="Move the project, or set XDG_CACHE_HOME (or MX_CACHE_DIR) to a folder without them.",
         )
     return base / hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
 

@@ -112,13 +112,13 @@ def run(
     in infrastructure/kubernetes describes: mx submits it, follows its logs to the end, and cancels it on ^C.
     """
     from mxdev.flow.cluster.options import Options
-    from mxdev.flow.runner import Request
+    from mxdev.flow.runner import RunRequest
     from mxdev.flow.runner import run as run_flow
     from mxdev.project.project import Project, project_root
 
     root = project_root()
     name = str(Project.load(root).options.get("name") or root.name)
-    request = Request(
+    request = RunRequest(
         entry=entry,
         parameters=parameters,
         passed_on=tuple(ctx.meta.get("passed_on", ())),
@@ -198,13 +198,13 @@ def rerun(run_id: str, backend: str | None, context: str | None, python: str | N
     Its commit, with the changes that were not committed, is checked out into a scratch folder; your own files are not
     touched. The new run is recorded beside the old one. RUN_ID may be the beginning of an id.
     """
-    from mxdev.flow.rerun.rerun import Request
+    from mxdev.flow.rerun.rerun import RerunRequest
     from mxdev.flow.rerun.rerun import rerun as repeat
     from mxdev.project.project import Project, project_root
 
     root = project_root()
     name = str(Project.load(root).options.get("name") or root.name)
-    return repeat(root, name, Request(run_id, backend, context, python, dry_run), os.environ)
+    return repeat(root, name, RerunRequest(run_id, backend, context, python, dry_run), os.environ)
 
 
 def _somewhere(command: Callable[..., Any]) -> Callable[..., Any]:

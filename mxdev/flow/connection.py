@@ -18,6 +18,7 @@ from typing import BinaryIO
 from urllib.request import ProxyHandler, build_opener
 
 from mxdev.errors import DONE, MxError, Refused, UsageProblem
+from mxdev.flow.words import TEMPLATES
 from mxdev.system import console
 from mxdev.system.signals import as_control_c
 
@@ -27,7 +28,6 @@ except ImportError:
     fcntl = None  # type: ignore[assignment]
 
 FILE = ".mlflow/connection.json"
-TEMPLATE = "infrastructure/kubernetes/train_job.yaml"
 SERVICE = "mlflow"
 PORT = 5000
 HOST = "127.0.0.1"
@@ -161,7 +161,7 @@ def _namespace(root: Path) -> str:
     """
     import yaml
 
-    path = root / TEMPLATE
+    path = root / TEMPLATES["kubernetes"]
     try:
         job = yaml.safe_load(path.read_text(encoding="utf-8"))
         return str(job["metadata"]["namespace"])

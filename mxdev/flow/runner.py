@@ -24,7 +24,7 @@ _MOST_METRICS = 12
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """What was asked for on the command line.
 
     Attributes:
@@ -66,7 +66,7 @@ class Launch:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def run(root: Path, name: str, request: Request, environ: Mapping[str, str]) -> int:
+def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) -> int:
     """Run an entry point of the project.
 
     Args:
@@ -104,7 +104,7 @@ def run(root: Path, name: str, request: Request, environ: Mapping[str, str]) -> 
     return execute(launch, environ)[0].code
 
 
-def _interpreter(root: Path, request: Request, environ: Mapping[str, str]) -> Path:
+def _interpreter(root: Path, request: RunRequest, environ: Mapping[str, str]) -> Path:
     """The interpreter to run in, made first if that was asked for."""
     found: Interpreter | None
     if request.setup:
@@ -124,7 +124,7 @@ def _interpreter(root: Path, request: Request, environ: Mapping[str, str]) -> Pa
 def plan(
     root: Path,
     name: str,
-    request: Request,
+    request: RunRequest,
     given: Mapping[str, str],
     python: Path,
     environ: Mapping[str, str],

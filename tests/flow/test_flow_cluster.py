@@ -29,7 +29,7 @@ from flow_projects import MX, clean, environment, install, mx
 from ml_environment import ml_python
 
 from mxdev.artifacts import image as images
-from mxdev.flow.cluster.mlflow_rest import Run, Server
+from mxdev.flow.cluster.mlflow_rest import Server
 from mxdev.project.project import Project
 
 __all__ = ["ml_python"]
@@ -76,7 +76,7 @@ class World:
         found: list[Any] = self.plane.get(what, "--namespace", self.node.namespace)["items"]
         return found
 
-    def run(self, run_id: str) -> Run:
+    def run(self, run_id: str) -> TrackedRun:
         """A run, as the tracking server has it."""
         found = self.server.run(run_id)
         assert found is not None

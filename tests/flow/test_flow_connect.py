@@ -18,7 +18,7 @@ import pytest
 from control_plane.programs import free_port
 from flow_projects import MX, clean, mx, project, seen, with_environment
 
-from mxdev.flow import connection
+from mxdev.flow import connection, words
 
 # Forwards to the port that the file `pod` names, and ends as kubectl does when nothing is there. What is in the file
 # `refusal` it says instead. Its process ids are in `pids`, its arguments in `arguments`.
@@ -118,7 +118,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = with_environment(project(tmp_path / "p"))
-    template = root / connection.TEMPLATE
+    template = root / words.TEMPLATES["kubernetes"]
     template.parent.mkdir(parents=True)
     template.write_text(JOB)
     return root
@@ -366,11 +366,11 @@ def test_a_file_without_its_process_is_no_connection(root: Path) -> None:
 
 
 def test_without_a_template_the_namespace_is_asked_for(root: Path, cluster: Cluster, port: int) -> None:
-    (root / connection.TEMPLATE).write_text("kind: Job\n")
+    (root / words.TEMPLATES["kubernetes"]).write_text("kind: Job\n")
     connect = Connect(root, cluster, port)
     assert connect.process.wait(20) == 2
     assert "it has no metadata.namespace" in connect.said
-    (root / connection.TEMPLATE).unlink()
+    (root / words.TEMPLATES["kubernetes"]).unlink()
     connect = Connect(root, cluster, port)
     assert connect.process.wait(20) == 2
     assert "it does not exist" in connect.said

@@ -12,7 +12,7 @@ from flow_projects import clean, mx, project, with_environment
 from test_flow_connect import Cluster, Connect, listens, nothing_stays, port
 
 from mxdev import testing
-from mxdev.flow import connection
+from mxdev.flow import connection, words
 from mxdev_generators.ml_project_skeleton.generator import MLProjectSkeleton
 
 __all__ = ["nothing_stays", "port"]
@@ -67,7 +67,7 @@ def cluster(control_plane: ControlPlane, root: Path, tmp_path: Path) -> Iterator
     for path in ("train-infrastructure/service_accounts.yaml", "train-infrastructure/mlflow.yaml"):
         manifest = testing.text(tree, f"{FOLDER}/{path}")
         control_plane.kubectl("apply", "-f", "-", input=manifest)
-    (root / connection.TEMPLATE).write_text(testing.text(tree, connection.TEMPLATE))
+    (root / words.TEMPLATES["kubernetes"]).write_text(testing.text(tree, words.TEMPLATES["kubernetes"]))
     (tmp_path / "cluster").mkdir()
     made = Real(control_plane, name, tmp_path / "cluster")
     made.start_pod()

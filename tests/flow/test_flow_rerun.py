@@ -18,10 +18,10 @@ from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.flow.rerun import reading as rerun_reading
 from mxdev.flow.rerun import rerun
 from mxdev.flow.rerun.checkout import checkout
-from mxdev.flow.rerun.reading import ENTRY_POINT, Run, origin
+from mxdev.flow.rerun.reading import ENTRY_POINT, LoggedRun, origin
 
 TAGS = {ENTRY_POINT: "trainer", "git.commit": "a" * 40, "git.uncommitted": "False"}
-RUN = Run(
+RUN = LoggedRun(
     id="0123456789abcdef0123456789abcdef",
     name="bold-fox",
     status="FINISHED",
@@ -40,7 +40,7 @@ def git(root: Path, *arguments: str) -> str:
     ).stdout.strip()  # fmt: skip
 
 
-def run(**changes: Any) -> Run:
+def run(**changes: Any) -> LoggedRun:
     """RUN with other tags (None takes one away) or other fields."""
     tags = {**TAGS, **changes.pop("tags", {})}
     return replace(
@@ -137,13 +137,13 @@ def test_a_local_run_has_no_image_for_a_cluster() -> None:
 @pytest.mark.parametrize("text", ["", "xyz", "abc%", "0' OR '1", "../x"])
 def test_what_is_no_id(root: Path, text: str) -> None:
     with pytest.raises(UsageProblem, match="is no id of a run"):
-        rerun.rerun(root, "tiny", rerun.Request(text), clean())
+        rerun.rerun(root, "tiny", rerun.RerunRequest(text), clean())
 
 
 def test_a_project_without_runs(root: Path) -> None:
     (root / ".mlflow" / "mlflow.db").unlink()
     with pytest.raises(UsageProblem, match="has no runs"):
-        rerun.rerun(root, "tiny", rerun.Request("abc"), clean())
+        rerun.rerun(root, "tiny", rerun.RerunRequest("abc"), clean())
 
 
 # The scratch checkout
@@ -259,23 +259,23 @@ def test_what_a_killed_one_left_is_swept(root: Path) -> None:
 
 
 @pytest.fixture
-def reading(monkeypatch: pytest.MonkeyPatch, root: Path) -> list[Run]:
+def reading(monkeypatch: pytest.MonkeyPatch, root: Path) -> list[LoggedRun]:
     """The runs that are read, one after another."""
-    runs: list[Run] = []
+    runs: list[LoggedRun] = []
     monkeypatch.setattr(rerun_reading, "read", lambda *_: runs.pop(0))
     return runs
 
 
 def repeat(root: Path, keep: Path, **request: Any) -> int:
-    return rerun.rerun(root, "tiny", rerun.Request("0123", **request), clean(KEEP=str(keep)))
+    return rerun.rerun(root, "tiny", rerun.RerunRequest("0123", **request), clean(KEEP=str(keep)))
 
 
-def of(root: Path, **tags: str) -> Run:
+def of(root: Path, **tags: str) -> LoggedRun:
     return run(tags={"git.commit": git(root, "rev-parse", "HEAD"), **tags})
 
 
 def test_the_code_of_the_run_runs(
-    root: Path, reading: list[Run], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    root: Path, reading: list[LoggedRun], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = of(root)
     reading += [before, replace(before, id="abc123")]
@@ -305,7 +305,7 @@ def test_the_code_of_the_run_runs(
 
 
 def test_what_differs_is_said(
-    root: Path, reading: list[Run], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    root: Path, reading: list[LoggedRun], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = of(root)
     reading += [before, replace(before, metrics={"loss": 0.75})]
@@ -313,7 +313,7 @@ def test_what_differs_is_said(
     assert "  loss  0.5  ->  0.75  (+0.25, +50 %)" in capfd.readouterr().out
 
 
-def test_training_that_fails_now(root: Path, reading: list[Run], tmp_path: Path) -> None:
+def test_training_that_fails_now(root: Path, reading: list[LoggedRun], tmp_path: Path) -> None:
     (root / "command.txt").write_text("exit 1\n")
     git(root, "commit", "--quiet", "-am", "fails")
     before = of(root)
@@ -322,7 +322,7 @@ def test_training_that_fails_now(root: Path, reading: list[Run], tmp_path: Path)
     assert worktrees(root) == 1
 
 
-def test_an_entry_point_that_is_gone(root: Path, reading: list[Run], tmp_path: Path) -> None:
+def test_an_entry_point_that_is_gone(root: Path, reading: list[LoggedRun], tmp_path: Path) -> None:
     reading.append(of(root, **{ENTRY_POINT: "trianer"}))
     with pytest.raises(Refused, match=r"at commit \w{12}, MLproject has no entry point `trianer`"):
         repeat(root, tmp_path / "kept")
@@ -334,7 +334,7 @@ def test_an_entry_point_that_is_gone(root: Path, reading: list[Run], tmp_path: P
         repeat(root, tmp_path / "kept")
 
 
-def test_a_parameter_that_was_not_logged(root: Path, reading: list[Run], tmp_path: Path) -> None:
+def test_a_parameter_that_was_not_logged(root: Path, reading: list[LoggedRun], tmp_path: Path) -> None:
     reading.append(of(root, **{ENTRY_POINT: "evaluate"}))
     with pytest.raises(Refused, match="it did not log what was given for run_id"):
         repeat(root, tmp_path / "kept")
@@ -347,7 +347,7 @@ def test_a_parameter_that_was_not_logged(root: Path, reading: list[Run], tmp_pat
 
 
 def test_an_environment_that_would_import_something_else(
-    root: Path, reading: list[Run], tmp_path: Path
+    root: Path, reading: list[LoggedRun], tmp_path: Path
 ) -> None:
     (packages,) = (root / ".venv" / "lib").glob("*/site-packages")
     (packages / "first.pth").write_text(f"import sys; sys.path.insert(0, {str(root / 'src')!r})\n")
@@ -357,7 +357,7 @@ def test_an_environment_that_would_import_something_else(
 
 
 def test_a_dry_run_runs_nothing(
-    root: Path, reading: list[Run], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    root: Path, reading: list[LoggedRun], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = of(root)
     reading.append(before)
@@ -370,7 +370,7 @@ def test_a_dry_run_runs_nothing(
     assert worktrees(root) == 1
 
 
-def test_a_cluster_cannot_record_in_the_project(root: Path, reading: list[Run], tmp_path: Path) -> None:
+def test_a_cluster_cannot_record_in_the_project(root: Path, reading: list[LoggedRun], tmp_path: Path) -> None:
     template = root / "infrastructure" / "kubernetes" / "train_job.yaml"
     template.parent.mkdir(parents=True)
     template.write_text("apiVersion: batch/v1\nkind: Job\nmetadata: {namespace: ml}\n")

@@ -9,10 +9,10 @@ import pytest
 
 from mxdev.flow.rerun import compare as rerun_compare
 from mxdev.flow.rerun.compare import compare, repeated, table
-from mxdev.flow.rerun.reading import Run
+from mxdev.flow.rerun.reading import LoggedRun
 
 PINS = "# Python 3.11.4 on Linux-6.1\nnumpy==2.1\ntorch==2.9+cpu\n"
-RUN = Run(
+RUN = LoggedRun(
     id="0" * 32,
     name="bold-fox",
     status="FINISHED",
@@ -26,11 +26,11 @@ RUN = Run(
 )
 
 
-def rows(now: Run, before: Run = RUN) -> list[str]:
+def rows(now: LoggedRun, before: LoggedRun = RUN) -> list[str]:
     return table(compare(before, now))
 
 
-def tagged(**tags: str) -> Run:
+def tagged(**tags: str) -> LoggedRun:
     return replace(RUN, tags={**RUN.tags, **tags})
 
 

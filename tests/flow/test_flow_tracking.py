@@ -46,9 +46,17 @@ def test_the_store_in_the_project_has_a_uri_for_any_path(tmp_path: Path, name: s
 
 
 def test_a_cache_folder_that_is_odd_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MX_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "100%"))
     with pytest.raises(MxError, match="XDG_CACHE_HOME"):
         tracking.store(tmp_path / "50%", {})
+
+
+def test_the_alias_lies_in_the_folder_that_mx_s_caches_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MX_CACHE_DIR", str(tmp_path / "cache"))
+    assert local_folder.plain(tmp_path / "50%").is_relative_to(tmp_path / "cache")
 
 
 def test_an_interpreter_in_an_odd_project_is_reached_through_the_alias(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from control_plane.node import Node, Place
 
 from mxdev.cluster import manifest, state
 from mxdev.cluster.kubectl import Kubectl
-from mxdev.flow import cluster_run
+from mxdev.flow import words
 from mxdev.testing import render_all, write
 
 IMAGE = "registry/run:abc"
@@ -72,7 +72,7 @@ class Training:
     def __init__(self, kind: str, node: Node, place: Path, project: Path) -> None:
         self.node, self.place = node, place
         self.kubectl = Kubectl("mx-tests", node.namespace)
-        template = project / cluster_run.TEMPLATES["kubernetes" if kind == "job" else "distributed"]
+        template = project / words.TEMPLATES["kubernetes" if kind == "job" else "distributed"]
         made = manifest.fill(
             manifest.read(template), name="churn-0123456789", image=IMAGE,
             command=f"{sys.executable} trainer.py", environment={"MLFLOW_RUN_ID": RUN},

@@ -19,7 +19,7 @@ from ml_environment import ml_python
 
 from mxdev import testing
 from mxdev.cluster import manifest
-from mxdev.flow import cluster_run
+from mxdev.flow import words
 from mxdev.tree import Tree
 from mxdev_generators.ml_project_skeleton.machines import MACHINES, Machine
 
@@ -57,7 +57,7 @@ def pod(kind: str, **options: Any) -> dict[str, Any]:
 
 
 def _filled(tree: Tree, kind: str) -> dict[str, Any]:
-    path = cluster_run.TEMPLATES["kubernetes" if kind == "job" else "distributed"]
+    path = words.TEMPLATES["kubernetes" if kind == "job" else "distributed"]
     filled = manifest.fill(
         yaml.safe_load(testing.text(tree, path)), name="x", image="i", command="true",
         environment={"MLFLOW_RUN_ID": "0123"}, labels={},
@@ -260,7 +260,7 @@ def _resources(kind: str, accelerator: str, cloud: str = "gcp") -> dict[str, Any
 @pytest.mark.parametrize("hours", [None, 5])
 def test_training_that_hangs_ends_by_itself(kind: str, hours: int | None) -> None:
     tree = rendered(kind, **({"training_hours": hours} if hours else {}))
-    path = cluster_run.TEMPLATES["kubernetes" if kind == "job" else "distributed"]
+    path = words.TEMPLATES["kubernetes" if kind == "job" else "distributed"]
     spec = yaml.safe_load(testing.text(tree, path))["spec"]
     policy = spec["runPolicy"] if kind == "pytorchjob" else spec
     assert policy["activeDeadlineSeconds"] == 3600 * (hours or 72)

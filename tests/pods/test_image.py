@@ -126,7 +126,7 @@ def test_every_stage_is_for_the_platform_of_the_cluster(platform: str) -> None:
 
 def test_the_platform_is_in_the_tag_of_the_base(tmp_path: Path) -> None:
     """A base of another platform must not be taken for this one: the tag is a hash of what goes into the image."""
-    from mxdev.build.image import base_tag
+    from mxdev.artifacts.image import base_tag
 
     tags = set()
     for platform in ("linux/amd64", "linux/arm64"):

@@ -200,7 +200,7 @@ class CopierTemplate(Generator):
         if not ask:
             self._require({**last, **given})
         root = project.root if project is not None else Path("project")
-        request = scratch.Request(
+        request = scratch.RenderRequest(
             self.template, kind, given, last, ask, trust, self._into.rpartition("/")[2] or root.name,
             self._answers_file, tasks, tuple(map(str, dict(settings.get("external_data") or {}).values())), *self._before(),
             place=str(root / self._into), updates=self.occasion.record is not None,

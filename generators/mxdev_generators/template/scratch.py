@@ -24,7 +24,7 @@ _ROUNDS = 5
 
 
 @dataclass(frozen=True)
-class Request:
+class RenderRequest:
     """What to render.
 
     Attributes:
@@ -81,7 +81,7 @@ class Rendered:
     after: str = ""
 
 
-def render(request: Request, read: Read, *, skips: bool = False) -> Rendered:
+def render(request: RenderRequest, read: Read, *, skips: bool = False) -> Rendered:
     """Render a template.
 
     Args:
@@ -109,7 +109,7 @@ def render(request: Request, read: Read, *, skips: bool = False) -> Rendered:
     return Rendered(files, answers, secrets, skipped, before, response.get("after", ""))
 
 
-def _rounds(request: Request, read: Read, lent: dict[str, bytes]) -> tuple[Files, dict[str, Any]]:
+def _rounds(request: RenderRequest, read: Read, lent: dict[str, bytes]) -> tuple[Files, dict[str, Any]]:
     """Render until every file of the project that the template reads is there; files are added to `lent`."""
     ask, given = request.ask, dict(request.given)
     for _ in range(_ROUNDS):
@@ -125,7 +125,7 @@ def _rounds(request: Request, read: Read, lent: dict[str, bytes]) -> tuple[Files
 
 
 def _skipped(
-    request: Request, given: Mapping[str, Any], lent: Mapping[str, bytes], files: Files
+    request: RenderRequest, given: Mapping[str, Any], lent: Mapping[str, bytes], files: Files
 ) -> frozenset[str]:
     """Rendered where all these files are already, those that are still as they were are what the template leaves alone."""
     there = dict.fromkeys(files, b"\0mx: a file that is there already\0")
@@ -136,7 +136,7 @@ def _skipped(
 
 @contextlib.contextmanager
 def _run(
-    request: Request,
+    request: RenderRequest,
     given: Mapping[str, Any],
     there: Mapping[str, bytes],
     *,
@@ -205,7 +205,7 @@ def _sources(template: Template, scratch: Path) -> str:
     return os.fspath(copy / template.directory)
 
 
-def _data(request: Request, given: Mapping[str, Any]) -> dict[str, Any]:
+def _data(request: RenderRequest, given: Mapping[str, Any]) -> dict[str, Any]:
     """The answers as the tool wants to be told; Cookiecutter has no place for those of the last run."""
     return dict(given) if request.kind == "copier" else {**request.last, **given}
 
@@ -215,7 +215,7 @@ def _write(place: Path, data: bytes) -> None:
     place.write_bytes(data)
 
 
-def _seed(request: Request, folder: Path) -> Path | None:
+def _seed(request: RenderRequest, folder: Path) -> Path | None:
     """Tell Copier the last answers as it wants to be told: it checks them, and drops what is not asked any more."""
     if request.kind != "copier" or (not request.last and request.before is None):
         return None
@@ -238,7 +238,7 @@ def _commit(folder: Path) -> None:
     git.run(*where, *who, "commit", "--quiet", "--no-verify", "--allow-empty", "--message", "before")
 
 
-def _work(scratch: Path, request: Request, message: dict[str, Any]) -> dict[str, Any]:
+def _work(scratch: Path, request: RenderRequest, message: dict[str, Any]) -> dict[str, Any]:
     question, answer = scratch / "request.json", scratch / "response.json"
     question.touch(mode=0o600)  # there may be secrets in it
     question.write_text(json.dumps(message), encoding="utf-8")
@@ -267,7 +267,7 @@ def _environment(template: Template, scratch: Path) -> dict[str, str]:
     return environment
 
 
-def _raise(request: Request, error: str, message: str) -> None:
+def _raise(request: RenderRequest, error: str, message: str) -> None:
     import click
 
     title = request.template.title

@@ -13,7 +13,7 @@ from mxdev.cluster import submit
 from mxdev.cluster.progress import Lines, Progress, described
 from mxdev.errors import DONE, SAYS_NO, Refused
 from mxdev.flow.cluster.jobs import Job, Jobs
-from mxdev.flow.cluster.mlflow_rest import Run
+from mxdev.flow.cluster.mlflow_rest import TrackedRun
 from mxdev.flow.cluster.options import SHORT
 from mxdev.system import console
 
@@ -79,7 +79,7 @@ def cancel(jobs: Jobs, run: str) -> int:
         Refused: there is no such run.
     """
     one = _one(jobs, run)
-    if isinstance(one, Run):
+    if isinstance(one, TrackedRun):
         console.err(f"run {one.id[:SHORT]} has no job on the cluster any more; it is {one.status}")
         return DONE
     if one.state.phase in ("succeeded", "failed"):
@@ -92,7 +92,7 @@ def cancel(jobs: Jobs, run: str) -> int:
     return DONE
 
 
-def _one(jobs: Jobs, run: str) -> Job | Run:
+def _one(jobs: Jobs, run: str) -> Job | TrackedRun:
     """The job of a run, or the run itself if its job is gone.
 
     Raises:
@@ -109,7 +109,7 @@ def _one(jobs: Jobs, run: str) -> Job | Run:
     )
 
 
-def _job(one: Job | Run) -> Job:
+def _job(one: Job | TrackedRun) -> Job:
     if isinstance(one, Job):
         return one
     raise Refused(
@@ -151,15 +151,15 @@ def reasons(job: Job) -> list[str]:
     return texts
 
 
-def _details(one: Job | Run) -> None:
+def _details(one: Job | TrackedRun) -> None:
     """One run and its job."""
-    run = one if isinstance(one, Run) else one.run
-    identity = one.id if isinstance(one, Run) else one.run_id
+    run = one if isinstance(one, TrackedRun) else one.run
+    identity = one.id if isinstance(one, TrackedRun) else one.run_id
     console.out(f"run       {identity}" + (f" ({run.name}): {run.status}" if run else ""))
     if run:
         console.out(f"entry     {run.entry_point or '-'}")
         console.out(f"image     {run.tags.get('mx.image', '-')}")
-    if isinstance(one, Run):
+    if isinstance(one, TrackedRun):
         console.out("job       not on the cluster any more")
         return
     console.out(f"job       {one.ref} in the namespace {one.kubectl.namespace}, {age(one.created)} old")
@@ -191,7 +191,7 @@ def _as_data(job: Job) -> dict[str, Any]:
     }
 
 
-def _run_as_data(run: Run) -> dict[str, Any]:
+def _run_as_data(run: TrackedRun) -> dict[str, Any]:
     return {
         "run_id": run.id,
         "name": run.name,

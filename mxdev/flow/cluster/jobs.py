@@ -21,8 +21,9 @@ from mxdev.cluster.manifest import JobKind, JobRef
 from mxdev.cluster.refusals import ClusterError
 from mxdev.errors import UsageProblem
 from mxdev.flow import tracking
-from mxdev.flow.cluster.mlflow_rest import NoAnswer, Run, Server
-from mxdev.flow.cluster.options import SHORT, TEMPLATES, name_prefix
+from mxdev.flow.cluster.mlflow_rest import NoAnswer, Server, TrackedRun
+from mxdev.flow.cluster.options import SHORT, name_prefix
+from mxdev.flow.words import TEMPLATES
 from mxdev.system import console
 
 # A run that is younger, in seconds, may have a job that is just being submitted.
@@ -50,7 +51,7 @@ class Job:
     ref: JobRef
     created: datetime
     state: states.State
-    run: Run | None = None
+    run: TrackedRun | None = None
 
 
 class Jobs:
@@ -78,7 +79,7 @@ class Jobs:
         """The namespaces that are looked at, for a person."""
         return ", ".join(kubectl.namespace for kubectl in self._kubectls)
 
-    def look(self, run: str = "") -> tuple[list[Job], list[Run]]:
+    def look(self, run: str = "") -> tuple[list[Job], list[TrackedRun]]:
         """The jobs on the cluster, newest first, and the runs whose job is not there any more.
 
         Runs that nobody has closed although their job is over are closed, which is said.
@@ -146,7 +147,7 @@ class Jobs:
                 states.read(kind, item, own, events),
             )
 
-    def _runs(self, run: str) -> list[Run]:
+    def _runs(self, run: str) -> list[TrackedRun]:
         """The runs that are open or asked for, and were made by this project for a job where we look."""
         if self._server is None:
             console.warn(
@@ -165,7 +166,7 @@ class Jobs:
             return []
         return [one for one in found if one.id.startswith(run) and self._is_here(one)]
 
-    def _is_here(self, run: Run) -> bool:
+    def _is_here(self, run: TrackedRun) -> bool:
         for kubectl in self._kubectls:
             _, _, place = run.tags.get("mx.job", "").partition("/")
             here = f"{kubectl.namespace}/{self._prefix}-{run.id[:SHORT]}"
@@ -185,7 +186,7 @@ class Jobs:
             return job
         return replace(job, run=self._closed(job.run, job.state.phase, f"its job has {job.state.phase}"))
 
-    def _closed(self, run: Run, phase: states.Phase, why: str) -> Run:
+    def _closed(self, run: TrackedRun, phase: states.Phase, why: str) -> TrackedRun:
         """A run, closed if it is open."""
         if run.has_ended or self._server is None or (phase == "gone" and time.time() - run.started < _YOUNG):
             return run

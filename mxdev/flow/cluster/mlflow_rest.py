@@ -22,11 +22,9 @@ from urllib.parse import unquote, urlencode, urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener, proxy_bypass
 
 from mxdev.errors import MxError
+from mxdev.flow.words import ENDED, ENTRY_POINT
 
-# What a run may be in; the others are SCHEDULED and RUNNING.
-ENDED = ("FINISHED", "FAILED", "KILLED")
 _PAGE = 1000
-_ENTRY_POINT = "mlflow.project.entryPoint"
 
 
 class NoAnswer(MxError):
@@ -34,7 +32,7 @@ class NoAnswer(MxError):
 
 
 @dataclass(frozen=True)
-class Run:
+class TrackedRun:
     """A run as the server has it.
 
     Attributes:
@@ -79,7 +77,7 @@ class Server:
             handlers.append(ProxyHandler({}))
         self._opener = build_opener(*handlers)
 
-    def run(self, run_id: str) -> Run | None:
+    def run(self, run_id: str) -> TrackedRun | None:
         """The run of that id, None if the server has none.
 
         Raises:
@@ -88,7 +86,7 @@ class Server:
         answer = self._call("GET", f"runs/get?{urlencode({'run_id': run_id})}", missing_ok=True)
         return None if answer is None else _run(answer["run"])
 
-    def search(self, filter_string: str) -> list[Run]:
+    def search(self, filter_string: str) -> list[TrackedRun]:
         """The runs of all experiments that a filter lets through, newest first.
 
         Args:
@@ -147,12 +145,12 @@ class Server:
             raise NoAnswer(f"the tracking server {self.address} does not answer: {reason}.") from problem
 
 
-def _run(found: Mapping[str, Any]) -> Run:
+def _run(found: Mapping[str, Any]) -> TrackedRun:
     info = found["info"]
     tags = {tag["key"]: tag.get("value", "") for tag in found.get("data", {}).get("tags", [])}
     name = info.get("run_name") or tags.get("mlflow.runName", "")
     started = int(info.get("start_time", 0)) / 1000
-    return Run(info["run_id"], name, info["status"], started, tags.get(_ENTRY_POINT, ""), tags)
+    return TrackedRun(info["run_id"], name, info["status"], started, tags.get(ENTRY_POINT, ""), tags)
 
 
 def _reason(text: str) -> str:

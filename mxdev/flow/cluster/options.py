@@ -22,15 +22,11 @@ from mxdev.errors import MxError, UsageProblem
 from mxdev.flow import tracking
 from mxdev.flow.cluster import submitter
 from mxdev.flow.mlproject import MLProject
+from mxdev.flow.words import TEMPLATES
 from mxdev.project.project import Project
 from mxdev.system import console, programs
 
 LOCAL = "local"
-# By backend: the template of its job, in the project.
-TEMPLATES = {
-    "kubernetes": "infrastructure/kubernetes/train_job.yaml",
-    "distributed": "infrastructure/kubernetes/distributed_job.yaml",
-}
 ENTRY = "trainer"
 # What the backend `distributed` runs unless told otherwise, where MLproject has it.
 DISTRIBUTED_ENTRY = "distributed"
@@ -233,7 +229,7 @@ def prepare(root: Path, options: Options, config: Mapping[str, Any]) -> dict[str
     submitter.filled({**config, "command": "", "environment": {}, "run_id": ""})
     context = Kubectl(options.context, config["namespace"]).context
     if options.build:
-        request = images.Request(push=True, registry=options.registry)
+        request = images.ImageRequest(push=True, registry=options.registry)
         code = images.build(root, Project.load(root).options, request)
         if code:
             raise MxError(f"the image could not be built (exit code {code}), so nothing was submitted.")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mxdev.flow.rerun.reading import Run
+from mxdev.flow.rerun.reading import LoggedRun
 
 DATA = "data.sha256"
 MISSING = "-"
@@ -43,7 +43,7 @@ class Part:
     note: str = ""
 
 
-def compare(before: Run, now: Run) -> list[Part]:
+def compare(before: LoggedRun, now: LoggedRun) -> list[Part]:
     """Compare two runs, part by part."""
     exact = all(_exact(run) for run in (before, now))
     return [
@@ -96,15 +96,15 @@ def versions(requirements: str | None) -> dict[str, str]:
     return found
 
 
-def _params(run: Run) -> dict[str, str]:
+def _params(run: LoggedRun) -> dict[str, str]:
     return {name: value for name, value in run.params.items() if name != DATA}
 
 
-def _data(run: Run) -> dict[str, str]:
+def _data(run: LoggedRun) -> dict[str, str]:
     return {"hash": run.params[DATA]} if DATA in run.params else {}
 
 
-def _code(before: Run, now: Run) -> Part:
+def _code(before: LoggedRun, now: LoggedRun) -> Part:
     """The commit and what was not committed, as both runs logged it."""
     facts = [
         {"commit": run.tags["git.commit"], "uncommitted changes": _changes(run)}
@@ -116,7 +116,7 @@ def _code(before: Run, now: Run) -> Part:
     return Part(part.name, min(part.count, 1), part.differences)
 
 
-def _changes(run: Run) -> str:
+def _changes(run: LoggedRun) -> str:
     import hashlib
 
     return f"a diff, sha256 {hashlib.sha256(run.diff).hexdigest()[:12]}" if run.diff else "none"
@@ -140,12 +140,12 @@ def _mapping(name: str, before: Mapping[str, str], now: Mapping[str, str], *, ma
     return Part(name, len(names), different, matters)
 
 
-def _exact(run: Run) -> bool:
+def _exact(run: LoggedRun) -> bool:
     """Whether the same run gives the same numbers to the last digit: on the CPU, in one process, as far as it says."""
     return run.tags.get("device", "cpu").startswith("cpu") and run.tags.get("processes", "1") == "1"
 
 
-def _metrics(before: Run, now: Run, exact: bool) -> Part:
+def _metrics(before: LoggedRun, now: LoggedRun, exact: bool) -> Part:
     """The last values. What MLflow measures of the machine is no result."""
     names = [
         name for name in dict.fromkeys([*before.metrics, *now.metrics]) if not name.startswith("system/")

@@ -11,17 +11,15 @@ from pathlib import Path
 
 from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.flow import tracking
+from mxdev.flow.words import ENDED, ENTRY_POINT, PARENT
 from mxdev.system import programs
 
-ENTRY_POINT = "mlflow.project.entryPoint"
-PARENT = "mlflow.parentRunId"
 RERUN_OF = "mx.rerun_of"
 BACKENDS = ("local", "kubernetes", "distributed")
-_ENDED = ("FINISHED", "FAILED", "KILLED")
 
 
 @dataclass(frozen=True)
-class Run:
+class LoggedRun:
     """A run, with what it logged of itself.
 
     Attributes:
@@ -71,7 +69,7 @@ class Origin:
     unsure: str | None = None
 
 
-def read(python: Path, store: tracking.Store, run_id: str) -> Run:
+def read(python: Path, store: tracking.Store, run_id: str) -> LoggedRun:
     """Look a run up.
 
     Args:
@@ -104,7 +102,7 @@ def read(python: Path, store: tracking.Store, run_id: str) -> Run:
             raise _not_one(run_id, answer["found"], store)
         files = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
     requirements = files.get("requirements.txt")
-    return Run(
+    return LoggedRun(
         **answer["run"],
         diff=files.get("uncommitted.diff"),
         requirements=None if requirements is None else requirements.decode("utf-8", "replace"),
@@ -121,7 +119,7 @@ def _not_one(run_id: str, found: list[list[str]], store: tracking.Store) -> Usag
     return UsageProblem(f"more than one run begins with {run_id}:\n{shown}", hint="Give more of its id.")
 
 
-def origin(run: Run, backend: str | None, context: str | None = None) -> Origin:
+def origin(run: LoggedRun, backend: str | None, context: str | None = None) -> Origin:
     """Where the run came from.
 
     Args:
@@ -134,7 +132,7 @@ def origin(run: Run, backend: str | None, context: str | None = None) -> Origin:
     """
     if run.deleted:
         raise _refused(run, "it is deleted", f"`mlflow runs restore --run-id {run.id}` brings it back.")
-    if run.status not in _ENDED:
+    if run.status not in ENDED:
         raise _refused(run, f"it has not ended, its status is {run.status}", "Wait for it.")
     entry = run.tags.get(ENTRY_POINT)
     if not entry:
@@ -164,7 +162,7 @@ def origin(run: Run, backend: str | None, context: str | None = None) -> Origin:
     return Origin(commit, diff, entry, backend, image, namespace or None, context, unsure)
 
 
-def _no_entry(run: Run) -> tuple[str, str | None]:
+def _no_entry(run: LoggedRun) -> tuple[str, str | None]:
     """Why a run that `mlflow run` did not make cannot be repeated, and what can."""
     source = run.tags.get("mlflow.source.name", "")
     if parent := run.tags.get(PARENT):
@@ -178,7 +176,7 @@ def _no_entry(run: Run) -> tuple[str, str | None]:
     )
 
 
-def _commit(run: Run) -> tuple[str, str | None]:
+def _commit(run: LoggedRun) -> tuple[str, str | None]:
     """The commit of a run, and what is not known of it.
 
     Raises:
@@ -198,5 +196,5 @@ def _commit(run: Run) -> tuple[str, str | None]:
     return commit, None
 
 
-def _refused(run: Run, why: str, hint: str | None = None) -> Refused:
+def _refused(run: LoggedRun, why: str, hint: str | None = None) -> Refused:
     return Refused(f"the run {run.title} cannot be repeated: {why}.", hint=hint)

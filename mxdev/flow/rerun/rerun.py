@@ -16,7 +16,7 @@ from mxdev.flow import mlproject, runner, tracking
 from mxdev.flow.cluster import options as cluster_run
 from mxdev.flow.rerun import compare, reading
 from mxdev.flow.rerun.checkout import NO_GIT, checkout
-from mxdev.flow.rerun.reading import Origin, Run
+from mxdev.flow.rerun.reading import LoggedRun, Origin
 from mxdev.system import console, programs
 from mxdev.system.signals import as_control_c
 
@@ -32,7 +32,7 @@ print(json.dumps({name: whence(name) for name in sys.argv[1:]}))
 
 
 @dataclass(frozen=True)
-class Request:
+class RerunRequest:
     """What was asked for.
 
     Attributes:
@@ -50,7 +50,7 @@ class Request:
     dry_run: bool = False
 
 
-def rerun(root: Path, name: str, request: Request, environ: Mapping[str, str]) -> int:
+def rerun(root: Path, name: str, request: RerunRequest, environ: Mapping[str, str]) -> int:
     """Repeat a run.
 
     Args:
@@ -83,7 +83,12 @@ def rerun(root: Path, name: str, request: Request, environ: Mapping[str, str]) -
 
 
 def _repeat(
-    root: Path, name: str, request: Request, store: tracking.Store, python: Path, environ: Mapping[str, str]
+    root: Path,
+    name: str,
+    request: RerunRequest,
+    store: tracking.Store,
+    python: Path,
+    environ: Mapping[str, str],
 ) -> int:
     """Read, check out, run, compare."""
     console.status(f"looking for {request.run_id} in {tracking.shown(store)}")
@@ -107,7 +112,7 @@ def _repeat(
     return ended.code or (DONE if compare.repeated(parts) else SAYS_NO)
 
 
-def _say(run: Run, origin: Origin) -> None:
+def _say(run: LoggedRun, origin: Origin) -> None:
     """What is repeated, and what is not known of it."""
     code = f"commit {origin.commit[:12]}" + (" with its uncommitted changes" if origin.diff else "")
     where = f" in {origin.image}" if origin.image else ""
@@ -116,14 +121,14 @@ def _say(run: Run, origin: Origin) -> None:
         console.warn(f"{run.title}: {origin.unsure}.")
 
 
-def _with_diff(origin: Origin, run: Run) -> str:
+def _with_diff(origin: Origin, run: LoggedRun) -> str:
     return f" with the uncommitted changes of {run.id}; it is gone now" if origin.diff else "; it is gone now"
 
 
 def _launch(
     folder: Path,
     name: str,
-    run: Run,
+    run: LoggedRun,
     origin: Origin,
     store: tracking.Store,
     python: Path,
@@ -141,7 +146,7 @@ def _launch(
         config = cluster_run.configuration(folder, name, options, store, environ)
         if not dry_run:
             config = cluster_run.prepare(folder, options, config)
-    request = runner.Request(
+    request = runner.RunRequest(
         entry=origin.entry,
         run_name=_PREFIX + run.name.removeprefix(_PREFIX),
         passed_on=("--experiment-id", run.experiment_id),
@@ -162,7 +167,7 @@ def _launch(
     )
 
 
-def _parameters(folder: Path, run: Run, origin: Origin) -> dict[str, str]:
+def _parameters(folder: Path, run: LoggedRun, origin: Origin) -> dict[str, str]:
     """The values of the entry point's parameters, as the run logged them.
 
     Raises:
