@@ -78,11 +78,13 @@ def generate(ctx: click.Context) -> None:
 
 
 def _list() -> None:
+    from mxdev.disk import session
     from mxdev.project.project import Project, find_root
 
     root = find_root(Path.cwd())
     have: dict[str, int] = {}
     if root is not None:
+        session.tell(root)
         try:
             for record in Project.load(root).instances.values():
                 have[record.generator] = have.get(record.generator, 0) + 1

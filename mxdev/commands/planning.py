@@ -98,6 +98,10 @@ def complete_instances(ctx: click.Context, param: click.Parameter, incomplete: s
     """The project's instances, for a shell; nothing where there is no project."""
     from mxdev.project.project import Project, project_root
 
-    with contextlib.suppress(MxError):
-        return [name for name in Project.load(project_root()).instances if name.startswith(incomplete)]
+    with contextlib.suppress(MxError):  # and not a word, whatever waits there
+        return [
+            name
+            for name in Project.load(project_root(recovers=True)).instances
+            if name.startswith(incomplete)
+        ]
     return []

@@ -251,5 +251,7 @@ def resolve(paths: tuple[str, ...], **parameters: Any) -> int:
     policy = policy_of(parameters)
     return answering(
         policy,
-        lambda: change(project_root(), "mx resolve", policy, lambda root: plan(root, paths), operations),
+        lambda: change(
+            project_root(recovers=True), "mx resolve", policy, lambda root: plan(root, paths), operations
+        ),
     )

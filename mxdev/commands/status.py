@@ -25,7 +25,7 @@ _TOLD = ("edited", "missing", "renamed", "conflicted", "declined", "damaged")
 def status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
     """Show what INSTANCES (default: all) rendered, what you changed, and whether an update is waiting.
 
-    With --exit-code: 1 if an update is waiting, a file has conflict markers, or mx's records are damaged; your edits are no fault.
+    With --exit-code: 1 if an update is waiting, a file has conflict markers, mx's records are damaged, or a run was interrupted; your edits are no fault.
     """
     try:
         return _status(instances, exit_code, as_json)
@@ -37,25 +37,34 @@ def status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
 
 
 def _json(
-    clean: bool, rows: list[dict[str, Any]], error: str | None = None, strays: Sequence[str] = ()
+    clean: bool,
+    rows: list[dict[str, Any]],
+    error: str | None = None,
+    strays: Sequence[str] = (),
+    interrupted: str | None = None,
 ) -> str:
     answer = {"version": JSON_VERSION, "clean": clean, "instances": rows, "stray_overrides": list(strays)}
+    if interrupted:
+        answer["interrupted"] = interrupted
     return json.dumps({**answer, "error": error})
 
 
 def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
+    from mxdev.disk.session import interruption
     from mxdev.project.project import Project, project_root
     from mxdev.workflow import template_overrides
 
-    project = Project.load(project_root())
+    root = project_root()
+    interrupted = interruption(root)
+    project = Project.load(root)
     strays = template_overrides.strays(project) if not instances else []
     rows = [_row(project, name) for name in instance_names(project, instances) or project.instances]
     faults = ("update", "problem", "conflicted", "damaged")
-    needed = any(
+    needed = bool(interrupted) or any(
         any(row[name] for name in faults) or any(one["outdated"] for one in row["overrides"]) for row in rows
     )
     if as_json:
-        console.out(_json(not needed, rows, strays=strays))
+        console.out(_json(not needed, rows, strays=strays, interrupted=interrupted))
     else:
         for row in rows:
             _print(row)

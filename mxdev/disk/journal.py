@@ -1,7 +1,7 @@
 """Where the journal and the undo lie, and how they come and go."""
 
 # Strings and os functions on purpose: this is part of a 20 ms budget.
-# ruff: noqa: PTH112
+# ruff: noqa: PTH100, PTH112
 
 from __future__ import annotations
 

@@ -153,10 +153,10 @@ class Journal:
             "blobs": places,
         }
         body = b"".join([_MAGIC, b"%d\n" % VERSION, json.dumps(header).encode(), b"\n", *self.blobs.values()])
-        sha256 = hashlib.sha256(body)
-        line = b"" if seal is None else _SEAL + seal(sha256.hexdigest()).encode()
-        sha256.update(line)
-        return b"".join([body, line, _END, sha256.hexdigest().encode(), b"\n"])
+        checksum = hashlib.sha256(body)
+        line = b"" if seal is None else _SEAL + seal(checksum.hexdigest()).encode()
+        checksum.update(line)
+        return b"".join([body, line, _END, checksum.hexdigest().encode(), b"\n"])
 
 
 def decode(data: bytes, name: str) -> Journal:

@@ -1,8 +1,8 @@
 """One writer at a time in a project: `hold` takes `.mx/lock`.
 
 The lock is flock(2) on `.mx/lock`, which is what the `filelock` package uses: the two exclude each other. It is
-taken here directly, since importing filelock costs more than applying a plan; filelock itself is used where the
-system or the file system has no flock. The system drops the lock of a process that dies, so none is ever stale.
+taken here directly, since importing filelock costs more than applying a plan. The system drops the lock of a process
+that dies, so none is ever stale. Where the system or the file system has no flock, `mxdev.disk.lock_file` stands in.
 """
 
 # Strings and os functions on purpose: this is part of a 20 ms budget.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import time
@@ -48,19 +49,72 @@ def hold(root: Path, *, wait: float = 3.0) -> Iterator[None]:
     """
     folder, path = f"{root}/.mx", f"{root}/{NAME}"
     resolve_inside(root, NAME)
+    until = time.monotonic() + wait
     with fs.explained("take the lock", path, after="Nothing was changed."):
         made = not os.path.isdir(folder)
         if made:
             with contextlib.suppress(FileExistsError):
                 fs.current().mkdir(folder)
-        release = _take(path, time.monotonic() + wait)
+        try:
+            descriptor = _take(path, until)
+        except NoFlock as why:
+            release = functools.partial(
+                _release_stand_in, _stand_in(str(root), why, until), folder, path, made
+            )
+        else:
+            release = functools.partial(_release, descriptor, folder, path, made)
     try:
         yield
     finally:
-        try:
-            _tidy(folder, path, made)
-        finally:
-            release()
+        release()
+
+
+def held(root: Path) -> bool:
+    """Whether another process holds the lock now. Writes nothing; False where that cannot be told."""
+    if fcntl is None:
+        return False
+    try:
+        descriptor = os.open(f"{root}/{NAME}", os.O_RDONLY | fs.NO_FOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _HELD_ELSEWHERE
+    finally:
+        os.close(descriptor)
+    return False
+
+
+class NoFlock(Exception):
+    """The system or the file system has no flock; the text says how it said so."""
+
+
+def _stand_in(root: str, why: NoFlock, until: float) -> Callable[[], object]:
+    from mxdev.disk import lock_file
+    from mxdev.system import console
+
+    release = lock_file.take(root, _about_me(), until)
+    console.warn(
+        f"The file system of {root} has no locks ({why}), so mx marks the project as in use with {root}/{lock_file.NAME}: "
+        "that keeps the commands of this machine apart, not those of several. Work in it from one machine at a time, or "
+        "mount it with locks."
+    )
+    return release
+
+
+def _release_stand_in(release: Callable[[], object], folder: str, path: str, made: bool) -> None:
+    release()
+    _tidy(folder, path, made)
+
+
+def _release(descriptor: int, folder: str, path: str, made: bool) -> None:
+    try:
+        with contextlib.suppress(OSError):
+            fs.current().note(descriptor, b"")
+        _tidy(folder, path, made)
+    finally:
+        os.close(descriptor)
 
 
 def _tidy(folder: str, path: str, made: bool) -> None:
@@ -74,43 +128,31 @@ def _tidy(folder: str, path: str, made: bool) -> None:
             fs.current().unlink(path)
 
 
-def _take(path: str, until: float) -> Callable[[], object]:
-    """Take the lock; gives what releases it."""
+def _take(path: str, until: float) -> int:
+    """Take the lock; gives the descriptor that holds it."""
     if fcntl is None:
-        return _by_filelock(path, until)
+        raise NoFlock("the system knows none")
     while True:
         descriptor = fs.current().open_lock(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(descriptor).st_nlink:
-                fs.current().note(descriptor, _about_me())
-                return lambda: os.close(descriptor)
+                fs.current().note(descriptor, json.dumps(_about_me()).encode())
+                return descriptor
             os.close(descriptor)  # the holder before us removed it: lock the one that others see
         except BaseException as error:
             os.close(descriptor)
             if not isinstance(error, OSError) or error.errno not in (*_HELD_ELSEWHERE, *_NO_FLOCK):
                 raise
             if error.errno in _NO_FLOCK:
-                return _by_filelock(path, until)
+                raise NoFlock(os.strerror(error.errno or 0)) from error
             if time.monotonic() >= until:
                 raise _busy(path) from None
             time.sleep(_PAUSE)
 
 
-def _by_filelock(path: str, until: float) -> Callable[[], object]:
-    import filelock
-
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=max(0.0, until - time.monotonic()))
-    except filelock.Timeout:
-        raise _busy(path) from None
-    return lock.release
-
-
-def _about_me() -> bytes:
-    since = time.strftime("%Y-%m-%d %H:%M:%S")
-    return json.dumps({"pid": os.getpid(), "command": command_line(), "since": since}).encode()
+def _about_me() -> dict[str, object]:
+    return {"pid": os.getpid(), "command": command_line(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
 
 
 def _busy(path: str) -> Refused:

@@ -48,8 +48,9 @@ def lint(
       mx lint --fix src tests
       mx lint --format sarif > findings.sarif
     """
+    from mxdev.disk import session
     from mxdev.lint import registry, runner
-    from mxdev.lint.files import select
+    from mxdev.lint.files import projects, select
     from mxdev.system import console
 
     cwd = Path.cwd()
@@ -61,6 +62,8 @@ def lint(
     selection = select(paths, cwd)
     for note in selection.notes:
         console.warn(note)
+    for root in projects(selection):
+        session.tell(root)
     report = runner.run(rules, selection, fix=fix)
     # Whoever asks for one rule by its name wants it checked.
     code = report.exit_code(require_all=require_all or bool(only))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mxdev.disk import session
 from mxdev.disk.journal import interrupted
 from mxdev.disk.paths import resolve_inside
 from mxdev.errors import MxError
@@ -46,8 +47,12 @@ def find_root(start: Path) -> Path | None:
     return None
 
 
-def project_root(here: Path | None = None) -> Path:
-    """The project around the current folder.
+def project_root(here: Path | None = None, *, recovers: bool = False) -> Path:
+    """The project around the current folder. That a run in it was interrupted is said first.
+
+    Args:
+        here: where to look; default: the current folder.
+        recovers: the command finishes an interrupted run before it does anything else, so it need not be said.
 
     Raises:
         MxError: there is none.
@@ -59,6 +64,8 @@ def project_root(here: Path | None = None) -> Path:
             f"{start} is in no mx project: neither it nor a folder above it has an mx.yaml.",
             hint="Go into a project, or start one; `mx generate` lists what can be generated.",
         )
+    if not recovers:
+        session.tell(root)
     return root
 
 
@@ -104,6 +111,18 @@ class Project:
         Raises:
             MxError: a state file is missing, broken, or newer than this mx.
         """
+        try:
+            return cls._load(root, source)
+        except MxError as error:
+            if waiting := session.interruption(root):
+                # What helps otherwise, as taking files back from Git, would do harm now.
+                raise MxError(
+                    f"{waiting} As it is, {error.message}", hint="Run `mx recover` first."
+                ) from error
+            raise
+
+    @classmethod
+    def _load(cls, root: Path, source: bytes | None) -> Project:
         path = root / PROJECT_FILE
         try:
             source = path.read_bytes() if source is None else source

@@ -64,13 +64,17 @@ def state_folder() -> Path:
 
 
 def command_line() -> str:
-    """The command that runs, for files that outlive it: without the values of options, which may be secrets."""
+    """The command that runs, for files that outlive it: without the values of options, which may be secrets.
+
+    `mx set` and its like take `KEY=VALUE`; of those too only the key is there.
+    """
     words: list[str] = []
     for word in sys.argv[1:]:
         if word.startswith("-"):
             words.append(word.partition("=")[0])
         elif not words or not words[-1].startswith("-"):
-            words.append(word)
+            key, equals, _ = word.partition("=")
+            words.append(f"{key}=..." if equals else word)
     return " ".join(["mx", *words])
 
 

@@ -28,7 +28,7 @@ def change_project(title: str, policy: Policy, plan: Callable[[Project], Plan]) 
         plan: makes the plan; called with the lock held.
     """
     return answering(policy, lambda: change(
-        project_root(), title, policy, lambda root: plan(Project.load(root)), of_plan
+        project_root(recovers=True), title, policy, lambda root: plan(Project.load(root)), of_plan
     ))  # fmt: skip
 
 

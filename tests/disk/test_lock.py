@@ -16,7 +16,7 @@ import filelock
 import pytest
 from disks import FailingFS
 
-from mxdev.disk import fs, lock
+from mxdev.disk import fs, lock, lock_file
 from mxdev.errors import MxError, Refused
 
 HOLD = "import sys, time\nfrom pathlib import Path\nfrom mxdev.disk import lock\nwith lock.hold(Path(sys.argv[1])):\n print('held', flush=True)\n time.sleep(60)"
@@ -101,12 +101,85 @@ def test_it_excludes_the_filelock_package_and_is_excluded_by_it(root: Path) -> N
         pass
 
 
-def test_without_flock_it_is_the_filelock_package(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "fcntl", None)
-    with lock.hold(root), pytest.raises(Refused), lock.hold(root, wait=0.1):
-        pass
+class NoLocks:
+    """A double of fcntl on a file system without locks."""
+
+    LOCK_EX, LOCK_NB, LOCK_SH = 2, 4, 1
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def flock(self, descriptor: int, how: int) -> None:
+        raise OSError(self.number, os.strerror(self.number))
+
+
+@pytest.fixture(params=[None, errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP], ids=str)
+def no_flock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "fcntl", request.param and NoLocks(request.param))
+
+
+def test_without_flock_a_file_stands_in_and_it_is_said(
+    root: Path, no_flock: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with lock.hold(root):
+        said = capsys.readouterr().err
+        assert "has no locks" in said
+        assert "one machine" in said
+        with pytest.raises(Refused, match=f"process {os.getpid()} ") as caught, lock.hold(root, wait=0.1):
+            pass
+        assert str(root / lock_file.NAME) in (caught.value.hint or "")
     with lock.hold(root, wait=0):
         pass
+    assert not (root / ".mx/journal").exists()
+
+
+def test_without_flock_processes_never_overlap_and_a_dead_one_is_no_obstacle(
+    root: Path, no_flock: None
+) -> None:
+    counter, children = root / "counter", []
+    counter.write_text("0")
+    for number in range(4):
+        child = os.fork()
+        if child == 0:
+            for turn in range(5):
+                with lock.hold(root, wait=60):
+                    value = int(counter.read_text())
+                    time.sleep(0.001)
+                    counter.write_text(str(value + 1))
+                    if number == turn == 1:
+                        os.kill(os.getpid(), signal.SIGKILL)
+            os._exit(0)
+        children.append(child)
+    assert sorted(os.waitpid(child, 0)[1] for child in children) == [0, 0, 0, signal.SIGKILL]
+    assert counter.read_text() == "17"
+
+
+def test_without_flock_the_file_of_another_machine_stays(
+    root: Path, no_flock: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock_file, "_machine", lambda: "elsewhere")
+    with lock.hold(root):
+        about = (root / lock_file.NAME).read_bytes()
+    (root / ".mx/journal").mkdir()
+    (root / lock_file.NAME).write_bytes(about.replace(b'"pid": ', b'"pid": 999999'))
+    monkeypatch.undo()
+    monkeypatch.setattr(lock, "fcntl", None)
+    with pytest.raises(Refused, match="Another mx") as caught, lock.hold(root, wait=0):
+        pass
+    assert "delete" in (caught.value.hint or "")
+
+
+def test_nothing_of_the_command_stays_in_the_lock(root: Path) -> None:
+    with lock.hold(root):
+        assert (root / ".mx/lock").read_bytes()
+    assert (root / ".mx/lock").read_bytes() == b""
+
+
+def test_whether_another_holds_it_can_be_asked(root: Path) -> None:
+    assert not lock.held(root)
+    with lock.hold(root):
+        assert lock.held(root)
+    assert not lock.held(root)
 
 
 @pytest.mark.parametrize("left", [b"", b"not json", b"[]", b'{"pid": 1}'])
@@ -180,3 +253,5 @@ def test_the_command_is_noted_without_what_may_be_secret(monkeypatch: pytest.Mon
         "sys.argv", ["mx", "generate", "Thing", "--password", "hunter2", "--token=abc", "--json"]
     )
     assert command_line() == "mx generate Thing --password --token --json"
+    monkeypatch.setattr("sys.argv", ["mx", "set", "token=hunter2", "Rel.token=hunter2", "--json"])
+    assert command_line() == "mx set token=... Rel.token=... --json"

@@ -25,7 +25,15 @@ class Pristine(Rule):
 
     def check(self, context: Context) -> Iterator[Finding]:
         """One finding for each pristine file that is missing or altered, and for each path that leaves the project."""
+        from mxdev.disk import session
+        from mxdev.project.records import PROJECT_FILE
+
         for project in context.projects:
+            if waiting := session.interruption(
+                project.root
+            ):  # half of the records are new: no fault, and nothing to take back
+                yield Finding(project.root / PROJECT_FILE, 1, 1, self.name, "error", waiting)
+                continue
             for record in project.instances.values():
                 yield from self._files(context, project, record)
                 yield from self._sections(context, project, record)
