@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from mxdev.generator.tree import Section
@@ -12,6 +12,7 @@ from mxdev.plan.model import Change, Plan, Rendering, Resolution, Status
 from mxdev.project.content import Content, disk_content, recorded_content
 from mxdev.project.records import SectionRecord
 from mxdev.sections import sections
+from mxdev.sections.sections import File, Fragment, Traces
 
 Verdict = Literal["put", "identical", "keep", "merge", "conflict", "take", "orphan", "gone"]
 
@@ -29,31 +30,6 @@ class _Case:
     text: str = ""
     reason: str = ""
     offered: bool = False
-
-
-@dataclass
-class _SharedFile:
-    """The text of a shared file on its way through the plan, and the traces of its sections."""
-
-    path: str
-    data: bytes | None
-    order: list[str]
-    traces: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
-
-    def put(self, case: _Case, text: str) -> None:
-        edit = sections.put(
-            self.path, self.data, case.address, text, order=self.order, traces=list(self.traces.values())
-        )
-        self.data = edit.data
-        self.traces[case.instance, case.address] = edit.trace
-
-    def take(self, case: _Case) -> None:
-        if self.data is not None:
-            trace = self.traces.pop((case.instance, case.address), {})
-            self.data = sections.take(self.path, self.data, case.address, trace)
-
-    def copy(self) -> _SharedFile:
-        return _SharedFile(self.path, self.data, self.order, dict(self.traces))
 
 
 def plan_shared_files(plan: Plan, order: Sequence[str]) -> Iterator[Change]:
@@ -75,25 +51,24 @@ def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
         return _out_of_reach(plan, path, before)
     if before is not None:
         refuse_markers({path: before.data})
-    file = _SharedFile(path, before.data if before else None, _addresses(plan, path, order))
-    now = {rendering.known_as: rendering.instance for rendering in plan.renderings}
-    for recorded, record in plan.project.instances.items():
-        name = now.get(recorded, recorded)
-        file.traces.update({(name, s.address): dict(s.trace) for s in record.sections if s.path == path})
+    records = (s for record in plan.project.instances.values() for s in record.sections if s.path == path)
+    traces = Traces({section.address: dict(section.trace) for section in records})
+    file = File(path, before.data if before else None, order=_addresses(plan, path, order), traces=traces)
     cases = [case for rendering in plan.renderings for case in _cases(plan, rendering, path)]
-    _hand_over(cases, file)
+    _hand_over(cases)
     declined = {case.address for case in cases if case.record and case.record.declined}
     for case in cases:
-        _judge(case, path, file.data)
+        found = file.read(case.address)
+        _judge(case, path, found)
         if path in plan.wishes.restore and case.record and case.new and case.verdict == "keep":
-            _restore(case, path, file.data)
+            _restore(case, found)
         if path in plan.wishes.retry and (case.address in declined or not declined):
-            _offer(case, path, file.data)
+            _offer(case, found)
     for case in cases:
         if case.verdict == "take":
-            file.take(case)
+            file.take(case.address)
         elif case.verdict in ("put", "merge"):
-            file.put(case, case.text)
+            file.put(case.address, case.text)
     _remember(plan, path, cases, file)
     return _row(plan, path, before, cases, file)
 
@@ -118,15 +93,14 @@ def _out_of_reach(plan: Plan, path: str, before: Content) -> Change:
     return Change(path, "orphan" if going else "keep", generators, before, before, reason=reason)
 
 
-def _restore(case: _Case, path: str, data: bytes | None) -> None:
+def _restore(case: _Case, found: Fragment | None) -> None:
     """Bring back a section that the person deleted."""
-    if sections.read(data, case.address, path=path) is None and case.new is not None:
+    if found is None and case.new is not None:
         case.verdict, case.text, case.reason = "put", case.new, f"{case.address} is restored"
 
 
-def _offer(case: _Case, path: str, data: bytes | None) -> None:
+def _offer(case: _Case, found: Fragment | None) -> None:
     """Offer again what the person did not want."""
-    found = sections.read(data, case.address, path=path)
     if case.record is not None and case.new is not None and found is not None and found.text != case.new:
         declined = case.record.declined
         case.verdict, case.offered = "conflict", True
@@ -149,19 +123,17 @@ def _cases(plan: Plan, rendering: Rendering, path: str) -> Iterator[_Case]:
         yield _Case(rendering.instance, address, old.get(address), text, base.get(address))
 
 
-def _hand_over(cases: list[_Case], file: _SharedFile) -> None:
+def _hand_over(cases: list[_Case]) -> None:
     """A section may pass from one instance to another in one plan: it stays where it is, with its record."""
     arriving = {case.address: case for case in cases if case.new is not None and case.record is None}
     for case in [case for case in cases if case.new is None and case.address in arriving]:
         heir = arriving[case.address]
         heir.record, heir.base = case.record, case.base
-        file.traces[heir.instance, heir.address] = file.traces.pop((case.instance, case.address), {})
         cases.remove(case)
 
 
-def _judge(case: _Case, path: str, data: bytes | None) -> None:
+def _judge(case: _Case, path: str, found: Fragment | None) -> None:
     """Decide what becomes of one section; the same table as for files."""
-    found = sections.read(data, case.address, path=path)
     here = found.text if found else None
     if case.new is None:
         pristine = here == case.base and not (case.record and case.record.adopted)
@@ -197,13 +169,13 @@ def _merge(case: _Case, path: str, here: str) -> None:
         )
 
 
-def _remember(plan: Plan, path: str, cases: Sequence[_Case], file: _SharedFile) -> None:
+def _remember(plan: Plan, path: str, cases: Sequence[_Case], file: File) -> None:
     """Note in the plan what the records of the sections will say."""
     for case in cases:
         if case.new is None:
             continue
         key = (case.instance, path, case.address)
-        plan.section_traces[key] = file.traces.get((case.instance, case.address), {})
+        plan.section_traces[key] = file.traces.get(case.address)
         flags = set()
         if (case.record and case.record.adopted) or (
             case.record is None and case.verdict in ("identical", "conflict")
@@ -214,9 +186,7 @@ def _remember(plan: Plan, path: str, cases: Sequence[_Case], file: _SharedFile) 
         plan.section_flags[key] = frozenset(flags)
 
 
-def _row(
-    plan: Plan, path: str, before: Content | None, cases: Sequence[_Case], file: _SharedFile
-) -> Change | None:
+def _row(plan: Plan, path: str, before: Content | None, cases: Sequence[_Case], file: File) -> Change | None:
     verdicts = {case.verdict for case in cases}
     executable = bool(before and before.executable)
     after = None if file.data is None else Content(file.data, executable)
@@ -252,7 +222,7 @@ def _changed(before: Content | None, after: Content | None, verdicts: set[Verdic
     return "merge" if "merge" in verdicts else "update"
 
 
-def _choices(cases: Sequence[_Case], file: _SharedFile, executable: bool) -> dict[Resolution, Content | None]:
+def _choices(cases: Sequence[_Case], file: File, executable: bool) -> dict[Resolution, Content | None]:
     """What the file becomes by each resolution. All sections without a conflict are in all of them."""
     from mxdev.merge.by_lines import merge_lines
 
@@ -261,11 +231,11 @@ def _choices(cases: Sequence[_Case], file: _SharedFile, executable: bool) -> dic
         if case.verdict != "conflict":
             continue
         assert case.new is not None
-        overwritten.put(case, case.new)
+        overwritten.put(case.address, case.new)
         if case.base is None or case.offered:
             based = False
         else:
-            base.put(case, case.base)
+            base.put(case.address, case.base)
     assert file.data is not None  # a conflict needs something there
     assert overwritten.data is not None
     # The two differ in the sections in conflict only, so without a base the markers stand around those.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -116,12 +117,20 @@ def by_requirements(names: Iterable[str], requires: Callable[[str], Sequence[str
     Raises:
         MxError: they require each other in a circle.
     """
-    left, done = sorted(set(names)), []
-    known = set(left)
-    while left:
-        ready = [name for name in left if all(need in done for need in requires(name) if need in known)]
-        if not ready:
-            raise MxError(f"these require each other in a circle: {', '.join(left)}")
-        done.append(ready[0])
-        left.remove(ready[0])
+    left = set(names)
+    missing = {name: left.intersection(requires(name)) for name in left}
+    waiting: dict[str, list[str]] = {}
+    for name in sorted(left):
+        for need in missing[name]:
+            waiting.setdefault(need, []).append(name)
+    ready, done = sorted(name for name in left if not missing[name]), []
+    while ready:
+        name = heapq.heappop(ready)
+        done.append(name)
+        for other in waiting.get(name, ()):
+            missing[other].discard(name)
+            if not missing[other]:
+                heapq.heappush(ready, other)
+    if len(done) < len(left):
+        raise MxError(f"these require each other in a circle: {', '.join(sorted(left.difference(done)))}")
     return done

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mxdev.errors import MxError
 
@@ -32,6 +33,7 @@ _ITEM = re.compile(r"\[([A-Za-z0-9_-]+)=(?:'((?:[^']|'')*)'|([^\]']*))\]")
 _QUOTED = re.compile(r"\['((?:[^']|'')*)'\]")
 
 
+@lru_cache(maxsize=4096)
 def parse(address: str) -> Steps:
     """The steps of an address, outermost first.
 
@@ -83,11 +85,30 @@ def unparse(steps: Sequence[Step]) -> str:
     return text
 
 
-def siblings(order: Sequence[str], parent: Steps) -> list[Step]:
-    """The steps below `parent` in the wanted order: what `order` (addresses of any depth) says about that container."""
-    found: dict[Step, None] = {}
-    for address in order:
-        steps = parse(address)
-        if len(steps) > len(parent) and steps[: len(parent)] == parent:
-            found[steps[len(parent)]] = None
-    return list(found)
+class Order:
+    """The wanted order of the sections of a file.
+
+    Args:
+        addresses: of any depth; what they say about a container is the order of its children.
+    """
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._addresses = addresses
+        self._below: dict[Steps, dict[Step, int]] | None = None
+
+    def around(self, parent: Steps, step: Step) -> Iterator[tuple[Step, bool]]:
+        """The other children of a container: those wanted before `step` (True), nearest first, then those behind it."""
+        if self._below is None:
+            self._below = {}
+            for address in self._addresses:
+                steps = parse(address)
+                for depth, child in enumerate(steps):
+                    children = self._below.setdefault(steps[:depth], {})
+                    children.setdefault(child, len(children))
+        numbers = self._below.get(parent, {})
+        if step in numbers:
+            wanted, mine = list(numbers), numbers[step]
+            for number in range(mine - 1, -1, -1):
+                yield wanted[number], True
+            for number in range(mine + 1, len(wanted)):
+                yield wanted[number], False

@@ -12,14 +12,28 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from mxdev.errors import MxError
-from mxdev.sections.address import Item, Key, Step, Steps, parse, unparse
+from mxdev.sections.address import Item, Key, Order, Step, Steps, parse, unparse
+from mxdev.sections.traces import LaterError, Trace, Traces
 
 if TYPE_CHECKING:
     from mxdev.sections.yaml_document import Document
+    from mxdev.sections.yaml_edit import Batch
 
-__all__ = ["Edit", "Fragment", "Item", "Key", "address", "is_yaml", "put", "read", "render", "take"]
-
-Trace = dict[str, Any]
+__all__ = [
+    "Edit",
+    "File",
+    "Fragment",
+    "Item",
+    "Key",
+    "Traces",
+    "address",
+    "is_yaml",
+    "put",
+    "read",
+    "render",
+    "same",
+    "take",
+]
 
 
 @dataclass(frozen=True)
@@ -86,32 +100,171 @@ def render(address: str, value: Any, *, comment: str | None = None, path: str = 
     return _render(parse(address), value, comment, 2)
 
 
-def read(data: bytes | None, address: str, *, path: str = "the file.yaml") -> Fragment | None:
-    """A section as it stands in a file; None if it is not there.
+class File:
+    """A file with sections. It is parsed once; edits are collected, made together and checked once when `data` is asked for.
 
     Args:
+        path: the file's name; its suffix decides between YAML and marked lines.
         data: the file, None if there is none.
-        address: the section.
-        path: the file's name, for errors; its suffix decides between YAML and marked lines.
-
-    Raises:
-        MxError: the file cannot be read as what it should be.
+        order: addresses (of any depth) in the wanted order. A new section goes after its last predecessor that is there, else before its
+            first successor, else to the end of its container.
+        traces: the traces recorded for the sections that are in this file.
     """
-    if data is None:
-        return None
-    text = _decoded(path, data)
-    if not is_yaml(path):
-        from mxdev.sections import text as text_sections
 
-        found = text_sections.read(path, text, address)
-        if found is None:
+    def __init__(
+        self,
+        path: str,
+        data: bytes | None,
+        *,
+        order: Sequence[str] = (),
+        traces: Traces | None = None,
+    ) -> None:
+        self.path = path
+        self.order = order
+        self.traces = traces or Traces()
+        self._data = data
+        self._batch: Any = None
+        self._edits: list[Callable[[Any], object]] = []
+        self._made_by_mx = False
+
+    @property
+    def data(self) -> bytes | None:
+        """The file with the edits made; None: mx made it and nothing is left in it, or it was never there.
+
+        Raises:
+            MxError: an edit would change something else.
+        """
+        self._make()
+        return self._data
+
+    def copy(self) -> File:
+        """The same file, to be edited in another way."""
+        return File(self.path, self.data, order=self.order, traces=Traces(self.traces.all()))
+
+    def read(self, address: str) -> Fragment | None:
+        """A section as it stands in the file; None if it is not there.
+
+        Raises:
+            MxError: the file cannot be read as what it should be.
+        """
+        self._make()
+        if self._data is None:
             return None
-        marker = text_sections.BEGIN + address
-        line = next(n for n, x in enumerate(text.removeprefix("\ufeff").split("\n")) if x.rstrip() == marker)
-        return Fragment(found, line + 1, lambda: found)
-    from mxdev.sections.yaml_document import Document
+        if is_yaml(self.path):
+            return _read_yaml(self._now().document, parse(address))
+        found = self._now().read(address)
+        return None if found is None else Fragment(found[0], found[1], lambda: found[0])
 
-    return _read_yaml(Document(path, text), parse(address))
+    def put(self, address: str, fragment: Any, *, comment: str | None = None) -> Trace:
+        """Inserts a section in its place, or replaces it. What is there already stays as it is, byte for byte.
+
+        Args:
+            address: the section.
+            fragment: its text as `render` or `Fragment.text` gives it, key or dash included, or its value as plain data. A `str` is always
+                a text (a value that is text goes through `render`), so that no value can be mistaken for YAML.
+            comment: see `render`; only with a value.
+
+        Returns:
+            The trace to record for this section; it takes over from the others, so that whoever leaves last takes back what the
+            first one brought.
+
+        Raises:
+            MxError: nothing can be put there without touching something else; the message shows the text to paste.
+        """
+        parents = (
+            [unparse(parse(address)[:depth]) for depth in range(1, len(parse(address)))]
+            if is_yaml(self.path)
+            else []
+        )
+
+        def edit(batch: Any) -> Trace:
+            trace = self.traces.inherited(parents)
+            if is_yaml(self.path):
+                trace = _put_yaml(batch, address, fragment, comment, trace)
+            else:
+                trace = batch.put(address, _text(fragment, address), trace)
+            return trace | {"file": True} if self._data is None else trace
+
+        trace: Trace = self._edit(edit)
+        self.traces.set(address, trace)
+        return trace
+
+    def take(self, address: str, trace: Trace | None = None) -> None:
+        """Takes back a section and exactly what putting it changed: containers, line break, file. A missing section is no error.
+
+        Args:
+            address: the section.
+            trace: what `put` gave for it; None: the one that the file knows.
+
+        Raises:
+            MxError: others alias the section, or it does not have its lines for itself.
+        """
+        was = self.traces.get(address) if trace is None else trace
+        self.traces.pop(address)
+        if self._data is None and not self._edits:
+            return
+        self._edit(lambda batch: batch.take(parse(address) if is_yaml(self.path) else address, was))
+        self._made_by_mx = self._made_by_mx or bool(was.get("file"))
+        if not self._edits:
+            self._leave_nothing()
+
+    def _now(self) -> Any:
+        """The edits that are being collected."""
+        if self._batch is None:
+            text = "" if self._data is None else _decoded(self.path, self._data)
+            if is_yaml(self.path):
+                from mxdev.sections.yaml_document import document_of
+                from mxdev.sections.yaml_edit import Batch
+
+                self._batch = Batch(document_of(self.path, text), Order(self.order))
+            else:
+                from mxdev.sections import text as text_sections
+
+                self._batch = text_sections.Batch(self.path, text, self.order)
+        return self._batch
+
+    def _edit(self, edit: Callable[[Any], Any]) -> Any:
+        """Collect an edit. What does not go together with the edits before it, or fails, is tried again after those are made."""
+        try:
+            result = edit(self._now())
+        except (LaterError, MxError):
+            if not self._edits:
+                self._batch = None
+                raise
+            self._make()
+            result = edit(self._now())
+        if not self._now().empty:
+            self._edits.append(edit)
+        return result
+
+    def _make(self) -> None:
+        """Make the collected edits: together, or one by one where that fails, so that the error is that of one edit."""
+        if not self._edits:
+            return
+        batch, edits = self._batch, self._edits
+        self._batch, self._edits = None, []
+        try:
+            text = batch.text()
+        except (LaterError, MxError):
+            if len(edits) == 1:
+                raise
+            for edit in edits:
+                self._edit(edit)
+                self._make()
+            return
+        self._data = text.encode()
+        self._leave_nothing()
+
+    def _leave_nothing(self) -> None:
+        """Where nothing is left in a file that mx made, the file goes."""
+        if self._made_by_mx and not self._data:
+            self._data, self._batch = None, None
+        self._made_by_mx = False
+
+
+def read(data: bytes | None, address: str, *, path: str = "the file.yaml") -> Fragment | None:
+    """A section as it stands in a file; None if it is not there. Errors as those of `File.read`."""
+    return File(path, data).read(address)
 
 
 def put(
@@ -124,65 +277,34 @@ def put(
     traces: Sequence[Trace] = (),
     comment: str | None = None,
 ) -> Edit:
-    """Inserts a section in its place, or replaces it. What is there already stays as it is, byte for byte.
-
-    Args:
-        path: the file's name; its suffix decides between YAML and marked lines.
-        data: the file, None if there is none.
-        address: the section.
-        fragment: its text as `render` or `Fragment.text` gives it, key or dash included, or its value as plain data. A `str` is always
-            a text (a value that is text goes through `render`), so that no value can be mistaken for YAML.
-        order: addresses (of any depth) in the wanted order. A new section goes after its last predecessor that is there, else before its
-            first successor, else to the end of its container.
-        traces: the traces recorded for the sections that are in this file (its own included when it was put before). The
-            new trace takes over from them, so that whoever leaves last takes back what the first one brought.
-        comment: see `render`; only with a value.
-
-    Returns:
-        The new file, and the trace to record for this section.
-
-    Raises:
-        MxError: nothing can be put there without touching something else; the message shows the text to paste.
-    """
-    text = "" if data is None else _decoded(path, data)
-    if is_yaml(path):
-        new, trace = _put_yaml(path, text, address, fragment, order, traces, comment)
-    else:
-        from mxdev.sections import text as text_sections
-
-        new, trace = text_sections.put(path, text, address, _text(fragment, address), order, traces)
-    if data is None:
-        trace["file"] = True
-    return Edit(new.encode(), trace)
+    """One section put into a file: the new file, and the trace to record. Arguments and errors as those of `File` and `File.put`."""
+    file = File(path, data, order=order, traces=Traces(others=traces))
+    trace = file.put(address, fragment, comment=comment)
+    return Edit(file.data or b"", trace)
 
 
 def take(path: str, data: bytes, address: str, trace: Trace) -> bytes | None:
-    """Takes back a section and exactly what putting it changed: containers, line break, file. A missing section is no error.
+    """One section taken back: the new file; None when mx made it and nothing is left. Arguments and errors as those of `File.take`."""
+    file = File(path, data)
+    file.take(address, trace)
+    return file.data
 
-    Args:
-        path: the file's name; its suffix decides between YAML and marked lines.
-        data: the file.
-        address: the section.
-        trace: what `put` gave for it.
 
-    Returns:
-        The new file; None when mx made the file and nothing is left in it.
+def same(path: str, one: str, other: str) -> bool:
+    """Whether two texts of a section say the same; in YAML comments, layout and the order of keys say nothing.
 
-    Raises:
-        MxError: others alias the section, or it does not have its lines for itself.
+    The one comparison of sections: `mx status`, `mx lint` and merges agree by it. `false` is not `0`, `1` is not `1.0`.
     """
-    text = _decoded(path, data)
-    if is_yaml(path):
-        from mxdev.sections import yaml_edit
-        from mxdev.sections.yaml_document import Document
+    if one == other or not is_yaml(path):
+        return one == other
+    from mxdev.sections.yaml_document import Document
+    from mxdev.sections.yaml_values import equal, value_of
 
-        new = yaml_edit.take(Document(path, text), parse(address), trace)
-    else:
-        from mxdev.sections import text as text_sections
-
-        new = text_sections.take(path, text, address, trace)
-    result = data if new is None else new.encode()
-    return None if not result and trace.get("file") else result
+    try:
+        left, right = (Document(path, text) for text in (one, other))
+        return equal(value_of(left, left.root), value_of(right, right.root))
+    except (MxError, RecursionError):  # a person's own tag, an alias to somewhere else
+        return False
 
 
 def _render(steps: Steps, value: Any, comment: str | None, step: int) -> str:
@@ -196,50 +318,39 @@ def _render(steps: Steps, value: Any, comment: str | None, step: int) -> str:
     return render_item(value, comment=comment, step=step)
 
 
-def _put_yaml(
-    path: str,
-    text: str,
-    address: str,
-    fragment: Any,
-    order: Sequence[str],
-    traces: Sequence[Trace],
-    comment: str | None,
-) -> tuple[str, Trace]:
-    from mxdev.sections import yaml_edit
-    from mxdev.sections.yaml_document import Document
-    from mxdev.sections.yaml_edit import parsed_fragment
-    from mxdev.sections.yaml_values import value_of
+def _put_yaml(batch: Batch, address: str, fragment: Any, comment: str | None, trace: Trace) -> Trace:
+    from mxdev.sections.yaml_edit import Insertion
 
     steps = parse(address)
-    document = Document(path, text)
-    there = _read_yaml(document, steps)
+    batch.check(steps)
+    there = _read_yaml(batch.document, steps)
     if isinstance(fragment, str):
-        fragment = fragment.replace("\r\n", "\n")
-        if there is not None and there.text == fragment:
-            return text, yaml_edit.inherited(traces, steps)
-        written, node = parsed_fragment(path, fragment, steps)
-        comment = _comment(fragment)
-
-        def load() -> Any:
-            return value_of(written, node[1] if isinstance(node, tuple) else node)
-
-        canonical = fragment == _try_render(steps, load, comment, 2)
+        text = fragment.replace("\r\n", "\n")
+    elif comment is None and there is not None and _has_value(there, fragment):
+        return trace
     else:
-        if comment is None and there is not None and _has_value(there, fragment):
-            return text, yaml_edit.inherited(traces, steps)
+        text = _render(steps, fragment, comment, 2)
+    if there is not None and there.text == text:
+        return trace
+    return batch.put(
+        Insertion(steps, text, lambda step: _wider(batch.document.path, steps, text, step)), trace
+    )
 
-        def load() -> Any:
-            return value
 
-        value, canonical = fragment, True
-        fragment = _render(steps, value, comment, 2)
-        if there is not None and there.text == fragment:
-            return text, yaml_edit.inherited(traces, steps)
+def _wider(path: str, steps: Steps, text: str, step: int) -> str:
+    """The text of a section with another indentation, where it is as `render` gives it; a person's own text stays."""
+    from mxdev.sections.yaml_places import parsed_fragment
+    from mxdev.sections.yaml_values import value_of
 
-    def wider(step: int) -> str:
-        return _render(steps, load(), comment, step) if canonical else fragment
+    if step == 2:
+        return text
+    written, node = parsed_fragment(path, text, steps)
+    comment = _comment(text)
 
-    return yaml_edit.put(document, steps, fragment, wider, order, traces)
+    def load() -> Any:
+        return value_of(written, node[1] if isinstance(node, tuple) else node)
+
+    return _render(steps, load(), comment, step) if text == _try_render(steps, load, comment, 2) else text
 
 
 def _has_value(there: Fragment, value: Any) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mxdev.errors import MxError
+from mxdev.sections.traces import LaterError, Trace, hash_of
 
 BEGIN = "# >>> mx:"
 END = "# <<< mx:"
@@ -24,6 +23,14 @@ class Block:
     name: str
     first: int
     last: int
+
+
+@dataclass(eq=False)
+class _Piece:
+    """Lines of the text that stay together: a section with its markers, or what lies between two."""
+
+    lines: list[str]
+    first: int = -1
 
 
 def _split(path: str, text: str) -> tuple[list[str], dict[str, Block]]:
@@ -74,74 +81,130 @@ def normal(text: str) -> str:
     return re.sub(r"\r+\n", "\n", text)
 
 
-def read(path: str, text: str, name: str) -> str | None:
-    """The text between the markers, with `\\n` line breaks; None if there is no such section."""
-    lines, blocks = _split(path, text.removeprefix(_BOM))
-    block = blocks.get(_name(name))
-    return None if block is None else normal("".join(lines[block.first + 1 : block.last]))
+class Batch:
+    """Edits of one text: it is cut into sections and what lies between them, which stays as it is.
 
+    Args:
+        path: the file's name, for errors.
+        text: its text; a BOM at the start is allowed.
+        order: the names of sections in the wanted order.
 
-def put(
-    path: str, text: str, name: str, content: str, order: Sequence[str], traces: Sequence[dict[str, Any]]
-) -> tuple[str, dict[str, Any]]:
-    """Inserts or replaces a section; arguments, result and errors as those of `sections.put`."""
-    bom = _BOM if text.startswith(_BOM) else ""
-    lines, blocks = _split(path, text[len(bom) :])
-    content = normal(content)
-    if any(line.startswith((BEGIN, END)) for line in content.splitlines()):
-        raise MxError(f"The section {name} of {path} holds a line that looks like a section marker.")
-    newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
-    body = content.split("\n")[:-1]
-    new = [line + newline for line in (f"{BEGIN}{_name(name)}", *body, f"{END}{name}")]
-    trace: dict[str, Any] = {"file": True} if any(t.get("file") for t in traces) else {}
-    hashes = {h for t in traces for h in t.get("newline", ())}
-    block = blocks.get(name)
-    if block is not None:
-        if normal("".join(lines[block.first + 1 : block.last])) != content:
-            lines[block.first + 1 : block.last] = new[1:-1]
-    else:
-        at = _where(blocks, name, order, len(lines))
-        if at == len(lines) and lines and not lines[-1].endswith("\n"):
-            hashes.add(_hash(lines[-1]))
-            lines[-1] += newline
-        lines[at:at] = new
-    if hashes:
-        trace["newline"] = sorted(hashes)
-    result = bom + "".join(lines)
-    if read(path, result, name) != content:
-        raise MxError(f"{path}: mx cannot write the section {name} without changing something else.")
-    return result, trace
+    Raises:
+        MxError: the markers do not match up.
+    """
 
+    def __init__(self, path: str, text: str, order: Sequence[str] = ()) -> None:
+        self._path = path
+        self._bom = _BOM if text.startswith(_BOM) else ""
+        self._text = text
+        lines, blocks = _split(path, text[len(self._bom) :])
+        self._newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+        self._order = {name: number for number, name in enumerate(order)}
+        self._names = list(self._order)
+        self._blocks: dict[str, _Piece] = {}
+        self._pieces: list[_Piece] = []
+        self._put: dict[str, str] = {}
+        self.empty = True
+        """Whether nothing changes."""
+        at = 0
+        for block in blocks.values():
+            self._foreign(lines[at : block.first])
+            piece = _Piece(lines[block.first : block.last + 1], block.first)
+            self._blocks[block.name] = piece
+            self._pieces.append(piece)
+            at = block.last + 1
+        self._foreign(lines[at:])
 
-def take(path: str, text: str, name: str, trace: dict[str, Any]) -> str | None:
-    """Takes a section back; arguments and errors as those of `sections.take`; None: it is not there."""
-    bom = _BOM if text.startswith(_BOM) else ""
-    lines, blocks = _split(path, text[len(bom) :])
-    block = blocks.get(_name(name))
-    if block is None:
-        return None
-    before, after = lines[: block.first], lines[block.last + 1 :]
-    if not after and before:
-        for newline in ("\n", "\r\n"):  # the line break that putting added
-            if before[-1].endswith(newline) and _hash(before[-1].removesuffix(newline)) in trace.get(
-                "newline", ()
-            ):
-                before[-1] = before[-1].removesuffix(newline)
-                break
-    return bom + "".join(before + after)
+    def _foreign(self, lines: list[str]) -> None:
+        if lines:
+            self._pieces.append(_Piece(lines))
 
+    def read(self, name: str) -> tuple[str, int] | None:
+        """The text between the markers, with `\\n` line breaks, and the number of the begin marker's line, from 1."""
+        block = self._blocks.get(_name(name))
+        return None if block is None else (normal("".join(block.lines[1:-1])), block.first + 1)
 
-def _where(blocks: dict[str, Block], name: str, order: Sequence[str], end: int) -> int:
-    if name in order:
-        mine = list(order).index(name)
-        for other in reversed(order[:mine]):
-            if other in blocks:
-                return blocks[other].last + 1
-        for other in order[mine + 1 :]:
-            if other in blocks:
-                return blocks[other].first
-    return end
+    def put(self, name: str, content: str, trace: Trace) -> Trace:
+        """Inserts or replaces a section.
 
+        Args:
+            name: its name.
+            content: its text.
+            trace: what it takes over from the others.
 
-def _hash(line: str) -> str:
-    return hashlib.sha256(line.encode()).hexdigest()[:16]
+        Returns:
+            The trace to record.
+
+        Raises:
+            LaterError: the edits so far must be made first.
+            MxError: as `sections.put`.
+        """
+        if not self._pieces and not self.empty:
+            raise LaterError  # nothing is left: the file may go
+        content = normal(content)
+        if any(line.startswith((BEGIN, END)) for line in content.splitlines()):
+            raise MxError(
+                f"The section {name} of {self._path} holds a line that looks like a section marker."
+            )
+        body = content.split("\n")[:-1]
+        new = [line + self._newline for line in (f"{BEGIN}{_name(name)}", *body, f"{END}{name}")]
+        block = self._blocks.get(name)
+        if block is None:
+            at = self._where(name)
+            if at == len(self._pieces) and at and not (last := self._pieces[-1].lines)[-1].endswith("\n"):
+                trace["newline"] = sorted({*trace.get("newline", ()), hash_of(last[-1])})
+                last[-1] += self._newline
+            self._blocks[name] = _Piece(new)
+            self._pieces.insert(at, self._blocks[name])
+        elif normal("".join(block.lines[1:-1])) == content:
+            return trace
+        else:
+            block.lines[1:-1] = new[1:-1]
+        self._put[name] = content
+        self.empty = False
+        return trace
+
+    def take(self, name: str, trace: Trace) -> None:
+        """Takes a section back; one that is not there is no error. Errors as those of `sections.take`."""
+        block = self._blocks.pop(_name(name), None)
+        if block is None:
+            return
+        self.empty = False
+        self._put.pop(name, None)
+        at = self._pieces.index(block)
+        del self._pieces[at]
+        if at == len(self._pieces) and at:
+            last = self._pieces[-1].lines
+            for newline in ("\n", "\r\n"):  # the line break that putting added
+                without = last[-1].removesuffix(newline)
+                if without != last[-1] and hash_of(without) in trace.get("newline", ()):
+                    last[-1] = without
+                    break
+
+    def text(self) -> str:
+        """The text with the edits made.
+
+        Raises:
+            MxError: the text would not be what is meant.
+        """
+        if self.empty:
+            return self._text
+        result = self._bom + "".join(line for piece in self._pieces for line in piece.lines)
+        made = Batch(self._path, result)
+        for name, content in self._put.items():
+            if (made.read(name) or ("", 0))[0] != content or len(made._blocks) != len(self._blocks):
+                raise MxError(
+                    f"{self._path}: mx cannot write the section {name} without changing something else."
+                )
+        return result
+
+    def _where(self, name: str) -> int:
+        if name in self._order:
+            mine = self._order[name]
+            for number in range(mine - 1, -1, -1):
+                if (other := self._blocks.get(self._names[number])) is not None:
+                    return self._pieces.index(other) + 1
+            for number in range(mine + 1, len(self._names)):
+                if (other := self._blocks.get(self._names[number])) is not None:
+                    return self._pieces.index(other)
+        return len(self._pieces)

@@ -8,9 +8,11 @@ Format: YAML 1.1, https://yaml.org/spec/1.1/, as PyYAML 6 reads it.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from mxdev.errors import MxError
 
@@ -69,8 +71,11 @@ def same(one: Node | None, other: Node | None) -> bool:
     return True
 
 
+T = TypeVar("T")
+
+
 class Document:
-    """A YAML text with at most one document.
+    """A YAML text with at most one document. It does not change, so what was once found out about it is remembered.
 
     Args:
         path: the file's name, for errors.
@@ -98,6 +103,7 @@ class Document:
         self.anchors: list[Node] = []
         self.end_line = len(self.lines)
         """The line of `...`, or the number of lines."""
+        self._remembered: dict[tuple[int, Any], Any] = {}
         self._build(fragment)
 
     # -- building ---------------------------------------------------------------------------------------------
@@ -279,17 +285,71 @@ class Document:
         """The aliases outside the lines `first` to `last` that point into them, with their anchors."""
         start = self.starts[first]
         end = self.starts[last] + len(self.lines[last])
+        inside = [anchor for anchor in _between(self.anchors, start, end) if self.users(anchor)]
         return [
-            (alias, alias.target)
-            for alias in self.aliases
-            if alias.target and start <= alias.target.start < end and not start <= alias.start < end
+            (alias, anchor)
+            for anchor in inside
+            for alias in self.users(anchor)
+            if not start <= alias.start < end
         ]
 
     def refers(self, first: int, last: int) -> bool:
         """Whether the lines `first` to `last` hold an alias."""
         start = self.starts[first]
         end = self.starts[last] + len(self.lines[last])
-        return any(start <= alias.start < end for alias in self.aliases)
+        return bool(_between(self.aliases, start, end))
+
+    def users(self, anchor: Node) -> Sequence[Node]:
+        """The aliases that point to a node."""
+        if not self.aliases:
+            return ()
+        key = (-1, "users")
+        if key not in self._remembered:
+            found: dict[int, list[Node]] = {}
+            for alias in self.aliases:
+                if alias.target is not None:
+                    found.setdefault(id(alias.target), []).append(alias)
+            self._remembered[key] = found
+        users: Sequence[Node] = self._remembered[key].get(id(anchor), ())
+        return users
+
+    def numbers(self, node: Node) -> dict[Any, list[int]]:
+        """The numbers of a node's entries by key, and of its items by each `(key, value)` in them."""
+        return self.remember(node, _numbers)
+
+    def remember(self, node: Node, ask: Callable[[Document, Node], T]) -> T:
+        """What `ask` says of a node of this document; it is asked once."""
+        key = (id(node), ask)
+        if key not in self._remembered:
+            self._remembered[key] = ask(self, node)
+        answer: T = self._remembered[key]
+        return answer
+
+
+def _numbers(document: Document, node: Node) -> dict[Any, list[int]]:
+    found: dict[Any, list[int]] = {}
+    for number, (key, _) in enumerate(node.entries):
+        if key.kind == "scalar":
+            found.setdefault(key.value, []).append(number)
+    for number, item in enumerate(node.items):
+        for key, value in item.entries:
+            if value.kind == "scalar":
+                numbers = found.setdefault((key.value, value.value), [])
+                if number not in numbers[-1:]:
+                    numbers.append(number)
+    return found
+
+
+def _between(nodes: list[Node], start: int, end: int) -> list[Node]:
+    """Those of the nodes, which are in the order of the text, that start there."""
+    first = bisect_left(nodes, start, key=lambda node: node.start)
+    return nodes[first : bisect_left(nodes, end, lo=first, key=lambda node: node.start)]
+
+
+@lru_cache(maxsize=8)
+def document_of(path: str, text: str) -> Document:
+    """As `Document(path, text)`; a file that is asked for again and again, with the same text, is parsed once."""
+    return Document(path, text)
 
 
 def with_entries(mapping: Node, entries: list[tuple[Node, Node]]) -> Node:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mxdev.errors import MxError
-from mxdev.sections.address import Key, Step, Steps, siblings, unparse
+from mxdev.sections.address import Item, Key, Step, Steps, unparse
 from mxdev.sections.yaml_document import Document, Node
 
 # A first block of comments with such a line is the head of the file, not the comment of its first key.
@@ -58,18 +58,7 @@ def position(document: Document, node: Node | None, step: Step) -> int | None:
     """
     if node is None:
         return None
-    if isinstance(step, Key):
-        found = [
-            n for n, (key, _) in enumerate(node.entries) if key.kind == "scalar" and key.value == step.name
-        ]
-    else:
-        found = [
-            n
-            for n, item in enumerate(node.items)
-            if any(
-                k.value == step.key and v.kind == "scalar" and v.value == step.value for k, v in item.entries
-            )
-        ]
+    found = document.numbers(node).get(step.name if isinstance(step, Key) else (step.key, step.value), ())
     if len(found) > 1:
         lines = ", ".join(str(document.line_of(child(node, n).start) + 1) for n in found)
         raise MxError(
@@ -148,66 +137,21 @@ def steps_in(text: str) -> list[int]:
 
 def step_at(document: Document, place: Place, depth: int) -> int:
     """By how many spaces a new entry of the container at `depth` is to be indented: as its siblings, else as the file, else 2."""
-    for node in (*reversed(place.nodes[: depth + 1]), None):
-        if node is None or node.kind != "mapping" or node.flow:
-            continue
-        for key, value in node.entries:
-            step = own_step(document, value, document.column_of(key.start))
-            if step is not None:
-                return step
+    for node in reversed(place.nodes[: depth + 1]):
+        if node is not None and (step := document.remember(node, _step_in)) is not None:
+            return step
     return 2
 
 
-def place_for(
-    document: Document, place: Place, steps: Steps, order: Sequence[str], step: int, fragment: str
-) -> tuple[int, int]:
-    """The line before which a new entry goes, and its column."""
-    depth = place.depth
-    container = place.nodes[-1]
-    if container is None or container.empty:
-        if depth == 0:
-            return document.end_line, 0
-        parent, number = place.nodes[-2], place.positions[-1]
-        assert parent is not None
-        there = region(document, parent, number)
-        if there is None:
-            raise shares_a_line(document, child(parent, number), steps, fragment)
-        return there.last + 1, there.column + step
-    regions = [region(document, container, n) for n in range(len(container.entries) + len(container.items))]
-    column = _column(document, container, regions)
-    if column is None:
-        raise shares_a_line(document, child(container, 0), steps, fragment)
-    wanted = siblings(order, steps[:depth])
-    if steps[depth] in wanted:
-        mine = wanted.index(steps[depth])
-        for step_before in reversed(wanted[:mine]):
-            number_before = position(document, container, step_before)
-            there = regions[number_before] if number_before is not None else None
-            if there is not None:
-                return there.last + 1, column
-        for step_after in wanted[mine + 1 :]:
-            number_after = position(document, container, step_after)
-            there = regions[number_after] if number_after is not None else None
-            if there is not None:
-                return _above_comments(document, there), column
-    last = regions[-1]
-    if last is None:  # it stands behind a dash or a `?`: its last line is found all the same
-        node = container.entries[-1][1] if container.entries else container.items[-1]
-        return document.last_line(node, column) + 1, column
-    return last.last + 1, column
+def _step_in(document: Document, node: Node) -> int | None:
+    """By how many spaces the first child that shows it is indented."""
+    if node.kind != "mapping" or node.flow:
+        return None
+    steps = (own_step(document, value, document.column_of(key.start)) for key, value in node.entries)
+    return next((step for step in steps if step is not None), None)
 
 
-def _column(document: Document, container: Node, regions: Sequence[Region | None]) -> int | None:
-    """Where the keys or dashes of a block stand; None if no line shows it."""
-    for there in regions:
-        if there is not None:
-            return there.column
-    if container.kind == "mapping" and not container.anchor and not container.tag:
-        return document.column_of(container.start)  # behind a dash, or at a `?`
-    return None
-
-
-def _above_comments(document: Document, there: Region) -> int:
+def above_comments(document: Document, there: Region) -> int:
     """The line above the comments that stand directly over an entry; a head of the file stays on top."""
     line = there.first
     while line > 0:
@@ -242,3 +186,100 @@ def snippet(document: Document, node: Node) -> str:
     """The beginning of a node's text, on one line."""
     text = " ".join(document.text[node.start : node.end].split())
     return f"`{text[:60]}{'…' if len(text) > 60 else ''}`"
+
+
+def refuse_parent(document: Document, place: Place, steps: Steps, fragment: str | None) -> None:
+    """Refuses to change something below a parent in which a line edit would not be what it seems."""
+    verb = "take" if fragment is None else "put"
+    for depth in range(min(place.depth, len(steps) - 1) + 1):
+        node = place.nodes[depth]
+        step = steps[depth]
+        if node is None or node.empty:
+            return
+        name = f"`{unparse(steps[:depth])}`" if depth else "the file"
+        hint = None
+        where = f"under {name} on line {document.line_of(node.start) + 1}"
+        problem = None
+        wanted = "mapping" if isinstance(step, Key) else "sequence"
+        if node.kind == "alias":
+            problem = f"{name} is an alias (*{node.value})"
+        elif node.kind != wanted:
+            problem = f"{name} is {'a list' if node.kind == 'sequence' else f'a {node.kind}'}, not a {'mapping' if wanted == 'mapping' else 'list'}"
+            if wanted == "sequence" and fragment:
+                hint = f"Make it a list, with what is there now as an item (`- ` before it), and run the command again, or add this item to the list:\n\n{fragment}"
+        elif node.flow:
+            problem = f"{name} is written in flow style ({snippet(document, node)})"
+        elif document.remember(node, _merges):
+            problem = f"{name} merges other mappings (`<<`)"
+        elif users := document.users(node):
+            lines = ", ".join(str(document.line_of(alias.start) + 1) for alias in users)
+            problem = f"{name} is used again by the alias *{node.anchor} (line {lines})"
+        if problem:
+            raise MxError(
+                f"{document.path}:{document.line_of(node.start) + 1}: {problem}; mx cannot {verb} {unparse(steps)} there.",
+                hint=hint or paste(fragment, where),
+            )
+
+
+def _merges(document: Document, node: Node) -> bool:
+    return any(key.value == "<<" and key.plain for key, _ in node.entries)
+
+
+def refuse_aliased(document: Document, there: Region, steps: Steps) -> None:
+    """Refuses to change lines that hold an anchor which is used outside of them."""
+    used = document.aliases_of(there.first, there.last)
+    if used:
+        lines = ", ".join(
+            f"*{target.anchor} on line {document.line_of(alias.start) + 1}" for alias, target in used
+        )
+        raise MxError(
+            f"{document.path}:{there.first + 1}: the section {unparse(steps)} is used elsewhere: {lines}.",
+            hint="Write the value out at those places, then run the command again. Nothing was changed.",
+        )
+
+
+def cannot(document: Document, steps: Steps, line: int, fragment: str | None) -> MxError:
+    """The error for an edit after which the file would not be what was meant."""
+    return MxError(
+        f"{document.path}:{line + 1}: mx cannot change {unparse(steps)} here without changing something else.",
+        hint=paste(fragment, f"by hand near line {line + 1}")
+        + (
+            ""
+            if document.text.endswith(("\n", "\r"))
+            else "\nThe file does not end with a line break; adding one may be enough."
+        ),
+    )
+
+
+def parsed_fragment(path: str, text: str, steps: Steps) -> tuple[Document, tuple[Node, Node] | Node]:
+    """A fragment as a document, and the entry or item in it.
+
+    Raises:
+        MxError: it is no YAML, or not just the section's own key or item.
+    """
+    document = Document(f"{path} (section {unparse(steps)})", text, fragment=True)
+    root, step = document.root, steps[-1]
+    if root is not None and not root.flow and document.column_of(root.start) == 0 and text.endswith("\n"):
+        if isinstance(step, Key) and len(root.entries) == 1 and root.entries[0][0].value == step.name:
+            return document, root.entries[0]
+        if isinstance(step, Item) and len(root.items) == 1 and position(document, root, step) == 0:
+            return document, root.items[0]
+    meant = f"`{step.name}: …`" if isinstance(step, Key) else f"one item `- {step.key}: {step.value}`"
+    raise MxError(
+        f"The text of the section {unparse(steps)} must be {meant} at the left edge with a line break at the end, and nothing else.",
+        hint="A value that is text becomes the text of a section by `sections.render`.",
+    )
+
+
+def container_line(key: Key) -> str:
+    """The line of a container that mx makes."""
+    from mxdev.sections.yaml_write import render_entry
+
+    return render_entry(key.name, None).removesuffix(" null\n")
+
+
+def parsed_key(key: Key) -> Node:
+    """The node of a container's key."""
+    document = Document("", container_line(key))
+    assert document.root is not None
+    return document.root.entries[0][0]
