@@ -123,12 +123,15 @@ def _jobs(rules: Sequence[Known], selection: Selection, report: Report) -> list[
 
 
 def _load_projects(selection: Selection, report: Report) -> tuple[Project, ...]:
+    from mxdev.project import missing
     from mxdev.project.project import Project
 
     loaded = []
     for root in projects(selection):
         try:
-            loaded.append(Project.load(root))
+            project = Project.load(root)
+            missing.check(project)
+            loaded.append(project)
         except MxError as error:
             report.broken.append(Broken("project", f"the project {root} cannot be read: {error}"))
     return tuple(loaded)

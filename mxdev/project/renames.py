@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Container
 from functools import lru_cache
 from pathlib import Path
 
-from mxdev.project.content import Content, recorded_content
+from mxdev.project import in_git
+from mxdev.project.content import Content, stored_content
 from mxdev.project.project import Project
 
 _HOPS = 20
@@ -25,15 +25,15 @@ def locate(
         rendered: more paths that are mx's own, where the file cannot have gone.
     """
     place = moved or path
-    found = recorded_content(project, place)
+    found = stored_content(project, place)
     if found is not None:
         return place, found
     target = follow(project.root, place)
     if target is not None and target not in rendered and target not in _recorded(project, path):
-        found = recorded_content(project, target)
+        found = stored_content(project, target)
         if found is not None:
             return target, found
-    back = recorded_content(project, path) if moved else None
+    back = stored_content(project, path) if moved else None
     return (path, back) if back is not None else (place, None)
 
 
@@ -81,6 +81,7 @@ def forget() -> None:
     """Drop what was learned (for tests that rename in one process)."""
     _uncommitted.cache_clear()
     _committed.cache_clear()
+    in_git.forget()
 
 
 def _renames(root: Path, command: str, *arguments: str) -> dict[str, str]:
@@ -88,8 +89,9 @@ def _renames(root: Path, command: str, *arguments: str) -> dict[str, str]:
     # mx's own copies of what was rendered look like renames, too.
     where = ("--", ".", ":(exclude).mx")
     text = _git(
-        root, command, "-M", "--diff-filter=R", "--name-status", "-z", "--relative", *arguments, *where
-    )
+        root, command, "--no-ext-diff", "--no-color", "-M", "--diff-filter=R", "--name-status", "-z", "--relative",
+        *arguments, *where,
+    )  # fmt: skip
     fields = text.split("\0")
     found: dict[str, str] = {}
     for index in range(0, len(fields) - 2, 3):
@@ -101,12 +103,11 @@ def _renames(root: Path, command: str, *arguments: str) -> dict[str, str]:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    """Git's answer; nothing where Git is missing or says no (no repository, no commit yet)."""
-    try:
-        done = subprocess.run(
-            ["git", "-c", "core.quotepath=off", *arguments],
-            cwd=root, capture_output=True, text=True, errors="surrogateescape", check=False,
-        )  # fmt: skip
-    except OSError:
+    """Git's answer; nothing where there is no repository, or no commit in it yet.
+
+    Raises:
+        MxError: Git cannot answer.
+    """
+    if not in_git.has_commits(root):
         return ""
-    return done.stdout if done.returncode == 0 else ""
+    return in_git.git(root, *arguments).decode("utf-8", "surrogateescape")
