@@ -13,7 +13,7 @@ from mxdev.plan import overrides
 from mxdev.plan.build import build
 from mxdev.plan.model import Plan, Rendering
 from mxdev.plugins import defaults
-from mxdev.project.content import disk_content
+from mxdev.project.content import stored_content
 from mxdev.project.project import Project
 from mxdev.sections import sections
 from mxdev.sections.yaml_values import equal
@@ -64,7 +64,7 @@ def _edits(
     project: Project, path: str, renderings: Sequence[Rendering]
 ) -> tuple[dict[str, tuple[Any, Any]], list[str]]:
     """By address: what is rendered without overrides, and what stands there; and a line on each."""
-    disk = disk_content(project, path)
+    disk = stored_content(project, path)
     laid = {path: overrides.read(project, path)}
     found: dict[str, tuple[Any, Any]] = {}
     notes: list[str] = []

@@ -15,7 +15,7 @@ import click
 from mxdev.commands.planning import complete_instances, instance_names
 from mxdev.errors import MxError
 from mxdev.plugins import catalog
-from mxdev.project.content import Content, recorded_content
+from mxdev.project.content import Content, stored_content
 from mxdev.project.project import Project
 from mxdev.project.records import Record
 from mxdev.sections import sections
@@ -41,7 +41,7 @@ def patch(project: Project, records: list[Record]) -> Iterator[str]:
 def _shared(project: Project, records: list[Record]) -> Iterator[Edit]:
     """Shared files with every section of these instances as it was rendered, against what is there."""
     for path in dict.fromkeys(section.path for record in records for section in record.sections):
-        disk = recorded_content(project, path)
+        disk = stored_content(project, path)
         theirs = [r for r in project.instances.values() if any(s.path == path for s in r.sections)]
         made = any(s.trace.get("file") for record in theirs for s in record.sections if s.path == path)
         # A file that mx made is put together anew; in one that was there before, a person's own lines are no edit.
@@ -167,10 +167,11 @@ def _literal(data: bytes) -> str:
 )
 def diff(instances: tuple[str, ...], template: bool) -> None:
     """Print your edits of what INSTANCES (default: all) rendered, as a patch that `git apply` takes."""
-    from mxdev.project.project import Project, project_root
+    from mxdev.project.project import project_root
     from mxdev.system import console
+    from mxdev.workflow.door import whole_project
 
-    project = Project.load(project_root())
+    project = whole_project(project_root())
     names = instance_names(project, instances) or list(project.instances)
     if template:
         _templates(project, names)

@@ -51,12 +51,13 @@ def _json(
 
 def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
     from mxdev.disk.session import interruption
-    from mxdev.project.project import Project, project_root
+    from mxdev.project.project import project_root
     from mxdev.workflow import template_overrides
+    from mxdev.workflow.door import whole_project
 
     root = project_root()
     interrupted = interruption(root)
-    project = Project.load(root)
+    project = whole_project(root)
     strays = template_overrides.strays(project) if not instances else []
     rows = [_row(project, name) for name in instance_names(project, instances) or project.instances]
     faults = ("update", "problem", "conflicted", "damaged")

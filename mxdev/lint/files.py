@@ -28,12 +28,14 @@ class Selection:
         named: the files and folders that the person named, absolute.
         root: the repository of all of it, else the project, else the nearest folder above all of it.
         notes: what the person should know about files that are not looked at.
+        unread: the folders that cannot be read, each with the reason.
     """
 
     files: tuple[Path, ...]
     named: tuple[Path, ...]
     root: Path
     notes: tuple[str, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
 
     def covers(self, path: Path) -> bool:
         """Whether `path` was named, or a folder above it."""
@@ -44,6 +46,7 @@ class Selection:
 class _Found:
     files: set[Path] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    unread: list[tuple[str, str]] = field(default_factory=list)
 
 
 def select(paths: Sequence[str], cwd: Path) -> Selection:
@@ -64,7 +67,7 @@ def select(paths: Sequence[str], cwd: Path) -> Selection:
             found.files.add(path)
         else:
             raise UsageProblem(f"There is no file or folder {given}.", hint=f"Paths start from {cwd}.")
-    return Selection(tuple(sorted(found.files)), named, _root(named), tuple(found.notes))
+    return Selection(tuple(sorted(found.files)), named, _root(named), tuple(found.notes), tuple(found.unread))
 
 
 def _root(named: Sequence[Path]) -> Path:
@@ -127,9 +130,7 @@ def _from_git(folder: Path, found: _Found) -> list[Path] | None:
 
 def _walk(folder: Path, found: _Found) -> Iterator[Path]:
     def unreadable(error: OSError) -> None:
-        found.notes.append(
-            f"{error.filename} cannot be read ({error.strerror}), so nothing in it is checked."
-        )
+        found.unread.append((str(error.filename), f"nothing in it is checked: {error.strerror}"))
 
     for here, folders, names in os.walk(folder, onerror=unreadable):
         place = Path(here)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mxdev.errors import MxError, UsageProblem
@@ -12,35 +12,61 @@ from mxdev.lint.rule import Rule
 
 @dataclass(frozen=True)
 class Known:
-    """A rule and where it comes from; `name` is what the person calls it."""
+    """A rule and where it comes from.
+
+    Attributes:
+        name: what the person calls it.
+        plugin: the distribution that it comes from.
+        rule: what checks.
+        problem: why it cannot be run; then `rule` only says so.
+    """
 
     name: str
     plugin: str
     rule: Rule
+    problem: str = ""
+
+
+class _Absent(Rule):
+    """Stands for a rule that cannot be loaded."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name, self.summary = name, f"cannot be loaded: {problem}"
 
 
 def all_rules() -> list[Known]:
-    """Every rule; a plugin's rule that cannot be loaded is one warning."""
+    """Every rule. One that cannot be loaded is there too, with the reason; so is a plugin that cannot be imported, by its own name.
+
+    Which rules such a plugin has nobody knows, so that it counts as one that has no result.
+    """
     from mxdev.plugins import registry
     from mxdev.plugins.model import CORE
-    from mxdev.system import console
 
     found: list[Known] = []
-    for entry in registry.entries("mx_lint_rules"):
+    for entry in registry.entries("mx_lint_rules", quiet=True):
         try:
             rule = _instance(entry.load(), entry.name)
         except MxError as error:
-            console.warn(f"a lint rule of the plugin {entry.dist} is left out: {error.message}")
+            found.append(_absent(entry.name, entry.dist, error.message))
         else:
             found.append(Known(rule.name, entry.dist, rule))
     own = {known.name for known in found if known.plugin == CORE}
     names = [known.name for known in found]
-    return [
+    known = [
         known
         if known.plugin == CORE or (known.name not in own and names.count(known.name) == 1)
-        else Known(f"{known.plugin}/{known.name}", known.plugin, known.rule)
+        else replace(known, name=f"{known.plugin}/{known.name}")
         for known in found
     ]
+    return known + [
+        _absent(plugin.dist, plugin.dist, f"its rules, if it has any, were not run: {plugin.error}")
+        for plugin in registry.installed()
+        if plugin.error is not None
+    ]
+
+
+def _absent(name: str, plugin: str, problem: str) -> Known:
+    return Known(name, plugin, _Absent(name, problem), problem)
 
 
 def choose(rules: Sequence[Known], only: Sequence[str], skip: Sequence[str]) -> list[Known]:
@@ -48,6 +74,7 @@ def choose(rules: Sequence[Known], only: Sequence[str], skip: Sequence[str]) -> 
 
     Raises:
         UsageProblem: there is no rule of that name.
+        MxError: there may be one, in a plugin that cannot be imported.
     """
     known = [one.name for one in rules]
     for name in (*only, *skip):
@@ -55,6 +82,13 @@ def choose(rules: Sequence[Known], only: Sequence[str], skip: Sequence[str]) -> 
             import difflib
 
             near = difflib.get_close_matches(name, known, n=1)
+            unknown = [one for one in rules if one.problem and one.name == one.plugin]
+            if unknown:
+                plugins = "\n".join(f"  {one.plugin}: {one.problem}" for one in unknown)
+                raise MxError(
+                    f"No plugin that can be imported has a lint rule called {name}. These may have it:\n{plugins}",
+                    hint=f"Did you mean {near[0]}?" if near else "`mx plugins` says what is wrong with them.",
+                )
             hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
             raise UsageProblem(f"There is no lint rule called {name}.", hint=hint)
     return [one for one in rules if (not only or one.name in only) and one.name not in skip]
@@ -62,10 +96,13 @@ def choose(rules: Sequence[Known], only: Sequence[str], skip: Sequence[str]) -> 
 
 def _instance(value: Any, name: str) -> Rule:
     """A rule from what a plugin gave: an object, or the class of it."""
+    from mxdev.plugins.model import Failed, foreign
+
     try:
-        rule = value() if isinstance(value, type) else value
-    except Exception as error:
-        raise MxError(f"{name} cannot be made: {type(error).__name__}: {error}") from error
+        with foreign():
+            rule = value() if isinstance(value, type) else value
+    except Failed as failure:
+        raise MxError(f"{name} cannot be made: {failure}") from failure
     if not isinstance(rule, Rule):
         raise MxError(f"{name} is no mxdev.lint.rule.Rule")
     if not rule.name or not rule.name.replace("-", "").isalnum() or rule.name != rule.name.lower():

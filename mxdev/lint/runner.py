@@ -90,7 +90,9 @@ def run(rules: Sequence[Known], selection: Selection, *, fix: bool = False) -> R
         Refused: another mx is at work in a project that is to be mended.
     """
     report = Report()
-    jobs = _jobs(rules, selection, report)
+    report.broken += [Broken(known.name, known.problem) for known in rules if known.problem]
+    report.broken += [Broken(f"reading {path}", reason) for path, reason in selection.unread]
+    jobs = _jobs([known for known in rules if not known.problem], selection, report)
     _find_programs(jobs, report)
     ready = [job for job in jobs if job.known.rule.tool is None or job.context.program is not None]
     if fix:
@@ -123,12 +125,15 @@ def _jobs(rules: Sequence[Known], selection: Selection, report: Report) -> list[
 
 
 def _load_projects(selection: Selection, report: Report) -> tuple[Project, ...]:
+    from mxdev.project import missing
     from mxdev.project.project import Project
 
     loaded = []
     for root in projects(selection):
         try:
-            loaded.append(Project.load(root))
+            project = Project.load(root)
+            missing.check(project)
+            loaded.append(project)
         except MxError as error:
             report.broken.append(Broken("project", f"the project {root} cannot be read: {error}"))
     return tuple(loaded)
@@ -200,7 +205,9 @@ def _noting_breaks(job: _Job) -> Iterator[None]:
         yield
     except MxError as error:
         job.broken.append(Broken(job.known.name, str(error)))
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, and the panics of extension modules, too
         import traceback
 
         last = traceback.extract_tb(error.__traceback__)[-1]

@@ -59,4 +59,4 @@ def _checked(change: Change) -> CheckedChange:
 
 
 def _bytes(content: Content | None) -> bytes | None:
-    return None if content is None or content.foreign else content.data
+    return None if content is None or content.foreign else content.on_disk

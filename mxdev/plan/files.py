@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from mxdev.errors import Refused
 from mxdev.generator.tree import File
 from mxdev.plan.model import Change, Plan, Rendering, Resolution
-from mxdev.project import renames
-from mxdev.project.content import Content, disk_content
+from mxdev.project import in_git, renames
+from mxdev.project.content import Content, as_stored, disk_content, like, moded
 from mxdev.project.records import FileRecord
 
 
@@ -77,26 +77,29 @@ def _plan_file(
         assert new is not None  # a path is rendered, recorded or both
         if disk is None:
             return replace(change, status="create", after=new)
+        change.before = change.after = disk = like(plan.project, place, disk, new)
+        new = moded(plan.project, new, disk) or new
         if disk == new:
             return replace(change, status="identical", adopted=True)
         change.adopted = True  # whatever becomes of it: mx did not create it, so mx does not remove it
         return _conflict(change, None, disk, new, "a file that mx did not write is in the way")
     change.adopted, change.declined = record.adopted, record.declined
     if disk is not None and disk.foreign:
-        return replace(change, status="orphan" if new is None else "keep", reason=f"it is {disk.foreign} now")
+        reason, gone = f"it is {disk.foreign} now", new is None
+        return replace(change, status="orphan" if gone else "keep", reason=reason, away=not gone)
     data = plan.project.pristine(former, path)
     base = None if data is None else Content(data, record.executable)
+    if disk is None:
+        return _missing(plan, rendering, change, new)
+    base, new = moded(plan.project, base, disk), moded(plan.project, new, disk)
+    change.before = change.after = disk = like(plan.project, place, disk, base)
+    if disk != base:
+        change.before = change.after = disk = like(plan.project, place, disk, new)
     if new is None:
-        if disk is None:
-            return None
         if disk == base and not record.adopted and place == path:
             return replace(change, status="remove", after=None)
         why = "you edited it" if disk != base else "you renamed it" if place != path else "it was adopted"
         return replace(change, status="orphan", reason=why)
-    if disk is None:
-        if path in plan.wishes.restore or place in plan.wishes.restore:
-            return replace(change, status="create", after=new, reason="restored", declined=False)
-        return replace(change, reason="you deleted it")
     if base is not None:
         # The mode is merged on its own: what the person did to it stays.
         same_mode = disk.executable == base.executable
@@ -116,10 +119,22 @@ def _plan_file(
     return _merge(change, base, disk, new)
 
 
+def _missing(plan: Plan, rendering: Rendering, change: Change, new: Content | None) -> Change | None:
+    """What becomes of a file that was rendered and is not there."""
+    if new is not None and not plan.wishes.restore.isdisjoint((change.path, change.rendered)):
+        return replace(change, status="create", after=new, reason="restored", declined=False)
+    why = in_git.absence(plan.root, change.path)
+    if new is None and why != "away":
+        return None
+    if new is None and rendering.tree is None:
+        return replace(change, status="orphan", reason="it is not here, and Git has it")
+    return replace(change, reason=in_git.ABSENT[why], away=True)
+
+
 def _place(plan: Plan, path: str, record: FileRecord | None) -> tuple[str, Content | None]:
     """Where the file is, and what stands there."""
     if record is None:
-        return path, disk_content(plan.project, path)
+        return path, as_stored(plan.project, path, disk_content(plan.project, path))
     rendered = [file for r in plan.renderings if r.tree is not None for file in r.tree.files if file != path]
     return renames.locate(plan.project, path, record.moved, rendered)
 

@@ -12,6 +12,7 @@ from mxdev.generator.tree import Section, Tree
 from mxdev.merge.by_lines import has_markers
 from mxdev.project.content import Content
 from mxdev.project.project import Project
+from mxdev.project.records import SectionRecord
 
 Status = Literal["create", "identical", "update", "merge", "conflict", "keep", "remove", "orphan"]
 Resolution = Literal["keep", "overwrite", "merge"]
@@ -37,6 +38,7 @@ class Change:
         markers: `after` has conflict markers in it.
         rendered: the path that the generator gives it, where a person renamed the file; "" for a shared file.
         plugins: the distributions that the instances come from.
+        away: the file is not there, or something else stands in its place: what was rendered last stays the base of its merges.
     """
 
     path: str
@@ -52,6 +54,7 @@ class Change:
     markers: bool = False
     rendered: str = ""
     plugins: tuple[str, ...] = ()
+    away: bool = False
 
     def resolve(self, resolution: Resolution) -> None:
         """Settle a conflict.
@@ -127,6 +130,7 @@ class Plan:
         section_traces: what the records of sections will say was made for them, by section.
         section_flags: "adopted" and "declined" of the records of sections, by section.
         contested: the sections in conflict, by shared file.
+        away: sections that are not there, with what was recorded of them and the text that was rendered last, which stay.
         notes: what a person should know beside the table, a line each.
     """
 
@@ -140,6 +144,7 @@ class Plan:
     section_traces: dict[SectionKey, dict[str, object]] = field(default_factory=dict)
     section_flags: dict[SectionKey, frozenset[str]] = field(default_factory=dict)
     contested: dict[str, list[SectionKey]] = field(default_factory=dict)
+    away: dict[SectionKey, tuple[SectionRecord, str | None]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property

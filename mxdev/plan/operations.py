@@ -53,7 +53,7 @@ def _state_files(plan: Plan) -> dict[str, Content | None]:
         record = replace(_record(plan, rendering, changes), templates=templates)
         files.update(template_records.state_files(plan, rendering.instance, rendering.known_as, kept))
         files[record_path(rendering.instance)] = Content(write_record(record)) if rendering.tree else None
-        files.update(_pristine(plan, rendering))
+        files.update(_pristine(plan, rendering, changes))
     return files
 
 
@@ -74,9 +74,12 @@ def _record(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> Rec
     files = {}
     for path, file in (tree.files if tree else {}).items():
         change = changes[path]
-        files[path] = FileRecord(
-            digest(file.data), file.executable, change.adopted, change.declined, _moved(change)
-        )
+        if not change.away:
+            files[path] = FileRecord(
+                digest(file.data), file.executable, change.adopted, change.declined, _moved(change)
+            )
+    for path, last in _away(plan, rendering, changes):
+        files[path] = replace(last, moved=_moved(changes[path]))
     return Record(
         rendering.instance,
         rendering.generator,
@@ -89,6 +92,15 @@ def _record(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> Rec
     )
 
 
+def _away(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> Iterator[tuple[str, FileRecord]]:
+    """The files that are not there, as they are recorded: they may come back, and are then updated from what they were."""
+    former = plan.project.instances.get(rendering.known_as)
+    for path, last in (former.files if former and rendering.tree is not None else {}).items():
+        change = changes.get(path)
+        if change is not None and change.away and rendering.instance in change.generators:
+            yield path, last
+
+
 def _moved(change: Change) -> str:
     return change.path if change.path != change.rendered else ""
 
@@ -98,10 +110,13 @@ def _section_records(plan: Plan, rendering: Rendering) -> Iterator[SectionRecord
     kept = {
         key for path, keys in plan.contested.items() for key in keys if changes[path].resolution == "keep"
     }
-    for section in rendering.tree.sections if rendering.tree else ():
+    for section in rendering.sections:
         key = (rendering.instance, section.path, section.address)
         rendered = sections.render(section.address, section.value, path=section.path)
         flags = plan.section_flags.get(key, frozenset()) | ({"declined"} if key in kept else frozenset())
+        if key in plan.away:
+            yield plan.away[key][0]
+            continue
         yield SectionRecord(
             section.path,
             section.address,
@@ -110,9 +125,15 @@ def _section_records(plan: Plan, rendering: Rendering) -> Iterator[SectionRecord
             "adopted" in flags,
             "declined" in flags,
         )
+    here = {(section.path, section.address) for section in rendering.sections}
+    yield from (
+        record
+        for (instance, *place), (record, _) in plan.away.items()
+        if instance == rendering.instance and tuple(place) not in here
+    )
 
 
-def _pristine(plan: Plan, rendering: Rendering) -> dict[str, Content | None]:
+def _pristine(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> dict[str, Content | None]:
     """What the instance renders now; what it rendered last and does not any more goes."""
     files: dict[str, Content | None] = {}
     record = plan.project.instances.get(rendering.known_as)
@@ -127,11 +148,20 @@ def _pristine(plan: Plan, rendering: Rendering) -> dict[str, Content | None]:
         return files
     for file in rendering.tree.files.values():
         files[pristine_path(rendering.instance, file.path)] = Content(file.data)
+    for path, _ in _away(plan, rendering, changes):
+        files[pristine_path(rendering.instance, path)] = disk_content(
+            plan.project, pristine_path(rendering.known_as, path)
+        )
     fragments: dict[str, dict[str, str]] = {}
     for section in rendering.tree.sections:
         fragments.setdefault(section.path, {})[section.address] = sections.render(
             section.address, section.value, path=section.path
         )
+    for (instance, path, address), (_, text) in plan.away.items():
+        if instance == rendering.instance:
+            fragments.setdefault(path, {}).pop(address, None)
+            if text is not None:
+                fragments[path][address] = text
     for path, texts in fragments.items():
         files[pristine_sections_path(rendering.instance, path)] = Content(write_pristine_sections(texts))
     return files

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mxdev.disk.paths import UNDO_IGNORED
 from mxdev.plan.model import Change, Plan
 from mxdev.project import records
-from mxdev.project.content import Content, disk_content
+from mxdev.project.content import Content, as_stored, disk_content
 from mxdev.project.records import PROJECT_FILE, new_project_file
 from mxdev.sections import sections
 from mxdev.version import compatible
@@ -20,12 +20,15 @@ GIT_FILES = {
 
 def plan_project_file(plan: Plan) -> Change:
     """The row of `mx.yaml`: the options as they will be, with a person's comments and order kept."""
-    before = disk_content(plan.project, PROJECT_FILE)
+    before = as_stored(plan.project, PROJECT_FILE, disk_content(plan.project, PROJECT_FILE))
     change = Change(PROJECT_FILE, "identical", (), before, before)
     if nothing_left(plan) and before is not None and _is_ours(plan, before.data):
         change.status, change.after = "remove", None
         return change
-    change.after = Content(_options(plan), bool(before and before.executable))
+    source = plan.project.source
+    if before is not None and source == before.raw:
+        source = before.data
+    change.after = Content(_options(plan, source), bool(before and before.executable))
     if before is None:
         change.status = "create"
     elif change.after != before:
@@ -68,8 +71,7 @@ def _written(data: bytes) -> dict[str, object]:
     return {str(name): value for name, value in (found or {}).items()}
 
 
-def _options(plan: Plan) -> bytes:
-    data = plan.project.source
+def _options(plan: Plan, data: bytes | None) -> bytes:
     if data is None:
         return new_project_file(plan.options, compatible())
     known = _written(data)

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mxdev.errors import Refused
 from mxdev.generator.tree import Section
 from mxdev.merge.by_lines import refuse_markers
 from mxdev.plan.model import Change, Plan, Rendering, Resolution, Status
-from mxdev.project.content import Content, disk_content, recorded_content
+from mxdev.project import in_git
+from mxdev.project.content import Content, as_stored, disk_content, recorded_content
 from mxdev.project.records import SectionRecord
 from mxdev.sections import sections
 from mxdev.sections.sections import File, Fragment, Traces
@@ -30,6 +32,7 @@ class _Case:
     text: str = ""
     reason: str = ""
     offered: bool = False
+    absent: bool = False
 
 
 def plan_shared_files(plan: Plan, order: Sequence[str]) -> Iterator[Change]:
@@ -47,6 +50,7 @@ def plan_shared_files(plan: Plan, order: Sequence[str]) -> Iterator[Change]:
 def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
     known = any(s.path == path for record in plan.project.instances.values() for s in record.sections)
     before = recorded_content(plan.project, path) if known else disk_content(plan.project, path)
+    before = as_stored(plan.project, path, before)
     if before is not None and before.foreign:
         return _out_of_reach(plan, path, before)
     if before is not None:
@@ -56,6 +60,12 @@ def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
     file = File(path, before.data if before else None, order=_addresses(plan, path, order), traces=traces)
     cases = [case for rendering in plan.renderings for case in _cases(plan, rendering, path)]
     _hand_over(cases)
+    away = known and before is None and in_git.absence(plan.root, path) == "away"
+    if away and any(case.record is None and case.new is not None for case in cases):
+        raise Refused(
+            f"{path} is not here, and Git has it: a section is to be added to it.",
+            hint=f"Bring it back first: `git checkout -- {path}`; where the checkout is sparse, `git sparse-checkout add`.",
+        )
     declined = {case.address for case in cases if case.record and case.record.declined}
     for case in cases:
         found = file.read(case.address)
@@ -69,8 +79,11 @@ def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
             file.take(case.address)
         elif case.verdict in ("put", "merge"):
             file.put(case.address, case.text)
-    _remember(plan, path, cases, file)
-    return _row(plan, path, before, cases, file)
+    _remember(plan, path, cases, file, away=away)
+    change = _row(plan, path, before, cases, file)
+    if change is not None and change.before is None and change.after is None:
+        change.reason = in_git.ABSENT[in_git.absence(plan.root, path)]
+    return change
 
 
 def _out_of_reach(plan: Plan, path: str, before: Content) -> Change:
@@ -87,6 +100,7 @@ def _out_of_reach(plan: Plan, path: str, before: Content) -> Change:
         plan.section_traces[case.instance, path, case.address] = (
             dict(case.record.trace) if case.record else {}
         )
+        _stays(plan, path, case)
     going = all(case.new is None for case in cases)
     generators = tuple(dict.fromkeys(case.instance for case in cases))
     reason = f"it is {before.foreign} now"
@@ -135,6 +149,7 @@ def _hand_over(cases: list[_Case]) -> None:
 def _judge(case: _Case, path: str, found: Fragment | None) -> None:
     """Decide what becomes of one section; the same table as for files."""
     here = found.text if found else None
+    case.absent = here is None
     if case.new is None:
         pristine = here == case.base and not (case.record and case.record.adopted)
         case.verdict = "gone" if here is None else "take" if pristine else "orphan"
@@ -169,11 +184,22 @@ def _merge(case: _Case, path: str, here: str) -> None:
         )
 
 
-def _remember(plan: Plan, path: str, cases: Sequence[_Case], file: File) -> None:
-    """Note in the plan what the records of the sections will say."""
+def _stays(plan: Plan, path: str, case: _Case) -> None:
+    """Keep what is recorded of a section that is not there: when it is back, it is updated from what it was."""
+    if case.record is not None:
+        plan.away[case.instance, path, case.address] = (case.record, case.base)
+
+
+def _remember(plan: Plan, path: str, cases: Sequence[_Case], file: File, *, away: bool) -> None:
+    """Note in the plan what the records of the sections will say; `away`: the file is not there, and Git has it."""
+    staying = {rendering.instance for rendering in plan.renderings if rendering.tree is not None}
     for case in cases:
         if case.new is None:
+            if away and case.instance in staying:
+                _stays(plan, path, case)
             continue
+        if case.absent and case.verdict == "keep":
+            _stays(plan, path, case)
         key = (case.instance, path, case.address)
         plan.section_traces[key] = file.traces.get(case.address)
         flags = set()

@@ -30,9 +30,9 @@ def looked_at_again() -> list[Plugin]:
     return installed()
 
 
-def entries(hook: str) -> Iterator[Entry]:
-    """What all working plugins announced for `hook`; each broken plugin is one warning a process."""
-    for plugin in working():
+def entries(hook: str, *, quiet: bool = False) -> Iterator[Entry]:
+    """What all working plugins announced for `hook`; each broken plugin is one warning a process, if not `quiet`."""
+    for plugin in (one for one in installed() if one.error is None) if quiet else working():
         yield from plugin.entries.get(hook, ())
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from mxdev.disk import fs
 from mxdev.disk.journal_format import ABSENT, Operation, State
 from mxdev.disk.paths import resolve_inside
 from mxdev.errors import MxError, Refused
+from mxdev.project import in_git
 from mxdev.project.project import Project
 
 
@@ -17,12 +18,19 @@ class Content:
     """A file as it is or should be; no file is None.
 
     `foreign` says in words what stands there instead, where a person put something else in the place of a rendered file; of a
-    symbolic link, `data` is where it leads.
+    symbolic link, `data` is where it leads. `raw` is what stands on the disk where Git stores something else of it, which is then
+    `data`: line ends as its settings have them. It is no part of a comparison.
     """
 
     data: bytes
     executable: bool = False
     foreign: str = ""
+    raw: bytes | None = field(default=None, compare=False)
+
+    @property
+    def on_disk(self) -> bytes:
+        """The bytes as they stand on the disk."""
+        return self.data if self.raw is None else self.raw
 
 
 def disk_content(project: Project, path: str) -> Content | None:
@@ -83,11 +91,55 @@ def recorded_content(project: Project, path: str) -> Content | None:
         return Content(b"", foreign=seen.kind)
 
 
+def stored_content(project: Project, path: str) -> Content | None:
+    """As `recorded_content`, as Git would store it: what differs in the ends of lines alone is no edit where Git says so.
+
+    Raises:
+        MxError: it cannot be read, or Git cannot tell.
+    """
+    return as_stored(project, path, recorded_content(project, path))
+
+
+def as_stored(project: Project, path: str, content: Content | None) -> Content | None:
+    """What stands at `path` as Git would store it."""
+    if content is None or content.foreign:
+        return content
+    data = in_git.stored(project.root, path, content.data)
+    return content if data == content.data else replace(content, data=data, raw=content.data)
+
+
+def like(project: Project, path: str, disk: Content, other: Content | None) -> Content:
+    """`disk`, as `other` if Git would store the same for both: then nobody edited it."""
+    if other is None or disk.foreign:
+        return disk
+    if disk.data != other.data and in_git.same(project.root, path, disk.on_disk, other.data):
+        disk = replace(disk, data=other.data, raw=disk.on_disk)
+    return disk
+
+
+def moded(project: Project, rendered: Content | None, disk: Content) -> Content | None:
+    """`rendered` with the executable bit of `disk`, where Git does not look at it (`core.fileMode`)."""
+    if rendered is None or rendered.executable == disk.executable or in_git.heeds_modes(project.root):
+        return rendered
+    return replace(rendered, executable=disk.executable)
+
+
 def state_of(content: Content | None) -> State:
     """A content as the journal knows it."""
-    return ABSENT if content is None else State.of(content.data, content.executable)
+    return ABSENT if content is None else State.of(content.on_disk, content.executable)
 
 
 def operation(path: str, before: Content | None, after: Content | None) -> Operation:
-    """What the journal does to `path`."""
-    return Operation(path, state_of(before), state_of(after), after.data if after else None)
+    """What the journal does to `path`; the new bytes end their lines as those that stand there."""
+    if before is not None and after is not None and after.raw is None and _ends_in_crlf(before):
+        after = replace(after, raw=after.data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+    return Operation(path, state_of(before), state_of(after), after.on_disk if after else None)
+
+
+def _ends_in_crlf(content: Content) -> bool:
+    raw = content.raw
+    return (
+        raw is not None
+        and raw.count(b"\n") == raw.count(b"\r\n")
+        and raw.count(b"\n") > content.data.count(b"\r\n")
+    )

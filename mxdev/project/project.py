@@ -38,11 +38,11 @@ __all__ = [
 
 
 def find_root(start: Path) -> Path | None:
-    """The nearest folder, from `start` upwards, with `mx.yaml` or an interrupted journal; None if there is none."""
+    """The nearest folder, from `start` upwards, with `mx.yaml`, records or an interrupted journal; None if there is none."""
     start = start.absolute()
     for folder in (start, *start.parents):
         # os.path: a folder above that may not be looked into is none of ours, and no error.
-        if os.path.isfile(folder / PROJECT_FILE) or interrupted(folder):  # noqa: PTH113
+        if os.path.isfile(folder / PROJECT_FILE) or os.path.isdir(folder / RECORDS) or interrupted(folder):  # noqa: PTH112, PTH113
             return folder
     return None
 

@@ -7,7 +7,8 @@ from collections.abc import Container
 from functools import lru_cache
 from pathlib import Path
 
-from mxdev.project.content import Content, recorded_content
+from mxdev.project import in_git
+from mxdev.project.content import Content, stored_content
 from mxdev.project.project import Project
 from mxdev.system import console, git
 
@@ -26,15 +27,15 @@ def locate(
         rendered: more paths that are mx's own, where the file cannot have gone.
     """
     place = moved or path
-    found = recorded_content(project, place)
+    found = stored_content(project, place)
     if found is not None:
         return place, found
     target = follow(project.root, place)
     if target is not None and target not in rendered and target not in _recorded(project, path):
-        found = recorded_content(project, target)
+        found = stored_content(project, target)
         if found is not None:
             return target, found
-    back = recorded_content(project, path) if moved else None
+    back = stored_content(project, path) if moved else None
     return (path, back) if back is not None else (place, None)
 
 
@@ -104,6 +105,7 @@ def forget() -> None:
     _repository.cache_clear()
     _uncommitted.cache_clear()
     _committed.cache_clear()
+    in_git.forget()
 
 
 def _renames(root: Path, command: str, *arguments: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from mxdev.disk.session import writing
 from mxdev.errors import MxError
 from mxdev.plan.model import Plan, Work
 from mxdev.plan.operations import operations as of_plan
+from mxdev.project import missing
 from mxdev.project.project import Project, project_root
 from mxdev.system import console
 from mxdev.workflow import apply
@@ -28,8 +29,19 @@ def change_project(title: str, policy: Policy, plan: Callable[[Project], Plan]) 
         plan: makes the plan; called with the lock held.
     """
     return answering(policy, lambda: change(
-        project_root(recovers=True), title, policy, lambda root: plan(Project.load(root)), of_plan
+        project_root(recovers=True), title, policy, lambda root: plan(whole_project(root)), of_plan
     ))  # fmt: skip
+
+
+def whole_project(root: Path) -> Project:
+    """The project in `root`, with all its records.
+
+    Raises:
+        MxError: it cannot be read, or a record is missing.
+    """
+    project = Project.load(root)
+    missing.check(project)
+    return project
 
 
 def change(

@@ -9,7 +9,7 @@ from typing import Any
 from mxdev.errors import MxError
 from mxdev.merge.by_lines import has_markers
 from mxdev.project import renames
-from mxdev.project.content import Content, recorded_content
+from mxdev.project.content import Content, like, moded, stored_content
 from mxdev.project.project import Project
 from mxdev.project.records import FileRecord, Record
 from mxdev.sections import sections
@@ -59,7 +59,11 @@ def file_edits(project: Project, record: Record) -> Iterator[tuple[FileRecord, E
     for path, file in record.files.items():
         place, disk = renames.locate(project, path, file.moved)
         data = project.pristine(record.name, path)
-        yield file, Edit(path, place, None if data is None else Content(data, file.executable), disk)
+        rendered = None if data is None else Content(data, file.executable)
+        if disk is not None:
+            rendered = moded(project, rendered, disk)
+            disk = like(project, place, disk, rendered)
+        yield file, Edit(path, place, rendered, disk)
 
 
 def of(project: Project, record: Record) -> Drift:
@@ -90,7 +94,7 @@ def of(project: Project, record: Record) -> Drift:
 
 def _sections(project: Project, record: Record, drift: Drift) -> None:
     for path in dict.fromkeys(section.path for section in record.sections):
-        disk = recorded_content(project, path)
+        disk = stored_content(project, path)
         if disk is not None and disk.foreign:
             drift.edited.append(path)
             continue

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from mxdev.disk.session import writing
-from mxdev.errors import Refused, UsageProblem
+from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.generator.freetext import reveal
 from mxdev.generator.generator import Generator
 from mxdev.generator.options import REQUIRED, Option
@@ -19,7 +19,9 @@ from mxdev.plan.build import build
 from mxdev.plan.model import Plan
 from mxdev.plan.operations import operations
 from mxdev.plugins import defaults
+from mxdev.project import in_git, missing
 from mxdev.project.project import Project, find_root
+from mxdev.project.records import PROJECT_FILE, RECORDS, pristine_path, record_path
 from mxdev.system import console
 from mxdev.workflow import apply
 from mxdev.workflow.apply import Policy
@@ -56,7 +58,7 @@ def _run(
         if root.is_dir() and not new
         else contextlib.nullcontext()
     ):
-        project = Project.load(root) if (root / "mx.yaml").is_file() else Project(root)
+        project = _project(root)
         wanted = with_requirements(generator, project)
         for line in defaults.misspelt(wanted):
             console.warn(line)
@@ -68,6 +70,19 @@ def _run(
         code = answer(outcome, plan, policy)
         _afterwards(result, plan, policy, outcome.name)
     return code
+
+
+def _project(root: Path) -> Project:
+    """The project that is there; one that is new has nothing in it.
+
+    Raises:
+        MxError: it cannot be read, or Git has records of it that are not here.
+    """
+    if not (root / PROJECT_FILE).is_file() and not (root / RECORDS).is_dir():
+        return Project(root)
+    project = Project.load(root)
+    missing.check_before_adding(project)
+    return project
 
 
 def _root(
@@ -168,6 +183,8 @@ def _afterwards(result: Run, plan: Plan, policy: Policy, outcome: str) -> None:
     trees = [rendering.tree for rendering in result.renderings if rendering.tree is not None]
     if outcome == "applied" and any(tree.wants_repository for tree in trees):
         _init_repository(plan.project.root, policy)
+    if outcome in ("applied", "markers"):
+        _warn_of_ignored(plan)
     # Only of what is new: who renders again has seen them.
     arrived = [
         r.tree for r in result.renderings if r.tree is not None and r.known_as not in plan.project.instances
@@ -178,6 +195,35 @@ def _afterwards(result: Run, plan: Plan, policy: Policy, outcome: str) -> None:
     root = plan.project.root
     there = [] if root == Path.cwd() else [(f"cd {shlex.quote(os.path.relpath(root))}", "")]
     next_steps([*there, *((step.command, step.why) for step in steps)])
+
+
+def _warn_of_ignored(plan: Plan) -> None:
+    """Say which of the files that a checkout needs are ignored by Git, and so never committed."""
+    state = [record_path(r.instance) for r in plan.renderings if r.tree is not None]
+    state += [
+        pristine_path(r.instance, path)
+        for r in plan.renderings
+        if r.tree is not None
+        for path in r.tree.files
+    ]
+    files = [change.path for change in plan.changes if change.after is not None]
+    root = plan.project.root
+    try:
+        found = in_git.ignored(root, [*state, *files])
+    except MxError as error:
+        console.warn(str(error))
+        return
+    lost, rest = [path for path in found if path in state], [path for path in found if path not in state]
+    if lost:
+        console.warn(
+            f"Git ignores {lost[0]}{f' and {len(lost) - 1} more below .mx/' if len(lost) > 1 else ''}: without mx's records "
+            f"a clone cannot be updated. `git check-ignore -v {shlex.quote(lost[0])}` says by which line; add `!.mx/` below it."
+        )
+    if rest:
+        console.warn(
+            f"Git ignores {', '.join(rest[:5])}{f' and {len(rest) - 5} more' if len(rest) > 5 else ''}: what was generated "
+            f"there is in no commit. `git check-ignore -v {shlex.quote(rest[0])}` says by which line."
+        )
 
 
 def _init_repository(root: Path, policy: Policy) -> None:

@@ -13,6 +13,7 @@ from mxdev.plan import template_records
 from mxdev.plan.build import build
 from mxdev.plan.model import Plan, Rendering, Wishes
 from mxdev.plugins import catalog, defaults
+from mxdev.project import missing
 from mxdev.project.project import Project
 from mxdev.workflow.render import Job, Run, finish, recorded_class, recorded_jobs, rerun
 from mxdev.workflow.values import Sources
@@ -180,7 +181,9 @@ def _drop_undeclared(result: Run, jobs: Sequence[Job]) -> list[str]:
         return notes
     generators: set[type[Generator]] = {job.generator for job in jobs}
     declared = {option.name for cls in generators for option in cls.declared() if option.shared}
-    for name in [name for name in result.options if name not in declared]:
+    undeclared = [name for name in result.options if name not in declared]
+    missing.check_before_dropping(result.project, undeclared)
+    for name in undeclared:
         del result.options[name]
         if name in result.project.options and jobs:
             notes.append(f"Nothing declares the project option {name} any more; it is dropped.")

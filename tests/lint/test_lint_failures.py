@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mxdev.lint import context
+from mxdev.lint.reports.fingerprint import location
 
 YAML = {"a.yaml": "a: 1\n"}
 
@@ -208,3 +209,39 @@ def _until(done: Any) -> None:
     end = time.monotonic() + 20
     while not done() and time.monotonic() < end:
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("odd", ["two\nlines.tf", "a\u2028b.tf", "tab\tname.tf", "-check.tf", "a\x1cb.tf"])
+def test_an_odd_name_stops_terraform_for_no_other_file(
+    odd: str, mx: Any, need: Any, write: Any, tmp_path: Path
+) -> None:
+    need("terraform")
+    write(tmp_path, {odd: "locals {\na   = 1\n}\n", "plain.tf": "locals {\na   = 1\n}\n"})
+    found = mx("lint", "--rule", "terraform-fmt", "--format", "json")
+    assert found.code == 1
+    names = {location(tmp_path / name, tmp_path) for name in (odd, "plain.tf")}
+    assert {row["path"] for row in found.json["findings"]} == names
+    write(tmp_path, {odd: "locals {\n  a = \n}\n"})
+    found = mx("lint", "--rule", "terraform-fmt", "--format", "json")
+    assert found.code == 1
+    assert {(row["path"], row["rule"].partition("/")[2]) for row in found.json["findings"]} == {
+        (location(tmp_path / odd, tmp_path), "syntax"),
+        ("plain.tf", ""),
+    }
+
+
+def test_a_folder_that_cannot_be_read_is_not_green(
+    mx: Any, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {"secret/a.py": "import os\n"})
+    real = os.scandir
+
+    def scandir(path: Any = ".") -> Any:  # a folder without permissions, which would be none for root
+        if str(path).endswith("secret"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    result = mx("lint")
+    assert result.code == 4
+    assert "nothing in it is checked: Permission denied" in result.err

@@ -19,9 +19,28 @@ def mx_lint_rules():
         lazy("acme_rules_impl:NoTodo", "No TODO is left."),
         lazy("acme_rules_impl:exploding", "Breaks."),
         lazy("acme_rules_impl:taken", "Has a name that is taken."),
-        lazy("acme_rules_impl:NotThere", "Is not there."),
-        lazy("acme_rules_impl:no_rule", "Is no rule."),
     ]
+"""
+LOST = """
+import sys
+from mxdev import hookimpl, lazy
+from mxdev.lint.rule import Rule
+
+class Leaves(Rule):
+    name, summary = "leaves", "Leaves mx."
+    def applies(self, files):
+        return files
+    def check(self, context):
+        sys.exit(0)
+
+@hookimpl
+def mx_lint_rules():
+    return [
+        Leaves(), lazy("lost_rules:NotThere", "Is not there."), lazy("lost_rules:no_rule", "Is no rule."),
+        lazy("lost_rules_impl:Fine", "Its module leaves mx."),
+    ]
+
+no_rule = 42
 """
 RULES = """
 from pathlib import Path
@@ -68,7 +87,7 @@ class Taken(Rule):
             for line in result.stdout.decode().splitlines():
                 yield Finding(context.root / line, 1, 1, self.name, "warning", "acme")
 
-exploding, taken, no_rule = Exploding(), Taken(), 42
+exploding, taken = Exploding(), Taken()
 """
 
 
@@ -93,6 +112,24 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
+def lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A plugin whose rules have no result, each for another reason."""
+    import sys
+
+    from mxdev.plugins import index, model
+
+    site = tmp_path / "lost-site"
+    modules = {"lost_rules.py": LOST, "lost_rules_impl.py": "import sys\nsys.exit(0)\n"}
+    make_distribution(site, "lost-rules", modules=modules)
+    monkeypatch.syspath_prepend(site)
+    index.forget()
+    model._warned.clear()
+    yield
+    index.forget()
+    sys.modules.pop("lost_rules", None)
+
+
+@pytest.fixture
 def here(tmp_path: Path) -> Path:
     folder = tmp_path / "here"
     folder.mkdir()
@@ -112,7 +149,6 @@ def test_list_rules(mx: Any, rules: Path) -> None:
     assert rows[-3] == ["no-todo", "-", "acme-rules", "No TODO is left."]
     assert rows[-1][1] == "acme-linter"
     assert all(row[3] for row in rows)
-    assert result.err.count("a lint rule of the plugin acme-rules is left out: ") == 2
     assert [
         row["name"] for row in mx("lint", "--list-rules", "--format", "json", "--rule", "no-todo").json
     ] == ["no-todo"]
@@ -146,6 +182,63 @@ def test_a_rule_that_breaks(file: str, said: str, mx: Any, rules: Path, here: Pa
     assert sorted(result.out.splitlines()) == sorted(
         [f"{file}:1:1: exploding error before", "a.md:1:1: no-todo info Do it, \\x1b[31mnow."]
     )
+
+
+LOSSES = {
+    "leaves": "SystemExit: 0",
+    "NotThere": "AttributeError",
+    "no_rule": "is no mxdev.lint.rule.Rule",
+    "Fine": "SystemExit: 0",
+}
+
+
+def test_rules_without_a_result_are_named_and_not_green(mx: Any, lost: None, here: Path, write: Any) -> None:
+    write(here, {"a.py": "import os\n"})
+    result = mx("lint", cwd=here)
+    assert result.code == 4
+    assert "ruff-check/F401" in result.out
+    for name, said in LOSSES.items():
+        assert f"error: {name} has no result: " in result.err
+        assert said in result.err
+    assert {row["rule"] for row in mx("lint", "--format", "json", cwd=here).json["broken"]} == set(LOSSES)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_one_that_is_named_has_no_result_either(
+    name: str, mx: Any, lost: None, here: Path, write: Any
+) -> None:
+    write(here, {"a.py": "x = 1\n"})
+    result = mx("lint", "--rule", name, "--require-all", cwd=here)
+    assert result.code == 4
+    assert f"{name} has no result" in result.err
+    assert mx("lint", *(f"--skip={known}" for known in LOSSES), cwd=here).code == 0
+
+
+def test_the_rules_of_a_plugin_that_cannot_be_imported(
+    mx: Any, tmp_path: Path, here: Path, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mxdev.plugins import index
+
+    make_distribution(
+        tmp_path / "site", "gone-rules", modules={"gone_rules.py": "import not_there\n"}, version="1.0"
+    )
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    index.forget()
+    write(here, {"a.py": "x = 1\n"})
+    for more in ([], ["--require-all"]):
+        result = mx("lint", *more, cwd=here)
+        assert result.code == 4
+        assert (
+            "gone-rules has no result: its rules, if it has any, were not run: ModuleNotFoundError"
+            in result.err
+        )
+    named = mx("lint", "--rule", "house-rule", cwd=here)
+    assert named.code == 4
+    assert "These may have it:\n  gone-rules: " in named.err
+    # What was not asked for is not missed.
+    assert mx("lint", "--rule", "ruff-check", cwd=here).code == 0
+    assert mx("lint", "--skip", "gone-rules", cwd=here).code == 0
+    index.forget()
 
 
 def test_a_tool_of_a_plugin(mx: Any, rules: Path, here: Path, write: Any, fake: Any) -> None:

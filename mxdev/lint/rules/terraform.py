@@ -45,8 +45,9 @@ class TerraformFmt(Rule):
         _fmt(context, ("-list=true",))
 
     def _first_change(self, context: Context, file: Path) -> int:
-        result = _terraform(context, ("fmt", "-no-color", "-"), input=file.read_bytes())
-        before, after = file.read_bytes().split(b"\n"), result.stdout.split(b"\n")
+        data = file.read_bytes()
+        result = _terraform(context, ("fmt", "-no-color", "-"), input=data)
+        before, after = data.split(b"\n"), result.stdout.split(b"\n")
         return next(
             (n for n, (a, b) in enumerate(zip(before, after, strict=False), 1) if a != b), len(before)
         )
@@ -60,11 +61,18 @@ def _fmt(context: Context, options: Sequence[str]) -> tuple[list[Path], list[Fin
     listed: list[Path] = []
     errors: list[Finding] = []
     names = Names(context.files, context.root)
-    for chunk in chunks([name(file, context.root) for file in context.files]):
+    odd = [file for file in context.files if "\n" in str(file)]  # it lists one name a line
+    for file in odd:
+        result = _terraform(context, ("fmt", *options, "-no-color", name(file, context.root)))
+        if result.code not in (0, 3):
+            errors.append(_syntax(context, file, result))
+        elif result.stdout:
+            listed.append(file)
+    for chunk in chunks([name(file, context.root) for file in context.files if file not in odd]):
         while chunk:
             result = _terraform(context, ("fmt", *options, "-no-color", *chunk))
             listed += [
-                names[line] for line in result.stdout.decode("utf-8", "surrogateescape").splitlines() if line
+                names[line] for line in result.stdout.decode("utf-8", "surrogateescape").split("\n") if line
             ]
             if result.code in (0, 3):
                 break
@@ -79,6 +87,15 @@ def _fmt(context: Context, options: Sequence[str]) -> tuple[list[Path], list[Fin
             errors += found
             chunk = left
     return sorted(set(listed)), sorted(set(errors))
+
+
+def _syntax(context: Context, file: Path, result: Result) -> Finding:
+    """The first error in a file whose name is on several lines of the message."""
+    said = result.stderr.decode("utf-8", "replace")
+    message, line = re.search(r"Error: ([^\n]+)", said), re.search(r" line (\d+)[,:]", said)
+    if message is None or line is None:
+        raise broke(context, result)
+    return Finding(file, int(line[1]), 1, "terraform-fmt/syntax", "error", message[1])
 
 
 def _terraform(context: Context, arguments: Sequence[str], input: bytes | None = None) -> Result:
