@@ -81,9 +81,7 @@ class MLProjectSkeleton(Generator):
             "gpu_zones": zones(),
             "package": package_name(self.values.name),
             "bucket_prefix": prefix,
-            "image_registry": platform.image_registry(values),
-            "artifact_root": platform.artifact_root(values, prefix),
-            "backup_root": platform.backup_root(values, prefix),
+            **platform.variables(values, prefix, accounts["mlflow_account"]),
         }
 
     def generate(self, tree: Tree) -> None:
