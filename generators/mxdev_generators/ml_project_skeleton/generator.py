@@ -99,12 +99,10 @@ class MLProjectSkeleton(Generator):
             "mx_requirement": requirement(values["mx_source"], values["mx_version"]),
             "mx_index": index(values["mx_source"]),
             "mx_install": install_line(values["mx_source"], values["mx_version"]),
-            "image_registry": platform.image_registry(values),
-            "artifact_root": platform.artifact_root(values, prefix),
-            "backup_root": platform.backup_root(values, prefix),
             "pod": pod_size(self.values.cloud, self.values.accelerator),
             "docker_hub": docker_hub(values),
             "machine": MACHINES.get(self.values.accelerator) if self.values.cloud == "gcp" else None,
+            **platform.variables(values, prefix, accounts["mlflow_account"]),
         }
 
     def generate(self, tree: Tree) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
 
 import click
 
 from mxdev import option
 from mxdev.generator import Option, Pattern, Values
+from mxdev_generators.ml_project_skeleton import scripts
 
 _PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 REGISTRY = Pattern(
@@ -32,6 +34,16 @@ ENDPOINT = Pattern(
     "an address such as http://minio.minio.svc.cluster.local:9000, or empty",
     metavar="URL",
 )
+
+# By digest where one is known: it is what public repositories pin under that tag (2026-09), for no registry was asked.
+POSTGRES_IMAGE = (
+    "docker.io/library/postgres:17.10@sha256:7958605b474b3d264a969cb3a123d6aa00ad1e1fe9da8a69984dabb704d93317"
+)
+PROXY_IMAGE = (
+    "gcr.io/cloud-sql-connectors/cloud-sql-proxy:2.23.0"
+    "@sha256:54e23cad9aeeedbf88ab75f993146631b878035f702b31c51885a932e0c7286c"
+)
+MLFLOW_IMAGE = "ghcr.io/mlflow/mlflow:v3.17.0-full"
 
 OPTIONS: tuple[Option, ...] = (
     option("--registry", type=REGISTRY, default="", shared=True,
@@ -78,6 +90,39 @@ def image_registry(values: Mapping[str, Any]) -> str:
     if values["cloud"] == "gcp":
         return f"{values['region']}-docker.pkg.dev/{values['project_id']}/{values['name']}"
     return f"localhost/{values['name']}"
+
+
+def variables(values: Mapping[str, Any], bucket_prefix: str, mlflow_account: str) -> dict[str, Any]:
+    """What templates know of the platform beyond its options.
+
+    Args:
+        values: the options by key.
+        bucket_prefix: what names of buckets begin with.
+        mlflow_account: the id of the tracking server's Google service account.
+    """
+    own_class = (
+        values["cloud"] == "gcp" and values["database"] == "in-cluster" and not values["storage_class"]
+    )
+    return {
+        "image_registry": image_registry(values),
+        "artifact_root": artifact_root(values, bucket_prefix),
+        "artifact_volume": values["cloud"] != "gcp" and not values["artifact_store"],
+        "backup_root": backup_root(values, bucket_prefix),
+        "own_volume_class": own_class,
+        "volume_class": f"{values['name']}-retain" if own_class else values["storage_class"],
+        "database_uri": database_uri(values, mlflow_account),
+        "postgres_image": POSTGRES_IMAGE,
+        "mlflow_image": MLFLOW_IMAGE,
+        "proxy_image": PROXY_IMAGE,
+        "database_script": files(scripts).joinpath("database.py").read_text("utf-8").rstrip(),
+    }
+
+
+def database_uri(values: Mapping[str, Any], mlflow_account: str) -> str:
+    """Where MLflow finds its database, without a password. Cloud SQL's is behind a proxy in the same pod."""
+    if values["database"] == "in-cluster":
+        return "postgresql+psycopg2://mlflow@postgresql:5432/mlflow"
+    return f"postgresql+psycopg2://{mlflow_account}%40{values['project_id']}.iam@127.0.0.1:5432/mlflow"
 
 
 def artifact_root(values: Mapping[str, Any], bucket_prefix: str) -> str:

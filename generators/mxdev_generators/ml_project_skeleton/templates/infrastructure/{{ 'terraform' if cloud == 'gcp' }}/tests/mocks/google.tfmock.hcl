@@ -34,3 +34,9 @@ mock_resource "google_service_account" {
     member = "serviceAccount:digits-mock@test-project.iam.gserviceaccount.com"
   }
 }
+
+mock_resource "google_sql_database_instance" {
+  defaults = {
+    connection_name = "test-project:europe-west4:digits"
+  }
+}
