@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mxdev.commands.planning import complete_instances, instance_names
 from mxdev.errors import DONE, SAYS_NO, MxError
 from mxdev.system import console
+
+if TYPE_CHECKING:
+    from mxdev.plan.model import Plan
+    from mxdev.project.project import Project
+    from mxdev.project.records import Record
+    from mxdev.workflow.status_memo import Memo
 
 JSON_VERSION = 1
 _TOLD = ("edited", "missing", "renamed", "conflicted", "declined", "damaged")
@@ -52,14 +58,16 @@ def _json(
 def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
     from mxdev.disk.session import interruption
     from mxdev.project.project import project_root
-    from mxdev.workflow import template_overrides
-    from mxdev.workflow.door import whole_project
+    from mxdev.workflow.status_memo import Memo
 
     root = project_root()
     interrupted = interruption(root)
-    project = whole_project(root)
-    strays = template_overrides.strays(project) if not instances else []
-    rows = [_row(project, name) for name in instance_names(project, instances) or project.instances]
+    memo = Memo(root)
+    rows, strays = memo.rows() if not instances else None, memo.strays
+    if rows is None:
+        rows, strays = _looked_at(memo, instances)
+    elif rows:
+        _warn_of_plugins()
     faults = ("update", "problem", "conflicted", "damaged")
     needed = bool(interrupted) or any(
         any(row[name] for name in faults) or any(one["outdated"] for one in row["overrides"]) for row in rows
@@ -76,14 +84,49 @@ def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
     return SAYS_NO if exit_code and needed else DONE
 
 
-def _row(project: Any, name: str) -> dict[str, Any]:
+def _warn_of_plugins() -> None:
+    """Say which plugins are broken, as planning does."""
+    from mxdev.plugins import registry
+
+    for _ in registry.working():
+        pass
+
+
+def _looked_at(memo: Memo, instances: tuple[str, ...]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows, and the overrides that stand for nothing; what is certain is remembered."""
+    from mxdev.workflow import template_overrides
+    from mxdev.workflow.door import whole_project
+
+    project = whole_project(memo.root)
+    strays = template_overrides.strays(project) if not instances else memo.strays
+    names = instance_names(project, instances) or list(project.instances)
+    if names:
+        _warn_of_plugins()
+    known = {name: memo.row(name) for name in names}
+    memo.load(project, [name for name in names if known[name] is None and memo.overrides(name) is None])
+    rows = [known[name] or _row(project, name, memo) for name in names]
+    if not instances or memo.names is not None:
+        memo.keep(project, strays)
+    return rows, strays if not instances else []
+
+
+def _row(project: Project, name: str, memo: Memo) -> dict[str, Any]:
     from mxdev.plugins import registry
     from mxdev.workflow import drift
 
     record = project.instances[name]
+    seen = memo.seen(record)
     installed = next((p.version for p in registry.installed() if p.dist == record.plugin), None)
-    waiting, problem, overrides = _waiting(project, name)
-    return {
+    drifted = drift.of(project, record).as_dict()
+    overrides, plan, now = memo.overrides(name), None, None
+    waiting: list[str] | None = []
+    problem: str | None = None
+    # What renders as recorded needs no rendering, unless mx's own copies or a person's edit could stop an update.
+    if overrides is None or drifted["damaged"] or drifted["conflicted"] or _unreadable(record, drifted):
+        with memo.watching() as now:
+            plan, problem = _planned(project, name)
+        waiting, overrides = _waiting(plan, name)
+    row = {
         "instance": name,
         "generator": record.generator,
         "plugin": record.plugin,
@@ -92,22 +135,36 @@ def _row(project: Any, name: str) -> dict[str, Any]:
         "update": waiting,
         "problem": problem,
         "overrides": overrides,
-        **drift.of(project, record).as_dict(),
+        **drifted,
     }
+    memo.learn(row, record, seen, plan, now)
+    return row
 
 
-def _waiting(project: Any, name: str) -> tuple[list[str] | None, str | None, list[dict[str, Any]]]:
-    """The paths that `mx update` would change, or why that cannot be told; and the templates that are overridden."""
-    from mxdev.plan import template_records
+def _unreadable(record: Record, drifted: dict[str, Any]) -> bool:
+    """Whether a shared file is edited as a whole: its sections cannot be told apart."""
+    return not {section.path for section in record.sections}.isdisjoint(drifted["edited"])
+
+
+def _planned(project: Project, name: str) -> tuple[Plan | None, str | None]:
+    """The plan of `mx update`, or why there can be none."""
     from mxdev.plan.model import Wishes
     from mxdev.workflow import update
 
     try:
-        plan = update.update(project, [name], Wishes(), downgrade=False)
+        return update.update(project, [name], Wishes(), downgrade=False), None
     except MxError as error:
-        return None, str(error), []
+        return None, str(error)
+
+
+def _waiting(plan: Plan | None, name: str) -> tuple[list[str] | None, list[dict[str, Any]]]:
+    """The paths that a plan would change, and the templates that are overridden."""
+    from mxdev.plan import template_records
+
+    if plan is None:
+        return None, []
     waiting = [c.path for c in plan.changes if c.status not in ("identical", "keep", "orphan")]
-    return waiting, None, template_records.as_rows(template_records.report(plan, name))
+    return waiting, template_records.as_rows(template_records.report(plan, name))
 
 
 def _print(row: dict[str, Any]) -> None:

@@ -18,16 +18,18 @@ from mxdev.system.user_dirs import cache_place
 
 FORMAT = 5
 _loaded: list[Plugin] | None = None
+_made_anew = False
 
 
 def load(*, cached: bool = True) -> list[Plugin]:
     """The index, from memory, from its cache unless that is not wanted, or made anew."""
-    global _loaded
+    global _loaded, _made_anew
     if _loaded is None:
         path, key = _cache_place()
         _loaded = _read(path, key) if cached else None
         if _loaded is None:
             names = _names()
+            _made_anew = True
             _loaded, watched = _scan()
             # What was imported may have left its bytecode beside it, which is no news.
             _write(path, _cache_place()[1] if _names() == names else key, _loaded, watched)
@@ -38,6 +40,16 @@ def forget() -> None:
     """Drop the index from memory (for tests that install plugins into the running process)."""
     global _loaded
     _loaded = None
+
+
+def made_anew() -> bool:
+    """Whether this process imported all plugins to make the index."""
+    return _made_anew
+
+
+def key() -> str:
+    """What the index is valid for: Python, and where plugins are looked for and since when these places are as they are."""
+    return _cache_place()[1]
 
 
 def _stamp(path: str) -> list[int] | None:

@@ -151,3 +151,8 @@ def warn_once(text: str) -> None:
     if text not in _warned and "_MX_COMPLETE" not in os.environ:
         console.warn(text)
     _warned.add(text)
+
+
+def warnings_said() -> int:
+    """How many different things were said of the installed plugins in this process."""
+    return len(_warned)
