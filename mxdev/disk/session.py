@@ -1,6 +1,5 @@
 """Around every command: before one that writes the lock, and an interrupted run finished; before one that reads a word about it."""
 
-
 from __future__ import annotations
 
 import contextlib

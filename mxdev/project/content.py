@@ -88,6 +88,6 @@ def state_of(content: Content | None) -> State:
     return ABSENT if content is None else State.of(content.data, content.executable)
 
 
-def operation(path: str, before: Content | None, after: Content | None) -> Operation:
-    """What the journal does to `path`."""
-    return Operation(path, state_of(before), state_of(after), after.data if after else None)
+def operation(path: str, before: Content | None, after: Content | None, mode: int | None = None) -> Operation:
+    """What the journal does to `path`; `mode` is for a file that is created."""
+    return Operation(path, state_of(before), state_of(after), after.data if after else None, mode)

@@ -105,7 +105,10 @@ def show(work: Work, policy: Policy) -> None:
         console.out(f"{console.verb(change.status)}  {change.path}{f'  ({note})' if note else ''}")
         if policy.diff:
             _show_difference(change)
-    console.out(summary(work.changes))
+    if work.changes or not getattr(
+        work, "undoes", ()
+    ):  # taking back what changed records only says so itself
+        console.out(summary(work.changes))
 
 
 def _show_difference(change: Change) -> None:
@@ -204,11 +207,12 @@ def carry_out(
     if policy.dry_run:
         return Outcome("planned", SAYS_NO if markers else DONE)
     todo = operations(work)
-    effective = any(change.before != change.after for change in work.changes)
+    undoes = getattr(work, "undoes", ())
+    effective = any(change.before != change.after for change in work.changes) or bool(undoes and todo)
     if new and todo:
         new_project.stage_new(work.root, todo, title)
     elif todo:
-        apply.apply(work.root, todo, title=title, undoable=effective)
+        apply.apply(work.root, todo, title=title, undoes=undoes)
     _tell(work, first=False)
     if markers:
         if not policy.json:
