@@ -52,7 +52,11 @@ def plan(project: Project, path: str) -> Plan:
 
 def _nothing_waits(plan: Plan) -> None:
     """Refuse where rendering again changes a file: what is new there would be taken for a person's edit."""
-    changed = [c.path for c in plan.changes if c.before != c.after or c.status == "conflict"]
+    changed = [
+        c.path
+        for c in plan.changes
+        if c.path not in plan.extra and (c.before != c.after or c.status == "conflict")
+    ]
     if changed:
         raise Refused(
             f"An update is waiting for {', '.join(changed)}, and adopting would carry it out too.",

@@ -1,8 +1,10 @@
-"""The last plan that changed something, taken back. It is a plan itself, so taking it back again redoes it."""
+"""The last runs that changed something, taken back. That is a plan itself, so taking it back again redoes them."""
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,46 +15,63 @@ from mxdev.commands.planning import PLAN_OPTIONS, policy_of, with_options
 from mxdev.disk import journal
 from mxdev.disk.journal_format import Entry, Journal, Operation, State
 from mxdev.disk.paths import UNDO_IGNORED
-from mxdev.errors import MxError, Refused
+from mxdev.disk.session import tell
+from mxdev.errors import DONE, MxError, Refused
 from mxdev.plan.model import Change
 from mxdev.project.content import Content, operation, recorded_content, state_of
 from mxdev.project.project import Project
 from mxdev.system import console
 
+JSON_VERSION = 1
+
 
 @dataclass
 class Undo:
-    """The taking back of a journal; `mxdev.workflow.apply.carry_out` carries it out.
+    """The taking back of runs; `mxdev.workflow.apply.carry_out` carries it out.
 
     Attributes:
         root: the project's folder.
-        last: the journal that is taken back.
-        changes: a row for each path outside `.mx/`.
+        runs: what is taken back, the last one first.
+        changes: a row for each path outside `.mx/`, and for a person's overrides.
         state: what is done to mx's own files.
+        modes: the permission bits of files that come back, by path.
         notes: what a person should know beside the table, a line each.
     """
 
     root: Path
-    last: Journal
+    runs: Sequence[Journal]
     changes: list[Change] = field(default_factory=list)
     state: list[Operation] = field(default_factory=list)
+    modes: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def undoes(self) -> tuple[str, ...]:
+        """The ids of what is taken back."""
+        return tuple(run.id for run in self.runs)
 
     @property
     def command(self) -> str:
         """What this run is called: an undo that is taken back is the command itself again."""
-        again = self.last.title.removeprefix("undo of ")
-        return again if again != self.last.title else f"undo of {self.last.title}"
+        titles = ", ".join(run.title for run in self.runs)
+        again = titles.removeprefix("undo of ")
+        return again if len(self.runs) == 1 and again != titles else f"undo of {titles}"
 
     def title(self) -> str:
         """What is taken back, and when it was run, in words."""
-        return f"{self.last.title} of {time.strftime('%Y-%m-%d %H:%M', time.localtime(self.last.made))}"
+        return ", ".join(f"{run.title} of {_when(run)}" for run in self.runs)
+
+
+def _when(run: Journal) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(run.made))
 
 
 def operations(undo: Undo) -> list[Operation]:
     """What is done to the disk, once all conflicts are settled."""
     rows = [change for change in undo.changes if change.before != change.after]
-    return [operation(change.path, change.before, change.after) for change in rows] + undo.state
+    return [
+        operation(change.path, change.before, change.after, undo.modes.get(change.path)) for change in rows
+    ] + undo.state
 
 
 def find(here: Path) -> Path | None:
@@ -62,27 +81,87 @@ def find(here: Path) -> Path | None:
     return next((f for f in (start, *start.parents) if any((f / mark).is_file() for mark in marks)), None)
 
 
-def plan(root: Path, *, merge: bool, trust: bool = False) -> Undo:
-    """Plan to take back what changed last.
+def is_row(path: str) -> bool:
+    """Whether a person sees a path in the table: all but mx's own records."""
+    return not path.startswith(".mx/") or path.startswith(".mx/overrides/")
+
+
+def history(root: Path, *, trust: bool = False) -> list[Journal]:
+    """The runs that can be taken back, the last one first.
+
+    A run that changed records only and was taken back is left out with its undo: together they changed nothing, and
+    what was before them is the last run. Any other undo is a run, so that taking it back does the run again.
+
+    Raises:
+        MxError: the last run cannot be read, or is none of this user in this checkout. Earlier ones end the list there.
+    """
+    runs: list[Journal] = []
+    for path in journal.history(root):
+        try:
+            runs.append(journal.own(root, path, trust=trust))
+        except MxError:
+            if not runs:
+                raise
+            break
+    standing: list[Journal] = []
+    for run in reversed(runs):
+        count = len(run.undoes)
+        taken = [one.id for one in standing[-count:]] if count else []
+        if (
+            taken
+            and taken == list(reversed(run.undoes))
+            and not any(is_row(entry.path) for entry in run.entries)
+        ):
+            del standing[-count:]
+        else:
+            standing.append(run)
+    return standing[::-1]
+
+
+def combined(runs: Sequence[Journal]) -> Journal:
+    """Several runs, the last one first, as one: from how each target was before the first of them to how the last left it."""
+    first, last = runs[-1], runs[0]
+    entries: dict[str, Entry] = {}
+    folders: dict[str, int | None] = {}
+    blobs: dict[str, bytes] = {}
+    for run in reversed(runs):  # the oldest first
+        for entry in run.entries:
+            was = entries.get(entry.path)
+            entries[entry.path] = was._replace(after=entry.after) if was else entry
+        folders = {**run.folders, **folders}
+        blobs.update(run.blobs)
+    kept = tuple(entry for entry in entries.values() if entry.before != entry.after)
+    return Journal(first.id, first.title, True, kept, folders, blobs, last.made)
+
+
+def plan(root: Path, *, merge: bool, trust: bool = False, count: int = 1) -> Undo:
+    """Plan to take back what was run last.
 
     Args:
         root: the project's folder.
         merge: merge with what was done to the files since; otherwise such a file stops it.
         trust: also what is not known to be of this user in this checkout.
+        count: how many runs to take back.
 
     Raises:
         Refused: there is nothing to take back, or files changed since; the message lists them.
         MxError: the record of it cannot be read.
     """
-    path = root / journal.UNDO
-    if not path.is_file():
+    runs = history(root, trust=trust)
+    if not runs:
         raise Refused(
             f"There is nothing to take back in {root}.",
-            hint="mx keeps the last plan that changed a file, on this machine.",
+            hint="mx keeps the last commands that changed something, on this machine.",
         )
-    undo = Undo(root, journal.own(root, path, trust=trust))
+    if count > len(runs):
+        raise Refused(
+            f"mx keeps {len(runs)} runs that can be taken back here, not {count}.",
+            hint="`mx undo --list` shows them.",
+        )
+    last = runs[0] if count == 1 else combined(runs[:count])
+    undo = Undo(root, runs[:count])
     changed: list[str] = []
-    for entry in undo.last.entries:
+    for entry in last.entries:
         if entry.path == UNDO_IGNORED:
             continue  # it is there for the undo itself
         now = _content(root, entry.path)
@@ -90,36 +169,44 @@ def plan(root: Path, *, merge: bool, trust: bool = False) -> Undo:
             now is not None
             and now.foreign == "a folder"
             and not entry.after.exists
-            and _ours(undo, entry.path)
+            and _ours(root, last, entry.path)
         ):
             now = None
+        if entry.before.exists and entry.mode is not None:
+            undo.modes[entry.path] = entry.mode
         matches = not (now and now.foreign) and state_of(now) == entry.after
-        if entry.path.startswith(".mx/"):
+        if not is_row(entry.path):
             if matches:
-                undo.state.append(operation(entry.path, now, _content_of(undo.last, entry.before)))
+                then = _content_of(last, entry.before)
+                undo.state.append(operation(entry.path, now, then, undo.modes.get(entry.path)))
             else:
                 changed.append(entry.path)
         elif matches or merge:
-            undo.changes.append(_back(undo.last, entry, now) if matches else _merged(undo.last, entry, now))
+            undo.changes.append(_back(last, entry, now) if matches else _merged(last, entry, now))
         else:
             changed.append(entry.path)
     if changed:
         lines = "\n".join(f"  {name}" for name in changed)
+        only_records = not any(map(is_row, changed))
         raise Refused(
             f"These files changed since {undo.title()}, so it cannot be taken back:\n{lines}",
-            hint="Put them back first, or merge: `mx undo --merge`.",
+            hint="Those are mx's own records, which are not merged: take them back with Git, to what they were after that run."
+            if only_records
+            else "Put them back first, or merge: `mx undo --merge`.",
         )
-    if any(entry.path == ".mx/.gitignore" and not entry.before.exists for entry in undo.last.entries):
+    if any(entry.path == ".mx/.gitignore" and not entry.before.exists for entry in last.entries):
         undo.state.append(operation(UNDO_IGNORED, _content(root, UNDO_IGNORED), Content(b"*\n")))
+    if not undo.changes:
+        undo.notes.append("It changed only what mx records, so your files are as they were.")
     undo.changes.sort(key=lambda change: change.path)
     return undo
 
 
-def _ours(undo: Undo, path: str) -> bool:
+def _ours(root: Path, last: Journal, path: str) -> bool:
     """Whether a folder that took a file's place has nothing in it but what the plan made."""
-    made = {entry.path for entry in undo.last.entries if entry.after.exists}
-    inside = [found for found in (undo.root / path).rglob("*") if found.is_symlink() or not found.is_dir()]
-    return all(found.relative_to(undo.root).as_posix() in made for found in inside)
+    made = {entry.path for entry in last.entries if entry.after.exists}
+    inside = [found for found in (root / path).rglob("*") if found.is_symlink() or not found.is_dir()]
+    return all(found.relative_to(root).as_posix() in made for found in inside)
 
 
 def _back(last: Journal, entry: Entry, now: Content | None) -> Change:
@@ -177,12 +264,17 @@ def _content_of(last: Journal, state: State) -> Content | None:
 
 @with_options(*PLAN_OPTIONS)
 @click.command()
+@click.argument("count", default=1, type=click.IntRange(1))
+@click.option(
+    "--list", "listing", is_flag=True, help="List the runs that can be taken back, the last one first."
+)
 @click.option("--merge", is_flag=True, help="Merge with what was done to the files since.")
 @click.option("--trust", is_flag=True, help="Also what mx cannot tell is yours.")
-def undo(merge: bool, trust: bool, **parameters: Any) -> int:
-    """Take back the last plan that changed a file, an overwrite that you chose included.
+def undo(count: int, listing: bool, merge: bool, trust: bool, **parameters: Any) -> int:
+    """Take back the last command that changed something, whatever it was, or the last COUNT of them.
 
-    A second `mx undo` does it again. Files that changed since stop it, unless you say --merge.
+    A second `mx undo` does it again (not a command that changed only mx's records: run that again by itself). Files that
+    changed since stop it, unless you say --merge. mx keeps the last 50 runs, on this machine; `mx undo --list` shows them.
     """
     from mxdev.workflow.door import answering, change
 
@@ -194,9 +286,12 @@ def undo(merge: bool, trust: bool, **parameters: Any) -> int:
             raise MxError(
                 f"{Path.cwd()} is in no mx project, and nothing was done here that could be taken back."
             )
+        if listing:
+            tell(root)
+            return _list(history(root, trust=trust), as_json=policy.json)
 
         def taking_back(root: Path) -> Undo:
-            todo = plan(root, merge=merge, trust=trust)
+            todo = plan(root, merge=merge, trust=trust, count=count)
             if not policy.json:
                 console.err(f"Taking back {todo.title()}.")
             return todo
@@ -204,3 +299,25 @@ def undo(merge: bool, trust: bool, **parameters: Any) -> int:
         return change(root, "mx undo", policy, taking_back, operations, titled=lambda todo: todo.command)
 
     return answering(policy, work)
+
+
+def _list(runs: Sequence[Journal], *, as_json: bool) -> int:
+    rows = [
+        {
+            "number": number,
+            "command": run.title,
+            "time": run.made,
+            "files": [e.path for e in run.entries if is_row(e.path)],
+        }
+        for number, run in enumerate(runs, 1)
+    ]
+    if as_json:
+        console.out(json.dumps({"version": JSON_VERSION, "runs": rows, "error": None}))
+        return DONE
+    for run, row in zip(runs, rows, strict=True):
+        files = len(row["files"])  # type: ignore[arg-type]
+        what = f"{files} file{'s' * (files != 1)}" if files else "only mx's records"
+        console.out(f"{row['number']:>3}  {_when(run)}  {run.title}  ({what})")
+    if not rows:
+        console.out("There is nothing to take back.")
+    return DONE

@@ -27,7 +27,14 @@ from mxdev.system import console
 from mxdev.system.signals import deferred
 
 
-def apply(root: Path, operations: Sequence[Operation], *, title: str, undoable: bool = True) -> None:
+def apply(
+    root: Path,
+    operations: Sequence[Operation],
+    *,
+    title: str,
+    undoable: bool = True,
+    undoes: Sequence[str] = (),
+) -> None:
     """Change the targets of a plan, all or none.
 
     The caller holds the lock. ^C, SIGTERM and SIGHUP that arrive while this works take effect when it is done.
@@ -36,7 +43,8 @@ def apply(root: Path, operations: Sequence[Operation], *, title: str, undoable: 
         root: the project's folder.
         operations: one for each target; those that change nothing are left out.
         title: what is run, for the messages of a recovery and of undo.
-        undoable: keep the journal as the undo if something outside `.mx/` changed.
+        undoable: keep the journal as the undo.
+        undoes: the ids of the journals that this takes back.
 
     Raises:
         Refused: a target is not in its "before" state; nothing was written.
@@ -48,7 +56,7 @@ def apply(root: Path, operations: Sequence[Operation], *, title: str, undoable: 
     resolve_inside(root, COMMITTED)
     if os.path.lexists(root / COMMITTED):
         raise Refused(f"An interrupted run waits in {root}.", hint="Run `mx recover` first.")
-    targets = _prepare(root, wanted, title, undoable)
+    targets = _prepare(root, wanted, title, undoable, undoes)
     with deferred() as signals:
         made: list[str] = []
         committed = False
@@ -86,7 +94,9 @@ def _finish(targets: Targets) -> None:
         raise result from error
 
 
-def _prepare(root: Path, operations: Sequence[Operation], title: str, undoable: bool) -> Targets:
+def _prepare(
+    root: Path, operations: Sequence[Operation], title: str, undoable: bool, undoes: Sequence[str]
+) -> Targets:
     """Look at every target, refuse what is not as planned, and put the journal together."""
     top = os.path.abspath(root)
     paths = {operation.path for operation in operations}
@@ -106,7 +116,9 @@ def _prepare(root: Path, operations: Sequence[Operation], title: str, undoable: 
         _verify(operation, found, passing=path in above and _only(f"{top}/{path}", path, going))
         exists = operation.before.exists
         entries.append(
-            Entry(path, operation.before, operation.after, found.mode if exists else None, found.owner)
+            Entry(
+                path, operation.before, operation.after, found.mode if exists else operation.mode, found.owner
+            )
         )
         if operation.kind == "chmod":
             continue
@@ -121,7 +133,9 @@ def _prepare(root: Path, operations: Sequence[Operation], title: str, undoable: 
                 f"{folder} is a file, but the plan needs a folder there; nothing was written.",
                 hint=f"Move {folder} away, then run again.",
             )
-    journal = Journal(os.urandom(4).hex(), title, undoable, tuple(entries), folders, blobs, int(time.time()))
+    journal = Journal(
+        os.urandom(4).hex(), title, undoable, tuple(entries), folders, blobs, int(time.time()), tuple(undoes)
+    )
     targets = Targets(root, journal)
     targets.look(seen)
     return targets

@@ -1,7 +1,7 @@
 """Where the journal and the undo lie, and how they come and go."""
 
 # Strings and os functions on purpose: this is part of a 20 ms budget.
-# ruff: noqa: PTH100, PTH112
+# ruff: noqa: PTH100, PTH112, PTH208
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ PREPARED = ".mx/journal/prepared"
 COMMITTED = ".mx/journal/committed"
 SET_ASIDE = ".mx/undo/set-aside-"
 UNDO = ".mx/undo/last"
+EARLIER = ".mx/undo/earlier-"
+"""Runs before the last one, numbered: the higher the later."""
+MOST_RUNS = 50
+MOST_BYTES = 256 * 1024 * 1024
+"""How much is kept of runs before the last one."""
 
 
 class Pending(NamedTuple):
@@ -87,8 +92,24 @@ def own(root: Path, path: Path, *, trust: bool = False) -> Journal:
 
 
 def keeps(journal: Journal) -> bool:
-    """Whether a journal becomes the undo: something outside `.mx/` changed, and it may be taken back."""
-    return journal.undoable and any(not entry.path.startswith(".mx/") for entry in journal.entries)
+    """Whether a journal becomes the undo: the run changed something and may be taken back."""
+    return journal.undoable and bool(journal.entries)
+
+
+def history(root: Path) -> list[Path]:
+    """The runs that can be taken back, the last one first."""
+    last = root / UNDO
+    return [*([last] if last.is_file() else []), *(path for _, path in sorted(_earlier(root), reverse=True))]
+
+
+def _earlier(root: Path) -> list[tuple[int, Path]]:
+    folder, _, begin = EARLIER.rpartition("/")
+    try:
+        names = os.listdir(root / folder)
+    except OSError:
+        return []
+    numbers = ((name.removeprefix(begin), name) for name in names if name.startswith(begin))
+    return [(int(number), root / folder / name) for number, name in numbers if number.isdecimal()]
 
 
 def discard(
@@ -120,6 +141,12 @@ def retire(root: Path, journal: Journal) -> None:
     with fs.explained("retire the journal", root / COMMITTED):
         if keeps(journal):
             make_undo_folder(root)
+            if os.path.lexists(f"{root}/{UNDO}"):
+                number = max((number for number, _ in _earlier(root)), default=0) + 1
+                disk.replace(f"{root}/{UNDO}", f"{root}/{EARLIER}{number:06d}")
+                disk.sync_folder(
+                    f"{root}/.mx/undo"
+                )  # it must have its new name before another takes the old one
             disk.replace(f"{root}/{COMMITTED}", f"{root}/{UNDO}")
             disk.sync_folder(f"{root}/.mx/undo")
         else:
@@ -127,6 +154,17 @@ def retire(root: Path, journal: Journal) -> None:
         disk.sync_folder(f"{root}/{FOLDER}")
     with contextlib.suppress(OSError):  # it holds something
         disk.rmdir(f"{root}/{FOLDER}")
+    _forget_oldest(root)
+
+
+def _forget_oldest(root: Path) -> None:
+    """Keep the history bounded. A run that cannot be removed now is removed another time."""
+    size = 0
+    for count, path in enumerate(history(root)[1:], 1):
+        with contextlib.suppress(OSError):
+            size += path.stat().st_size
+            if count >= MOST_RUNS or size > MOST_BYTES:
+                fs.current().unlink(str(path))
 
 
 def make_undo_folder(root: Path) -> None:

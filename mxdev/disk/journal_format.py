@@ -65,12 +65,14 @@ class Operation:
         before: what must stand there now.
         after: what shall stand there.
         after_data: the bytes of `after`; may be None when it is absent or has the same bytes as `before`.
+        mode: the permission bits of a file that is created; None: as the umask has it.
     """
 
     path: str
     before: State
     after: State
     after_data: bytes | None = None
+    mode: int | None = None
 
     @property
     def kind(self) -> str:
@@ -85,7 +87,10 @@ class Operation:
 
 
 class Entry(NamedTuple):
-    """One target in a journal: what it was, what it becomes, and the permission bits and owner it had."""
+    """One target in a journal: what it was, what it becomes, and the permission bits and owner it had.
+
+    Of a file that is created, `mode` is what it gets; None: as the umask has it.
+    """
 
     path: str
     before: State

@@ -224,7 +224,7 @@ class Targets:
 def _dress(path: str, mode: int, owner: tuple[int, int]) -> None:
     """Give a temporary file the permission bits and the owner that its target has."""
     found = os.lstat(path)
-    if owner != (found.st_uid, found.st_gid):
+    if owner not in ((found.st_uid, found.st_gid), (-1, -1)):
         with contextlib.suppress(PermissionError):  # only root may give files away
             fs.current().chown(path, *owner)
     if stat.S_IMODE(found.st_mode) != mode:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from mxdev.errors import MxError
 from mxdev.merge.by_lines import refuse_markers
-from mxdev.plan.model import Plan, Rendering, Wishes
-from mxdev.project.content import Content
+from mxdev.plan.model import Change, Plan, Rendering, Status, Wishes
+from mxdev.project.content import Content, disk_content
 from mxdev.project.project import Project
 
 
@@ -90,13 +90,23 @@ def build(
     plan = Plan(
         project, laid, [], options, wishes or Wishes(), dict(extra or {}), overridden, notes=list(notes)
     )
-    plan.changes = [*plan_files(plan), *plan_shared_files(plan, order), plan_project_file(plan)]
+    plan.changes = [
+        *plan_files(plan), *plan_shared_files(plan, order), plan_project_file(plan), *_extra_rows(plan),
+    ]  # fmt: skip
     plan.changes.sort(key=lambda change: change.path)
     home = {rendering.instance: rendering.plugin for rendering in renderings}
     for change in plan.changes:
         change.plugins = tuple(dict.fromkeys(home[name] for name in change.generators if name in home))
     _refuse_markers(plan)
     return plan
+
+
+def _extra_rows(plan: Plan) -> Iterator[Change]:
+    """The rows of a person's overrides that are written with the plan."""
+    for path, after in plan.extra.items():
+        before = disk_content(plan.project, path)
+        status: Status = "create" if before is None else "identical" if before == after else "update"
+        yield Change(path, status, (), before, after)
 
 
 def _laid_over(

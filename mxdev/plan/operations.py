@@ -42,7 +42,7 @@ def operations(plan: Plan) -> list[Operation]:
 
 def _state_files(plan: Plan) -> dict[str, Content | None]:
     """What `.mx/` will hold, for all that this plan may change."""
-    files = {**git_files(plan), **plan.extra}
+    files = git_files(plan)
     changes = {change.rendered or change.path: change for change in plan.changes}
     files.update(_renamed(plan))
     for rendering in plan.renderings:

@@ -129,11 +129,11 @@ def state_of(content: Content | None) -> State:
     return ABSENT if content is None else State.of(content.on_disk, content.executable)
 
 
-def operation(path: str, before: Content | None, after: Content | None) -> Operation:
-    """What the journal does to `path`; the new bytes end their lines as those that stand there."""
+def operation(path: str, before: Content | None, after: Content | None, mode: int | None = None) -> Operation:
+    """What the journal does to `path`; the new bytes end their lines as those that stand there. `mode` is for a file that is created."""
     if before is not None and after is not None and after.raw is None and _ends_in_crlf(before):
         after = replace(after, raw=after.data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
-    return Operation(path, state_of(before), state_of(after), after.on_disk if after else None)
+    return Operation(path, state_of(before), state_of(after), after.on_disk if after else None, mode)
 
 
 def _ends_in_crlf(content: Content) -> bool:

@@ -184,11 +184,12 @@ def carry_out(
             console.out("Dry run: nothing was written.")
         return Outcome("planned", SAYS_NO if markers else DONE)
     todo = operations(work)
-    effective = any(change.before != change.after for change in work.changes)
+    undoes = getattr(work, "undoes", ())
+    effective = any(change.before != change.after for change in work.changes) or bool(undoes and todo)
     if new and todo:
         new_project.stage_new(work.root, todo, title)
     elif todo:
-        apply.apply(work.root, todo, title=title, undoable=effective)
+        apply.apply(work.root, todo, title=title, undoes=undoes)
     _tell(work, first=False)
     if markers:
         if not policy.json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ READERS = [
 
 
 @pytest.fixture
-def killed(world: World) -> Iterator[World]:
+def killed(world: World) -> World:
     """A project in which a run was killed after its commit mark, with half of the records replaced."""
     world.base.files = {f"f{n}.txt": f"{n} one\n" for n in range(8)}
     world.base.sections = [("s.yaml", "a", 1)]
@@ -32,7 +31,7 @@ def killed(world: World) -> Iterator[World]:
         call("recover", "--back", cwd=world.root)
         at += 1
     assert _half(world)
-    yield world
+    return world
 
 
 def _half(world: World) -> bool:

@@ -7,6 +7,9 @@ import os
 import pytest
 from changing import World, call
 
+from mxdev.disk import journal
+from mxdev.disk.journal_format import Journal
+
 TEXT = "one\ntwo\nthree\nfour\nfive\n"
 
 
@@ -180,18 +183,118 @@ def test_a_link_where_a_file_was(world: World) -> None:
     assert world.text("gone/b.txt") == "b\n"
 
 
-def test_what_changed_nothing_is_not_taken_back(world: World) -> None:
+def test_what_changed_nothing_is_not_taken_back_and_records_are(world: World) -> None:
     start(world)
     before = world.tree()
     change(world)
     world.ok("update")
+    updated = world.tree()
     assert world.ok("update", "--json").json["outcome"] == "nothing"
     world.mx("set", "size=2")  # only a record
     world.mx("generate", "Nothing")
-    assert world.mx("undo").code == 1
-    world.ok("set", "size=1")
+    answer = world.ok("undo")
+    assert "Taking back mx set of 20" in answer.err
+    assert "only what mx records" in answer.err
+    assert world.tree() == updated
     world.ok("undo")
     assert world.tree() == before
+
+
+def test_records_in_a_row_do_not_stand_before_the_bytes_of_an_overwrite(world: World) -> None:
+    start(world)
+    world.edit("a.txt", "five", "PRECIOUS")
+    before = world.tree()
+    change(world)
+    world.ok("update", "--on-conflict", "overwrite")
+    for size in ("2", "3", "4"):
+        world.ok("set", f"size={size}")
+    assert world.ok("undo", "--json").json["outcome"] == "applied"
+    for _ in range(3):
+        world.ok("undo")
+    assert world.tree() == before
+
+
+def test_several_runs_at_once_and_again(world: World) -> None:
+    start(world)
+    trees = [world.tree()]
+    for number in range(4):
+        world.base.files = {
+            "a.txt": f"{number}\n",
+            f"new{number}/x.txt": "x\n",
+            "run.sh": ("#!/bin/sh\n", bool(number % 2)),
+        }
+        world.ok("update")
+        trees.append(world.tree())
+    world.ok("undo", "3")
+    assert world.tree() == trees[1]
+    world.ok("undo")
+    assert world.tree() == trees[4]
+    world.ok("undo", "6")  # the redo and the undo too
+    assert world.tree() == trees[0]
+    answer = world.mx("undo", "60")
+    assert (answer.code, "runs that can be taken back" in answer.err) == (1, True)
+
+
+def test_the_list(world: World) -> None:
+    start(world)
+    assert "nothing to take back" in world.ok("undo", "--list").out
+    change(world)
+    world.ok("update")
+    world.ok("set", "size=2")
+    before = world.tree()
+    lines = world.ok("undo", "--list").out.splitlines()
+    assert [line.split("  ")[3] for line in lines] == ["mx set", "mx update"]
+    assert lines[0].endswith("(only mx's records)")
+    assert lines[1].endswith("(7 files)")
+    runs = world.ok("undo", "--list", "--json").json["runs"]
+    assert [run["command"] for run in runs] == ["mx set", "mx update"]
+    assert "a.txt" in runs[1]["files"]
+    assert world.tree() == before
+
+
+def test_adopt_is_taken_back_with_its_overrides(world: World) -> None:
+    world.base.sections = [("devspace.yaml", "deployments.base", {"namespace": "default"})]
+    world.start()
+    world.edit("devspace.yaml", "namespace: default", "namespace: mine")
+    before = world.tree()
+    rows = world.ok("adopt", "--json").rows
+    assert rows == {".mx/overrides/devspace.yaml": "create"}
+    after = world.tree()
+    assert world.ok("undo", "--json").rows == {".mx/overrides/devspace.yaml": "remove"}
+    assert world.tree() == before
+    world.ok("undo")
+    assert world.tree() == after
+
+
+def test_a_file_that_comes_back_is_as_private_as_it_was(world: World) -> None:
+    start(world)
+    (world.root / "gone/b.txt").chmod(0o600)
+    change(world)
+    world.ok("update")
+    world.ok("undo")
+    assert (world.root / "gone/b.txt").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_history_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "MOST_RUNS", 3)
+    start(world)
+    for number in range(6):
+        world.base.files = {"a.txt": f"{number}\n"}
+        world.ok("update")
+    assert len(world.ok("undo", "--list").out.splitlines()) == 3
+    monkeypatch.setattr(journal, "MOST_BYTES", 1)
+    world.base.files = {"a.txt": "last\n"}
+    world.ok("update")
+    assert sorted(path.name for path in (world.root / ".mx/undo").iterdir()) == ["last"]
+
+
+def test_an_earlier_run_of_a_stranger_ends_the_list(world: World) -> None:
+    start(world)
+    world.write(".mx/undo/last", Journal("0badc0de", "stranger", True, (), {}, {}, 0).encode())
+    change(world)
+    world.ok("update")
+    assert "stranger" not in world.ok("undo", "--list").out
+    assert "stranger" in world.ok("undo", "--list", "--trust").out
 
 
 def test_nothing_to_take_back(world: World) -> None:
@@ -214,11 +317,10 @@ def test_it_needs_no_git_and_git_sees_nothing(world: World, monkeypatch: pytest.
     monkeypatch.setenv("PATH", "")
     world.ok("undo")
     monkeypatch.setenv("PATH", path)
-    assert world.git("status", "--porcelain", "-uall", "--ignored").split() == [
-        "!!",
-        ".mx/lock",
-        "!!",
-        ".mx/undo/last",
+    assert world.git("status", "--porcelain", "-uall", "--ignored").splitlines() == [
+        "!! .mx/lock",
+        "!! .mx/undo/earlier-000001",
+        "!! .mx/undo/last",
     ]
 
 

@@ -48,17 +48,18 @@ def test_on_the_real_disk_with_real_syncs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("plan", "undoable", "kept"),
     [
-        ([change(".mx/a", None, b"a")], True, False),
+        ([change(".mx/a", None, b"a")], True, True),
         ([change("a", None, b"a")], False, False),
         ([change("a", None, b"a"), change(".mx/a", None, b"a")], True, True),
     ],
 )
-def test_only_a_plan_that_changed_something_outside_is_kept(
+def test_a_plan_that_changed_something_is_kept_and_the_one_before_it(
     place: Path, plan: list[Operation], undoable: bool, kept: bool
 ) -> None:
     apply.apply(place, [change("before", None, b"")], title="before")
     apply.apply(place, plan, title="now", undoable=undoable)
-    assert journal.read(place / journal.UNDO).title == ("now" if kept else "before")
+    titles = [journal.read(path).title for path in journal.history(place)]
+    assert titles == (["now", "before"] if kept else ["before"])
 
 
 def test_a_plan_that_changes_nothing_touches_nothing(place: Path) -> None:

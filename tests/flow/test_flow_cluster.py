@@ -29,7 +29,7 @@ from flow_projects import MX, clean, environment, install, mx
 from ml_environment import ml_python
 
 from mxdev.artifacts import image as images
-from mxdev.flow.cluster.mlflow_rest import Server
+from mxdev.flow.cluster.mlflow_rest import Server, TrackedRun
 from mxdev.project.project import Project
 
 __all__ = ["ml_python"]
