@@ -65,6 +65,7 @@ def _edits(
 ) -> tuple[dict[str, tuple[Any, Any]], list[str]]:
     """By address: what is rendered without overrides, and what stands there; and a line on each."""
     disk = disk_content(project, path)
+    file = sections.File(path, disk.data if disk else None)
     laid = {path: overrides.read(project, path)}
     found: dict[str, tuple[Any, Any]] = {}
     notes: list[str] = []
@@ -73,7 +74,7 @@ def _edits(
         for section in rendering.sections:
             if section.path != path:
                 continue
-            here = sections.read(disk.data if disk else None, section.address, path=path)
+            here = file.read(section.address)
             if here is None and (path, section.address) not in known:
                 continue
             if here is None:
