@@ -97,12 +97,12 @@ def contents(result: Run | Tree) -> dict[str, bytes]:
     trees = _trees(result)
     files = {path: file.data for tree in trees for path, file in tree.files.items()}
     rows = [section for tree in trees for section in tree.sections]
-    for section in rows:
-        order = [other.address for other in rows if other.path == section.path]
-        rendered = sections.render(section.address, section.value, path=section.path)
-        files[section.path] = sections.put(
-            section.path, files.get(section.path), section.address, rendered, order=order
-        ).data
+    for path in dict.fromkeys(section.path for section in rows):
+        mine = [section for section in rows if section.path == path]
+        file = sections.File(path, files.get(path), order=[section.address for section in mine])
+        for section in mine:
+            file.put(section.address, sections.render(section.address, section.value, path=path))
+        files[path] = file.data or b""
     return files
 
 

@@ -69,6 +69,7 @@ def _edits(
 ) -> tuple[dict[str, tuple[Any, Any]], list[str]]:
     """By address: what is rendered without overrides, and what stands there; and a line on each."""
     disk = stored_content(project, path)
+    file = sections.File(path, disk.data if disk else None)
     laid = {path: overrides.read(project, path)}
     found: dict[str, tuple[Any, Any]] = {}
     notes: list[str] = []
@@ -77,7 +78,7 @@ def _edits(
         for section in rendering.sections:
             if section.path != path:
                 continue
-            here = sections.read(disk.data if disk else None, section.address, path=path)
+            here = file.read(section.address)
             if here is None and (path, section.address) not in known:
                 continue
             if here is None:

@@ -46,12 +46,12 @@ def _shared(project: Project, records: list[Record]) -> Iterator[Edit]:
         made = any(s.trace.get("file") for record in theirs for s in record.sections if s.path == path)
         # A file that mx made is put together anew; in one that was there before, a person's own lines are no edit.
         whole = made and all(record in records for record in theirs)
-        data = disk.data if disk and not whole else None
-        order = _order(project, path)
+        file = sections.File(path, disk.data if disk and not whole else None, order=_order(project, path))
         try:
             for record in records:
                 for address, text in project.pristine_sections(record.name, path).items():
-                    data = sections.put(path, data, address, text, order=order).data
+                    file.put(address, text)
+            data = file.data
         except MxError:  # it is not what it should be, and its instances cannot be told apart in it
             continue
         if data is not None:

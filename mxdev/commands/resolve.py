@@ -25,6 +25,7 @@ from mxdev.project.content import Content, disk_content, operation
 from mxdev.project.project import Project, project_root
 from mxdev.project.records import PROJECT_FILE
 from mxdev.sections import sections
+from mxdev.sections.sections import Fragment
 from mxdev.system import console, git
 
 _OURS, _BASE, _THEIRS, _END = (
@@ -153,23 +154,31 @@ def _known(project: Project, path: str, sides: Sides) -> list[tuple[str, Trace, 
 
 def _by_sections(known: list[tuple[str, Trace, str | None]], path: str, sides: Sides) -> bytes:
     """Every section from the side that has it, in its place; what is no section is the same on both sides."""
-    data: bytes | None = sides.ours
     order = [address for address, _, _ in known]
+    base, ours, theirs, result = (
+        sections.File(path, data, order=order) for data in (sides.base, sides.ours, sides.theirs, sides.ours)
+    )
     for address, trace, pristine in known:
-        text = _section(path, address, sides, pristine)
+        found = [file.read(address) for file in (base, ours, theirs)]
+        text = _section(path, address, pristine, *found)
         if text is not None:
-            data = sections.put(path, data, address, text, order=order).data
-        elif data is not None:
-            data = sections.take(path, data, address, trace)
-    return data or b""
+            result.put(address, text)
+        else:
+            result.take(address, trace)
+    return result.data or b""
 
 
-def _section(path: str, address: str, sides: Sides, pristine: str | None) -> str | None:
+def _section(
+    path: str,
+    address: str,
+    pristine: str | None,
+    was: Fragment | None,
+    left: Fragment | None,
+    right: Fragment | None,
+) -> str | None:
     """One section out of both sides; None where one of them deleted it."""
-    left, right = (sections.read(side, address, path=path) for side in (sides.ours, sides.theirs))
     if left is None or right is None:
         there = left or right
-        was = sections.read(sides.base, address, path=path) if sides.base is not None else None
         return None if there is None or (was is not None and was.text == there.text) else there.text
     if left.text == right.text:
         return left.text
@@ -184,11 +193,10 @@ def _section(path: str, address: str, sides: Sides, pristine: str | None) -> str
 
 
 def _without(known: list[tuple[str, Trace, str | None]], path: str, data: bytes) -> bytes:
-    left: bytes | None = data
+    file = sections.File(path, data)
     for address, trace, _ in known:
-        if left is not None:
-            left = sections.take(path, left, address, trace)
-    return (left or b"").strip()
+        file.take(address, trace)
+    return (file.data or b"").strip()
 
 
 @dataclass

@@ -16,6 +16,7 @@ from mxdev.project.content import Content
 from mxdev.project.project import Project
 from mxdev.sections import sections
 from mxdev.sections.address import Key, parse
+from mxdev.sections.yaml_values import equal
 
 FOLDER = ".mx/overrides"
 _HEAD = b"# Your values, laid over what mx renders into {path}; `null` takes a key away. You may edit this file.\n"
@@ -74,7 +75,7 @@ def lay_over(
         if found is None:  # the whole section is taken away
             changed.append(section.address)
             continue
-        if found is not _NOTHING and (value := overlay(section.value, found)) != section.value:
+        if found is not _NOTHING and not equal(value := overlay(section.value, found), section.value):
             changed.append(section.address)
             section = replace(section, value=value)
         result.append(section)
@@ -106,8 +107,6 @@ def overlay(rendered: Any, over: Any) -> Any:
 
 def derive(rendered: Any, wanted: Any) -> Any:
     """What must be laid over `rendered` to give `wanted`; both mappings, and different."""
-    from mxdev.sections.yaml_values import equal
-
     over: dict[Any, Any] = {key: None for key in rendered if key not in wanted}
     for key, value in wanted.items():
         if key not in rendered:
@@ -130,15 +129,15 @@ def adopt(project: Project, path: str, edits: Mapping[str, tuple[Any, Any]]) -> 
         MxError: an edit cannot be said as an override.
     """
     where = place(path)
-    data = project.read(where) or _HEAD.replace(b"{path}", path.encode())
+    file = sections.File(where, project.read(where) or _HEAD.replace(b"{path}", path.encode()))
     for address, (rendered, wanted) in edits.items():
         if not all(isinstance(step, Key) for step in parse(address)):
             raise MxError(f"{path}: {address} is an item of a list, and overrides have keys only.",
                           hint="Leave the edit where it is: mx keeps it and merges it.")  # fmt: skip
         both = isinstance(rendered, Mapping) and isinstance(wanted, Mapping)
         over = derive(rendered, wanted) if both else wanted
-        if overlay(rendered, over) != wanted:
+        if not equal(overlay(rendered, over), wanted):
             raise MxError(f"{path}: the edit of {address} sets a key to null, which an override cannot say.",
                           hint="Leave the edit where it is: mx keeps it and merges it.")  # fmt: skip
-        data = sections.put(where, data, address, sections.render(address, over)).data
-    return Content(data)
+        file.put(address, sections.render(address, over))
+    return Content(file.data or b"")

@@ -75,15 +75,15 @@ def _options(plan: Plan, data: bytes | None) -> bytes:
     if data is None:
         return new_project_file(plan.options, compatible())
     known = _written(data)
-    if plan.project.format < records.FORMAT:
-        data = sections.put(PROJECT_FILE, data, "version", sections.render("version", records.FORMAT)).data
     order = [sections.address("options", name) for name in plan.options]
+    file = sections.File(PROJECT_FILE, data, order=order)
+    if plan.project.format < records.FORMAT:
+        file.put("version", sections.render("version", records.FORMAT))
     for name, value in plan.options.items():
         if name not in known or known[name] != value:
             address = sections.address("options", name)
-            rendered = sections.render(address, value)
-            data = sections.put(PROJECT_FILE, data, address, rendered, order=order).data
+            file.put(address, sections.render(address, value))
     for name in known:
         if name not in plan.options:
-            data = sections.take(PROJECT_FILE, data, sections.address("options", name), {}) or b""
-    return data
+            file.take(sections.address("options", name), {})
+    return file.data or b""

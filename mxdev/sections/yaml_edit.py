@@ -89,6 +89,8 @@ class Batch:
             MxError: as `sections.put`.
         """
         self.check(new.steps)
+        if self._newlines and self._changes.tail_is_taken():
+            raise LaterError  # the line break at the end may go with what is taken
         place = self._find(new.steps)
         refuse_parent(self.document, place, new.steps, new.fragment)
         if place.depth == len(new.steps):

@@ -114,21 +114,7 @@ def _sections(project: Project, record: Record, drift: Drift) -> None:
                 drift.damaged.append(name)
             if found is None:
                 drift.missing.append(name)
-            elif section.address in base and not _same(found, base[section.address], path):
+            elif section.address in base and not sections.same(path, found.text, base[section.address]):
                 drift.edited.append(name)
             if section.declined:
                 drift.declined.append(name)
-
-
-def _same(found: sections.Fragment, base: str, path: str) -> bool:
-    """Whether a section says what was rendered; in YAML comments and the order of keys say nothing."""
-    if found.text == base or not sections.is_yaml(path):
-        return found.text == base
-    import yaml
-
-    from mxdev.sections.yaml_values import equal
-
-    try:
-        return equal(yaml.safe_load(found.text), yaml.safe_load(base))
-    except yaml.YAMLError:  # a person's own tag, an alias to somewhere else
-        return False

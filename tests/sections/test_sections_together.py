@@ -56,6 +56,7 @@ def together(file: File, edits: list[tuple[str, str]]) -> bytes | None:
 
 @fast
 @given(st.one_of(st.none(), documents()), EDITS, EDITS)
+@example(b"a: 1", [("put", "version")], [("take", "version"), ("put", "name")])
 @example(None, [("put", "version")], [("put", "name"), ("take", "version")])
 def test_edits_together_are_edits_one_after_the_other(
     data: bytes | None, first: list[tuple[str, str]], then: list[tuple[str, str]]
