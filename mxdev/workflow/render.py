@@ -6,11 +6,13 @@ import contextlib
 import re
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mxdev.errors import MxError, UsageProblem
+import click
+
+from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.generator.freetext import reveal
 from mxdev.generator.generator import Generator, Occasion
 from mxdev.generator.options import Option, Values
@@ -56,6 +58,7 @@ class Run:
         origin: where each value comes from, by instance and option name.
         defaulted: values that are a company's defaults, with their source, in words and by option name.
         dropped: options that were recorded and that nobody declares any more, by instance ("" for project options).
+        failed: the instances that are left as they are because they cannot be rendered, with the reason.
     """
 
     project: Project
@@ -65,6 +68,7 @@ class Run:
     origin: dict[str, dict[str, str]] = field(default_factory=dict)
     defaulted: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, list[str]] = field(default_factory=dict)
+    failed: dict[str, MxError] = field(default_factory=dict)
     _values: dict[str, Values] = field(default_factory=dict)
 
     def instances_of(self, generator: str) -> tuple[str, ...]:
@@ -126,8 +130,8 @@ def run(
     result = Run(project, dict(project.options))
     for job in jobs:
         _render(result, job, downgrade)
-    for job in recorded_jobs(project, quiet(sources), _reached(result)):
-        _render(result, job, downgrade)
+    reached, result.failed = loadable(project, _reached(result), quiet(sources))
+    _render_each(result, recorded_jobs(project, quiet(sources), reached), downgrade)
     return finish(result)
 
 
@@ -154,11 +158,36 @@ def _reached(result: Run) -> list[str]:
 
 
 def rerun(project: Project, jobs: Sequence[Job], *, downgrade: bool = False) -> Run:
-    """Render recorded instances again: what `mx update` and `mx set` do. Parameters and errors as those of `run`."""
+    """Render recorded instances again: what `mx update` and `mx set` do. Parameters and errors as those of `run`.
+
+    An instance whose generator fails stops only itself: it stands in `Run.failed`.
+    """
     result = Run(project, dict(project.options))
-    for job in jobs:
-        _render(result, job, downgrade)
+    _render_each(result, jobs, downgrade)
     return finish(result)
+
+
+def _render_each(result: Run, jobs: Sequence[Job], downgrade: bool) -> None:
+    for job in jobs:
+        try:
+            _render(result, job, downgrade)
+        except GeneratorFailed as error:
+            result.failed[job.name] = error
+
+
+def loadable(
+    project: Project, names: Sequence[str], sources: Sources
+) -> tuple[list[str], dict[str, MxError]]:
+    """Those of `names` whose generators can be had, and why the others cannot."""
+    found, failed = [], {}
+    for name in names:
+        try:
+            recorded_class(project.instances[name], sources)
+        except MxError as error:
+            failed[name] = error
+        else:
+            found.append(name)
+    return found, failed
 
 
 def recorded_jobs(project: Project, sources: Sources, names: Sequence[str] | None = None) -> list[Job]:
@@ -180,7 +209,8 @@ def recorded_class(record: Record, sources: Sources) -> type[Generator]:
         MxError: its plugin is not installed any more, or what it is made of cannot be had.
     """
     cls = catalog.load_recorded(record.generator, record.plugin)
-    return cls.specialise(record.options, sources.freshness, record.options)
+    with _code_of(cls, record.name):
+        return cls.specialise(record.options, sources.freshness, record.options)
 
 
 def finish(result: Run) -> Run:
@@ -198,6 +228,33 @@ def finish(result: Run) -> Run:
     return result
 
 
+class GeneratorFailed(MxError):
+    """The code of a generator failed, whatever it raised; the message names the instance and the plugin."""
+
+
+@contextlib.contextmanager
+def _code_of(cls: type[Generator], name: str) -> Iterator[None]:
+    """Around the code of a generator: whatever it raises is its plugin's error, not one of mx.
+
+    Raises:
+        GeneratorFailed: it raised, or wanted to leave the process.
+    """
+    home = f"{name} of the plugin {cls.plugin} {cls.plugin_version} cannot be rendered"
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what a generator prints is no part of mx's answer
+            yield
+    except (KeyboardInterrupt, click.Abort, UsageProblem, Refused):
+        raise
+    except MxError as error:
+        raise GeneratorFailed(f"{home}: {error.message}", hint=error.hint, code=error.code) from error
+    except BaseException as error:  # SystemExit, and the panics of extension modules, too
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise GeneratorFailed(
+            f"{home}: {type(error).__name__}: {error} ({last.filename}:{last.lineno})",
+            hint=f"Report it to the authors of {cls.plugin}.",
+        ) from error
+
+
 def _render(result: Run, job: Job, downgrade: bool) -> None:
     cls = job.generator
     earlier = _inherited(result, cls, job.sources.defaults)
@@ -211,7 +268,7 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     name, record = _which(result, job, own, known)
     if record is not None and not downgrade:
         _refuse_older(cls, name, record.version)
-    recorded = cls.migrate(dict(record.options), record.version) if record else {}
+    recorded = _migrated(cls, record, name)
     if moved := _moved(shared, first, recorded):
         first = resolve(shared, replace(job.sources, project={**moved, **result.options}), earlier)
         known = {**earlier, **first.typed}
@@ -224,7 +281,8 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     if cls.instance_argument is not None:  # it may have been asked for: once is enough
         recorded.setdefault(cls.instance_argument.lower(), name.partition(":")[2])
     second = resolve(own, replace(job.sources, project=recorded), known)
-    special = cls.specialise({**recorded, **second.stored}, job.sources.freshness, recorded)
+    with _code_of(cls, name):
+        special = cls.specialise({**recorded, **second.stored}, job.sources.freshness, recorded)
     if special is not cls:
         cls, own = special, _wanted(job, special, shared=False)
         second = resolve(own, replace(job.sources, project=recorded), known)
@@ -261,6 +319,14 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     result.renderings.append(
         Rendering(name, cls.__name__, cls.plugin, cls.plugin_version, stored, tuple(needs), tree, previous)
     )
+
+
+def _migrated(cls: type[Generator], record: Record | None, name: str) -> dict[str, Any]:
+    """The recorded options as this version of the generator wants them."""
+    if record is None:
+        return {}
+    with _code_of(cls, name):
+        return dict(cls.migrate(dict(record.options), record.version))
 
 
 def _moved(shared: Sequence[Option], first: Resolved, recorded: Mapping[str, Any]) -> dict[str, Any]:
@@ -306,24 +372,14 @@ def _wrong_too(job: Job, own: Sequence[Option], known: Mapping[str, Any]) -> lis
 
 
 def _generate(project: Project, cls: type[Generator], values: Values, name: str, occasion: Occasion) -> Tree:
-    """Let the generator fill a tree; whatever it raises is its plugin's error, not one of mx."""
-    if problems := cls.problems(values):
-        raise UsageProblem("\n".join(problems))
-    generator = cls(values, name)
+    """Let the generator fill a tree."""
     overrides = template_overrides.of(project, cls.__name__)
-    tree = Tree(generator, filters.known_to(cls.plugin), overrides)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # what a generator prints is no part of mx's answer
-            generator.generate_on(tree, occasion)
-    except MxError:
-        raise
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        raise MxError(
-            f"{name} of the plugin {cls.plugin} {cls.plugin_version} cannot be rendered: "
-            f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})",
-            hint=f"Report it to the authors of {cls.plugin}.",
-        ) from error
+    with _code_of(cls, name):
+        if problems := cls.problems(values):
+            raise UsageProblem("\n".join(problems))
+        generator = cls(values, name)
+        tree = Tree(generator, filters.known_to(cls.plugin), overrides)
+        generator.generate_on(tree, occasion)
     return tree
 
 
@@ -374,7 +430,7 @@ def _inherited(result: Run, cls: type[Generator], defaults: Mapping[str, Default
 def _recorded_values(result: Run, cls: type[Generator], defaults: Mapping[str, Default]) -> Values:
     names = (cls.__name__, *cls.formerly)
     record = next((r for r in result.project.instances.values() if r.generator in names), None)
-    recorded = cls.migrate(dict(record.options), record.version) if record else {}
+    recorded = _migrated(cls, record, cls.__name__)
     shared = {name for option in cls.declared() if option.shared for name in option.names}
     ours = {name: value for name, value in result.options.items() if name in shared}
     sources = Sources(
