@@ -19,7 +19,7 @@ from pathlib import Path
 from mxdev.artifacts.running import call
 from mxdev.environment.interpreter import pyproject
 from mxdev.errors import MxError, UsageProblem
-from mxdev.system import console, programs
+from mxdev.system import console, git, programs
 from mxdev.system.programs import Tool
 
 DOCKERFILE = "infrastructure/docker/Dockerfile"
@@ -182,16 +182,16 @@ def _tag(root: Path, request: Request) -> str:
 
 
 def _git_commit(root: Path) -> str:
-    """The commit, `-changed` behind it when files differ from it; `none` outside a repository."""
-    try:
-        git = programs.find("git").command
-    except MxError:
+    """The commit, `-changed` behind it when files differ from it; `none` outside a repository.
+
+    Raises:
+        GitError: there is a repository, and Git cannot answer.
+    """
+    found = git.find(root)
+    head = None if found is None else found.commit()
+    if found is None or head is None:
         return _NO_COMMIT
-    head = programs.run([*git, "rev-parse", "--verify", "HEAD"], cwd=root, capture=True)
-    if head.code:
-        return _NO_COMMIT
-    changed = programs.run([*git, "status", "--porcelain"], cwd=root, capture=True).stdout.strip()
-    return head.stdout.decode().strip() + (_CHANGED if changed else "")
+    return head + (_CHANGED if found.changed() else "")
 
 
 def _find(wanted: str) -> str:

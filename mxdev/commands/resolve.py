@@ -7,7 +7,6 @@ merge without a conflict, and with them mx merges the file by structure.
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from mxdev.project.content import Content, disk_content, operation
 from mxdev.project.project import Project, project_root
 from mxdev.project.records import PROJECT_FILE
 from mxdev.sections import sections
+from mxdev.system import console, git
 
 _OURS, _BASE, _THEIRS, _END = (
     re.compile(rb"^" + mark + rb"(?: .*)?\r?\n?$") for mark in (rb"<{7}", rb"\|{7}", rb"={7}", rb">{7}")
@@ -91,17 +91,25 @@ def resolve_shared(project: Project, path: str) -> tuple[Content, Content] | Non
 
 
 def _from_index(root: Path, path: str) -> Sides | None:
-    """The three versions that Git keeps while a merge is not finished (gitrevisions, `:<n>:<path>`)."""
-    found = []
-    for stage in (1, 2, 3):
-        try:
-            done = subprocess.run(
-                ["git", "show", f":{stage}:./{path}"], cwd=root, capture_output=True, check=False
-            )
-        except OSError:
-            return None
-        found.append(done.stdout if done.returncode == 0 else None)
-    base, ours, theirs = found
+    """The three versions that Git keeps in its index while a merge is not finished; None where it has not both sides.
+
+    Raises:
+        GitError: there is a repository, and Git cannot answer.
+    """
+    try:
+        found = git.find(root)
+    except git.NoGit:
+        console.warn(f"Git is not installed, so both sides of {path} are taken from its conflict markers.")
+        return None
+    if found is None:
+        return None
+    rows = found.ask("ls-files", "--unmerged", "-z", "--", git.literal(found.prefix + path)).out.split(b"\0")
+    # MODE SP OBJECT SP STAGE TAB PATH, with stage 1 the base, 2 ours, 3 theirs (git-ls-files, "OUTPUT").
+    stages = {row.split()[2]: row.split()[1].decode() for row in rows if row}
+    base, ours, theirs = (
+        found.ask("cat-file", "blob", stages[stage]).out if stage in stages else None
+        for stage in (b"1", b"2", b"3")
+    )
     return Sides(base, ours, theirs) if ours is not None and theirs is not None else None
 
 

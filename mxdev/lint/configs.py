@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from mxdev.system import git
+
 STYLE = Path(__file__).parent / "style"
 
 
 def repository(path: Path) -> Path | None:
     """The nearest folder, `path` itself included, that is the top of a Git repository; None if there is none."""
-    return next((folder for folder in (path, *path.parents) if (folder / ".git").exists()), None)
+    return git.top(path)
 
 
 class Configs:

@@ -109,36 +109,23 @@ def _folder(folder: Path, found: _Found) -> None:
 
 def _from_git(folder: Path, found: _Found) -> list[Path] | None:
     """What Git lists below `folder`; None where it cannot be asked, and where it ignores the folder as a whole."""
-    result = _git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ".")
-    if isinstance(result, str):
-        found.notes.append(f".gitignore is not respected in {folder}: {result}")
-        return None
-    listed = [folder / os.fsdecode(name) for name in result.split(b"\0") if name]
-    if not listed and not isinstance(
-        _git(folder.parent, "check-ignore", "--quiet", "--", f"./{folder.name}"), str
-    ):
-        return None
-    return listed
+    from mxdev.system import git
 
-
-def _git(cwd: Path, *arguments: str) -> bytes | str:
-    """What git prints; a text that says why not."""
-    from mxdev.errors import MxError
-    from mxdev.system import programs
-
-    command = programs.locate("git")
-    if command is None:
-        return "git is missing"
-    # Inside a hook these point at the repository of the hook, which need not be the one of the folder.
-    env = {"LC_ALL": "C", **dict.fromkeys(("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"))}
     try:
-        result = programs.run((*command, *arguments), cwd=cwd, env=env, capture=True, timeout=120)
-    except MxError as error:
-        return error.message
-    if result.code:
-        lines = result.stderr.decode("utf-8", "replace").strip().splitlines()
-        return lines[0] if lines else f"git {arguments[0]} exited with {result.code}"
-    return result.stdout
+        inside = git.find(folder)
+        if inside is None:
+            return None
+        where = git.literal(inside.prefix) if inside.prefix else "."
+        result = inside.ask("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", where).out
+        names = [os.fsdecode(name).removeprefix(inside.prefix) for name in result.split(b"\0") if name]
+        # A folder that is ignored as a whole was named by the person, so it counts.
+        if not names and inside.prefix:
+            asked = inside.ask("check-ignore", "--quiet", "--", inside.prefix.rstrip("/"), ok=(0, 1))
+            return None if asked.code == 0 else []
+    except git.GitError as error:
+        found.notes.append(f".gitignore is not respected in {folder}: {error.said}")
+        return None
+    return [folder / name for name in names]
 
 
 def _walk(folder: Path, found: _Found) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Container
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from mxdev.project import in_git
 from mxdev.project.content import Content, stored_content
 from mxdev.project.project import Project
+from mxdev.system import git
 
 _HOPS = 20
 
@@ -47,12 +49,17 @@ def _recorded(project: Project, path: str) -> set[str]:
 
 
 def follow(root: Path, path: str) -> str | None:
-    """Where the file at `path` is now; None if it was not renamed, or Git cannot tell.
+    """Where the file at `path` is now; None if it was not renamed, or there is no Git to tell.
 
     Args:
         root: the project's folder, anywhere in a repository.
         path: relative to `root`, of a file that is not there.
+
+    Raises:
+        GitError: there is a repository, and Git cannot answer.
     """
+    if _repository(root) is None:
+        return None
     current = path
     for _ in range(_HOPS):
         target = _uncommitted(root).get(current) or _committed(root, current)
@@ -65,6 +72,13 @@ def follow(root: Path, path: str) -> str | None:
 
 
 @lru_cache(maxsize=8)
+def _repository(root: Path) -> git.Repository | None:
+    """The repository that tells; None where there is none, or no commit in it yet."""
+    found = in_git.repository(root)
+    return found if found is not None and found.commit() else None
+
+
+@lru_cache(maxsize=8)
 def _uncommitted(root: Path) -> dict[str, str]:
     """Renames that are staged (`git mv`) or made in the working tree with the new file added."""
     return _renames(root, "diff", "HEAD")
@@ -73,12 +87,18 @@ def _uncommitted(root: Path) -> dict[str, str]:
 @lru_cache(maxsize=256)
 def _committed(root: Path, path: str) -> str | None:
     """The rename in the last commit that took `path` away."""
-    commit = _git(root, "log", "-1", "--no-renames", "--diff-filter=D", "--format=%H", "--", path).strip()
+    found = _repository(root)
+    if found is None:
+        return None
+    where = git.literal(found.prefix + path)
+    answer = found.ask("log", "-1", "--no-renames", "--diff-filter=D", "--format=%H", "--", where)
+    commit = answer.out.decode("ascii").strip()
     return _renames(root, "show", "--format=", commit).get(path) if commit else None
 
 
 def forget() -> None:
     """Drop what was learned (for tests that rename in one process)."""
+    _repository.cache_clear()
     _uncommitted.cache_clear()
     _committed.cache_clear()
     in_git.forget()
@@ -87,12 +107,16 @@ def forget() -> None:
 def _renames(root: Path, command: str, *arguments: str) -> dict[str, str]:
     # The output with -z: R<score> NUL old NUL new NUL ... (git-diff, "raw output format").
     # mx's own copies of what was rendered look like renames, too.
-    where = ("--", ".", ":(exclude).mx")
-    text = _git(
-        root, command, "--no-ext-diff", "--no-color", "-M", "--diff-filter=R", "--name-status", "-z", "--relative",
-        *arguments, *where,
-    )  # fmt: skip
-    fields = text.split("\0")
+    found_in = _repository(root)
+    if found_in is None:
+        return {}
+    prefix = found_in.prefix
+    relative = (f"--relative={prefix}",) if prefix else ()
+    where = ("--", git.literal(prefix) if prefix else ".", f":(exclude,literal){prefix}.mx")
+    answer = found_in.ask(
+        command, "-M", "--diff-filter=R", "--name-status", "-z", *relative, *arguments, *where
+    )
+    fields = os.fsdecode(answer.out).split("\0")
     found: dict[str, str] = {}
     for index in range(0, len(fields) - 2, 3):
         old, new = fields[index + 1], fields[index + 2]
@@ -100,14 +124,3 @@ def _renames(root: Path, command: str, *arguments: str) -> dict[str, str]:
         if fields[index].lstrip().startswith("R") and not any("\ud800" <= c <= "\udfff" for c in new):
             found[old] = new
     return found
-
-
-def _git(root: Path, *arguments: str) -> str:
-    """Git's answer; nothing where there is no repository, or no commit in it yet.
-
-    Raises:
-        MxError: Git cannot answer.
-    """
-    if not in_git.has_commits(root):
-        return ""
-    return in_git.git(root, *arguments).decode("utf-8", "surrogateescape")

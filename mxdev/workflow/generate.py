@@ -237,25 +237,21 @@ def _warn_of_ignored(plan: Plan) -> None:
 
 def _init_repository(root: Path, policy: Policy) -> None:
     """`git init` where the project is in no repository. Without Git the project is whole all the same."""
-    import subprocess
+    from mxdev.system import git
 
+    if git.top(root) is not None:
+        return
     try:
-        inside = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=root, capture_output=True, check=False)
-        # Git also says no of a repository that belongs to somebody else.
-        if inside.returncode == 0 or any(os.path.lexists(f / ".git") for f in (root, *root.parents)):
-            return
-        made = subprocess.run(
-            ["git", "init", "--quiet"], cwd=root, capture_output=True, text=True, check=False
-        )
-    except OSError:
+        git.initialize(root)
+    except git.NoGit:
         console.warn(
             "Git is not installed, so the project is in no repository; install it and run `git init`."
         )
-        return
-    if made.returncode:
-        console.warn(f"`git init` failed: {made.stderr.strip()}")
-    elif not policy.json:
-        console.out(f"{console.verb('run')}  git init")
+    except git.GitError as error:
+        console.warn(error.message)
+    else:
+        if not policy.json:
+            console.out(f"{console.verb('run')}  git init")
 
 
 def ask(option: Option, default: Any) -> Any:

@@ -7,12 +7,12 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from mxdev.errors import MxError
+from mxdev.system import git
 from mxdev.system.user_dirs import cache_folder
 
 _fetched: set[str] = set()
@@ -22,37 +22,6 @@ _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 def forget() -> None:
     """Forget what was fetched in this process (for tests that change a repository)."""
     _fetched.clear()
-
-
-def run(*arguments: str, where: Path | None = None) -> str:
-    """Run Git; its output.
-
-    Raises:
-        MxError: Git is not installed, or it failed; the message is Git's.
-    """
-    # No repository that mx happens to be called in (a hook sets GIT_DIR) may be meant, and nobody is asked for a password
-    # by a command that mx runs: what a credential helper knows is used.
-    environment = {key: value for key, value in os.environ.items() if key not in _OF_A_REPOSITORY}
-    environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    command = ["git", *(["--git-dir", os.fspath(where)] if where else []), *arguments]
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, check=False, text=True,
-                              stdin=subprocess.DEVNULL, errors="replace")  # fmt: skip
-    except OSError as error:
-        raise MxError(
-            "Git is not installed, and a template in a repository needs it.", hint="Install Git."
-        ) from error
-    if done.returncode:
-        verb = next(
-            word
-            for word in arguments[2 if arguments[0] == "-C" else 0 :]
-            if word[0] != "-" and "=" not in word
-        )
-        raise MxError(f"`git {verb}` failed: {without_password(done.stderr.strip())}")
-    return done.stdout
-
-
-_OF_A_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 
 
 def without_password(url: str) -> str:
@@ -88,8 +57,10 @@ class Mirror:
         with self._locked():
             try:
                 if self.there:
-                    run("fetch", "--quiet", "--prune", "--force", "--end-of-options", self.url,
-                        "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", where=self.folder)  # fmt: skip
+                    self._reach(
+                        f"--git-dir={self.folder}", "fetch", "--quiet", "--prune", "--force", "--end-of-options", self.url,
+                        "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*",
+                    )  # fmt: skip
                     self._note_default_branch()
                 else:
                     self._clone()
@@ -102,15 +73,34 @@ class Mirror:
 
     def _clone(self) -> None:
         with tempfile.TemporaryDirectory(dir=self.folder.parent) as staging:
-            run("clone", "--quiet", "--mirror", "--end-of-options", self.url, f"{staging}/new")
+            self._reach("clone", "--quiet", "--mirror", "--end-of-options", self.url, f"{staging}/new")
             shutil.rmtree(self.folder, ignore_errors=True)
             (Path(staging) / "new").rename(self.folder)
 
     def _note_default_branch(self) -> None:
         """The branch that HEAD means, which a fetch does not bring."""
-        listed = run("ls-remote", "--symref", "--end-of-options", self.url, "HEAD")
+        listed = self._reach("ls-remote", "--symref", "--end-of-options", self.url, "HEAD")
         if found := re.match(r"ref: (refs/heads/\S+)\tHEAD", listed):
-            run("symbolic-ref", "HEAD", found[1], where=self.folder)
+            self._ask("symbolic-ref", "HEAD", found[1])
+
+    def _reach(self, *arguments: str) -> str:
+        """What Git says after it talked to a server.
+
+        Raises:
+            MxError: Git is missing, or failed; the message is Git's, without a password.
+        """
+        try:
+            return git.reach(self.folder.parent, *arguments).decode("utf-8", "replace")
+        except git.GitError as error:
+            raise MxError(without_password(error.message), hint=error.hint) from error
+
+    def _ask(self, *arguments: str) -> str:
+        """What Git says of the copy.
+
+        Raises:
+            GitError: Git is missing, or failed.
+        """
+        return git.run_at(self.folder, *arguments).decode("utf-8", "replace")
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -131,11 +121,9 @@ class Mirror:
         if not self.there:
             return None
         for name in (f"refs/tags/{ref}", f"refs/heads/{ref}", ref):
-            with contextlib.suppress(MxError):
+            with contextlib.suppress(git.GitFailed):
                 wanted = f"{name}^{{commit}}"
-                return run(
-                    "rev-parse", "--quiet", "--verify", "--end-of-options", wanted, where=self.folder
-                ).strip()
+                return self._ask("rev-parse", "--quiet", "--verify", "--end-of-options", wanted).strip()
         return None
 
     def newest(self) -> str:
@@ -143,7 +131,7 @@ class Mirror:
         from packaging.version import InvalidVersion, Version
 
         releases = []
-        for tag in run("tag", "--list", where=self.folder).split():
+        for tag in self._ask("tag", "--list").split():
             with contextlib.suppress(InvalidVersion):
                 version = Version(tag)
                 if not version.is_prerelease:
@@ -152,16 +140,19 @@ class Mirror:
 
     def files(self, commit: str) -> list[str]:
         """The paths of all files at a commit."""
-        return run("ls-tree", "-r", "-z", "--name-only", commit, where=self.folder).split("\0")[:-1]
+        return self._ask("ls-tree", "-r", "-z", "--name-only", commit).split("\0")[:-1]
 
     def read(self, commit: str, path: str) -> str:
         """A file's text at a commit."""
-        return run("cat-file", "blob", f"{commit}:{path}", where=self.folder)
+        return self._ask("cat-file", "blob", f"{commit}:{path}").replace("\r\n", "\n")
 
     def check_out(self, commit: str, folder: Path) -> None:
         """Write the files of a commit into a folder, which must not exist yet."""
-        run("clone", "--quiet", "--no-checkout", os.fspath(self.folder), os.fspath(folder))
-        run("-C", os.fspath(folder), "checkout", "--quiet", "--force", "--detach", commit)
+        self._reach("clone", "--quiet", "--no-checkout", os.fspath(self.folder), os.fspath(folder))
+        made = git.find(folder)
+        if made is None:
+            raise MxError(f"Git made no repository in {folder}.", hint="Try again.")
+        made.ask("checkout", "--quiet", "--force", "--detach", commit)
 
 
 def is_commit(ref: str) -> bool:

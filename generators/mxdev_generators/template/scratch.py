@@ -229,13 +229,15 @@ def _seed(request: Request, folder: Path) -> Path | None:
 
 def _commit(folder: Path) -> None:
     """Make a repository of what was rendered last: Copier updates, and migrates, only what is in one."""
-    from mxdev_generators.template import git
+    from mxdev.system import git
 
-    who = ("-c", "user.name=mx", "-c", "user.email=mx@localhost", "-c", "commit.gpgsign=false")
-    where = ("-C", os.fspath(folder))
-    git.run(*where, "init", "--quiet")
-    git.run(*where, "-c", "core.autocrlf=false", "add", "--all", "--force")
-    git.run(*where, *who, "commit", "--quiet", "--no-verify", "--allow-empty", "--message", "before")
+    git.initialize(folder)
+    made = git.find(folder)
+    if made is None:
+        raise MxError(f"Git made no repository in {folder}.", hint="Try again.")
+    made.ask("add", "--all", "--force", settings=("core.autocrlf=false",))
+    who = ("user.name=mx", "user.email=mx@localhost", "commit.gpgsign=false")
+    made.ask("commit", "--quiet", "--no-verify", "--allow-empty", "--message", "before", settings=who)
 
 
 def _work(scratch: Path, request: Request, message: dict[str, Any]) -> dict[str, Any]:
@@ -254,17 +256,14 @@ def _work(scratch: Path, request: Request, message: dict[str, Any]) -> dict[str,
 
 def _environment(template: Template, scratch: Path) -> dict[str, str]:
     """Git takes the template from its local copy, while Copier sees, and records, its real address."""
-    from mxdev_generators.template.git import _OF_A_REPOSITORY
+    from mxdev.system import git
 
-    environment = {key: value for key, value in os.environ.items() if key not in _OF_A_REPOSITORY}
+    lost = git.misleading(os.environ)
+    environment = {key: value for key, value in os.environ.items() if key not in lost}
     environment["COPIER_CACHE_DIR"] = os.fspath(scratch / "copier")
-    environment["GIT_TERMINAL_PROMPT"] = "0"
-    if template.mirror is not None:
-        count = int(environment.get("GIT_CONFIG_COUNT") or 0)
-        environment["GIT_CONFIG_COUNT"] = str(count + 1)
-        environment[f"GIT_CONFIG_KEY_{count}"] = f"url.{template.mirror.folder}.insteadOf"
-        environment[f"GIT_CONFIG_VALUE_{count}"] = template.mirror.url
-    return environment
+    mirror = template.mirror
+    there = {} if mirror is None else {f"url.{mirror.folder}.insteadOf": mirror.url}
+    return environment | git.as_variables(environment, there)
 
 
 def _raise(request: Request, error: str, message: str) -> None:

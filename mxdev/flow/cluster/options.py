@@ -23,7 +23,7 @@ from mxdev.flow import tracking
 from mxdev.flow.cluster import submitter
 from mxdev.flow.mlproject import MLProject
 from mxdev.project.project import Project
-from mxdev.system import console, programs
+from mxdev.system import console, git
 
 LOCAL = "local"
 # By backend: the template of its job, in the project.
@@ -199,21 +199,13 @@ def say_changes(root: Path, options: Options) -> None:
 
 
 def uncommitted(root: Path) -> list[str]:
-    """The files that differ from the commit, or that Git does not know; none outside of a repository."""
-    try:
-        git = programs.find("git").command
-    except MxError:
-        return []
-    asked = programs.run([*git, "status", "--porcelain", "-z"], cwd=root, capture=True)
-    parts = asked.stdout.decode("utf-8", "replace").split("\0") if asked.code == 0 else []
-    files = []
-    while parts and parts[0]:
-        entry = parts.pop(0)
-        files.append(entry[3:])
-        if "R" in entry[:2] or "C" in entry[:2]:
-            # The name before follows.
-            parts.pop(0)
-    return files
+    """The files that differ from the commit, or that Git does not know; none outside of a repository.
+
+    Raises:
+        GitError: there is a repository, and Git cannot answer.
+    """
+    found = git.find(root)
+    return [] if found is None else found.changed()
 
 
 def prepare(root: Path, options: Options, config: Mapping[str, Any]) -> dict[str, Any]:

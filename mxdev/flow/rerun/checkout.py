@@ -13,12 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mxdev.errors import MxError, Refused
-from mxdev.system import console, programs
+from mxdev.system import console, git
 from mxdev.system.signals import deferred
 
 _PREFIX = "mx-rerun-"
-# Set in hooks and by some tools; they would lead Git to another repository than the one asked about.
-NO_GIT = dict.fromkeys(("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"))
 
 
 @contextlib.contextmanager
@@ -37,54 +35,67 @@ def checkout(root: Path, commit: str, diff: bytes) -> Iterator[Path]:
         Refused: the repository does not have the commit, or the diff does not apply.
         MxError: there is no repository, or Git fails.
     """
-    top = _git(root, "rev-parse", "--show-toplevel", problem=f"{root} is in no Git repository").stdout
-    inside = root.resolve().relative_to(Path(os.fsdecode(top.removesuffix(b"\n"))).resolve())
-    if _try(root, "cat-file", "-e", f"{commit}^{{commit}}").code:
+    there = git.find(root)
+    if there is None:
+        raise MxError(f"{root} is in no Git repository, so no commit of it can be checked out.")
+    wanted = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    if there.ask(*wanted, ok=(0, 1, 128)).code:
         raise Refused(
             f"the commit {commit[:12]} is not in the repository of {root}.",
             hint="`git fetch --all` may bring it. If it was only on another machine, it has to be pushed from there.",
         )
-    _sweep(root)
+    _sweep(there)
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")).resolve()
     try:
-        # The hooks of the repository are for a person's checkouts.
-        _git(
-            root, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet", "--detach", str(folder), commit,
-            problem=f"Git could not check {commit[:12]} out",
-        )  # fmt: skip
+        # What is checked out is run afterwards, so the filters that bring large files (Git LFS) are run too.
+        try:
+            there.ask("worktree", "add", "--quiet", "--detach", str(folder), commit, filters=True)
+        except git.GitFailed as error:
+            raise MxError(f"Git could not check {commit[:12]} out: {error.said}", hint=error.hint) from error
         if diff:
-            applied = _try(folder, "apply", "--whitespace=nowarn", "-", input=diff)
-            if applied.code:
-                raise Refused(
-                    f"the uncommitted changes of the run cannot be applied to {commit[:12]}: {_words(applied)}",
-                    hint="A change of a binary file is in no such diff.",
-                )
-        yield folder / inside
+            _apply(folder, commit, diff)
+        yield folder / there.prefix
     finally:
         with deferred():
-            _remove(root, folder)
+            _remove(there, folder)
 
 
-def _remove(root: Path, folder: Path) -> None:
+def _apply(folder: Path, commit: str, diff: bytes) -> None:
+    place = git.find(folder)
+    if place is None:
+        raise MxError(f"{folder} was to be a checkout, and is none.", hint="Try again.")
+    applied = place.ask("apply", "--whitespace=nowarn", "-", input=diff, filters=True, ok=(0, 1, 128))
+    if applied.code:
+        raise Refused(
+            f"the uncommitted changes of the run cannot be applied to {commit[:12]}: {applied.words}",
+            hint="A change of a binary file is in no such diff.",
+        )
+
+
+def _remove(there: git.Repository, folder: Path) -> None:
     """Take a checkout away, and what Git noted about it."""
-    removed = _try(root, "worktree", "remove", "--force", "--force", str(folder))
-    if removed.code:
+    reason = ""
+    try:
+        there.ask("worktree", "remove", "--force", "--force", str(folder))
+    except git.GitError as error:
         import shutil
 
+        reason = error.said
         shutil.rmtree(folder, ignore_errors=True)
-        _try(root, "worktree", "prune")
+        with contextlib.suppress(git.GitError):  # Git does so by itself after a while
+            there.ask("worktree", "prune")
     if folder.exists():
-        console.warn(f"{folder} could not be removed: {_words(removed)}")
+        console.warn(f"{folder} could not be removed: {reason}")
 
 
-def _sweep(root: Path) -> None:
+def _sweep(there: git.Repository) -> None:
     """Take away what a rerun left that was killed."""
-    listed = _try(root, "worktree", "list", "--porcelain").stdout
+    listed = there.ask("worktree", "list", "--porcelain").out
     for path in re.findall(rb"^worktree (.+)$", listed, re.MULTILINE):
         folder = Path(os.fsdecode(path))
         match = re.fullmatch(rf"{_PREFIX}(\d+)-[^-]+", folder.name)
         if match and not _runs(int(match[1])):
-            _remove(root, folder)
+            _remove(there, folder)
 
 
 def _runs(pid: int) -> bool:
@@ -95,29 +106,3 @@ def _runs(pid: int) -> bool:
     except OSError:
         pass
     return True
-
-
-def _git(folder: Path, *arguments: str, problem: str) -> programs.Result:
-    """Run Git.
-
-    Raises:
-        MxError: it failed; `problem` says what that means.
-    """
-    done = _try(folder, *arguments)
-    if done.code:
-        raise MxError(f"{problem}: {_words(done)}")
-    return done
-
-
-def _try(folder: Path, *arguments: str, input: bytes | None = None) -> programs.Result:
-    git = programs.find("git").command
-    return programs.run([*git, "-C", str(folder), *arguments], env=NO_GIT, capture=True, input=input)
-
-
-def _words(done: programs.Result) -> str:
-    """What Git said, in one line."""
-    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return (
-        "; ".join(line.removeprefix("fatal: ").removeprefix("error: ") for line in lines[:3])
-        or "no reason given"
-    )

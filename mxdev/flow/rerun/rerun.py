@@ -15,9 +15,9 @@ from mxdev.errors import DONE, SAYS_NO, MxError, Refused, UsageProblem
 from mxdev.flow import mlproject, runner, tracking
 from mxdev.flow.cluster import options as cluster_run
 from mxdev.flow.rerun import compare, reading
-from mxdev.flow.rerun.checkout import NO_GIT, checkout
+from mxdev.flow.rerun.checkout import checkout
 from mxdev.flow.rerun.reading import Origin, Run
-from mxdev.system import console, programs
+from mxdev.system import console, git, programs
 from mxdev.system.signals import as_control_c
 
 _PREFIX = "rerun-of-"
@@ -147,7 +147,7 @@ def _launch(
         passed_on=("--experiment-id", run.experiment_id),
     )
     launch = runner.plan(folder, name, request, given, python, environ, config)
-    dropped = {"MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", *NO_GIT} & environ.keys()
+    dropped = {"MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", *git.misleading(environ)} & environ.keys()
     variables = {**launch.variables, **tracking.variables(store)}
     if config is None:
         source = folder / "src" if (folder / "src").is_dir() else folder
