@@ -40,6 +40,8 @@ def plan(project: Project, path: str) -> Plan:
         )
     sources = Sources(environment={}, defaults=defaults.company())
     rendered = rerun(project, recorded_jobs(project, sources, names))
+    for error in rendered.failed.values():
+        raise error
     _nothing_waits(build(project, rendered.renderings, rendered.options, rendered.order))
     edits, notes = _edits(project, path, rendered.renderings)
     if not edits:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mxdev.errors import MxError
 from mxdev.generator.freetext import FreeText, is_safe
 
 if TYPE_CHECKING:
@@ -92,8 +93,23 @@ class Option:
         return self.name.upper() if self.positional else self.flags[0]
 
     def default_for(self, values: Mapping[str, Any]) -> Any:
-        """The default, given the values that were resolved before (by key). `REQUIRED` where there is none."""
-        return self.default(values) if callable(self.default) else self.default
+        """The default, given the values that were resolved before (by key). `REQUIRED` where there is none.
+
+        Raises:
+            LookupError: it needs a value that is not there.
+            MxError: the function that computes it failed.
+        """
+        if not callable(self.default):
+            return self.default
+        try:
+            return self.default(values)
+        except (KeyboardInterrupt, LookupError, MxError, click.ClickException):
+            raise
+        except BaseException as error:  # the code of a plugin
+            raise MxError(
+                f"{self.spelling}: its default cannot be computed: {type(error).__name__}: {error}",
+                hint="Report it to the authors of the plugin that declares it.",
+            ) from error
 
     def convert(self, raw: Any) -> Any:
         """A typed value from what was typed, read from a file or stored.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from mxdev.errors import Refused
+from mxdev.errors import MxError, Refused
 from mxdev.generator.tree import Section, Tree
 from mxdev.merge.by_lines import has_markers
 from mxdev.project.content import Content
@@ -132,6 +132,7 @@ class Plan:
         contested: the sections in conflict, by shared file.
         away: sections that are not there, with what was recorded of them and the text that was rendered last, which stay.
         notes: what a person should know beside the table, a line each.
+        failed: the instances that are left as they are because they cannot be rendered, with the reason.
     """
 
     project: Project
@@ -146,6 +147,7 @@ class Plan:
     contested: dict[str, list[SectionKey]] = field(default_factory=dict)
     away: dict[SectionKey, tuple[SectionRecord, str | None]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    failed: Mapping[str, MxError] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from mxdev.project import in_git
 from mxdev.project.content import Content, stored_content
 from mxdev.project.project import Project
-from mxdev.system import console, git
+from mxdev.system import git
 
 _HOPS = 20
 
@@ -73,12 +73,8 @@ def follow(root: Path, path: str) -> str | None:
 
 @lru_cache(maxsize=8)
 def _repository(root: Path) -> git.Repository | None:
-    """The repository that tells; None where there is none, no commit in it yet, or no Git, which is said."""
-    try:
-        found = git.find(root)
-    except git.NoGit:
-        console.warn("Git is not installed, so a file that was renamed counts as deleted.")
-        return None
+    """The repository that tells; None where there is none, or no commit in it yet."""
+    found = in_git.repository(root)
     return found if found is not None and found.commit() else None
 
 

@@ -127,7 +127,7 @@ class Outcome(NamedTuple):
     Attributes:
         name: as `--json` says it: planned, applied, nothing, refused or markers.
         code: the exit code of the command.
-        error: what refused it, once there was a plan to show.
+        error: what refused it, once there was a plan to show; or what could not be rendered, when the rest was done.
     """
 
     name: str

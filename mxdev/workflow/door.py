@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -71,7 +71,8 @@ def change(
 
 def answer(outcome: Outcome, work: Work, policy: Policy) -> int:
     """Say what is to be said when the work is done, or refused; the exit code."""
-    if outcome.error is None:
+    notes, outcome = outcome.error is None, _with_failures(outcome, work)
+    if notes:
         for line in work.notes:
             console.err(line)
     if policy.json:
@@ -79,6 +80,17 @@ def answer(outcome: Outcome, work: Work, policy: Policy) -> int:
     elif outcome.error is not None:
         console.error(outcome.error.message, outcome.error.hint)
     return outcome.code
+
+
+def _with_failures(outcome: Outcome, work: Work) -> Outcome:
+    """What was done, if some instances could not be rendered: nothing that did all it was asked for."""
+    failed: Mapping[str, MxError] = getattr(work, "failed", {})
+    if not failed or outcome.error is not None:
+        return outcome
+    lines = "\n".join(f"{name} is left as it is: {error.message}" for name, error in failed.items())
+    hints = dict.fromkeys(error.hint for error in failed.values() if error.hint)
+    error = MxError(lines, hint="\n".join(hints) or None)
+    return outcome._replace(code=outcome.code or error.code, error=error)
 
 
 def answering(policy: Policy, work: Callable[[], int]) -> int:

@@ -66,6 +66,7 @@ def _run(
         result = run(project, wanted, _sources(given, values_file, wanted, policy), downgrade=downgrade)
         plan = build(project, result.renderings, result.options, result.order)
         plan.notes += default_lines(result)
+        plan.failed = result.failed
         outcome = apply.carry_out(plan, operations, policy, title=title, new=new)
         code = answer(outcome, plan, policy)
         _afterwards(result, plan, policy, outcome.name)

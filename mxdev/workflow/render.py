@@ -6,11 +6,13 @@ import contextlib
 import re
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mxdev.errors import MxError, UsageProblem
+import click
+
+from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.generator.freetext import reveal
 from mxdev.generator.generator import Generator, Occasion
 from mxdev.generator.options import Option, Values
@@ -57,6 +59,7 @@ class Run:
         origin: where each value comes from, by instance and option name.
         defaulted: values that are a company's defaults, with their source, in words and by option name.
         dropped: options that were recorded and that nobody declares any more, by instance ("" for project options).
+        failed: the instances that are left as they are because they cannot be rendered, with the reason.
     """
 
     project: Project
@@ -66,6 +69,7 @@ class Run:
     origin: dict[str, dict[str, str]] = field(default_factory=dict)
     defaulted: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, list[str]] = field(default_factory=dict)
+    failed: dict[str, MxError] = field(default_factory=dict)
     _values: dict[str, Values] = field(default_factory=dict)
 
     def instances_of(self, generator: str) -> tuple[str, ...]:
@@ -127,8 +131,8 @@ def run(
     result = Run(project, dict(project.options))
     for job in jobs:
         _render(result, job, downgrade)
-    for job in recorded_jobs(project, quiet(sources), _reached(result)):
-        _render(result, job, downgrade)
+    reached, result.failed = loadable(project, _reached(result), quiet(sources))
+    _render_each(result, recorded_jobs(project, quiet(sources), reached), downgrade)
     return finish(result)
 
 
@@ -155,11 +159,36 @@ def _reached(result: Run) -> list[str]:
 
 
 def rerun(project: Project, jobs: Sequence[Job], *, downgrade: bool = False) -> Run:
-    """Render recorded instances again: what `mx update` and `mx set` do. Parameters and errors as those of `run`."""
+    """Render recorded instances again: what `mx update` and `mx set` do. Parameters and errors as those of `run`.
+
+    An instance whose generator fails stops only itself: it stands in `Run.failed`.
+    """
     result = Run(project, dict(project.options))
-    for job in jobs:
-        _render(result, job, downgrade)
+    _render_each(result, jobs, downgrade)
     return finish(result)
+
+
+def _render_each(result: Run, jobs: Sequence[Job], downgrade: bool) -> None:
+    for job in jobs:
+        try:
+            _render(result, job, downgrade)
+        except GeneratorFailed as error:
+            result.failed[job.name] = error
+
+
+def loadable(
+    project: Project, names: Sequence[str], sources: Sources
+) -> tuple[list[str], dict[str, MxError]]:
+    """Those of `names` whose generators can be had, and why the others cannot."""
+    found, failed = [], {}
+    for name in names:
+        try:
+            recorded_class(project.instances[name], sources)
+        except MxError as error:
+            failed[name] = error
+        else:
+            found.append(name)
+    return found, failed
 
 
 def recorded_jobs(project: Project, sources: Sources, names: Sequence[str] | None = None) -> list[Job]:
@@ -181,7 +210,8 @@ def recorded_class(record: Record, sources: Sources) -> type[Generator]:
         MxError: its plugin is not installed any more, or what it is made of cannot be had.
     """
     cls = catalog.load_recorded(record.generator, record.plugin)
-    return cls.specialise(record.options, sources.freshness, record.options)
+    with _code_of(cls, record.name):
+        return cls.specialise(record.options, sources.freshness, record.options)
 
 
 def finish(result: Run) -> Run:
@@ -199,6 +229,33 @@ def finish(result: Run) -> Run:
     return result
 
 
+class GeneratorFailed(MxError):
+    """The code of a generator failed, whatever it raised; the message names the instance and the plugin."""
+
+
+@contextlib.contextmanager
+def _code_of(cls: type[Generator], name: str) -> Iterator[None]:
+    """Around the code of a generator: whatever it raises is its plugin's error, not one of mx.
+
+    Raises:
+        GeneratorFailed: it raised, or wanted to leave the process.
+    """
+    home = f"{name} of the plugin {cls.plugin} {cls.plugin_version} cannot be rendered"
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what a generator prints is no part of mx's answer
+            yield
+    except (KeyboardInterrupt, click.Abort, UsageProblem, Refused):
+        raise
+    except MxError as error:
+        raise GeneratorFailed(f"{home}: {error.message}", hint=error.hint, code=error.code) from error
+    except BaseException as error:  # SystemExit, and the panics of extension modules, too
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise GeneratorFailed(
+            f"{home}: {type(error).__name__}: {error} ({last.filename}:{last.lineno})",
+            hint=f"Report it to the authors of {cls.plugin}.",
+        ) from error
+
+
 def _render(result: Run, job: Job, downgrade: bool) -> None:
     """Render one instance: find its record, migrate, resolve, generate, note what will be recorded."""
     cls, given = job.generator, job.sources.defaults
@@ -207,10 +264,10 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     name, record = _which(result, job, earlier)
     if record is not None and not downgrade:
         _refuse_older(cls, name, record.version)
-    recorded = cls.migrate(dict(record.options), record.version) if record else {}
+    recorded = _migrated(cls, record, name)
     if cls.instance_argument is not None:  # it may have been asked for: once is enough
         recorded.setdefault(cls.instance_argument.lower(), name.partition(":")[2])
-    cls, resolved = _resolved(result, job, earlier, recorded)
+    cls, resolved = _resolved(result, job, name, earlier, recorded)
     secrets = {option.key for option in cls.declared() if option.secret}
     values = Values({k: v for k, v in {**earlier, **resolved.typed}.items() if k not in secrets})
     own_origin = {
@@ -242,7 +299,7 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
 
 
 def _resolved(
-    result: Run, job: Job, earlier: Mapping[str, Any], recorded: Mapping[str, Any]
+    result: Run, job: Job, name: str, earlier: Mapping[str, Any], recorded: Mapping[str, Any]
 ) -> tuple[type[Generator], Resolved]:
     """The values of all options, project options first, and the class that declares them.
 
@@ -259,7 +316,8 @@ def _resolved(
     wanted = _wanted(job, cls)
     resolved = resolve(wanted, sources, earlier)
     own = {o.name: resolved.stored[o.name] for o in wanted if not o.shared}
-    special = cls.specialise({**recorded, **own}, sources.freshness, recorded)
+    with _code_of(cls, name):
+        special = cls.specialise({**recorded, **own}, sources.freshness, recorded)
     if special is cls:
         return cls, resolved
     more = [option for option in _wanted(job, special) if option not in wanted]
@@ -289,6 +347,14 @@ def _defaulted(job: Job, cls: type[Generator], resolved: Resolved) -> dict[str, 
     return found
 
 
+def _migrated(cls: type[Generator], record: Record | None, name: str) -> dict[str, Any]:
+    """The recorded options as this version of the generator wants them."""
+    if record is None:
+        return {}
+    with _code_of(cls, name):
+        return dict(cls.migrate(dict(record.options), record.version))
+
+
 def _needed(result: Run, need: str) -> tuple[str, ...]:
     """The instances of a generator that is required; one that was renamed may still be recorded by its old name."""
     if found := result.instances_of(need):
@@ -313,24 +379,14 @@ def _refuse_unknown(job: Job, cls: type[Generator]) -> None:
 
 
 def _generate(project: Project, cls: type[Generator], values: Values, name: str, occasion: Occasion) -> Tree:
-    """Let the generator fill a tree; whatever it raises is its plugin's error, not one of mx."""
-    if problems := cls.problems(values):
-        raise UsageProblem("\n".join(problems))
-    generator = cls(values, name)
+    """Let the generator fill a tree."""
     overrides = template_overrides.of(project, cls.__name__)
-    tree = Tree(generator, filters.known_to(cls.plugin), overrides)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # what a generator prints is no part of mx's answer
-            generator.generate_on(tree, occasion)
-    except MxError:
-        raise
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        raise MxError(
-            f"{name} of the plugin {cls.plugin} {cls.plugin_version} cannot be rendered: "
-            f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})",
-            hint=f"Report it to the authors of {cls.plugin}.",
-        ) from error
+    with _code_of(cls, name):
+        if problems := cls.problems(values):
+            raise UsageProblem("\n".join(problems))
+        generator = cls(values, name)
+        tree = Tree(generator, filters.known_to(cls.plugin), overrides)
+        generator.generate_on(tree, occasion)
     return tree
 
 
@@ -385,7 +441,7 @@ def _inherited(result: Run, cls: type[Generator], defaults: Mapping[str, Default
 def _recorded_values(result: Run, cls: type[Generator], defaults: Mapping[str, Default]) -> Values:
     names = (cls.__name__, *cls.formerly)
     record = next((r for r in result.project.instances.values() if r.generator in names), None)
-    recorded = cls.migrate(dict(record.options), record.version) if record else {}
+    recorded = _migrated(cls, record, cls.__name__)
     shared = {name for option in cls.declared() if option.shared for name in option.names}
     ours = {name: value for name, value in result.options.items() if name in shared}
     sources = Sources(

@@ -15,7 +15,7 @@ from mxdev.plan.model import Plan, Rendering, Wishes
 from mxdev.plugins import catalog, defaults
 from mxdev.project import missing
 from mxdev.project.project import Project
-from mxdev.workflow.render import Job, Run, finish, recorded_class, recorded_jobs, rerun
+from mxdev.workflow.render import Job, Run, finish, loadable, recorded_jobs, rerun
 from mxdev.workflow.values import Sources
 
 
@@ -26,23 +26,16 @@ def default_lines(result: Run) -> list[str]:
 
 def installed_instances(
     project: Project, names: Sequence[str] | None, sources: Sources
-) -> tuple[list[str], list[str]]:
-    """The instances to render, and what to say of the others: one that cannot be had is left as it is when nobody named it.
+) -> tuple[list[str], dict[str, MxError]]:
+    """The instances to render, and the others with the reason: one that cannot be had is left when nobody named it.
 
     Raises:
         MxError: an instance was named and its plugin is gone.
     """
-    found, notes = [], []
-    for name in project.instances if names is None else names:
-        try:
-            recorded_class(project.instances[name], sources)
-        except MxError as error:
-            if names is not None:
-                raise
-            notes.append(f"{name} is left as it is: {error.message}")
-        else:
-            found.append(name)
-    return found, notes
+    found, failed = loadable(project, list(project.instances) if names is None else names, sources)
+    if names is not None and failed:
+        raise next(iter(failed.values()))
+    return found, failed
 
 
 def update(
@@ -55,13 +48,16 @@ def update(
 ) -> Plan:
     """Render instances again (all of them, if `names` is None) with what is recorded."""
     sources = Sources(environment={}, defaults=defaults.company(), freshness=freshness)
-    found, notes = installed_instances(project, names, sources)
+    found, failed = installed_instances(project, names, sources)
     jobs = recorded_jobs(project, sources, found)
     result = rerun(project, jobs, downgrade=downgrade)
-    notes += [*_drop_undeclared(result, jobs), *default_lines(result)]
+    if names is not None and result.failed:
+        raise next(iter(result.failed.values()))
+    notes = [*_drop_undeclared(result, jobs), *default_lines(result)]
     _check_wishes(project, wishes)
     plan = build(project, result.renderings, result.options, result.order, wishes)
     plan.notes = [*notes, *template_records.check_accepted(plan)]
+    plan.failed = failed | result.failed
     return plan
 
 
@@ -76,7 +72,7 @@ def change_options(project: Project, changes: Mapping[str, Any], *, downgrade: b
         UsageProblem: nobody declares such an option.
     """
     sources = Sources(environment={}, defaults=defaults.company())
-    found, notes = installed_instances(project, None, sources)
+    found, failed = installed_instances(project, None, sources)
     jobs = recorded_jobs(project, sources, found)
     given: dict[str, dict[str, Any]] = {job.name: {} for job in jobs}
     for key, value in changes.items():
@@ -85,8 +81,13 @@ def change_options(project: Project, changes: Mapping[str, Any], *, downgrade: b
             given[job.name][option.name] = [] if option.multiple and value == "" else value
     jobs = [replace(job, sources=replace(job.sources, command_line=given[job.name])) for job in jobs]
     result = rerun(project, jobs, downgrade=downgrade)
-    notes += [*_drop_undeclared(result, jobs), *default_lines(result)]
-    return build(project, result.renderings, result.options, result.order, notes=notes)
+    for name in result.failed:
+        if given[name]:  # what the option was to change is what cannot be rendered
+            raise result.failed[name]
+    notes = [*_drop_undeclared(result, jobs), *default_lines(result)]
+    plan = build(project, result.renderings, result.options, result.order, notes=notes)
+    plan.failed = failed | result.failed
+    return plan
 
 
 def _owners(key: str, jobs: Sequence[Job]) -> list[tuple[Job, Option]]:
@@ -151,19 +152,8 @@ def _dependents(project: Project, going: Iterable[str]) -> list[tuple[str, str]]
 def _jobs_that_load(project: Project, going: Sequence[str]) -> list[Job]:
     """A job for each instance that stays and whose plugin is installed."""
     staying = [name for name in project.instances if name not in going]
-    return recorded_jobs(project, Sources(environment={}), installed_instances_quietly(project, staying))
-
-
-def installed_instances_quietly(project: Project, names: Sequence[str]) -> list[str]:
-    """Those of `names` whose plugin is installed."""
-    found = []
-    for name in names:
-        try:
-            recorded_class(project.instances[name], Sources(environment={}))
-        except MxError:
-            continue
-        found.append(name)
-    return found
+    sources = Sources(environment={})
+    return recorded_jobs(project, sources, loadable(project, staying, sources)[0])
 
 
 def _drop_undeclared(result: Run, jobs: Sequence[Job]) -> list[str]:

@@ -7,9 +7,12 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from changing import World, call
+
+from mxdev.system import git
 
 TEXT = "one\ntwo\nthree\nfour\nfive\n"
 NEW = TEXT.replace("five", "5")
@@ -302,17 +305,39 @@ def test_git_that_fails_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -
     for command in (["status"], ["update"]):
         answer = world.mx(*command)
         assert answer.code == 4, command
-        assert "`git rev-parse` failed in" in answer.err
-        assert "not a git repository" in answer.err
+        assert "`git rev-parse` failed" in answer.err
 
 
-def test_no_git_at_all_is_said(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_git_at_all_is_said_and_loses_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     start(world)
     world.delete("a.txt")
-    monkeypatch.setenv("PATH", str(tmp_path))
+    world.base.files["a.txt"] = NEW
+    with monkeypatch.context() as without:
+        without.setenv("PATH", str(tmp_path))
+        answer = world.ok("update")
+    assert "Git is not installed" in answer.err
+    assert "a.txt  (it is missing)" in answer.out
+    world.git("checkout", "-q", "a.txt")
+    assert world.ok("update", "--json").rows["a.txt"] == "update"
+
+
+def test_a_repository_of_another_user_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    start(world)
+    world.delete("a.txt")
+    real = git._run
+
+    def run(folder: Path, arguments: tuple[str, ...], *rest: Any, **named: Any) -> git.Answer:  # a double
+        problem = git.NotOurs("The Git repository belongs to another user.", hint="safe.directory")
+        if arguments[0] == "rev-parse":
+            raise problem
+        return real(folder, arguments, *rest, **named)
+
+    monkeypatch.setattr(git, "_run", run)
     answer = world.mx("update")
     assert answer.code == 4
-    assert "Git is not installed" in answer.err
+    assert "belongs to another user" in answer.err
 
 
 def test_the_environment_of_a_hook_does_not_mislead(
