@@ -50,7 +50,7 @@ def image(
     """Build the image of a stage of the Dockerfile: run (the default), base, or another one.
 
     The image base has what the code requires; its tag is the hash of what goes into it. The image run is base and code;
-    its tag is the commit. The name of the image is printed on stdout.
+    its tag is the commit. The name of the image is printed on stdout. What the Dockerfile says is run by the builder.
 
     \b
     Examples:
@@ -75,7 +75,8 @@ def docs(output: Path | None, python: str | None, dry_run: bool) -> int:
     """Build the documentation with Sphinx into docs/_build/html.
 
     It runs in the interpreter that --python names, else in the project's .venv, else in the active environment if that
-    has the project installed. Warnings are errors.
+    has the project installed. Warnings are errors. Code of the project runs with your rights: docs/conf.py, and the modules
+    that are documented.
     """
     from mxdev.artifacts import docs as pages
     from mxdev.project.project import project_root
@@ -87,7 +88,10 @@ def docs(output: Path | None, python: str | None, dry_run: bool) -> int:
 @_OUTPUT
 @_DRY_RUN
 def package(output: Path | None, dry_run: bool) -> int:
-    """Build the sdist and the wheel into dist, with uv or the Python module `build`."""
+    """Build the sdist and the wheel into dist, with uv or the Python module `build`.
+
+    The build backend that pyproject.toml names runs with your rights.
+    """
     from mxdev.artifacts import package as packages
     from mxdev.project.project import project_root
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from mxdev.artifacts.running import call
 from mxdev.environment.choose import choose
 from mxdev.environment.interpreter import Interpreter
+from mxdev.environment.on_disk import environment_of, has
 from mxdev.errors import MxError
 from mxdev.system import console
 
@@ -33,8 +34,8 @@ def build(root: Path, *, output: Path | None, python: str | None, dry_run: bool)
             f"{root / SOURCE} has no conf.py, so there is no documentation to build.",
             hint="`sphinx-quickstart docs` makes one.",
         )
-    found = choose(root, explicit=python, environ=os.environ)
-    _check(found)
+    found = choose(root, explicit=python, environ=os.environ, run_nothing=dry_run)
+    _check(found, root, run_nothing=dry_run)
     # Links to pages that are not there and warnings are errors: the site is published by a machine.
     site = str(output or SITE)
     command = [
@@ -46,9 +47,15 @@ def build(root: Path, *, output: Path | None, python: str | None, dry_run: bool)
     return code
 
 
-def _check(found: Interpreter) -> None:
+def _check(found: Interpreter, root: Path, *, run_nothing: bool) -> None:
     probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('sphinx') is None)"
-    if subprocess.run([found.python, "-c", probe], capture_output=True, check=False).returncode:
+    folder = environment_of(found.python, root) if run_nothing else None
+    if folder is not None:
+        missing = not has(folder, "sphinx")
+    else:
+        done = subprocess.run([found.python, "-I", "-c", probe], capture_output=True, check=False)
+        missing = done.returncode != 0
+    if missing:
         raise MxError(
             f"Sphinx is not installed in {found.prefix}.",
             hint="The extra `dev` has it: `mx flow run --setup`, or `uv pip install -e '.[dev]'`.",

@@ -16,17 +16,19 @@ from urllib.parse import unquote, urlsplit
 from mxdev.errors import MxError
 
 # Runs inside the other interpreter, which may be old or broken: standard library only, no import of anything heavy.
-# `direct_url.json` is PEP 610: it says from which folder a distribution was installed.
+# That one is isolated (-I): no module beside, none that PYTHONPATH names, is imported by it. What is installed there, and
+# for the user, counts all the same, and is only looked at. `direct_url.json` is PEP 610: it says from which folder a
+# distribution was installed.
 _PROBE = """
-import json, sys
-sys.path = [p for p in sys.path if p]
+import json, os, site, sys
 import importlib.metadata as metadata
+places = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.isabs(p)] + sys.path
+if sys.prefix == sys.base_prefix:
+    places.append(site.getusersitepackages())
 def found(*names):
     for name in names:
-        try:
-            return metadata.distribution(name)
-        except Exception:
-            pass
+        for distribution in metadata.distributions(name=name, path=places):
+            return distribution
 def version(*names):
     distribution = found(*names)
     return distribution.version if distribution else None
@@ -91,7 +93,7 @@ def probe(python: Path, distribution: str | None) -> Interpreter | None:
     """Ask an interpreter what it is and has; None when it is missing or does not work. Takes 50 to 200 ms."""
     try:
         answer = subprocess.run(
-            [str(python), "-c", _PROBE, distribution or ""],
+            [str(python), "-I", "-c", _PROBE, distribution or ""],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=60,
@@ -107,14 +109,14 @@ def probe(python: Path, distribution: str | None) -> Interpreter | None:
         prefix=Path(facts["prefix"]),
         is_venv=facts["venv"],
         project=facts["project"],
-        project_at=_folder(facts["origin"]),
+        project_at=folder_of(facts["origin"]),
         mlflow=facts["mlflow"],
         torch=facts["torch"],
         pip=facts["pip"],
     )
 
 
-def _folder(direct_url: str | None) -> Path | None:
+def folder_of(direct_url: str | None) -> Path | None:
     """The folder named by a `direct_url.json`, None when it names an archive, a repository or nothing."""
     try:
         origin = json.loads(direct_url or "{}")

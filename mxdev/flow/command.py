@@ -87,7 +87,8 @@ def flow() -> None:
     "--pretend",
     "dry_run",
     is_flag=True,
-    help="Print the command and its environment, or the manifest of the job; run nothing.",
+    help="Print the command and its environment, or the manifest of the job, for which the environment's MLflow is asked; "
+    "run nothing of the project.",
 )
 @click.pass_context
 def run(
@@ -106,7 +107,8 @@ def run(
 
     It runs in the interpreter that --python names, else in the project's .venv, else in the active environment if that
     has the project installed. Runs are recorded where MLFLOW_TRACKING_URI says, else where `mx flow connect` leads, else
-    in .mlflow/ in the project; `mx flow ui` shows them. Everything after `--` goes to `mlflow run` as it is.
+    in .mlflow/ in the project; `mx flow ui` shows them. Everything after `--` goes to `mlflow run` as it is. The code of the
+    project runs with your rights.
 
     With --backend kubernetes or distributed it runs on a cluster, as the job that train_job.yaml or distributed_job.yaml
     in infrastructure/kubernetes describes: mx submits it, follows its logs to the end, and cancels it on ^C.
@@ -139,7 +141,11 @@ def run(
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--python", metavar="PYTHON", help="The interpreter that has MLflow.")
 def ui(port: int, host: str, python: str | None) -> int:
-    """Open MLflow's UI on the project's runs; ^C ends it."""
+    """Open MLflow's UI on the project's runs; ^C ends it.
+
+    No code of the project runs. MLflow is taken from the interpreter that --python names, else from the project's .venv if
+    that is yours and did not come with the project, else from the active environment.
+    """
     from mxdev.flow.ui import serve
     from mxdev.project.project import project_root
 

@@ -118,7 +118,7 @@ def _interpreter(root: Path, request: RunRequest, environ: Mapping[str, str]) ->
                 f"MLflow is not installed in {found.prefix}: add it to the dependencies in pyproject.toml."
             )
         return found.python
-    return choose(root, explicit=request.python, environ=environ).python
+    return choose(root, explicit=request.python, environ=environ, run_nothing=request.dry_run).python
 
 
 def plan(

@@ -6,6 +6,7 @@ import os
 import shlex
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +41,7 @@ def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapp
         console.err(f"{by} a server, which has its own page:")
         console.out(tracking.page(store))
         return 0
-    interpreter = choose(root, explicit=python, environ=environ, need_project=False)
+    interpreter = choose(root, explicit=python, environ=environ, need_project=False, run_nothing=True)
     check_port(host, port)
     tracking.prepare(root, store)
     program = through(root, interpreter.python)
@@ -49,8 +50,14 @@ def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapp
     if store.artifacts:
         command += ["--default-artifact-root", store.artifacts]
     variables = {
-        key: value for key, value in environ.items() if key not in ("PYTHONHOME", "MLFLOW_TRACKING_URI")
+        key: value
+        for key, value in environ.items()
+        if key not in ("PYTHONHOME", "MLFLOW_TRACKING_URI", "PYTHONPATH")
     }
+    # MLflow starts Python processes of its own, which would import what lies in the current folder.
+    variables["PYTHONSAFEPATH"] = "1"
+    if kept := _elsewhere(environ.get("PYTHONPATH", ""), root):
+        variables["PYTHONPATH"] = kept
     # Eight more processes that only evaluate language models.
     variables.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     variables["PATH"] = os.pathsep.join([str(program.parent), environ.get("PATH", os.defpath)])
@@ -62,10 +69,26 @@ def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapp
             console.err(f"open {address}")
 
     try:
-        ended = foreground.run(command, cwd=root, environ=variables, meanwhile=announce, server=True)
+        with tempfile.TemporaryDirectory(prefix="mx-flow-") as empty:
+            here = root
+            if _before_safe_path(interpreter.version):
+                here = Path(empty)
+                command += [] if store.artifacts else ["--artifacts-destination", str(root / "mlartifacts")]
+            ended = foreground.run(command, cwd=here, environ=variables, meanwhile=announce, server=True)
     except OSError as problem:
         raise MxError(f"`{shlex.join(command)}` could not be started: {problem}.") from problem
     return 0 if ended.interrupted and ended.code == INTERRUPTED else ended.code
+
+
+def _before_safe_path(version: str) -> bool:
+    """Whether a Python knows no PYTHONSAFEPATH, so that it must be started where nothing lies."""
+    return [int(part) for part in version.split(".")[:2]] < [3, 11]
+
+
+def _elsewhere(path: str, root: Path) -> str:
+    """What of PYTHONPATH is not in the project."""
+    parts = [part for part in path.split(os.pathsep) if os.path.isabs(part)]  # noqa: PTH117
+    return os.pathsep.join(part for part in parts if not Path(part).resolve().is_relative_to(root.resolve()))
 
 
 def _in_url(host: str) -> str:

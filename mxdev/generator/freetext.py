@@ -7,10 +7,14 @@ are errors: a place that was forgotten fails at render time instead of rendering
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import GeneratorType
 from typing import Any, NoReturn, SupportsIndex
 
+_ARGUMENT = re.compile(r"\d+|[^\W\d]\w*")
+_NUMBER = re.compile(r"\d+")
+_WIDEST = 1000
 # What a value must not contain to pass as plain text into every language that mx renders.
 UNSAFE = frozenset("'\"`\\$%{}#<> \t\r\n\v\f\x00\x1c\x1d\x1e\x85\u2028\u2029")
 
@@ -22,6 +26,12 @@ class FreeTextError(Exception):
 def is_safe(text: str) -> bool:
     """Whether `text` has none of the characters that make it free text."""
     return not any(character in UNSAFE or not character.isprintable() for character in text)
+
+
+def _fields(text: str) -> Iterator[tuple[str, str | None, str | None, str | None]]:
+    import string
+
+    return iter(string.Formatter().parse(text))
 
 
 class FreeText:
@@ -90,12 +100,27 @@ class FreeText:
         # The methods of `str`, each giving free text again (`split`, `upper`, `format`, ...).
         if name.startswith("_") or not hasattr(str, name):
             raise AttributeError(f"free text has no {name!r}")
+        if name == "format":
+            return self.__formatted
+        if name == "format_map":
+            return lambda values: self.__formatted(**values)
         method = getattr(self.__text, name)
 
         def call(*args: object, **keywords: object) -> Any:
             return conceal(method(*reveal(args), **reveal(keywords)))
 
         return call
+
+    def __formatted(self, *args: object, **keywords: object) -> FreeText:
+        """`format` with fields that name an argument and no more: what a person typed looks into no object."""
+        for _, name, spec, _ in _fields(self.__text):
+            if name and not _ARGUMENT.fullmatch(name):
+                raise FreeTextError("free text as a format may not look into its arguments")
+            if spec and "{" in spec:
+                raise FreeTextError("free text as a format may have no format in a format")
+            if spec and any(int(digits) > _WIDEST for digits in _NUMBER.findall(spec)):
+                raise FreeTextError(f"free text as a format makes nothing wider than {_WIDEST} characters")
+        return FreeText(self.__text.format(*reveal(args), **reveal(keywords)))
 
 
 def reveal(value: Any) -> Any:

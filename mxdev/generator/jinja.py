@@ -28,11 +28,26 @@ from mxdev.version import __version__
 # What would make the same inputs give other bytes: a template is a pure function.
 _IMPURE_FILTERS = ("random",)
 _IMPURE_GLOBALS = ("lipsum",)
+_LARGEST = 10_000_000
 _LAZY = (GeneratorType, map, filter, zip)
 
 
 class RenderError(MxError):
     """A template cannot be rendered; the message names the template, the line and the cause."""
+
+
+def _size(operator: str, left: Any, right: Any) -> int:
+    """About how many characters or digits `left * right` or `left ** right` has."""
+    left, right = reveal(left), reveal(right)
+    if isinstance(left, int) and isinstance(right, int):
+        return (
+            left.bit_length() * max(right, 0) if operator == "**" else left.bit_length() + right.bit_length()
+        )
+    if operator == "*":
+        for some, times in ((left, right), (right, left)):
+            if isinstance(some, str | list | tuple) and isinstance(times, int):
+                return len(some) * max(times, 0)
+    return 0
 
 
 def _settle(value: Any) -> Any:
@@ -97,8 +112,10 @@ class Environment(ImmutableSandboxedEnvironment):
     """The sandbox that templates run in."""
 
     code_generator_class = _Compiler
-    intercepted_binops = frozenset(["%", "+"])
-    _operators: Mapping[str, Callable[[Any, Any], Any]] = {"%": operator.mod, "+": operator.add}
+    intercepted_binops = frozenset(["%", "+", "*", "**"])
+    _operators: Mapping[str, Callable[[Any, Any], Any]] = {
+        "%": operator.mod, "+": operator.add, "*": operator.mul, "**": operator.pow,
+    }  # fmt: skip
 
     def __init__(
         self, cache: BytecodeCache | None = None, filters: Mapping[str, Callable[..., Any]] | None = None
@@ -129,7 +146,9 @@ class Environment(ImmutableSandboxedEnvironment):
         return "".join(str(value) for value in values)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """`%` and `+`: free text on either side gives free text."""
+        """`%` and `+`: free text on either side gives free text. `*` and `**`: only of a size that a file can have."""
+        if operator in ("*", "**") and _size(operator, left, right) > _LARGEST:
+            raise jinja2.exceptions.SecurityError(f"the result of `{operator}` is too large")
         if contains(left) or contains(right):
             return conceal(self._operators[operator](reveal(left), reveal(right)))
         return self._operators[operator](left, right)

@@ -112,7 +112,9 @@ def locate(tool: str | Tool) -> tuple[str, ...] | None:
     tool = get(tool)
     # Not the resolved link: a virtual environment's python is a link to one that knows nothing of the environment.
     here = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
-    for path in (os.pathsep.join(here), None):
+    # A relative entry, or an empty one, means the current folder, and so whatever a project put there.
+    named = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(part)]  # noqa: PTH117
+    for path in (os.pathsep.join(here), os.pathsep.join(named)):
         if found := shutil.which(tool.name, path=path):
             return (found,)
     if tool.module is not None:

@@ -58,14 +58,14 @@ def test_what_is_no_port(root: Path, port: str) -> None:
     assert mx("flow", "ui", "--port", port, cwd=root).returncode == 2
 
 
-def test_the_exit_code_of_a_server_that_fails(root: Path) -> None:
-    (root / ".venv" / "bin" / "python").unlink()
-    (root / ".venv" / "bin" / "python").write_text(
+def test_the_exit_code_of_a_server_that_fails(root: Path, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(
         "#!/bin/sh\n"
-        """[ "$1" = -c ] && echo '{"executable": null, "version": "3.11.0", "prefix": "x", "venv": true,"""
+        """[ "$2" = -c ] && echo '{"executable": null, "version": "3.11.0", "prefix": "x", "venv": true,"""
         """ "mlflow": "1", "torch": null, "pip": null, "project": null, "origin": null}' && exit\n"""
         "exit 9\n"
     )
-    (root / ".venv" / "bin" / "python").chmod(0o755)
-    done = mx("flow", "ui", "--port", "50873", cwd=root)
+    python.chmod(0o755)
+    done = mx("flow", "ui", "--port", "50873", "--python", str(python), cwd=root)
     assert done.returncode == 9, done.stderr

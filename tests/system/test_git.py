@@ -260,6 +260,6 @@ def test_what_talks_to_a_server_reads_no_configuration_of_a_project(
     git.reach(home, "ls-remote", "--end-of-options", str(other))
     git.reach(home, "clone", "--quiet", "--mirror", "--end-of-options", str(other), str(home / "mirror"))
     assert trap.ran == ""
-    with pytest.raises(git.GitFailed, match="`git ls-remote` failed: .*'ext' not allowed"):
+    with pytest.raises(git.GitFailed, match=r"`git ls-remote` failed: .*'ext' not allowed"):
         git.reach(home, "ls-remote", "--end-of-options", f"ext::{trap.program}")
     assert trap.ran == ""

@@ -20,13 +20,15 @@ _PREFIX = "mx-rerun-"
 
 
 @contextlib.contextmanager
-def checkout(root: Path, commit: str, diff: bytes) -> Iterator[Path]:
+def checkout(root: Path, commit: str, diff: bytes, *, filters: bool = True) -> Iterator[Path]:
     """The project at `root` as it was at `commit` with `diff` applied; gone after the `with` block.
 
     Args:
         root: the project: the root of its repository, or a folder in it.
         commit: a commit's hash.
         diff: what `git apply` takes; may be empty.
+        filters: also run the filters that the repository's own configuration names, such as Git LFS; for a checkout whose
+            code is run.
 
     Yields:
         The folder of the project in the checkout.
@@ -47,24 +49,23 @@ def checkout(root: Path, commit: str, diff: bytes) -> Iterator[Path]:
     _sweep(there)
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")).resolve()
     try:
-        # What is checked out is run afterwards, so the filters that bring large files (Git LFS) are run too.
         try:
-            there.ask("worktree", "add", "--quiet", "--detach", str(folder), commit, filters=True)
+            there.ask("worktree", "add", "--quiet", "--detach", str(folder), commit, filters=filters)
         except git.GitFailed as error:
             raise MxError(f"Git could not check {commit[:12]} out: {error.said}", hint=error.hint) from error
         if diff:
-            _apply(folder, commit, diff)
+            _apply(folder, commit, diff, filters)
         yield folder / there.prefix
     finally:
         with deferred():
             _remove(there, folder)
 
 
-def _apply(folder: Path, commit: str, diff: bytes) -> None:
+def _apply(folder: Path, commit: str, diff: bytes, filters: bool) -> None:
     place = git.find(folder)
     if place is None:
         raise MxError(f"{folder} was to be a checkout, and is none.", hint="Try again.")
-    applied = place.ask("apply", "--whitespace=nowarn", "-", input=diff, filters=True, ok=(0, 1, 128))
+    applied = place.ask("apply", "--whitespace=nowarn", "-", input=diff, filters=filters, ok=(0, 1, 128))
     if applied.code:
         raise Refused(
             f"the uncommitted changes of the run cannot be applied to {commit[:12]}: {applied.words}",

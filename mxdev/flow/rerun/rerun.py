@@ -22,12 +22,17 @@ from mxdev.system.signals import as_control_c
 
 _PREFIX = "rerun-of-"
 # Runs in the project's interpreter: from where it would import. Nothing is imported for that.
+# Isolated (-I), so that nothing of the checkout is imported by asking; PYTHONPATH is put where it stands otherwise: before
+# the standard library, and behind what a .pth file puts first.
 _WHENCE = """
-import importlib.util, json, sys
+import importlib.util, json, os, sys
+library = (os.path.dirname(os.__file__), "python%d%d.zip" % sys.version_info[:2])
+at = next((i for i, p in enumerate(sys.path) if p.endswith(library)), 0)
+sys.path[at:at] = [p for p in sys.argv[1].split(os.pathsep) if p]
 def whence(name):
     spec = importlib.util.find_spec(name)
     return [*(spec.submodule_search_locations or [spec.origin])] if spec else []
-print(json.dumps({name: whence(name) for name in sys.argv[1:]}))
+print(json.dumps({name: whence(name) for name in sys.argv[2:]}))
 """
 
 
@@ -72,7 +77,9 @@ def rerun(root: Path, name: str, request: RerunRequest, environ: Mapping[str, st
             f"{tracking.shown(store)} has no runs.",
             hint="If the run is recorded elsewhere, say where with MLFLOW_TRACKING_URI, or `mx flow connect`.",
         )
-    python = through(root, choose(root, explicit=request.python, environ=environ).python)
+    python = through(
+        root, choose(root, explicit=request.python, environ=environ, run_nothing=request.dry_run).python
+    )
     tracking.prepare(root, store)
     with as_control_c() as signals:
         try:
@@ -94,7 +101,7 @@ def _repeat(
     console.status(f"looking for {request.run_id} in {tracking.shown(store)}")
     run = reading.read(python, store, request.run_id)
     origin = reading.origin(run, request.backend, request.context)
-    with checkout(root, origin.commit, origin.diff) as folder:
+    with checkout(root, origin.commit, origin.diff, filters=not request.dry_run) as folder:
         _say(run, origin)
         launch = _launch(folder, name, run, origin, store, python, environ, dry_run=request.dry_run)
         if request.dry_run:
@@ -202,8 +209,7 @@ def _check_imports(python: Path, folder: Path, source: Path, path: str) -> None:
         for one in source.iterdir()
         if one.stem.isidentifier() and (one.suffix == ".py" or (one / "__init__.py").is_file())
     )
-    changes = {"PYTHONPATH": path, "PYTHONHOME": None}
-    asked = programs.run([str(python), "-c", _WHENCE, *names], cwd=folder, env=changes, capture=True)
+    asked = programs.run([str(python), "-I", "-c", _WHENCE, path, *names], cwd=folder, capture=True)
     if asked.code:
         raise MxError(f"{python} does not say what it would import: {asked.stderr.decode(errors='replace')}")
     for name, places in json.loads(asked.stdout).items():

@@ -1,0 +1,93 @@
+"""What a virtual environment holds, read from its files: nothing in it runs, and nothing of the project's is imported."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from mxdev.environment.interpreter import Interpreter, folder_of, venv_python
+from mxdev.errors import MxError
+from mxdev.system import git
+
+_VERSION = re.compile(r"^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
+
+_IN_PATH = re.compile(r"/python(\d+\.\d+)/site-packages$", re.MULTILINE)
+
+
+def inspect(folder: Path, distribution: str | None) -> Interpreter | None:
+    """The environment in `folder` as its files describe it; None when it is none, or has no interpreter."""
+    from importlib import metadata
+
+    python = venv_python(folder)
+    try:
+        settings = (folder / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    packages = [str(path) for path in _packages(folder)]
+    version = _VERSION.search(settings) or _IN_PATH.search("\n".join(packages))
+    if version is None or not os.access(python, os.X_OK):
+        return None
+
+    def found(*names: str) -> metadata.Distribution | None:
+        for name in names:
+            for one in metadata.distributions(name=name, path=packages):
+                return one
+        return None
+
+    def version_of(*names: str) -> str | None:
+        one = found(*names)
+        return one.version if one is not None else None
+
+    own = found(distribution) if distribution else None
+    return Interpreter(
+        python=python,
+        version=version[1],
+        prefix=folder,
+        is_venv=True,
+        project=own.version if own is not None else None,
+        project_at=folder_of(own.read_text("direct_url.json") if own is not None else None),
+        mlflow=version_of("mlflow", "mlflow-skinny"),
+        torch=version_of("torch"),
+        pip=version_of("pip"),
+    )
+
+
+def has(folder: Path, distribution: str) -> bool:
+    """Whether a distribution is installed in the environment in `folder`."""
+    from importlib import metadata
+
+    packages = [str(path) for path in _packages(folder)]
+    return next(iter(metadata.distributions(name=distribution, path=packages)), None) is not None
+
+
+def _packages(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("lib/python*/site-packages"), folder / "Lib" / "site-packages"])
+
+
+def environment_of(python: Path, root: Path) -> Path | None:
+    """The folder of the environment that `python` belongs to, if it lies in the project at `root`; else None."""
+    folder = python.absolute().parent.parent
+    inside = folder.is_relative_to(root.absolute()) or folder.resolve().is_relative_to(root.resolve())
+    return folder if inside else None
+
+
+def refuse_foreign(root: Path, folder: Path) -> None:
+    """Refuse an environment that came with the project, and that its user did not make.
+
+    Raises:
+        MxError: Git has files of it, or its interpreter is a file of the project.
+    """
+    hint = "Make your own with `mx flow run --setup`, or name one that you trust with --python."
+    repository = git.find(root)
+    if repository is not None:
+        top = repository.top
+        inside = Path(os.path.relpath(folder.parent.resolve() / folder.name, top)).as_posix()
+        if repository.ask("ls-files", "-z", "--", git.literal(inside)).out:
+            raise MxError(f"{folder} is part of the repository, so mx runs nothing in it.", hint=hint)
+    python = venv_python(folder)
+    if os.name != "nt" and python.resolve().is_relative_to(root.resolve()):
+        raise MxError(
+            f"{python} is a file of the project and no link to an installed Python, so mx does not run it.",
+            hint=hint,
+        )
