@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def project_file(root: Path) -> tuple[Content, Content] | None:
     disk = disk_content(Project(root), PROJECT_FILE)
     if disk is None or not has_markers(disk.data):
         return None
-    sides = _from_index(root, PROJECT_FILE) or _from_markers(PROJECT_FILE, disk.data)
+    sides = _sides(root, PROJECT_FILE, disk.data)
     merged = merge_file(PROJECT_FILE, sides.base, sides.ours, sides.theirs)
     if not merged.clean:
         raise Refused(
@@ -77,10 +77,16 @@ def resolve_shared(project: Project, path: str) -> tuple[Content, Content] | Non
     disk = disk_content(project, path)
     if disk is None or not has_markers(disk.data):
         return None
-    sides = _from_index(project.root, path) or _from_markers(path, disk.data)
+    sides = _sides(project.root, path, disk.data)
     known = _known(project, path, sides)
     if _without(known, path, sides.ours) == _without(known, path, sides.theirs):
-        return disk, Content(_by_sections(known, path, sides), disk.executable)
+        made = _by_sections(known, path, sides)
+        if lost := _lost(sides, made):
+            raise Refused(
+                f"{path}: mx cannot tell where this line goes: {lost}",
+                hint="Resolve that file by hand, then run `mx status`.",
+            )
+        return disk, Content(made, disk.executable)
     merged = merge_file(path, sides.base, sides.ours, sides.theirs)
     if not merged.clean:
         raise Refused(
@@ -90,19 +96,20 @@ def resolve_shared(project: Project, path: str) -> tuple[Content, Content] | Non
     return disk, Content(merged.data, disk.executable)
 
 
-def _from_index(root: Path, path: str) -> Sides | None:
-    """The three versions that Git keeps while a merge is not finished (gitrevisions, `:<n>:<path>`)."""
-    found = []
-    for stage in (1, 2, 3):
-        try:
-            done = subprocess.run(
-                ["git", "show", f":{stage}:./{path}"], cwd=root, capture_output=True, check=False
-            )
-        except OSError:
-            return None
-        found.append(done.stdout if done.returncode == 0 else None)
-    base, ours, theirs = found
-    return Sides(base, ours, theirs) if ours is not None and theirs is not None else None
+def _sides(root: Path, path: str, data: bytes) -> Sides:
+    """Both sides out of the file as it stands, with all that was written into it since the merge; the base from Git, where it has one."""
+    sides = _from_markers(path, data)
+    base = _base(root, path)
+    return sides if base is None else replace(sides, base=base)
+
+
+def _base(root: Path, path: str) -> bytes | None:
+    """The common ancestor that Git keeps while a merge is not finished (gitrevisions, `:1:<path>`)."""
+    try:
+        done = subprocess.run(["git", "show", f":1:./{path}"], cwd=root, capture_output=True, check=False)
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
 
 
 def _from_markers(path: str, data: bytes) -> Sides:
@@ -154,6 +161,13 @@ def _by_sections(known: list[tuple[str, Trace, str | None]], path: str, sides: S
         elif data is not None:
             data = sections.take(path, data, address, trace)
     return data or b""
+
+
+def _lost(sides: Sides, made: bytes) -> str | None:
+    """A line of one side that is neither in the result nor as it was before: a person's, which must not be dropped."""
+    kept = {line.strip() for line in [*made.splitlines(), *(sides.base or b"").splitlines()]}
+    lines = (line.strip() for line in [*sides.ours.splitlines(), *sides.theirs.splitlines()])
+    return next((line.decode(errors="replace") for line in lines if line and line not in kept), None)
 
 
 def _section(path: str, address: str, sides: Sides, pristine: str | None) -> str | None:
