@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def project_file(root: Path) -> tuple[Content, Content] | None:
     disk = disk_content(Project(root), PROJECT_FILE)
     if disk is None or not has_markers(disk.data):
         return None
-    sides = _from_index(root, PROJECT_FILE) or _from_markers(PROJECT_FILE, disk.data)
+    sides = _sides(root, PROJECT_FILE, disk.data)
     merged = merge_file(PROJECT_FILE, sides.base, sides.ours, sides.theirs)
     if not merged.clean:
         raise Refused(
@@ -78,10 +78,16 @@ def resolve_shared(project: Project, path: str) -> tuple[Content, Content] | Non
     disk = disk_content(project, path)
     if disk is None or not has_markers(disk.data):
         return None
-    sides = _from_index(project.root, path) or _from_markers(path, disk.data)
+    sides = _sides(project.root, path, disk.data)
     known = _known(project, path, sides)
     if _without(known, path, sides.ours) == _without(known, path, sides.theirs):
-        return disk, Content(_by_sections(known, path, sides), disk.executable)
+        made = _by_sections(known, path, sides)
+        if lost := _lost(sides, made):
+            raise Refused(
+                f"{path}: mx cannot tell where this line goes: {lost}",
+                hint="Resolve that file by hand, then run `mx status`.",
+            )
+        return disk, Content(made, disk.executable)
     merged = merge_file(path, sides.base, sides.ours, sides.theirs)
     if not merged.clean:
         raise Refused(
@@ -91,8 +97,15 @@ def resolve_shared(project: Project, path: str) -> tuple[Content, Content] | Non
     return disk, Content(merged.data, disk.executable)
 
 
-def _from_index(root: Path, path: str) -> Sides | None:
-    """The three versions that Git keeps in its index while a merge is not finished; None where it has not both sides.
+def _sides(root: Path, path: str, data: bytes) -> Sides:
+    """Both sides out of the file as it stands, with all that was written into it since the merge; the base from Git, where it has one."""
+    sides = _from_markers(path, data)
+    base = _base(root, path)
+    return sides if base is None else replace(sides, base=base)
+
+
+def _base(root: Path, path: str) -> bytes | None:
+    """The common ancestor that Git keeps in its index while a merge is not finished; None where it has none.
 
     Raises:
         GitError: there is a repository, and Git cannot answer.
@@ -100,18 +113,14 @@ def _from_index(root: Path, path: str) -> Sides | None:
     try:
         found = git.find(root)
     except git.NoGit:
-        console.warn(f"Git is not installed, so both sides of {path} are taken from its conflict markers.")
+        console.warn(f"Git is not installed, so what {path} was before the merge is not known.")
         return None
     if found is None:
         return None
     rows = found.ask("ls-files", "--unmerged", "-z", "--", git.literal(found.prefix + path)).out.split(b"\0")
-    # MODE SP OBJECT SP STAGE TAB PATH, with stage 1 the base, 2 ours, 3 theirs (git-ls-files, "OUTPUT").
-    stages = {row.split()[2]: row.split()[1].decode() for row in rows if row}
-    base, ours, theirs = (
-        found.ask("cat-file", "blob", stages[stage]).out if stage in stages else None
-        for stage in (b"1", b"2", b"3")
-    )
-    return Sides(base, ours, theirs) if ours is not None and theirs is not None else None
+    # MODE SP OBJECT SP STAGE TAB PATH, with stage 1 the base (git-ls-files, "OUTPUT").
+    base = next((row.split()[1].decode() for row in rows if row and row.split()[2] == b"1"), None)
+    return None if base is None else found.ask("cat-file", "blob", base).out
 
 
 def _from_markers(path: str, data: bytes) -> Sides:
@@ -166,6 +175,13 @@ def _by_sections(known: list[tuple[str, Trace, str | None]], path: str, sides: S
         else:
             result.take(address, trace)
     return result.data or b""
+
+
+def _lost(sides: Sides, made: bytes) -> str | None:
+    """A line of one side that is neither in the result nor as it was before: a person's, which must not be dropped."""
+    kept = {line.strip() for line in [*made.splitlines(), *(sides.base or b"").splitlines()]}
+    lines = (line.strip() for line in [*sides.ours.splitlines(), *sides.theirs.splitlines()])
+    return next((line.decode(errors="replace") for line in lines if line and line not in kept), None)
 
 
 def _section(

@@ -37,7 +37,7 @@ def show(work: Work, *, diff: bool = False, verbose: bool = False) -> None:
         console.out(f"{console.verb(change.status)}  {change.path}{f'  ({note})' if note else ''}")
         if diff:
             _show_difference(change)
-    if not work.changes and getattr(work, "undoes", ()):
+    if not work.changes and getattr(work, "undoes", False):
         return  # taking back what changed records only says so itself
     if work.changes and all(change.status in _STILL for change in work.changes):
         console.out("Everything is up to date.")

@@ -246,3 +246,58 @@ def test_without_git(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_git_is_the_real_one() -> None:
     assert subprocess.run(["git", "--version"], capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("style", ["merge", "diff3"])
+@pytest.mark.parametrize("index", [True, False])
+def test_what_was_written_since_the_merge_stays_and_all_is_taken_back_at_once(
+    world: World, style: str, index: bool
+) -> None:
+    start(world)
+    world.git("config", "merge.conflictStyle", style)
+    world.edit("mx.yaml", "options:\n", "# mine\noptions:\n")
+    world.commit()
+    world.git("checkout", "-q", "-b", "theirs")
+    world.ok("generate", "WorldApp", "two")
+    world.write("mx.yaml", world.text("mx.yaml") + "  one: 1\n")
+    world.commit()
+    world.git("checkout", "-q", "main")
+    world.ok("generate", "WorldApp", "one")
+    world.write("mx.yaml", world.text("mx.yaml") + "  other: 2\n")
+    world.commit()
+    world.git("merge", "-q", "theirs", check=False)
+    if not index:
+        world.git("add", "-A")
+    for path, old, new in [
+        ("mx.yaml", "# mine\n", "# mine\n# PRECIOUS-1\n"),
+        ("devspace.yaml", "version: v2\n", "# PRECIOUS-2\nversion: v2\n"),
+        ("devspace.yaml", "  one:\n", "  one:\n    # PRECIOUS-3\n"),  # between the markers
+        ("devspace.yaml", "size: 1\n", "size: 7\n"),
+    ]:
+        world.edit(path, old, new)
+    world.write(".gitignore", world.text(".gitignore") + "PRECIOUS-4\n")
+    before = world.tree()
+    world.ok("resolve")
+    whole = "".join(world.text(path) for path in ("mx.yaml", "devspace.yaml", ".gitignore"))
+    assert [f"PRECIOUS-{number}" in whole for number in (1, 2, 3, 4)] == [True] * 4
+    assert "<<<<" not in whole
+    found = yaml.safe_load(world.read("devspace.yaml"))["deployments"]
+    assert found["base"] == {"size": 7}
+    assert {"one", "two"} <= set(found)
+    options = yaml.safe_load(world.read("mx.yaml"))["options"]
+    assert (options["one"], options["other"]) == (1, 2)
+    world.ok("undo")
+    assert world.tree() == before
+
+
+@pytest.mark.parametrize("side", ["one", "two"])
+@pytest.mark.parametrize("style", ["merge", "diff3"])
+def test_a_line_of_a_person_beside_a_section_is_kept_or_the_file_is_refused(
+    world: World, side: str, style: str
+) -> None:
+    start(world)
+    world.git("config", "merge.conflictStyle", style)
+    branches(world, [["generate", "WorldApp", "one"]], [["generate", "WorldApp", "two"]])
+    world.edit("devspace.yaml", f"  {side}:\n", f"  # PRECIOUS\n  {side}:\n")
+    world.mx("resolve")
+    assert "PRECIOUS" in world.text("devspace.yaml")
