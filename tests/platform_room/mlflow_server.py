@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from cluster.programs import free_port, http_ok
+from control_plane.programs import free_port, http_ok
 from ml_environment import made
 
 REQUIREMENTS = (

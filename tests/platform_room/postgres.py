@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cluster.programs import free_port
+from control_plane.programs import free_port
 
 PASSWORD = "a-password-of-the-tests"
 

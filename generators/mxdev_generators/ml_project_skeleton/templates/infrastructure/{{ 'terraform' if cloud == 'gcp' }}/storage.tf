@@ -8,7 +8,7 @@ locals {
   expiring = {
     artifacts = [{ prefix = [], suffix = local.checkpoints, days = var.checkpoint_days }]
     backups = [
-      { prefix = ["nightly/"], suffix = [], days = var.backup_days },
+      { prefix = ["before-restore/", "nightly/"], suffix = [], days = var.backup_days },
       { prefix = ["before-migration/"], suffix = [], days = max(365, var.backup_days) },
     ]
     data = []

@@ -59,7 +59,7 @@ run "what_is_deleted" {
       ])
       } == {
       artifacts = toset(["*/checkpoint/one.pt,/checkpoint/other.pt 20"])
-      backups   = toset(["nightly/* 10", "before-migration/* 365"])
+      backups   = toset(["before-restore/,nightly/* 10", "before-migration/* 365"])
       data      = toset([])
     }
     error_message = "Only checkpoints and dumps may be deleted, after the days that were asked for."
