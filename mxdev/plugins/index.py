@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mxdev.plugins.model import API, Entry, Plugin
+from mxdev.system import private
 from mxdev.system.user_dirs import cache_folder
 
 FORMAT = 4
@@ -65,7 +66,7 @@ def _names() -> list[set[str]]:
 
 def _read(path: Path, key: str) -> list[Plugin] | None:
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(private.read(path) or b"")
         if data["key"] != key or any(_stamp(file) != stamp for file, stamp in data["watched"]):
             return None
         return [
@@ -82,21 +83,12 @@ def _read(path: Path, key: str) -> list[Plugin] | None:
 
 
 def _write(path: Path, key: str, plugins: list[Plugin], watched: list[str]) -> None:
-    import tempfile
-
     data = {
         "key": key,
         "watched": [(file, _stamp(file)) for file in watched],
         "plugins": [asdict(plugin) for plugin in plugins],
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file)
-        Path(name).replace(path)
-    except OSError:
-        return  # A cache that cannot be written only costs time.
+    private.write(path, json.dumps(data).encode())  # a cache that cannot be written only costs time
 
 
 def _scan() -> tuple[list[Plugin], list[str]]:
