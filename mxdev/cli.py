@@ -228,7 +228,7 @@ def _report(cause: str, code: int) -> int:
     import time
     import traceback
 
-    from mxdev.system import console
+    from mxdev.system import console, private
     from mxdev.system.user_dirs import command_line, log_folder
 
     report = (
@@ -236,11 +236,8 @@ def _report(cause: str, code: int) -> int:
         f"{command_line()}  (the values of options are left out)\n\n{traceback.format_exc()}"
     )
     path = log_folder() / time.strftime("bug-%Y%m%d-%H%M%S.log")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(report, encoding="utf-8")
-    except OSError:
-        console.error(cause, f"Report it with this:\n{report}")
-    else:
+    if private.write(path, report.encode("utf-8", "backslashreplace")):
         console.error(cause, f"Report it, and attach {path}.")
+    else:
+        console.error(cause, f"Report it with this:\n{report}")
     return code

@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 
 from mxdev.errors import MxError
+from mxdev.system import private
 from mxdev.system.user_dirs import cache_folder
 
 _ODD = re.compile(r"[%?]")
@@ -38,13 +39,27 @@ def plain(root: Path) -> Path:
 
 
 def make_alias(root: Path) -> None:
-    """Make the alias of the project, if it needs one."""
+    """Make the alias of the project, if it needs one.
+
+    Raises:
+        MxError: it cannot be made, or leads elsewhere.
+    """
     root = root.resolve()
     alias = plain(root)
     if alias != root:
-        alias.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            alias.symlink_to(root, target_is_directory=True)
+        try:
+            private.make_folder(alias.parent)
+            with contextlib.suppress(FileExistsError):
+                alias.symlink_to(root, target_is_directory=True)
+            if alias.readlink() == root:
+                return
+            reason = f"it leads to {alias.readlink()}"
+        except OSError as problem:
+            reason = problem.strerror or str(problem)
+        raise MxError(
+            f"{root} is addressed through the link {alias}, which cannot be used: {reason}.",
+            hint="Remove that link, and run the command again.",
+        )
 
 
 def through(root: Path, path: Path) -> Path:
@@ -57,20 +72,39 @@ def through(root: Path, path: Path) -> Path:
 
 
 FOLDER = ".mlflow"
+# What mx and MLflow write there by name.
+_WRITTEN = (".gitignore", "artifacts", "mlflow.db", "mlflow.db-journal", "mlflow.db-wal", "mlflow.db-shm", "store.lock", "connection.json")  # fmt: skip
 
 
 def private_folder(root: Path) -> Path:
     """Make the folder of the project's store, ignored by Git wherever it is.
 
     Raises:
-        MxError: it cannot be made.
+        MxError: it cannot be made, or it or what mx uses in it is a symbolic link, which may lead anywhere.
     """
     folder = root.resolve() / FOLDER
     try:
         folder.mkdir(exist_ok=True)
-        ignore = folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
+        refuse_links(folder)
+        with (
+            contextlib.suppress(FileExistsError),
+            (folder / ".gitignore").open("x", encoding="utf-8") as ignore,
+        ):
+            ignore.write("*\n")
     except OSError as problem:
         raise MxError(f"{folder} cannot be made: {problem.strerror or problem}.") from problem
     return folder
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse a folder of the store that leads elsewhere, or in which something does that mx or MLflow would write through.
+
+    Raises:
+        MxError: names the link, and where it leads.
+    """
+    for place in (folder, *(folder / name for name in _WRITTEN)):
+        if place.is_symlink():
+            raise MxError(
+                f"{place} is a symbolic link to {place.readlink()}, and what is written there would land elsewhere.",
+                hint="Remove the link; to record elsewhere, set MLFLOW_TRACKING_URI.",
+            )

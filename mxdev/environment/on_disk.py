@@ -10,6 +10,7 @@ from mxdev.environment.interpreter import Interpreter, folder_of, venv_python
 from mxdev.errors import MxError
 from mxdev.system import git
 
+_HINT = "Remove it and make your own with `mx flow run --setup`, or name one that you trust with --python."
 _VERSION = re.compile(r"^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
 
 _IN_PATH = re.compile(r"/python(\d+\.\d+)/site-packages$", re.MULTILINE)
@@ -78,16 +79,26 @@ def refuse_foreign(root: Path, folder: Path) -> None:
     Raises:
         MxError: Git has files of it, or its interpreter is a file of the project.
     """
-    hint = "Make your own with `mx flow run --setup`, or name one that you trust with --python."
-    repository = git.find(root)
-    if repository is not None:
-        top = repository.top
-        inside = Path(os.path.relpath(folder.parent.resolve() / folder.name, top)).as_posix()
-        if repository.ask("ls-files", "-z", "--", git.literal(inside)).out:
-            raise MxError(f"{folder} is part of the repository, so mx runs nothing in it.", hint=hint)
+    refuse_tracked(root, folder)
     python = venv_python(folder)
     if os.name != "nt" and python.resolve().is_relative_to(root.resolve()):
         raise MxError(
             f"{python} is a file of the project and no link to an installed Python, so mx does not run it.",
-            hint=hint,
+            hint=_HINT,
         )
+
+
+def refuse_tracked(root: Path, folder: Path) -> None:
+    """Refuse an environment that is part of the repository, or a link to one.
+
+    Raises:
+        MxError: Git has files of it.
+    """
+    try:
+        repository = git.find(root)
+    except git.NoGit:  # then nothing was cloned here
+        return
+    if repository is not None:
+        inside = Path(os.path.relpath(folder.parent.resolve() / folder.name, repository.top)).as_posix()
+        if repository.ask("ls-files", "-z", "--", git.literal(inside)).out:
+            raise MxError(f"{folder} is part of the repository, so mx runs nothing in it.", hint=_HINT)

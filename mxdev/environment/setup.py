@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.environment.interpreter import Interpreter, belongs, distribution_name, locate, probe, venv_python
+from mxdev.environment.on_disk import inspect, refuse_tracked
 from mxdev.environment.packages import base_python, commands, kept_versions
 from mxdev.errors import INTERRUPTED, MxError
 from mxdev.system import console, foreground
@@ -39,8 +40,10 @@ def make(
     if not (root / "pyproject.toml").is_file():
         raise MxError(f"{root} has no pyproject.toml, so nothing says what to install.")
     folder = root / ".venv"
+    if os.path.lexists(folder):
+        refuse_tracked(root, folder)
     if dry_run:
-        found = _finished(root, folder)
+        found = _finished(root, folder, run_nothing=True)
         if found is None:
             for command in commands(root, python=base_python(root, explicit)):
                 console.out(f"cd {shlex.quote(str(root))} && {shlex.join(command)}")
@@ -94,13 +97,13 @@ def _build(root: Path, folder: Path, explicit: str | None, environ: Mapping[str,
     return done
 
 
-def _finished(root: Path, folder: Path) -> Interpreter | None:
+def _finished(root: Path, folder: Path, *, run_nothing: bool = False) -> Interpreter | None:
     """The environment's interpreter, if the stamp says that all is there and it is."""
     stamp = _stamp(folder)
     if stamp.get("state") != "done" or stamp.get("pyproject") != _digest(root):
         return None
     name = distribution_name(root)
-    found = probe(venv_python(folder), name)
+    found = inspect(folder, name) if run_nothing else probe(venv_python(folder), name)
     return found if found and found.mlflow and (name is None or belongs(found, root)) else None
 
 

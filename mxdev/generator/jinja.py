@@ -6,9 +6,8 @@ Imports Jinja: import this module only where something is rendered.
 from __future__ import annotations
 
 import functools
+import io
 import operator
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import GeneratorType
@@ -23,6 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from mxdev.errors import MxError
 from mxdev.generator.freetext import FreeText, FreeTextError, conceal, contains, reveal
 from mxdev.generator.languages import FILTERS
+from mxdev.system import private
 from mxdev.version import __version__
 
 # What would make the same inputs give other bytes: a template is a pure function.
@@ -165,7 +165,10 @@ class Environment(ImmutableSandboxedEnvironment):
 
 
 class FileCache(BytecodeCache):
-    """Compiled templates in one folder; written aside and renamed, so that concurrent runs are safe."""
+    """Compiled templates in one folder; written aside and renamed, so that concurrent runs are safe.
+
+    They are code: one that another user could have written is not loaded.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -175,22 +178,18 @@ class FileCache(BytecodeCache):
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Fill `bucket` from disk; anything unreadable counts as absent."""
+        data = private.read(self._path(bucket))
         try:
-            with self._path(bucket).open("rb") as file:
-                bucket.load_bytecode(file)
+            if data is not None:
+                bucket.load_bytecode(io.BytesIO(data))
         except Exception:  # a damaged pickle may raise anything
             bucket.reset()
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keep `bucket`; a cache that cannot be written only costs time."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.folder)
-            with os.fdopen(handle, "wb") as file:
-                bucket.write_bytecode(file)
-            Path(name).replace(self._path(bucket))
-        except OSError:
-            return
+        file = io.BytesIO()
+        bucket.write_bytecode(file)
+        private.write(self._path(bucket), file.getvalue())
 
 
 def default_cache() -> FileCache:

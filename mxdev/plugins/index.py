@@ -14,6 +14,7 @@ import sys
 import zlib
 
 from mxdev.plugins.model import API, Entry, Plugin
+from mxdev.system import private
 from mxdev.system.user_dirs import cache_place
 
 FORMAT = 5
@@ -78,8 +79,7 @@ def _names() -> list[set[str]]:
 
 def _read(path: str, key: str) -> list[Plugin] | None:
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123 (the hot path of every start)
-            data = json.load(stream)
+        data = json.loads(private.read(path) or b"")
         if data["key"] != key or any(_stamp(file) != stamp for file, stamp in data["watched"]):
             return None
         return [
@@ -96,23 +96,12 @@ def _read(path: str, key: str) -> list[Plugin] | None:
 
 
 def _write(path: str, key: str, plugins: list[Plugin], watched: list[str]) -> None:
-    import tempfile
-    from pathlib import Path
-
     data = {
         "key": key,
         "watched": [(file, _stamp(file)) for file in watched],
         "plugins": [vars(plugin) for plugin in plugins],
     }
-    try:
-        folder = Path(path).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file)
-        Path(name).replace(path)
-    except OSError:
-        return  # A cache that cannot be written only costs time.
+    private.write(path, json.dumps(data).encode())  # a cache that cannot be written only costs time
 
 
 def _scan() -> tuple[list[Plugin], list[str]]:

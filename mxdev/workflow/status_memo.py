@@ -77,7 +77,9 @@ class Memo:
         self.root = root
         self._root = str(root)
         self._started = time.time_ns()
-        self._name = hashlib.sha256(os.fsencode(self._root)).hexdigest()[:32] + ".json"
+        self._place = (
+            f"{cache_place()}/{_FOLDER}/{hashlib.sha256(os.fsencode(self._root)).hexdigest()[:32]}.json"
+        )
         self._before = set(sys.modules)
         self._opened = Opened()
         self._files = _Files(self._root)
@@ -92,7 +94,7 @@ class Memo:
     def _recall(self) -> None:
         """Take what is kept, if its key and all its stamps are those of now."""
         try:
-            found = _sealed(private.read(_FOLDER, self._name) or b"")
+            found = _sealed(private.read(self._place) or b"")
             if self._key is None or found["key"] != self._key:
                 return
             watched = dict(found["watched"])
@@ -207,7 +209,7 @@ class Memo:
         watched = {**_code(self._opened, project), **self._watched}
         if not all(_settled(stamp, self._started) for stamp in watched.values()):
             return
-        private.write(_FOLDER, self._name, _seal({
+        private.write(self._place, _seal({
             "key": self._key,
             "watched": list(watched.items()),
             "names": list(project.instances),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mxdev.errors import MxError
-from mxdev.system import git
+from mxdev.system import git, private
 from mxdev.system.user_dirs import cache_folder
 
 _fetched: set[str] = set()
@@ -107,10 +107,10 @@ class Mirror:
         from filelock import FileLock
 
         try:
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            private.make_folder(self.folder.parent)
         except OSError as error:
             raise MxError(
-                f"Templates are kept in {self.folder.parent}, which cannot be made: {error.strerror}",
+                f"Templates are kept in {self.folder.parent}, which cannot be used: {error.strerror}",
                 hint="Set MX_CACHE_DIR to a folder that you may write.",
             ) from error
         with FileLock(f"{self.folder}.lock"):

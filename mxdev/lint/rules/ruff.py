@@ -90,13 +90,14 @@ def _cache(files: Sequence[Path]) -> list[str]:
     """Keep Ruff's cache among mx's: in the folder that is checked it would be litter."""
     import os
 
+    from mxdev.system import private
     from mxdev.system.user_dirs import cache_folder
 
     if any(readable(str(file)) != str(file) for file in files):
         return ["--no-cache"]  # Ruff 0.17 dies of a name that is no UTF-8 when it writes its cache
     folder = cache_folder() / "ruff"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private.make_folder(folder)
     except OSError:
         return ["--no-cache"]
     return ["--cache-dir", str(folder)] if os.access(folder, os.W_OK) else ["--no-cache"]
