@@ -218,7 +218,7 @@ def test_the_tag_of_the_base_is_what_goes_into_it(project: Path) -> None:
     assert re.fullmatch(r"[0-9a-f]{16}", first)
     settings = project / "pyproject.toml"
     settings.write_text(settings.read_text().replace('version = "0.1.0"', 'version = "0.2.0"'))
-    (project / "src/churn_model/model.py").write_text("")
+    (project / "src/churn_model/task.py").write_text("")
     assert tag() == first, "neither the version nor the code is in the base"
     settings.write_text(settings.read_text().replace("torch>=2.7", "torch>=2.8"))
     second = tag()

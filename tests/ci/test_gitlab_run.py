@@ -86,7 +86,7 @@ def test_the_jobs_that_need_no_cloud_pass(project: Path) -> None:
 
 def test_a_red_job_says_why(project: Path) -> None:
     """Findings are in the log, in the report, and in the exit code."""
-    source = project / "src/digits_model/model.py"
+    source = project / "src/digits_model/task.py"
     before = source.read_text()
     source.write_text(before + "import os\n")
     try:
@@ -95,7 +95,7 @@ def test_a_red_job_says_why(project: Path) -> None:
     finally:
         source.write_text(before)
     assert done.returncode != 0
-    assert "src/digits_model/model.py" in done.stdout
+    assert "src/digits_model/task.py" in done.stdout
     assert "F401" in done.stdout
     report = json.loads((project / "build/reports/lint.json").read_text())
-    assert any(finding["location"]["path"] == "src/digits_model/model.py" for finding in report)
+    assert any(finding["location"]["path"] == "src/digits_model/task.py" for finding in report)

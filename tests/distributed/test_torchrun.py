@@ -85,7 +85,7 @@ def test_two_processes_are_as_good_as_one(trainer: Trainer) -> None:
 
 def test_the_processes_do_together_what_one_does_alone(trainer: Trainer) -> None:
     """Without dropout, and with shares of one size, only the order of additions differs."""
-    arguments = ("training.epochs=4", "model.dropout=0", "training.batch_size=66")
+    arguments = ("training.epochs=4", "task.dropout=0", "training.batch_size=66")
     one, three = trainer.train(*arguments), trainer.train(*arguments, processes=3)
     assert set(one["metrics"]) == set(three["metrics"])
     for metric in ("train_loss", "validation_loss", "test_loss"):

@@ -29,7 +29,9 @@ with mlflow.start_run():
     code = provenance.code(provenance.project_root())
     mlflow.set_tags({"git.commit": code.commit, "git.uncommitted": bool(code.diff)})
     if code.diff:
-        mlflow.log_text(code.diff, "uncommitted.diff")
+        diff = Path(sys.argv[1]).with_name("uncommitted.diff")
+        diff.write_bytes(code.diff)
+        mlflow.log_artifact(str(diff))
 """
 ENTRY = """
   light:
@@ -86,7 +88,7 @@ def run_id(output: str) -> str:
 
 
 def test_a_run_with_uncommitted_changes_is_repeated(root: Path) -> None:
-    model = root / "src" / "m1" / "model.py"
+    model = root / "src" / "m1" / "task.py"
     committed = model.read_text()
     model.write_text(committed.replace("nn.ReLU()", "nn.GELU()"))
     assert model.read_text() != committed

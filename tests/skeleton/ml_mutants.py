@@ -26,48 +26,71 @@ class Mutant:
     tests: tuple[str, ...]
 
 
-_EVERYTHING = (
-    "fit(model, Split(digits.test.indices, torch.cat([digits.train.images, digits.test.images]), "
-    "torch.cat([digits.train.labels, digits.test.labels])),"
-)
 _DIVISION = """        rest,
-        test_size=round(config.validation_fraction * len(labels)),
+        test_size=round(task.validation_fraction * len(labels)),
         stratify=labels[rest],
 """
+_LOGGED = ("test_trainer.py", "-k", "logged_metrics")
 
 MUTANTS = (
-    Mutant("model sees nothing", "model.py", "/ MAX_PIXEL", "* 0", ("test_model.py",)),
-    Mutant("model does not scale", "model.py", " / MAX_PIXEL", "", ("test_model.py",)),
-    Mutant("model mixes the images of a batch", "model.py", "pixels.unsqueeze(1) /", "(pixels - pixels.mean(0)).unsqueeze(1) /", ("test_model.py",)),
-    Mutant("model has a frozen layer", "model.py", "        return cast", "        self.layers[0].requires_grad_(False)\n        return cast", ("test_model.py",)),
-    Mutant("test data is trained on", "trainer.py", "fit(model, digits.train,", _EVERYTHING, ("test_trainer.py", "-k", "only_training_data")),
-    Mutant("training data is divided from everything", "data.py", _DIVISION, _DIVISION.replace("[rest]", "").replace("rest", "everything"), ("test_data.py",)),
-    Mutant("classes have no fixed share", "data.py", "        stratify=labels,\n", "", ("test_data.py",)),
-    Mutant("division has no seed", "data.py", "random_state=config.split_seed,", "random_state=None,", ("test_data.py",)),
-    Mutant("labels belong to other images", "data.py", "torch.from_numpy(labels[indices])", "torch.from_numpy(np.roll(labels[indices], 1))", ("test_data.py",)),
-    Mutant("data has changed", "data.py", "load_digits()\n", "load_digits()\n    bunch.images[0, 0, 0] += 1\n", ("test_data.py",)),
-    Mutant("accuracy counts misses", "evaluation.py", "== labels).double()", "!= labels).double()", ("test_evaluation.py",)),
-    Mutant("accuracy flatters", "evaluation.py", ".double().mean().item()", ".double().mean().mul(0.9).add(0.1).item()", ("test_evaluation.py",)),
-    Mutant("confusion matrix is transposed", "evaluation.py", "labels * size + logits.argmax(dim=1)", "labels + size * logits.argmax(dim=1)", ("test_evaluation.py",)),
-    Mutant("validation data is reported as test data", "trainer.py", "report(model, digits.test, processes.device)", "report(model, digits.validation, processes.device)", ("test_trainer.py", "-k", "logged_accuracy")),
-    Mutant("evaluation looks at training data", "evaluation.py", "report(model, digits.test, device)", "report(model, digits.train, device)", ("test_trainer.py", "-k", "accuracy_again")),
+    Mutant("model sees nothing", "task.py", "/ MAX_PIXEL", "* 0", ("test_digits.py", "-k", "raw_pixels")),
+    Mutant("model does not scale", "task.py", " / MAX_PIXEL", "", ("test_digits.py", "-k", "raw_pixels")),
+    Mutant("model mixes the images of a batch", "task.py", "pixels.unsqueeze(1) /", "(pixels - pixels.mean(0)).unsqueeze(1) /", ("test_task.py",)),
+    Mutant("model has a frozen layer", "task.py", "        return cast", "        self.layers[0].requires_grad_(False)\n        return cast", ("test_task.py",)),
+    Mutant("metrics are no means of counts", "task.py", "confusion.sum().item()", "len(CLASSES)", ("test_task.py",)),
+    Mutant("training data is divided from everything", "task.py", _DIVISION, _DIVISION.replace("[rest]", "").replace("rest", "everything"), ("test_digits.py", "-k", "part")),
+    Mutant("classes have no fixed share", "task.py", "        stratify=labels,\n", "", ("test_digits.py", "-k", "part")),
+    Mutant("division has no seed", "task.py", "random_state=task.split_seed,", "random_state=None,", ("test_digits.py", "-k", "part or seed")),
+    Mutant("labels belong to other images", "task.py", "torch.from_numpy(labels[part])", "torch.from_numpy(np.roll(labels[part], 1))", ("test_digits.py", "-k", "belong")),
+    Mutant("data has changed", "task.py", "load_digits()\n", "load_digits()\n    bunch.images[0, 0, 0] += 1\n", ("test_digits.py", "-k", "changed")),
+    Mutant("accuracy flatters", "task.py", "confusion.diagonal().sum().item()", "(confusion.diagonal().sum().item() + 1)", ("test_digits.py", "-k", "scikit")),
+    Mutant("confusion matrix is transposed", "task.py", "labels * size + logits.argmax(dim=1)", "labels + size * logits.argmax(dim=1)", ("test_digits.py", "-k", "scikit")),
+    Mutant("test data is trained on", "fit.py", "datasets.train, datasets.collate", "datasets.test, datasets.collate", ("test_trainer.py", "-k", "only_training_data")),
+    Mutant("validation data is reported as test data", "trainer.py", "Loader(datasets.test,", "Loader(datasets.validation,", _LOGGED),
+    Mutant("evaluation looks at training data", "evaluation.py", "Loader(datasets.test,", "Loader(datasets.train,", ("test_evaluation.py", "-k", "found_again")),
+    Mutant("the loss is a mean of means", "evaluation.py", "losses += loss.to(losses) * part.size", "losses += loss.to(losses) * 16", ("test_evaluation.py", "-k", "whole")),
     Mutant("seed is dropped", "device.py", "    torch.manual_seed(seed)\n", "", ("test_trainer.py", "-k", "two_runs")),
-    Mutant("dropout is on while measuring", "trainer.py", "        model.eval()\n", "", ("test_trainer.py", "-k", "best_epoch")),
-    Mutant("last epoch is kept, not the best", "trainer.py", "    model.load_state_dict(progress.best_weights)\n", "", ("test_trainer.py", "-k", "best_epoch")),
-    Mutant("weights never change", "trainer.py", "            optimizer.step()\n", "", ("test_trainer.py", "-k", "good_enough")),
-    Mutant("another model is logged", "trainer.py", "log_model(model.cpu(),", "log_model(DigitClassifier(config.model).eval(),", ("test_trainer.py", "-k", "logged_accuracy")),
+    Mutant("the CPU is taken for a GPU", "device.py", "        return _named(name)\n    found", "        pass\n    found", ("test_device.py",)),
+    Mutant("what is not deterministic is always an error", "device.py", 'warn_only=deterministic == "warn"', "warn_only=False", ("test_device.py",)),
+    Mutant("dropout is on while measuring", "fit.py", "        self.model.eval()\n        report", "        report", ("test_trainer.py", "-k", "best_epoch")),
+    Mutant("last epoch is kept, not the best", "fit.py", "            self.model.load_state_dict(best)\n", "            pass\n", ("test_trainer.py", "-k", "best_epoch")),
+    Mutant("training never ends early", "fit.py", "waited >= self._config.patience", "False", ("test_trainer.py", "-k", "gets_no_better")),
+    Mutant("small parts count as much as large ones", "fit.py", "loss * (part.size / examples)", "loss / len(step)", ("test_trainer.py", "-k", "rounding")),
+    Mutant("weights never change", "optimization.py", "        self._scaler.step(self.optimizer)\n", "", ("test_trainer.py", "-k", "it_learns")),
+    Mutant("gradients are clipped as they are scaled", "optimization.py", "            self._scaler.unscale_(self.optimizer)\n", "", ("test_optimization.py",)),
+    Mutant("the warm-up is left out", "optimization.py", "    if step < warmup:", "    if step < 0:", ("test_optimization.py",)),
+    Mutant("another model is logged", "trainer.py", "log_model(model.cpu(),", "log_model(config.task.model().eval(),", _LOGGED),
     Mutant("epochs are not told apart", "trainer.py", "mlflow.log_metrics(metrics, step=epoch)", "mlflow.log_metrics(metrics)", ("test_trainer.py", "-k", "every_epoch")),
-    Mutant("hash of the data is not logged", "trainer.py", '    mlflow.log_param("data.sha256", digits.sha256)\n', "", ("test_trainer.py", "-k", "repeatable_is_logged")),
+    Mutant("the device is not named first", "trainer.py", "    settle(config, processes)\n    datasets = config.task.datasets()\n", "    datasets = config.task.datasets()\n    log.info('here')\n    settle(config, processes)\n", ("test_trainer.py", "-k", "named_first")),
+    Mutant("hash of the data is not logged", "tracking.py", "    mlflow.log_param(DATA, version)\n", "", ("test_trainer.py", "-k", "repeatable_is_logged")),
     Mutant("run of MLflow is not joined", "tracking.py", 'os.environ.get("MLFLOW_RUN_ID")', "os.environ.pop('MLFLOW_RUN_ID', '') and ''", ("test_trainer.py", "-k", "joined")),
-    Mutant("random numbers begin anew", "checkpoint.py", '        torch.set_rng_state(state["random"])\n', "", ("test_checkpoint.py",)),
-    Mutant("best weights are forgotten", "checkpoint.py", 'self.best_weights = state["best_weights"]', "pass", ("test_checkpoint.py",)),
+    Mutant("random numbers begin anew", "fit.py", "            torch.manual_seed(number_of(self._seed, epoch, self.progress.step, rank))\n", "", ("test_checkpoint.py",)),
+    Mutant("an interrupted epoch begins anew", "fit.py", "number_of(self._seed, epoch), self.progress.step)", "number_of(self._seed, epoch), 0)", ("test_checkpoint.py",)),
+    Mutant("the loss of an interrupted epoch is lost", "fit.py", "        self._take_losses()\n\n    def run", "\n    def run", ("test_checkpoint.py",)),
+    Mutant("best weights are forgotten", "fit.py", 'torch.save(state["best"], self._best)', "pass", ("test_checkpoint.py",)),
+    Mutant("SIGTERM ends training without a checkpoint", "stopping.py", "if self.asked or not self._held:", "if True:", ("test_checkpoint.py",)),
+    Mutant("time makes no checkpoint", "checkpoint.py", ">= 60 * self._minutes", "< 0", ("test_checkpoint.py",)),
     Mutant("checkpoints may run code", "checkpoint.py", "weights_only=True", "weights_only=False", ("test_checkpoint.py",)),
-    Mutant("there is one checkpoint only", "checkpoint.py", "// every % 2", "* 0", ("test_checkpoint.py",)),
+    Mutant("there is one checkpoint only", "checkpoint.py", "if name != newest", "if name == NAMES[0]", ("test_checkpoint.py",)),
+    Mutant("a damaged checkpoint is taken", "checkpoint.py", 'if _sha256(path) == entry["sha256"]:', "if True:", ("test_checkpoint.py",)),
+    Mutant("a store that is away is a new beginning", "checkpoint.py", "            raise RuntimeError(\n", "            return None\n            raise RuntimeError(\n", ("test_checkpoint.py", "-k", "cannot_be_read")),
     Mutant("epochs are logged twice", "trainer.py", "        if epoch > logged:\n    ", "", ("test_checkpoint.py",)),
-    Mutant("every process trains on the whole batch", "processes.py", "batch[min(rank, len(batch) - 1) :: count]", "batch", ("test_processes.py",)),
-    Mutant("processes drop out alike", "processes.py", "            torch.manual_seed(seed + rank)\n", "            pass\n", ("test_processes.py",)),
-    Mutant("new files are missing from the diff", "provenance.py", '        _git(root, "add", "--all", "--intent-to-add", "--", ".", extra=index)\n', "", ("test_provenance.py",)),
-    Mutant("the person's index is used", "provenance.py", '{"GIT_INDEX_FILE": str(Path(folder, "index"))}', "{}", ("test_provenance.py",)),
+    Mutant("every process trains on the whole batch", "data/plan.py", "batch[min(share.rank, len(batch) - 1) :: share.count]", "batch", ("test_loader.py",)),
+    Mutant("every process reads the whole stream", "data/plan.py", "    begin = sum(lengths[: share.rank])\n", "    begin = 0\n", ("test_loader.py",)),
+    Mutant("every process measures everything", "data/plan.py", "for rank in (share.rank, share.rank + 1))", "for rank in (0, share.count))", ("test_loader.py",)),
+    Mutant("shards are not mixed", "data/loader.py", "        if not work.shuffled:\n", "        if True:\n", ("test_loader.py",)),
+    Mutant("what was read is read again", "data/plan.py", "range(first - first % window, count, window)", "range(0, count, window)", ("test_loader.py",)),
+    Mutant("new files are missing from the diff", "provenance.py", "    if new_taken:\n", "    if False:\n", ("test_provenance.py",)),
+    Mutant("the person's index is used", "provenance.py", '        "GIT_INDEX_FILE": str(folder / "index"),\n', "", ("test_provenance.py",)),
+    Mutant("the index is made from scratch", "provenance.py", '        shutil.copy2(index, folder / "index")\n', '        _git(root, "read-tree", "HEAD", environment=own)\n', ("test_provenance.py", "-k", "only_what_changed")),
+    Mutant("Git failing is no changes", "provenance.py", "        return Code(commit, problem=str(problem))", "        return Code(commit)", ("test_provenance.py",)),
+    Mutant("a repository that Git refuses is none", "provenance.py", '"not a git repository (or any" in str(problem)', "True", ("test_provenance.py",)),
+    Mutant("secrets are recorded", "provenance.py", "if not _SECRET.search(part):", "if True:", ("test_provenance.py", "-k", "secret")),
+    Mutant("files named like secrets are recorded", "provenance.py", "if _SECRET_NAME.search(os.fsdecode(name)):", "if False:", ("test_provenance.py", "-k", "secret")),
+    Mutant("there is no limit", "provenance.py", "size > MOST_OF_A_FILE or total + size > MOST", "False", ("test_provenance.py",)),
+    Mutant("data is recorded", "provenance.py", "elif not _CODE.search(os.fsdecode(name)):", "elif False:", ("test_provenance.py",)),
+    Mutant("a program of somebody makes the diff", "provenance.py", '"--no-ext-diff", ', "", ("test_provenance.py", "-k", "somebody")),
+    Mutant("the environment leads elsewhere", "provenance.py", 'if not name.startswith("GIT_")', "if True", ("test_provenance.py",)),
 )  # fmt: skip
 
 # One of each kind that the project's tests promise to notice; the rest is for `make test-all`.
@@ -79,7 +102,8 @@ QUICK = frozenset(
         "accuracy flatters",
         "seed is dropped",
         "random numbers begin anew",
-        "every process trains on the whole batch",
+        "an interrupted epoch begins anew",
+        "every process reads the whole stream",
     }
 )
 
@@ -123,11 +147,8 @@ def main(project: Path, folder: Path, names: list[str]) -> None:
     import sklearn.datasets  # noqa: F401
     import torch  # noqa: F401
 
-    whole = tuple(dict.fromkeys(mutant.tests[0] for mutant in MUTANTS))
     wanted = [mutant for mutant in MUTANTS if not names or mutant.name in names]
-    nothing = Mutant(
-        "nothing", "data.py", "def load(", "def load(", (whole[0], *(f"tests/{name}" for name in whole[1:]))
-    )
+    nothing = Mutant("nothing", "task.py", "def load(", "def load(", ("",))
     for number, mutant in enumerate([nothing, *wanted]):
         place = folder / str(number)
         mutate(project, place, mutant)

@@ -124,9 +124,21 @@ def test_package_name_is_everywhere() -> None:
     name = "a" + "-bc" * 13
     tree, package = rendered(name=name), name.replace("-", "_")
     assert f"src/{package}/trainer.py" in tree.files
-    for path in ("MLproject", "tests/test_data.py", "docs/reference.md", "pyproject.toml"):
+    for path in ("MLproject", "tests/test_task.py", "docs/reference.md", "pyproject.toml"):
         assert package in testing.text(tree, path)
         assert "churn" not in testing.text(tree, path)
+
+
+def configuration(tree: Tree, name: str) -> dict[str, Any]:
+    """The values of `conf/NAME.yaml` and of the files of the groups that it takes."""
+    conf = "src/churn_model/conf"
+    values: dict[str, Any] = yaml.safe_load(testing.text(tree, f"{conf}/{name}.yaml"))
+    for choice in values["defaults"]:
+        if isinstance(choice, dict):
+            for group, file in choice.items():
+                if not group.startswith("override "):
+                    values[group] = yaml.safe_load(testing.text(tree, f"{conf}/{group}/{file}.yaml"))
+    return values
 
 
 def test_mlproject_agrees_with_the_configuration(default: Tree) -> None:
@@ -137,7 +149,7 @@ def test_mlproject_agrees_with_the_configuration(default: Tree) -> None:
     assert set(project["entry_points"]) == set(files)
     for name, module in files.items():
         entry = project["entry_points"][name]
-        values = yaml.safe_load(testing.text(default, f"src/churn_model/conf/{module}.yaml"))
+        values = configuration(default, module)
         command, parameters = entry["command"], entry["parameters"]
         used = set()
         if name == "distributed":
@@ -171,7 +183,7 @@ def test_readme_names_only_what_exists(cloud: str, accelerator: str) -> None:
     made_by_mx = {"mx.yaml", ".mx/"}
     paths = set(re.findall(r"`([\w.-]+/[\w./-]*|[\w-]+\.(?:py|yaml|md))`", readme)) - made_by_mx
     assert len(paths) > 10
-    for path in paths - {".mlflow/", "conf/trainer.yaml", "config.py", "data.py", "model.py"}:
+    for path in paths - {".mlflow/"}:
         assert any(f == path or f.startswith(path.rstrip("/") + "/") for f in files), path
     deployments = yaml.safe_load(files["devspace.yaml"])["deployments"]
     for name in re.findall(r"devspace deploy ([\w-]+)", readme):
