@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from mxdev import Generator, Tree, option
-from mxdev_generators.ci.options import BRANCH, NUMBER, account, common, identity_pool
+from mxdev_generators.ci.options import (
+    BRANCH,
+    NUMBER,
+    account,
+    common,
+    identity_pool,
+    own_registry,
+    publish_docs,
+)
 from mxdev_generators.github_actions import workflows
 
 
@@ -17,6 +25,7 @@ class GitHubActions(Generator):
         option("--repository-id", type=NUMBER, default="0",
                help="The repository's number: the only one that Google Cloud lets in."),
         option("--branch", type=BRANCH, default="main", help="The default branch."),
+        publish_docs("on GitHub Pages: public, even from a private repository (except with GitHub Enterprise Cloud)"),
         *common(),
     )  # fmt: skip
     example = "mx generate GitHubActions --repository-id 12345678"
@@ -51,11 +60,24 @@ class GitHubActions(Generator):
                 "Actions > Variables; it is no secret",
             )
         else:
-            tree.next_step(
-                "git add --all && git commit",
-                "the variable MLFLOW_TRACKING_URI in Settings > Secrets and variables > Actions says where runs are kept",
-            )
+            self._own_cluster(tree, values)
+        tree.next_step(f"git push origin HEAD:{values['branch']}", self._pages())
+
+    def _own_cluster(self, tree: Tree, values: dict[str, Any]) -> None:
+        """What lets jobs train on a cluster of one's own, and the cluster pull what they built."""
         tree.next_step(
-            f"git push origin HEAD:{values['branch']}",
-            "before that, on GitHub: Settings > Pages > Source: GitHub Actions, so that docs are published",
+            "gh secret set KUBECONFIG < FILE",
+            "a kubeconfig that may create, watch and delete jobs in the namespace of the project, and no more; without it "
+            "nothing is trained",
         )
+        if own_registry(values):
+            tree.next_step("gh secret set REGISTRY_USER", f"who pushes images to {own_registry(values)}")
+            tree.next_step("gh secret set REGISTRY_PASSWORD", "that user's password or token")
+
+    def _pages(self) -> str:
+        if self.values.publish_docs:
+            return (
+                "before that, on GitHub: Settings > Pages > Source: GitHub Actions; the documentation is public then, "
+                "whoever may read the repository"
+            )
+        return "starts the first of these workflows; its documentation is an artifact, which --publish-docs makes public"
