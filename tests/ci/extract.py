@@ -6,6 +6,7 @@ CI is written down a second time.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,18 +20,14 @@ from mxdev.workflow.render import Run
 
 # A shell line by which a CI makes up for what another one brings along.
 PLATFORM = re.compile(
-    r"#!|set -euo|command -v uv|pip install|apt-get |gcloud (iam|auth) |printf \"%s\" \"\$GCP_ID_TOKEN\"|"
-    r"FEDERATED=|REGISTRY_PASSWORD=|UV_PUBLISH_PASSWORD=|export (UV_PUBLISH|REGISTRY)_PASSWORD$|REGISTRY=\"ghcr|"
-    r'PATH="\$HOME/.local/bin|useradd |echo builder:|chmod --recursive go-w \.$'
-)
-# In a container images are built by another user: the lines between these two are that user's.
-AS_BUILDER = (
-    "cat > /tmp/build-image.sh << 'END'",
-    "runuser --user builder -- env HOME=/home/builder bash -euo pipefail /tmp/build-image.sh",
+    r"#!|set -euo|command -v uv|pip install|apt-get |printf \"%s\" \"\$GCP_ID_TOKEN\"|"
+    r"FEDERATED=|GOOGLE_TOKEN=|REGISTRY_PASSWORD=|UV_PUBLISH_PASSWORD=|export UV_PUBLISH_PASSWORD$|REGISTRY=\"ghcr|"
+    r'PATH="\$HOME/.local/bin|docker buildx create |chmod --recursive go-w \.$|'
+    r'KUBECONFIG_DATA=|test -n "\$KUBECONFIG_DATA" '
 )
 AGAIN = "echo 'The same on your machine: "
-# How a container is made without a daemon; a runner that is a machine of its own does not need to be told.
-BUILDER = {"BUILDAH_ISOLATION", "STORAGE_DRIVER", "REGISTRY_AUTH_FILE", "UV_CACHE_DIR"}
+# How a BuildKit that is no part of Docker is told to make plain images; Docker's own makes no others.
+BUILDER = {"BUILDX_NO_DEFAULT_ATTESTATIONS"}
 MEANINGS = {
     "$CI_COMMIT_SHA": "commit", "${{ github.sha }}": "commit", "$COMMIT_SHA": "commit",
     "$CI_COMMIT_TAG": "tag", "${{ github.ref_name }}": "tag", "$TAG_NAME": "tag",
@@ -42,6 +39,13 @@ GITLAB_RULES = {
     '$CI_PIPELINE_SOURCE == "schedule"': "schedule",
     '$CI_PIPELINE_SOURCE == "web"': "manual",
 }
+# What must be set up before a job can get anywhere; until then it does not run.
+GUARD = re.compile(
+    r" && (?:\$GCP_WORKLOAD_IDENTITY_PROVIDER|\$KUBECONFIG_FILE|vars\.GCP_WORKLOAD_IDENTITY_PROVIDER != '')$"
+)
+# Looks at, or ends, a training that its job has left: GitLab's own affair, as is the workflow that does it on GitHub.
+LATER = re.compile(r"mx-train-(?:result-\d+h|cancel)")
+KINDS = {"review": {"review"}, "push": {"push"}, "tag": {"tag"}, "train": {"schedule", "manual"}}
 
 
 @dataclass
@@ -81,64 +85,105 @@ def graphs(run: Run) -> dict[str, Graph]:
 def scripts(project: Path) -> Iterator[tuple[str, str]]:
     """The shell scripts of GitLab's jobs and Cloud Build's steps below `project`, by names for people."""
     for path in project.glob(".gitlab/*.yml"):
-        for name, job in yaml.safe_load(path.read_text()).items():
-            if not name.startswith("."):
-                # As GitLab's runner does it.
-                commands = ["set -eo pipefail", *job.get("before_script", []), *job["script"]]
-                yield name, _script("\n".join(commands))
+        for name, job in gitlab_jobs(path.read_text()).items():
+            # As GitLab's runner does it.
+            commands = ["set -eo pipefail", *job.get("before_script", []), *job["script"]]
+            yield name, "\n".join([*commands, ""])
+            if "after_script" in job:
+                yield f"{name}, afterwards", "\n".join(["set -eo pipefail", *job["after_script"], ""])
     for path in sorted(project.glob("infrastructure/cloudbuild/*.yaml")):
         for step in yaml.safe_load(path.read_text())["steps"]:
-            yield f"{path.name}: {step['id']}", _script(step["script"])
+            yield f"{path.name}: {step['id']}", step["script"]
 
 
-def _script(text: str) -> str:
-    return "\n".join([*unwrapped(text.splitlines()), ""])
+def gitlab_jobs(text: str) -> dict[str, dict[str, Any]]:
+    """The jobs of a pipeline, each with what it extends."""
+    loaded = yaml.safe_load(text)
+
+    def whole(name: str) -> dict[str, Any]:
+        job: dict[str, Any] = {}
+        own = loaded[name]
+        above = own.get("extends", [])
+        for base in [above] if isinstance(above, str) else above:
+            job |= whole(base)
+        return job | {key: value for key, value in own.items() if key != "extends"}
+
+    return {name: whole(name) for name in loaded if not name.startswith(".")}
 
 
 def gitlab(text: str) -> Graph:
     """From the included file."""
-    loaded = yaml.safe_load(text)
-    base = loaded.pop(".mx-job")
+    shared = {
+        key: value
+        for key, value in yaml.safe_load(text)[".mx-job"]["variables"].items()
+        if key in ("MX_REQUIREMENT", "UV_TORCH_BACKEND", "UV_INDEX")
+    }
     graph = {}
-    for name, job in loaded.items():
-        assert job["extends"] == ".mx-job"
-        shared = {
-            key: value
-            for key, value in base["variables"].items()
-            if key in ("MX_REQUIREMENT", "UV_TORCH_BACKEND", "UV_INDEX")
-        }
+    for name, job in gitlab_jobs(text).items():
+        if LATER.fullmatch(name):
+            continue
         commands = [*job.get("before_script", []), *job["script"]]
         lines = [line for command in commands for line in command.splitlines()]
+        own = yaml.safe_load(text)[name].get("variables", {})
         graph[name.removeprefix("mx-")] = _found(
-            {GITLAB_RULES[rule["if"]] for rule in job["rules"]},
+            {GITLAB_RULES[GUARD.sub("", rule["if"])] for rule in job["rules"]},
             {need["job"].removeprefix("mx-") for need in job["needs"]},
             int(job["timeout"].removesuffix(" minutes")),
             lines,
-            shared | job.get("variables", {}),
+            shared | own,
         )
     return graph
 
 
 def github(files: Mapping[str, str]) -> Graph:
-    """From the workflows."""
-    graph: Graph = {}
-    for text in files.values():
-        loaded = yaml.safe_load(text.replace("\non:", '\n"on":'))
-        events = _github_events(loaded["on"])
-        for name, job in loaded["jobs"].items():
-            runs = [step for step in job["steps"] if "run" in step and step["name"] == job["name"]]
-            condition = job.get("if")
-            assert condition in (None, "github.event_name == 'push'")
-            here = {event for event in events if condition is None or event == "push"}
-            shared = {key: value for key, value in loaded["env"].items() if key != "UV_LINK_MODE"}
-            lines = [line for step in runs for line in step["run"].splitlines()]
-            environment = shared | {key: value for step in runs for key, value in step.get("env", {}).items()}
-            _merge(
-                graph,
-                name,
-                _found(here, set(job.get("needs", [])), job["timeout-minutes"], lines, environment),
-            )
+    """From the workflows: one has the jobs, and the others call it."""
+    loaded = {
+        name.rpartition("/")[2]: yaml.safe_load(text.replace("\non:", '\n"on":'))
+        for name, text in files.items()
+    }
+    events: dict[str, set[str]] = {}
+    for name in ("mx-ci.yaml", "mx-release.yaml", "mx-train.yaml"):
+        (call,) = loaded[name]["jobs"].values()
+        assert call["uses"] == "./.github/workflows/mx-jobs.yaml"
+        assert "if" not in call
+        for event in _github_events(loaded[name]["on"]):
+            events.setdefault(_kind(call["with"]["event"], event), set()).add(event)
+    jobs = loaded["mx-jobs.yaml"]
+    shared = {key: value for key, value in jobs["env"].items() if key != "UV_LINK_MODE"}
+    graph = {}
+    for name, job in jobs["jobs"].items():
+        runs = [step for step in job["steps"] if "run" in step and step["name"] == job["name"]]
+        here = {event for kind in kinds(job.get("if", "")) for event in events.get(kind, ())}
+        lines = [line for step in runs for line in step["run"].splitlines()]
+        environment = shared | {key: value for step in runs for key, value in step.get("env", {}).items()}
+        graph[name] = _found(here, set(job.get("needs", [])), job["timeout-minutes"], lines, environment)
     return graph
+
+
+def _kind(said: str, event: str) -> str:
+    """What a caller says that started it."""
+    if said.startswith("${{"):
+        assert said == "${{ github.event_name == 'pull_request' && 'review' || 'push' }}"
+        return "review" if event == "review" else "push"
+    assert event in KINDS[said]
+    return said
+
+
+def kinds(condition: str) -> list[str]:
+    """For which of them a job runs."""
+    own = GUARD.sub("", f" && {condition}").removeprefix(" && ")
+    if not own:
+        return list(KINDS)
+    one, several = (
+        re.fullmatch(r"inputs\.event == '(\w+)'", own),
+        re.fullmatch(r"contains\(fromJSON\('(.*)'\), inputs\.event\)", own),
+    )
+    if one:
+        return [one[1]]
+    assert several, condition
+    found: list[str] = json.loads(several[1])
+    assert set(found) <= set(KINDS)
+    return found
 
 
 def _github_events(on: Mapping[str, Any]) -> set[str]:
@@ -168,7 +213,8 @@ def cloud_build(files: Mapping[str, str], scheduled: bool) -> Graph:
         before = _lines(prepared["script"])
         for step in steps:
             assert step["waitFor"][0] == "prepare"
-            environment = shared | _pairs(step.get("env", []))
+            secret = dict.fromkeys(step.get("secretEnv", []), "set")
+            environment = shared | _pairs(step.get("env", [])) | secret
             found = _found(
                 set(events),
                 set(step["waitFor"][1:]),
@@ -206,7 +252,6 @@ def _merge(graph: Graph, name: str, found: Found) -> None:
 def _found(
     events: set[str], after: set[str], minutes: int, lines: list[str], environment: Mapping[str, str]
 ) -> Found:
-    lines = unwrapped(lines)
     at = next((index for index, line in enumerate(lines) if line.startswith(AGAIN)), len(lines))
     meant = {
         name: MEANINGS.get(
@@ -217,9 +262,12 @@ def _found(
     }
     # What a line of the CI's own assigns is there as well as what it declares.
     for line in lines[:at]:
-        match = re.match(r"(?:export )?((?:REGISTRY|UV_PUBLISH)\w*)=", line)
+        match = re.match(r"(?:export )?((?:REGISTRY|UV_PUBLISH|GOOGLE_TOKEN|KUBECONFIG_DATA)\w*)=", line)
         if match:
             meant.setdefault(match[1], "set")
+    if "REGISTRY_PASSWORD" in meant:
+        # Where one CI has it from.
+        meant.pop("GOOGLE_TOKEN", None)
     return Found(
         events,
         after,
@@ -251,17 +299,6 @@ def differences(one: Graph, other: Graph, own: set[str] = frozenset()) -> list[s
         if not (a.prepare <= b.prepare or b.prepare <= a.prepare):
             said.append(f"{name}: prepare {a.prepare} != {b.prepare}")
     return said
-
-
-def unwrapped(lines: list[str]) -> list[str]:
-    """The lines of a script, with those that another user runs among them as if they were its own."""
-    opening, run = AS_BUILDER
-    if opening not in lines:
-        return lines
-    first, last = lines.index(opening), lines.index("END")
-    after = [line for line in lines[last + 1 :] if line]
-    assert after == [run], after
-    return [*lines[:first], *lines[first + 1 : last]]
 
 
 def _report(commands: str) -> str:

@@ -19,12 +19,14 @@ GITLAB, GITHUB, CLOUD_BUILD = "GitLabCI", "GitHubActions", "CloudBuildDefaultCon
 ROWS: dict[str, tuple[list[str], dict[str, list[str]]]] = {
     "all, with nothing said": ([], {GITLAB: [], GITHUB: [], CLOUD_BUILD: []}),
     "all, with everything said": (
-        ["--zone=europe-west4-a", "--python=3.13", "--accelerator=nvidia-l4", "--engineer=ada@example.com"],
+        ["--zone=europe-west4-a", "--python=3.13", "--accelerator=nvidia-l4", "--engineer=ada@example.com",
+         "--docker-mirror=mirror.gcr.io", "--training-hours=5"],
         {
             GITLAB: ["--repository-id=4711", "--gitlab-url=https://git.example.com:8443", f"--schedule={WEEKLY}",
-                     "--mx-source=https://pypi.example.com/simple/", "--stage=ml"],
+                     "--mx-source=https://pypi.example.com/simple/", "--stage=ml", "--publish-docs",
+                     "--image-runner=saas-linux-medium-amd64", "--watch-minutes=150"],
             GITHUB: ["--repository-id=4711", "--branch=ours/next", f"--schedule={WEEKLY}",
-                     "--mx-source=git+https://git.example.com/tools/mx-devtool.git"],
+                     "--mx-source=git+https://git.example.com/tools/mx-devtool.git", "--publish-docs"],
             CLOUD_BUILD: ["--repository=https://github.com/acme/churn.git", "--app-installation=4711",
                           f"--schedule={WEEKLY}", "--mx-source=https://pypi.example.com/simple/"],
         },
@@ -116,6 +118,8 @@ def test_again_and_back(project: Path) -> None:
         (GITLAB, "--schedule=0 0 * * 1,7", "'1,7' is not within 0 and 6"),
         (CLOUD_BUILD, "--schedule=*/0 0 * * 1", "'*/0' is not within"),
         (GITHUB, "--mx-source=pypi", "git+https://"),
+        (GITHUB, "--watch-minutes=331", "1<=x<=330"),
+        (GITLAB, "--image-runner=two words", "the tag of a runner"),
         (CLOUD_BUILD, "--repository=git@github.com:acme/churn.git", "https://github.com/acme/churn.git"),
         (CLOUD_BUILD, "--repository=https://github.com/acme/churn.git", "--app-installation is needed"),
     ],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from extract import unwrapped
+from extract import LATER, gitlab_jobs
 from jsonschema.validators import validator_for
 
 from mxdev import testing
@@ -36,11 +37,20 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "churn-model"
 
 
+def written(**options: Any) -> str:
+    """The rendered file."""
+    return text(render("GitLabCI", **{"name": "churn-model", **options}), JOBS)
+
+
 def pipeline(**options: Any) -> dict[str, Any]:
-    """The rendered jobs."""
-    options.setdefault("name", "churn-model")
-    loaded: dict[str, Any] = yaml.safe_load(text(render("GitLabCI", **options), JOBS))
-    return loaded
+    """The rendered jobs, each with what it extends."""
+    return gitlab_jobs(written(**options))
+
+
+def lines(job: dict[str, Any]) -> list[str]:
+    """What a job runs."""
+    commands = [*job.get("before_script", []), *job["script"]]
+    return [line for command in commands for line in command.splitlines()]
 
 
 @pytest.mark.parametrize("cloud", ["gcp", "existing"])
@@ -143,43 +153,90 @@ def test_no_key_and_no_secret_is_anywhere(cloud: str) -> None:
     rendered = json.dumps(jobs)
     for word in ("SERVICE_ACCOUNT_KEY", "private_key", "DOCKER_AUTH_CONFIG", "credentials.json"):
         assert word not in rendered
-    into_cloud = {name for name, job in jobs.items() if "id_tokens" in job}
+    into_cloud = {name for name, job in jobs.items() if "id_tokens" in job and not LATER.fullmatch(name)}
     assert into_cloud == ({"mx-image-base", "mx-image-run", "mx-train"} if cloud == "gcp" else set())
     # A merge request's jobs get no token.
-    review = '$CI_PIPELINE_SOURCE == "merge_request_event"'
-    assert not [name for name in into_cloud if review in [rule["if"] for rule in jobs[name]["rules"]]]
+    for job in jobs.values():
+        assert "id_tokens" not in job or not any("merge_request_event" in rule["if"] for rule in job["rules"])
+
+
+def test_the_token_is_exchanged_in_one_place() -> None:
+    assert written(cloud="gcp").count("https://sts.googleapis.com/v1/token") == 1
+    assert "googleapis" not in written(cloud="existing")
+
+
+@pytest.mark.parametrize(
+    ("cloud", "needed"), [("gcp", "GCP_WORKLOAD_IDENTITY_PROVIDER"), ("existing", "KUBECONFIG_FILE")]
+)
+def test_what_is_not_set_up_yet_does_not_run(cloud: str, needed: str) -> None:
+    """The first push is green: jobs that could get nowhere are left out of the pipeline, with those that wait for them."""
+    jobs = pipeline(cloud=cloud, schedule="17 3 * * 1")
+    guarded = {
+        name
+        for name, job in jobs.items()
+        if all(rule["if"].endswith(f" && ${needed}") for rule in job["rules"])
+    }
+    images = {"mx-image-base", "mx-image-run"} if cloud == "gcp" else set()
+    assert guarded == images | {name for name in jobs if name.startswith("mx-train")}
+    for name, job in jobs.items():
+        assert {need["job"] for need in job["needs"]} & guarded == set() or name in guarded
 
 
 def test_every_job_has_a_timeout_and_says_how_to_do_it_again() -> None:
     for name, job in pipeline().items():
-        if not name.startswith("."):
-            assert job["timeout"].endswith(" minutes"), name
-            lines = unwrapped([line for command in job["script"] for line in command.splitlines()])
-            assert any(line.startswith("echo 'The same on your machine: mx ") for line in lines) or (
-                name == "mx-test" and lines[0] == "echo 'The same on your machine: pytest'"
-            ), name
+        assert job["timeout"].endswith(" minutes"), name
+        if LATER.fullmatch(name):
+            continue
+        said = "pytest" if name == "mx-test" else "mx "
+        assert any(line.startswith(f"echo 'The same on your machine: {said}") for line in lines(job)), name
 
 
 def test_a_push_does_not_take_the_image_of_the_one_before() -> None:
     """GitLab ends what the next push makes useless, unless a job has begun that must not be ended."""
     for name, job in pipeline().items():
-        if not name.startswith("."):
-            reviewed = any("merge_request_event" in rule["if"] for rule in job["rules"])
-            assert job.get("interruptible", False) is reviewed, name
+        reviewed = any("merge_request_event" in rule["if"] for rule in job["rules"])
+        assert job.get("interruptible", False) is reviewed, name
     assert pipeline()["mx-image-base"]["needs"] == [], "it begins at once"
 
 
 @pytest.mark.parametrize("cloud", ["gcp", "existing"])
-def test_images_are_built_by_a_user_without_rights(cloud: str) -> None:
+@pytest.mark.parametrize("mirror", ["", "mirror.gcr.io"])
+def test_images_are_built_beside_the_job(cloud: str, mirror: str) -> None:
+    """By a user without rights, where the registry's password is not; and on storage that has layers."""
     for name in ("mx-image-base", "mx-image-run"):
-        job = pipeline(cloud=cloud)[name]
-        wrapped, run = job["script"]
-        assert run.startswith("runuser --user builder -- ")
-        assert "buildah login" in wrapped
-        assert "mx build image" in wrapped
-        # What root does is to prepare, and to fetch a token.
-        assert not [line for line in job["before_script"] if line.startswith(("buildah", "mx ", "uv "))]
-        assert "cache" not in job, "a cache comes back as root's"
+        job = pipeline(cloud=cloud, docker_mirror=mirror)[name]
+        (service,) = job["services"]
+        image = f"{mirror}/moby/buildkit" if mirror else "moby/buildkit"
+        assert re.fullmatch(rf"{re.escape(image)}:v\d+\.\d+\.\d+-rootless", service["name"])
+        assert f"docker buildx create --use --driver remote tcp://{service['alias']}:1234" in lines(job)
+        assert service["command"][:2] == ["--addr", "tcp://0.0.0.0:1234"]
+        assert not [line for line in lines(job) if "buildah" in line or "vfs" in line]
+        assert "cache" not in job
+
+
+def test_images_are_built_by_the_runners_that_are_named() -> None:
+    jobs = pipeline(image_runner="saas-linux-medium-amd64")
+    tagged = {name: job["tags"] for name, job in jobs.items() if "tags" in job}
+    assert tagged == {key: ["saas-linux-medium-amd64"] for key in ("mx-image-base", "mx-image-run")}
+    assert not [job for job in pipeline().values() if "tags" in job]
+
+
+@pytest.mark.parametrize("hours", [1, 5, 72, 8760])
+def test_a_training_is_looked_at_until_it_must_be_over(hours: int) -> None:
+    """By jobs that take no runner while they wait, none of them before the training began, and for no longer than GitLab lets them."""
+    found = pipeline(training_hours=hours)
+    delays = []
+    for name, job in found.items():
+        if not name.startswith("mx-train-result"):
+            continue
+        assert [need["job"] for need in job["needs"]] == ["mx-train"]
+        assert job["allow_failure"] == {"exit_codes": 75}
+        assert {rule["when"] for rule in job["rules"]} == {"delayed"}
+        (delay,) = {rule["start_in"] for rule in job["rules"]}
+        delays.append(int(delay.removesuffix(" hours")))
+    assert delays == sorted(set(delays))
+    assert delays[-1] == min(hours + 1, 168)
+    assert found["mx-train-cancel"]["rules"][0]["when"] == "manual"
 
 
 @pytest.mark.parametrize(
@@ -193,6 +250,6 @@ def test_images_are_built_by_a_user_without_rights(cloud: str) -> None:
 def test_mx_comes_at_its_version_from_its_source(source: str, requirement: str, index: str | None) -> None:
     import mxdev
 
-    variables = pipeline(mx_source=source)[".mx-job"]["variables"]
+    variables = yaml.safe_load(written(mx_source=source))[".mx-job"]["variables"]
     assert variables["MX_REQUIREMENT"] == requirement.format(mxdev.__version__)
     assert variables.get("UV_INDEX") == index

@@ -6,12 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import click
+
 from mxdev import option
 from mxdev.freetext import reveal
 from mxdev.generator import Option, Pattern
-from mxdev_generators.ci.graph import Facts
+from mxdev_generators.ci.model import Facts
 from mxdev_generators.ml_project_skeleton.mx_source import MX_SOURCE, index, requirement
-from mxdev_generators.ml_project_skeleton.naming import account_id, package_name
+from mxdev_generators.ml_project_skeleton.naming import account_id, docker_image, package_name
 
 _FIELD = r"(?:\*|[0-9]+(?:-[0-9]+)?)(?:/[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*"
 # Minute, hour, day of the month, month, day of the week (0 is Sunday).
@@ -38,18 +40,34 @@ NUMBER = Pattern(r"[0-9]{1,19}", "the number of the repository, or 0 while there
 
 # The same images of Python as the project's own Dockerfile, with Git in them.
 PYTHON = {"3.11": "3.11.15", "3.12": "3.12.13", "3.13": "3.13.13"}
-# Of its images the one without a suffix: only that has kubectl and the plugin by which it logs in.
 GCLOUD_IMAGE = "gcr.io/google.com/cloudsdktool/google-cloud-cli:573.0.0"
 
 TRAIN_SCHEDULE = option(
     "--schedule", type=SCHEDULE, default="",
     help="When CI trains by itself, in UTC, as in crontab: '17 3 * * 1'; empty: never.",
 )  # fmt: skip
+WATCH_MINUTES = option(
+    "--watch-minutes", type=click.IntRange(1, 330), default=30,
+    help="For how many minutes CI follows a training that it has started; the training itself goes on.",
+)  # fmt: skip
 
 
 def common() -> tuple[Option, ...]:
     """The options that all CI generators have."""
-    return (MX_SOURCE, TRAIN_SCHEDULE)
+    return (MX_SOURCE, TRAIN_SCHEDULE, WATCH_MINUTES)
+
+
+def publish_docs(where: str) -> Option:
+    """The option that publishes documentation.
+
+    Args:
+        where: who can read it then.
+    """
+    return option(
+        "--publish-docs",
+        is_flag=True,
+        help=f"Publish the documentation, {where}; otherwise it is kept as an artifact.",
+    )
 
 
 def environment(values: Mapping[str, Any]) -> dict[str, str]:
@@ -68,12 +86,12 @@ def cron(values: Mapping[str, Any]) -> str:
     return str(reveal(values["schedule"]))
 
 
-def python_image(python: str) -> str:
+def python_image(values: Mapping[str, Any]) -> str:
     """The image that jobs run in."""
-    return f"python:{PYTHON[python]}-trixie"
+    return docker_image(values, f"python:{PYTHON[values['python']]}-trixie")
 
 
-def facts(values: Mapping[str, Any], *, lint_report: str, release: bool = False) -> Facts:
+def facts(values: Mapping[str, Any], *, lint_report: str, publish_docs: bool, release: bool = False) -> Facts:
     """What the graph depends on, from the options of a generator and its project."""
     return Facts(
         name=values["name"],
@@ -84,12 +102,20 @@ def facts(values: Mapping[str, Any], *, lint_report: str, release: bool = False)
         lint_report=lint_report,
         release=release,
         schedule=bool(values["schedule"]),
+        publish_docs=publish_docs,
+        watch_minutes=values["watch_minutes"],
     )
 
 
 def image_registry(values: Mapping[str, Any]) -> str:
     """Where images go on Google Cloud."""
     return f"{values['region']}-docker.pkg.dev/{values['project_id']}/{values['name']}"
+
+
+def own_registry(values: Mapping[str, Any]) -> str:
+    """The registry that the project names for a cluster of its own; empty: none that a CI could reach."""
+    named = str(values.get("registry") or "")
+    return "" if values["cloud"] == "gcp" or named.partition("/")[0].startswith("localhost") else named
 
 
 def python_registry(values: Mapping[str, Any]) -> str:

@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from mxdev_generators.ci import images
-from mxdev_generators.ci.graph import REPORTS, SITE, UV_VERSION, Event, Job, jobs
+from mxdev_generators.ci.graph import jobs
+from mxdev_generators.ci.model import REPORTS, SITE, UV_VERSION, Event, Job
 from mxdev_generators.ci.options import (
     GCLOUD_IMAGE,
     account_email,
     environment,
     facts,
     image_registry,
+    own_registry,
     python_image,
     python_registry,
 )
@@ -49,13 +51,25 @@ _USER_PATH = 'PATH="$HOME/.local/bin:$PATH"'
 
 def render(values: Mapping[str, Any]) -> dict[str, str]:
     """The files by their paths."""
-    graph = jobs(facts(values, lint_report="gitlab"))
+    # To a private bucket, which is no publishing: only members of the project read it.
+    graph = jobs(facts(values, lint_report="gitlab", publish_docs=True))
     return {f"{FOLDER}/{name}.yaml": _build(name, graph, values) for name in BUILDS}
 
 
 def docs_bucket(values: Mapping[str, Any]) -> str:
     """The private bucket that documentation and reports go to."""
     return f"{bucket_prefix(values['project_id'], values['name'])}-docs"
+
+
+def kubeconfig_secret(values: Mapping[str, Any]) -> str:
+    """The secret that has the kubeconfig of a cluster of one's own."""
+    return f"{values['name']}-kubeconfig"
+
+
+def registry(values: Mapping[str, Any]) -> str:
+    """Where images go: Google's own registry, which is the one that builds have a password for."""
+    own = own_registry(values)
+    return own if own.partition("/")[0].endswith("-docker.pkg.dev") else image_registry(values)
 
 
 def _build(name: str, graph: tuple[Job, ...], values: Mapping[str, Any]) -> str:
@@ -75,8 +89,10 @@ def _build(name: str, graph: tuple[Job, ...], values: Mapping[str, Any]) -> str:
         # Steps that do not wait for each other run at the same time; even one after the other they fit.
         "timeout": f"{60 * (20 + sum(job.minutes for job in chosen))}s",
     }
-    if "MLFLOW_TRACKING_URI" in {name for job in chosen for name in job.environment}:
-        content["substitutions"] = {"_MLFLOW_TRACKING_URI": ""}
+    if values["cloud"] != "gcp" and "train" in here:
+        version = f"projects/{values['project_id']}/secrets/{kubeconfig_secret(values)}/versions/latest"
+        secret = {"versionName": version, "env": "KUBECONFIG_DATA"}
+        content["availableSecrets"] = {"secretManager": [secret]}
     if name != "review" and values["cloud"] == "gcp":
         location = f"gs://{docs_bucket(values)}/reports/$BUILD_ID"
         content["artifacts"] = {"objects": {"location": location, "paths": [f"{REPORTS}/*"]}}
@@ -88,7 +104,7 @@ def _prepare(chosen: list[Job], values: Mapping[str, Any]) -> dict[str, Any]:
     lines = list(dict.fromkeys(line for job in chosen for line in job.prepare if _lasts(line)))
     return {
         "id": PREPARE,
-        "name": python_image(values["python"]),
+        "name": python_image(values),
         "waitFor": ["-"],
         "timeout": "1200s",
         "script": _script([_UV, _USER_PATH, *lines]),
@@ -96,14 +112,14 @@ def _prepare(chosen: list[Job], values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lasts(line: str) -> bool:
-    return not line.startswith(("PATH=", "printf "))
+    return line.startswith(("uv ", "test "))
 
 
 def _step(job: Job, here: set[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    cluster = "cluster" in job.uses or job.name == "publish-docs"
+    gcloud = job.name == "publish-docs"
     step: dict[str, Any] = {
         "id": job.name,
-        "name": GCLOUD_IMAGE if cluster else python_image(values["python"]),
+        "name": GCLOUD_IMAGE if gcloud else python_image(values),
         "waitFor": [PREPARE, *(name for name in job.after if name in here)],
         "timeout": f"{60 * job.minutes}s",
     }
@@ -114,14 +130,18 @@ def _step(job: Job, here: set[str], values: Mapping[str, Any]) -> dict[str, Any]
         f"gcloud storage rsync --recursive --delete-unmatched-destination-objects {SITE} gs://{docs_bucket(values)}/html",
     )
     said = [f"echo 'The same on your machine: {job.again}'", *commands]
+    if "KUBECONFIG_DATA" in job.environment:
+        step["secretEnv"] = ["KUBECONFIG_DATA"]
+    lines = [] if gcloud else [_USER_PATH]
     if "images" in job.uses:
-        # The home folder is root's: whoever builds images sets up its own.
-        token = [f"REGISTRY_PASSWORD=$({_ACCESS})", "export REGISTRY_PASSWORD"]
-        step["script"] = _script([*images.PREPARE, *token, *images.as_builder([*job.prepare, *said])])
-        return step
-    lines = [] if cluster else [_USER_PATH]
+        # The machine's own Docker builds, in containers of its own.
+        lines += [images.DOCKER, f"REGISTRY_PASSWORD=$({_ACCESS})"]
     if "packages" in job.uses:
         lines += [f"UV_PUBLISH_PASSWORD=$({_ACCESS})", "export UV_PUBLISH_PASSWORD"]
+    if "cluster" in job.uses:
+        lines.append(images.KUBECTL)
+    if "GOOGLE_TOKEN" in job.environment:
+        lines.append(f"GOOGLE_TOKEN=$({_ACCESS})")
     lines += [line for line in job.prepare if not _lasts(line)]
     step["script"] = _script([*lines, *said])
     return step
@@ -135,11 +155,10 @@ def _environment(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
     known = {
         "COMMIT": "$COMMIT_SHA",
         "TAG": "$TAG_NAME",
-        "REGISTRY": image_registry(values),
+        "REGISTRY": registry(values),
         "REGISTRY_USER": "oauth2accesstoken",
         "UV_PUBLISH_URL": python_registry(values),
         "UV_PUBLISH_USERNAME": "oauth2accesstoken",
-        "MLFLOW_TRACKING_URI": "$_MLFLOW_TRACKING_URI",
     }
     given = {name: known[name] for name in job.environment if name in known}
     return given | (images.ENVIRONMENT if "images" in job.uses else {})

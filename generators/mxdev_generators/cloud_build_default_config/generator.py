@@ -123,8 +123,12 @@ class CloudBuildDefaultConfig(Generator):
         tree.next_step(
             f"gcloud storage buckets create --project={project} --location={region} --uniform-bucket-level-access"
             f" --public-access-prevention gs://{values['docs_bucket']}",
-            f"for the documentation; then give {email} the roles Artifact Registry Writer, Storage Object User and Logs Writer, "
-            "and reviews only the last one",
+            f"for the documentation; then give {email} the roles Artifact Registry Writer, Storage Object User, Secret Manager "
+            "Secret Accessor and Logs Writer, and reviews only the last one",
+        )
+        tree.next_step(
+            f"gcloud secrets create --project={project} --data-file=FILE {builds.kubeconfig_secret(values)}",
+            "a kubeconfig that may create, watch and delete jobs in the namespace of the project, and no more",
         )
         tree.next_step(
             f"gcloud builds submit --project={project} --region={region} --config={builds.FOLDER}/push.yaml"

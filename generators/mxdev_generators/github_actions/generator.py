@@ -7,7 +7,15 @@ from typing import Any
 from mxdev import Generator, Tree, option
 from mxdev.generator import Values
 from mxdev_generators.ci import access
-from mxdev_generators.ci.options import BRANCH, NUMBER, account, common, identity_pool
+from mxdev_generators.ci.options import (
+    BRANCH,
+    NUMBER,
+    account,
+    common,
+    identity_pool,
+    own_registry,
+    publish_docs,
+)
 from mxdev_generators.github_actions import workflows
 from mxdev_generators.ml_project_skeleton.mx_source import missing
 
@@ -20,6 +28,7 @@ class GitHubActions(Generator):
         option("--repository-id", type=NUMBER, default="0",
                help="The repository's number: the only one that Google Cloud lets in."),
         option("--branch", type=BRANCH, default="main", help="The default branch."),
+        publish_docs("on GitHub Pages: public, even from a private repository (except with GitHub Enterprise Cloud)"),
         *common(),
     )  # fmt: skip
     example = "mx generate GitHubActions --repository-id 12345678"
@@ -60,13 +69,30 @@ class GitHubActions(Generator):
                 "Actions > Variables; it is no secret",
             )
         else:
-            tree.next_step(
-                "git add --all && git commit",
-                "the variable MLFLOW_TRACKING_URI in Settings > Secrets and variables > Actions says where runs are kept",
-            )
+            self._own_cluster(tree, values)
         access.add(tree, values, "github", "github")
+        tree.next_step(f"git push origin HEAD:{values['branch']}", self._before_the_push())
+
+    def _own_cluster(self, tree: Tree, values: dict[str, Any]) -> None:
+        """What lets jobs train on a cluster of one's own, and the cluster pull what they built."""
         tree.next_step(
-            f"git push origin HEAD:{values['branch']}",
-            f"before that, on GitHub: Settings > Rules > Rulesets: protect {values['branch']} and tags v*, without which no "
-            "job gets into Google Cloud; Settings > Pages > Source: GitHub Actions, so that docs are published",
+            "gh secret set KUBECONFIG < FILE",
+            "a kubeconfig that may create, watch and delete jobs in the namespace of the project, and no more; without it "
+            "nothing is trained",
         )
+        if own_registry(values):
+            tree.next_step("gh secret set REGISTRY_USER", f"who pushes images to {own_registry(values)}")
+            tree.next_step("gh secret set REGISTRY_PASSWORD", "that user's password or token")
+
+    def _before_the_push(self) -> str:
+        branch = self.values.branch
+        protect = (
+            f"before that, on GitHub: Settings > Rules > Rulesets: protect {branch} and tags v*, without which no job gets "
+            "into Google Cloud"
+        )
+        if self.values.publish_docs:
+            return (
+                f"{protect}; Settings > Pages > Source: GitHub Actions: the documentation is public then, whoever may read "
+                "the repository"
+            )
+        return f"{protect}; the documentation is an artifact, which --publish-docs makes public"

@@ -1,7 +1,7 @@
 """The job graph as GitHub Actions understands it (https://docs.github.com/actions/reference/workflow-syntax-for-github-actions).
 
-Three workflows, by what starts them. Only the one for pull requests and the default branch keeps a cache: a cache that
-a pull request may have filled must not reach what is released.
+One workflow has the jobs; three small ones say what starts them, and call it. Only the one for pull requests and the default
+branch keeps a cache: a cache that a pull request may have filled must not reach what is released.
 """
 
 from __future__ import annotations
@@ -9,55 +9,120 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mxdev_generators.ci.graph import REPORTS, SITE, UV_VERSION, Event, Job, jobs
+from mxdev_generators.ci.graph import jobs
+from mxdev_generators.ci.model import REPORTS, SITE, Event, Job
 from mxdev_generators.ci.options import (
-    account_email,
     cron,
     environment,
     facts,
     image_registry,
+    own_registry,
     python_registry,
 )
 from mxdev_generators.ci.text import document
-from mxdev_generators.github_actions import actions
-from mxdev_generators.github_actions.actions import Step, with_versions
+from mxdev_generators.github_actions import actions, results
+from mxdev_generators.github_actions.actions import Step, with_comments
+from mxdev_generators.github_actions.common import (
+    PROVIDER,
+    RUNNER,
+    auth,
+    kubeconfig,
+    setup_uv,
+)
 
 FOLDER = ".github/workflows"
-CI, RELEASE, TRAIN = "mx-ci", "mx-release", "mx-train"
-WORKFLOWS: Mapping[str, tuple[Event, ...]] = {
-    CI: ("review", "push"),
-    RELEASE: ("tag",),
-    TRAIN: ("schedule", "manual"),
+JOBS, CI, RELEASE, TRAIN, RESULT = "mx-jobs", "mx-ci", "mx-release", "mx-train", "mx-train-result"
+# What the callers say they were started by, and the events that this stands for.
+KINDS: Mapping[str, tuple[Event, ...]] = {
+    "review": ("review",),
+    "push": ("push",),
+    "tag": ("tag",),
+    "train": ("schedule", "manual"),
 }
-ONLY_PUSH = "github.event_name == 'push'"
-RUNNER = "ubuntu-24.04"
 _HEADS = {
+    JOBS: "The jobs of this project, which the other workflows call.",
     CI: "Every pull request and every commit of the default branch.",
     RELEASE: "A tag v...: publish the package, build the image, train.",
     TRAIN: "By hand, or on the schedule: train the default branch as it is.",
 }
+_SAME = "The same jobs run in every CI that mx renders."
 
 
 def render(values: Mapping[str, Any]) -> dict[str, str]:
     """The workflows by their paths."""
-    graph = jobs(facts(values, lint_report="sarif", release=values["cloud"] != "gcp"))
-    return {f"{FOLDER}/{name}.yaml": _workflow(name, graph, values) for name in WORKFLOWS}
+    known = facts(
+        values, lint_report="sarif", publish_docs=values["publish_docs"], release=values["cloud"] != "gcp"
+    )
+    graph = jobs(known)
+    content: dict[str, dict[str, Any]] = {JOBS: _jobs(graph, values)}
+    for name in (CI, RELEASE, TRAIN):
+        content[name] = _caller(name, graph, values)
+    texts = {name: document(f"{_HEADS[name]} {_SAME}", content[name]) for name in content}
+    started_by = (f"{TRAIN}.yaml", f"{RELEASE}.yaml")
+    texts[RESULT] = document(results.HEAD, results.workflow(RESULT, started_by, known, values))
+    return {
+        f"{FOLDER}/{name}.yaml": with_comments(text.replace('\n"on":', "\non:"))
+        for name, text in texts.items()
+    }
 
 
-def _workflow(name: str, graph: tuple[Job, ...], values: Mapping[str, Any]) -> str:
-    events = WORKFLOWS[name]
-    content: dict[str, Any] = {
-        "name": name,
-        "on": _triggers(name, values),
+def _jobs(graph: tuple[Job, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+    inputs = {
+        "event": {"description": "review, push, tag or train", "type": "string", "required": True},
+        "cache": {
+            "description": "Whether packages are kept for the next time",
+            "type": "boolean",
+            "default": False,
+        },
+    }
+    secrets = {name: {"required": False} for name in _secrets(values)}
+    return {
+        "name": JOBS,
+        "on": {"workflow_call": {"inputs": inputs, **({"secrets": secrets} if secrets else {})}},
         # Each job asks for what it needs, and gets no more.
         "permissions": {},
-        "concurrency": _concurrency(name),
         "defaults": {"run": {"shell": "bash"}},
         "env": environment(values),
-        "jobs": {job.name: _job(name, job, values) for job in graph if set(job.events) & set(events)},
+        "jobs": {job.name: _job(job, values) for job in graph},
     }
-    text = document(f"{_HEADS[name]} The same jobs run in every CI that mx renders.", content)
-    return with_versions(text.replace('\n"on":', "\non:"))
+
+
+def _caller(name: str, graph: tuple[Job, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+    granted: dict[str, str] = {}
+    for job in graph:
+        for scope, level in _permissions(job, values).items():
+            granted[scope] = max(level, granted.get(scope, level))  # "write" comes after "read"
+    event = {
+        CI: "${{ github.event_name == 'pull_request' && 'review' || 'push' }}",
+        RELEASE: "tag",
+        TRAIN: "train",
+    }[name]
+    call: dict[str, Any] = {
+        "name": "mx",
+        # What the jobs may have at most; each asks for its own part.
+        "permissions": dict(sorted(granted.items())),
+        "uses": f"./{FOLDER}/{JOBS}.yaml",
+        "with": {"event": event, **({"cache": True} if name == CI else {})},
+    }
+    if name != CI and _secrets(values):
+        call["secrets"] = {secret: f"${{{{ secrets.{secret} }}}}" for secret in _secrets(values)}
+    elif own_registry(values):
+        names = [secret for secret in _secrets(values) if secret.startswith("REGISTRY")]
+        call["secrets"] = {secret: f"${{{{ secrets.{secret} }}}}" for secret in names}
+    return {
+        "name": name,
+        "on": _triggers(name, values),
+        "permissions": {},
+        "concurrency": _concurrency(name),
+        "jobs": {"mx": call},
+    }
+
+
+def _secrets(values: Mapping[str, Any]) -> list[str]:
+    """The secrets of the repository that jobs need."""
+    if values["cloud"] == "gcp":
+        return []
+    return ["KUBECONFIG", *(["REGISTRY_USER", "REGISTRY_PASSWORD"] if own_registry(values) else [])]
 
 
 def _triggers(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,109 +135,116 @@ def _triggers(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _concurrency(name: str) -> dict[str, Any]:
-    if name != CI:
-        return {"group": f"{name}-${{{{ github.ref }}}}", "cancel-in-progress": False}
-    # A push to a pull request makes its older run useless; every commit of the default branch gets its image.
-    return {
-        "group": f"{name}-${{{{ github.event.pull_request.number || github.run_id }}}}",
-        "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
-    }
+    # A group has one run that waits and drops an older one: every commit, tag and training gets a group of its own, but a
+    # push to a pull request makes its older run useless.
+    number = "github.event.pull_request.number || " if name == CI else ""
+    ends = "${{ github.event_name == 'pull_request' }}" if name == CI else False
+    return {"group": f"{name}-${{{{ {number}github.run_id }}}}", "cancel-in-progress": ends}
 
 
-def _job(workflow: str, job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
+def _job(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
     rendered: dict[str, Any] = {"name": job.title}
-    if workflow == CI and "review" not in job.events:
-        rendered["if"] = ONLY_PUSH
+    condition = _condition(job, values)
+    if condition:
+        rendered["if"] = condition
     if job.after:
         rendered["needs"] = list(job.after)
     rendered["runs-on"] = RUNNER
     rendered["timeout-minutes"] = job.minutes
-    rendered["permissions"] = _permissions(workflow, job, values)
+    rendered["permissions"] = _permissions(job, values)
     if job.name == "publish-docs":
         url = "${{ steps.deployment.outputs.page_url }}"
         rendered["environment"] = {"name": "github-pages", "url": url}
         rendered["concurrency"] = {"group": "pages", "cancel-in-progress": False}
         rendered["steps"] = [actions.DEPLOY_PAGES.step(id="deployment")]
         return rendered
-    if job.name == "train":
-        rendered["concurrency"] = {"group": "train", "cancel-in-progress": False}
-    rendered["steps"] = [*_before(workflow, job, values), _run(job, values), *_after(workflow, job)]
+    rendered["steps"] = [*_before(job, values), _run(job, values), *_after(job, values)]
     return rendered
 
 
-def _permissions(workflow: str, job: Job, values: Mapping[str, Any]) -> dict[str, str]:
+def _condition(job: Job, values: Mapping[str, Any]) -> str:
+    """When a job runs: for what started the workflow, and only once there is what it needs to get anywhere."""
+    kinds = [kind for kind, events in KINDS.items() if set(job.events) & set(events)]
+    parts = [] if len(kinds) == len(KINDS) else [_is(*kinds)]
+    if values["cloud"] == "gcp" and {"images", "packages", "cluster"} & set(job.uses):
+        parts.append(f"vars.{PROVIDER} != ''")
+    return " && ".join(parts)
+
+
+def _is(*kinds: str) -> str:
+    if len(kinds) == 1:
+        return f"inputs.event == '{kinds[0]}'"
+    listed = ", ".join(f'"{kind}"' for kind in kinds)
+    return f"contains(fromJSON('[{listed}]'), inputs.event)"
+
+
+def _permissions(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
     gcp = values["cloud"] == "gcp"
     if job.name == "publish-docs":
         return {"pages": "write", "id-token": "write"}
     granted = {"contents": "read"}
     if gcp and {"images", "packages", "cluster"} & set(job.uses):
         granted["id-token"] = "write"
-    elif "images" in job.uses:
+    elif "images" in job.uses and not own_registry(values):
         granted["packages"] = "write"
     elif "packages" in job.uses:
         granted["contents"] = "write"
-    if workflow == CI and job.name == "lint":
+    if job.name == "lint":
         granted["security-events"] = "write"
-    return granted
+    return granted | (results.PERMISSIONS if job.name == "train" else {})
 
 
-def _before(workflow: str, job: Job, values: Mapping[str, Any]) -> list[Step]:
+def _before(job: Job, values: Mapping[str, Any]) -> list[Step]:
     steps = [actions.CHECKOUT.step(persist_credentials=False)]
     if {"mx", "project", "packages"} & set(job.uses):
-        cached = {"cache_dependency_glob": "pyproject.toml\nrequirements.lock"} if workflow == CI else {}
-        steps.append(
-            actions.SETUP_UV.step(
-                version=UV_VERSION, python_version=values["python"], enable_cache=workflow == CI, **cached
-            )
-        )
+        steps.append(setup_uv(values, cache="${{ inputs.cache }}"))
     if "packages" in job.uses:
         steps.append(actions.DOWNLOAD.step(name="dist", path="dist"))
-    if values["cloud"] == "gcp" and {"images", "packages"} & set(job.uses):
-        steps.append(_auth(values, token_format="access_token", create_credentials_file=False))  # noqa: S106
-    if "cluster" in job.uses:
-        steps += [
-            _auth(values),
-            actions.SETUP_GCLOUD.step(
-                version=">= 500.0.0", install_components="kubectl,gke-gcloud-auth-plugin"
-            ),
-        ]
+    if values["cloud"] == "gcp" and {"images", "packages", "cluster"} & set(job.uses):
+        steps.append(auth(values))
     return steps
-
-
-def _auth(values: Mapping[str, Any], **more: Any) -> Step:
-    return actions.AUTH.step(
-        id="auth",
-        project_id=values["project_id"],
-        workload_identity_provider="${{ vars.GCP_WORKLOAD_IDENTITY_PROVIDER }}",
-        service_account=account_email(values, "github"),
-        **more,
-    )
 
 
 def _run(job: Job, values: Mapping[str, Any]) -> Step:
     gcp = values["cloud"] == "gcp"
+    own = own_registry(values)
     token = "${{ steps.auth.outputs.access_token }}"  # noqa: S105  (an expression, no token)
     known = {
         "COMMIT": "${{ github.sha }}",
         "TAG": "${{ github.ref_name }}",
         # Names of images are in lower case; GitHub's need not be.
-        "REGISTRY": image_registry(values) if gcp else None,
-        "REGISTRY_USER": "oauth2accesstoken" if gcp else "${{ github.actor }}",
-        "REGISTRY_PASSWORD": token if gcp else "${{ github.token }}",
+        "REGISTRY": image_registry(values) if gcp else own or None,
+        "REGISTRY_USER": "oauth2accesstoken"
+        if gcp
+        else "${{ secrets.REGISTRY_USER }}"
+        if own
+        else "${{ github.actor }}",
+        "REGISTRY_PASSWORD": token
+        if gcp
+        else "${{ secrets.REGISTRY_PASSWORD }}"
+        if own
+        else "${{ github.token }}",
         "UV_PUBLISH_URL": python_registry(values),
         "UV_PUBLISH_USERNAME": "oauth2accesstoken",
         "UV_PUBLISH_PASSWORD": token,
         "GH_TOKEN": "${{ github.token }}",
-        "MLFLOW_TRACKING_URI": "${{ vars.MLFLOW_TRACKING_URI }}",
+        "GOOGLE_TOKEN": token,
+        "KUBECONFIG_DATA": "${{ secrets.KUBECONFIG }}",
     }
     given = {name: value for name in job.environment if (value := known[name]) is not None}
-    lines = ['REGISTRY="ghcr.io/${GITHUB_REPOSITORY,,}"'] if "REGISTRY" in job.environment and not gcp else []
+    lines = []
+    if "REGISTRY" in job.environment and "REGISTRY" not in given:
+        lines.append('REGISTRY="ghcr.io/${GITHUB_REPOSITORY,,}"')
+    if "cluster" in job.uses and not gcp:
+        lines += kubeconfig("nothing is trained")
     lines += [*job.prepare, f"echo 'The same on your machine: {job.again}'", *job.commands]
     script = "".join(line.rstrip("\n") + "\n" for line in lines)
-    return {"name": job.title, **({"env": given} if given else {}), "run": script}
+    # The name by which a later step asks how it ended.
+    asked = {"id": job.name} if job.name == "train" else {}
+    return {**asked, "name": job.title, **({"env": given} if given else {}), "run": script}
 
 
-def _after(workflow: str, job: Job) -> list[Step]:
+def _after(job: Job, values: Mapping[str, Any]) -> list[Step]:
     always = "${{ !cancelled() }}"
     if job.name in ("lint", "test"):
         steps = [
@@ -183,17 +255,21 @@ def _after(workflow: str, job: Job) -> list[Step]:
         if job.name == "test":
             summary = '.venv/bin/python -m coverage report --format=markdown >> "$GITHUB_STEP_SUMMARY"'
             steps.append({"name": "Show the coverage", "if": always, "run": summary})
-        elif workflow == CI:
+        else:
             # Code scanning is for public repositories, and a fork's pull request may not write to it.
-            may = "${{ !cancelled() && !github.event.repository.private && !github.event.pull_request.head.repo.fork }}"
+            may = (
+                f"${{{{ !cancelled() && {_is('review', 'push')} && !github.event.repository.private"
+                " && !github.event.pull_request.head.repo.fork }}"
+            )
             steps.append(
                 actions.UPLOAD_SARIF.step(when=may, sarif_file=f"{REPORTS}/lint.sarif", category="mx-lint")
             )
         return steps
-    if job.name == "docs" and workflow == CI:
-        return [actions.UPLOAD_PAGES.step(when=ONLY_PUSH, path=SITE)]
+    if job.name == "docs":
+        kept = actions.UPLOAD.step(name="docs", path=SITE, if_no_files_found="error")
+        return [actions.UPLOAD_PAGES.step(when=_is("push"), path=SITE)] if values["publish_docs"] else [kept]
     if job.name == "package":
         return [actions.UPLOAD.step(name="dist", path="dist", if_no_files_found="error")]
-    if job.name == "train" and job.results:
-        return [actions.UPLOAD.step(when=always, name="runs", path=job.results[0], include_hidden_files=True)]
+    if job.name == "train":
+        return results.after_training(f"{RESULT}.yaml")
     return []

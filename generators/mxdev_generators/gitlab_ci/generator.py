@@ -7,12 +7,17 @@ from typing import Any
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.ci import access
-from mxdev_generators.ci.options import NUMBER, account, common, cron, identity_pool
+from mxdev_generators.ci.options import NUMBER, account, common, cron, identity_pool, publish_docs
 from mxdev_generators.gitlab_ci import pipeline
 from mxdev_generators.ml_project_skeleton.mx_source import missing
 
 _STAGE = Pattern(
     r"\.?[A-Za-z][A-Za-z0-9_-]*", "a stage of the pipeline: letters, digits, dashes", metavar="STAGE"
+)
+_RUNNER = Pattern(
+    r"(?:[A-Za-z0-9][A-Za-z0-9._-]*)?",
+    "the tag of a runner: letters, digits, dashes, dots, or empty",
+    metavar="TAG",
 )
 _URL = Pattern(
     r"https://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?", "https:// and the name of the server", metavar="URL"
@@ -29,6 +34,9 @@ class GitLabCI(Generator):
         option("--gitlab-url", type=_URL, default="https://gitlab.com", help="The GitLab server."),
         option("--stage", type=_STAGE, default="test",
                help="The stage of all jobs: one that .gitlab-ci.yml knows, if it has stages of its own."),
+        option("--image-runner", type=_RUNNER, default="",
+               help="The tag of the runners that build images, such as saas-linux-medium-amd64; empty: any runner."),
+        publish_docs("on GitLab Pages: public unless Settings > General > Visibility says otherwise"),
         *common(),
     )  # fmt: skip
     example = "mx generate GitLabCI --repository-id 12345678"

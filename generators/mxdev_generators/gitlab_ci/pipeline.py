@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mxdev_generators.ci import images
-from mxdev_generators.ci.graph import REPORTS, SITE, Event, Job, jobs
+from mxdev_generators.ci import images, training
+from mxdev_generators.ci.graph import jobs
+from mxdev_generators.ci.model import MX, REPORTS, SITE, Event, Facts, Job
 from mxdev_generators.ci.options import (
-    GCLOUD_IMAGE,
-    account_email,
     environment,
     facts,
     image_registry,
+    own_registry,
     python_image,
 )
 from mxdev_generators.ci.text import document
+from mxdev_generators.gitlab_ci import google
+from mxdev_generators.ml_project_skeleton.naming import docker_hub
 
 PATH = ".gitlab/mx.gitlab-ci.yml"
 # Names must not meet those of a pipeline that is there already: GitLab would mix both jobs silently.
 PREFIX = "mx-"
-BASE = ".mx-job"
+BASE, GOOGLE, RESULT = ".mx-job", ".mx-google", ".mx-train-result"
+BUILDKIT = "moby/buildkit:v0.29.0-rootless"
 
 RULES: Mapping[Event, str] = {
     "review": '$CI_PIPELINE_SOURCE == "merge_request_event"',
@@ -30,9 +33,11 @@ RULES: Mapping[Event, str] = {
     "manual": '$CI_PIPELINE_SOURCE == "web"',
 }
 _PACKAGES = "$CI_API_V4_URL/projects/$CI_PROJECT_ID/packages/pypi"
-_JWT = "/tmp/gitlab.jwt"  # noqa: S108  (in the job's own container)
 # Whose results a job takes: from -> to.
 _PASSED = {("docs", "publish-docs"), ("package", "publish-package")}
+# Hours after which a training that is followed no longer is looked at. Waiting for that takes no runner.
+_LOOKS = (1, 6, 24)
+_MOST_HOURS = 168  # GitLab delays a job by a week at most
 
 HEAD = """\
 The jobs of this project, included by .gitlab-ci.yml.
@@ -43,17 +48,21 @@ Every job prints the command that does the same on your machine. What it runs is
 
 def render(values: Mapping[str, Any]) -> str:
     """The file with the jobs."""
-    graph = jobs(facts(values, lint_report="gitlab"))
+    known = facts(values, lint_report="gitlab", publish_docs=values["publish_docs"])
+    graph = jobs(known)
     content: dict[str, Any] = {BASE: _base(values)}
+    if values["cloud"] == "gcp":
+        content[GOOGLE] = google.job(values)
     for job in graph:
         content[PREFIX + job.name] = _job(job, values)
-    return document(HEAD, content)
+    (train,) = (job for job in graph if job.name == "train")
+    return document(HEAD, content | _later(train, known, values))
 
 
 def _base(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "stage": values["stage"],
-        "image": python_image(values["python"]),
+        "image": python_image(values),
         "retry": {"max": 1, "when": ["runner_system_failure"]},
         "variables": {
             **environment(values),
@@ -66,10 +75,14 @@ def _base(values: Mapping[str, Any]) -> dict[str, Any]:
 def _job(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
     gcp = values["cloud"] == "gcp"
     builds = "images" in job.uses
-    rendered: dict[str, Any] = {"extends": BASE}
-    if "cluster" in job.uses:
-        rendered["image"] = GCLOUD_IMAGE
-    rendered["rules"] = [{"if": RULES[event]} for event in job.events]
+    rendered: dict[str, Any] = {
+        "extends": [BASE, GOOGLE] if gcp and {"images", "cluster"} & set(job.uses) else BASE
+    }
+    if builds:
+        if values["image_runner"]:
+            rendered["tags"] = [values["image_runner"]]
+        rendered["services"] = [_buildkit(values)]
+    rendered["rules"] = [{"if": rule} for rule in _rules(job, values)]
     rendered["needs"] = [
         {"job": PREFIX + name, "artifacts": (name, job.name) in _PASSED} for name in job.after
     ]
@@ -77,50 +90,62 @@ def _job(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
     # The next push ends a pipeline in which none but such jobs have begun: that of a merge request, and no other.
     if "review" in job.events:
         rendered["interruptible"] = True
-    if job.name == "train":
-        rendered["resource_group"] = "mx-train"
     variables = _variables(job, values)
     if variables:
         rendered["variables"] = variables
-    if gcp and (builds or "cluster" in job.uses):
-        rendered["id_tokens"] = {
-            "GCP_ID_TOKEN": {"aud": "https://iam.googleapis.com/$GCP_WORKLOAD_IDENTITY_PROVIDER"}
-        }
     if {"mx", "project"} & set(job.uses) and not builds:
         rendered["cache"] = {
             "key": {"files": ["pyproject.toml", "requirements.lock"], "prefix": f"uv-{job.name}"},
             "paths": [".cache/uv"],
         }
-    before = _platform(job, values)
+    prepare = [*_platform(job, values), *job.prepare]
     script = [
         f"echo 'The same on your machine: {job.again}'",
         *(job.commands or [f"test -f {SITE}/index.html"]),
     ]
-    if builds:
-        script = list(images.as_builder([*job.prepare, *script]))
-    else:
-        before += job.prepare
-    if before:
-        rendered["before_script"] = before
+    if isinstance(rendered["extends"], list):
+        # There is a token before anything else; what comes before a job's script is that of one place only.
+        script = [*prepare, *script]
+    elif prepare:
+        rendered["before_script"] = prepare
     rendered["script"] = script
-    rendered |= _results(job)
-    return rendered
+    if job.name == "train":
+        rendered["after_script"] = _cancelled()
+    return rendered | _results(job)
+
+
+def _rules(job: Job, values: Mapping[str, Any]) -> list[str]:
+    """When a job runs: only once there is what it needs to get anywhere."""
+    needed = ""
+    if values["cloud"] == "gcp" and {"images", "cluster"} & set(job.uses):
+        needed = " && $GCP_WORKLOAD_IDENTITY_PROVIDER"
+    elif "cluster" in job.uses:
+        needed = " && $KUBECONFIG_FILE"
+    return [RULES[event] + needed for event in job.events]
+
+
+def _buildkit(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A BuildKit beside the job, whose user has no rights: what a Dockerfile runs is other people's code."""
+    command = ["--addr", "tcp://0.0.0.0:1234", "--oci-worker-no-process-sandbox"]
+    return {"name": docker_hub(values) + BUILDKIT, "alias": "buildkit", "command": command}
 
 
 def _variables(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
     gcp = values["cloud"] == "gcp"
+    own = own_registry(values)
     known = {
         "COMMIT": "$CI_COMMIT_SHA",
         "TAG": "$CI_COMMIT_TAG",
-        "REGISTRY": image_registry(values) if gcp else "$CI_REGISTRY_IMAGE",
-        # With Google Cloud the password is made in the job, from the job's own identity.
-        "REGISTRY_USER": "oauth2accesstoken" if gcp else "$CI_REGISTRY_USER",
-        "REGISTRY_PASSWORD": None if gcp else "$CI_REGISTRY_PASSWORD",
+        "REGISTRY": image_registry(values) if gcp else own or "$CI_REGISTRY_IMAGE",
+        # With Google Cloud the password is made in the job, from the job's own identity; a registry of one's own has
+        # variables of the same names in the project's settings, which reach every job by themselves.
+        "REGISTRY_USER": "oauth2accesstoken" if gcp else None if own else "$CI_REGISTRY_USER",
+        "REGISTRY_PASSWORD": None if gcp or own else "$CI_REGISTRY_PASSWORD",
+        "GOOGLE_TOKEN": None,
+        "KUBECONFIG_DATA": None,
         "UV_PUBLISH_URL": _PACKAGES,
         "UV_PUBLISH_USERNAME": "gitlab-ci-token",
         "UV_PUBLISH_PASSWORD": "$CI_JOB_TOKEN",
-        # A variable of the project's settings reaches every job by itself.
-        "MLFLOW_TRACKING_URI": None,
     }
     variables = {name: value for name in job.environment if (value := known[name]) is not None}
     if "images" in job.uses:
@@ -131,47 +156,60 @@ def _variables(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
 def _platform(job: Job, values: Mapping[str, Any]) -> list[str]:
     """What the machine lacks that GitLab gives."""
     lines: list[str] = []
-    if "images" in job.uses:
-        # GitLab's clone may be written to by everybody, and so would be the files in the image.
-        lines += [*images.PREPARE, "chmod --recursive go-w ."]
-        if values["cloud"] == "gcp":
-            lines += _token(values)
-    elif {"mx", "project", "packages"} & set(job.uses):
+    if {"mx", "project", "packages"} & set(job.uses):
         lines.append(images.UV)
-    if "cluster" in job.uses:
-        email = account_email(values, "gitlab")
+    if "images" in job.uses:
         lines += [
-            f'printf "%s" "$GCP_ID_TOKEN" > {_JWT}',
-            'gcloud iam workload-identity-pools create-cred-config "$GCP_WORKLOAD_IDENTITY_PROVIDER"'
-            f" --service-account={email} --credential-source-file={_JWT} --output-file=/tmp/gcp.json",
-            "gcloud auth login --quiet --cred-file=/tmp/gcp.json",
+            images.DOCKER,
+            "docker buildx create --use --driver remote tcp://buildkit:1234",
+            # GitLab's clone may be written to by everybody, and so would be the files in the image.
+            "chmod --recursive go-w .",
         ]
+        if values["cloud"] == "gcp":
+            lines.append('REGISTRY_PASSWORD="$GOOGLE_TOKEN"')
+    if "cluster" in job.uses:
+        lines += _cluster(values)
     return lines
 
 
-def _token(values: Mapping[str, Any]) -> list[str]:
-    """An access token for one hour, from the job's identity: exchanged at Google, never stored."""
-    email = account_email(values, "gitlab")
-    read = "python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])'"
-    scope = "https://www.googleapis.com/auth/cloud-platform"
-    grant = "urn:ietf:params:oauth:grant-type:token-exchange"
-    kind = "urn:ietf:params:oauth:token-type"
+def _cluster(values: Mapping[str, Any]) -> list[str]:
+    own = [] if values["cloud"] == "gcp" else ['KUBECONFIG_DATA=$(cat "$KUBECONFIG_FILE")']
+    return [images.KUBECTL, *own]
+
+
+def _cancelled() -> list[str]:
+    """What happens after a job that starts a training, also when somebody cancelled it: in a shell of its own."""
     return [
-        f'printf "%s" "$GCP_ID_TOKEN" > {_JWT}',
-        "FEDERATED=$(curl --fail-with-body --silent --show-error https://sts.googleapis.com/v1/token"
-        f" --data-urlencode grant_type={grant}"
-        f" --data-urlencode requested_token_type={kind}:access_token"
-        f" --data-urlencode subject_token_type={kind}:jwt"
-        f" --data-urlencode subject_token@{_JWT}"
-        ' --data-urlencode "audience=//iam.googleapis.com/$GCP_WORKLOAD_IDENTITY_PROVIDER"'
-        f" --data-urlencode scope={scope} | {read} access_token)",
-        'REGISTRY_PASSWORD=$(printf "header = \\"Authorization: Bearer %s\\"" "$FEDERATED"'
-        " | curl --fail-with-body --silent --show-error --config -"
-        f' --json \'{{"scope": ["{scope}"], "lifetime": "3600s"}}\''
-        f" https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{email}:generateAccessToken"
-        f" | {read} accessToken)",
-        "export REGISTRY_PASSWORD",
+        'test "$CI_JOB_STATUS" = canceled || exit 0',
+        'PATH="$(uv tool dir --bin):$PATH"',
+        *training.cancel(),
     ]
+
+
+def _later(train: Job, known: Facts, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Jobs that look again at a training that went on, and one that cancels it. Until they begin they take no runner."""
+    prepare = [images.UV, *_cluster(values), *MX, *training.cluster(known)]
+    run = f'RUN="$(cat {training.RUN_FILE})"'
+    content: dict[str, Any] = {
+        RESULT: {
+            "extends": [BASE, GOOGLE] if values["cloud"] == "gcp" else BASE,
+            "needs": [{"job": PREFIX + train.name, "artifacts": True}],
+            "timeout": "15 minutes",
+            "script": [*prepare, *training.connect(), run, *training.result(still=training.STILL)],
+            "allow_failure": {"exit_codes": training.STILL},
+        }
+    }
+    limit = int(values["training_hours"])
+    for hours in [*(hours for hours in _LOOKS if hours < limit), min(limit + 1, _MOST_HOURS)]:
+        rules = [
+            {"if": rule, "when": "delayed", "start_in": f"{hours} hours"} for rule in _rules(train, values)
+        ]
+        content[f"{PREFIX}train-result-{hours}h"] = {"extends": RESULT, "rules": rules}
+    by_hand = [{"if": rule, "when": "manual", "allow_failure": True} for rule in _rules(train, values)]
+    content[f"{PREFIX}train-cancel"] = {
+        "extends": RESULT, "rules": by_hand, "script": [*prepare, *training.cancel()]
+    }  # fmt: skip
+    return content
 
 
 def _results(job: Job) -> dict[str, Any]:
@@ -179,6 +217,8 @@ def _results(job: Job) -> dict[str, Any]:
         return {"pages": {"publish": SITE}, "artifacts": {"paths": [f"{SITE}/"], "expire_in": "1 day"}}
     if not job.results:
         return {}
+    if job.name == "train":
+        return {"artifacts": {"paths": list(job.results), "expire_in": "1 week", "when": "always"}}
     artifacts: dict[str, Any] = {"paths": [f"{path}/" for path in job.results], "expire_in": "1 week"}
     if job.name == "lint":
         artifacts |= {"when": "always", "reports": {"codequality": f"{REPORTS}/lint.json"}}
@@ -189,6 +229,4 @@ def _results(job: Job) -> dict[str, Any]:
             "reports": {"junit": f"{REPORTS}/junit.xml", "coverage_report": coverage},
         }
         return {"coverage": r"/^TOTAL.+?(\d+(?:\.\d+)?)%$/", "artifacts": artifacts}
-    if job.name == "train":
-        artifacts["when"] = "always"
     return {"artifacts": artifacts}

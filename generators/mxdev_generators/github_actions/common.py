@@ -1,0 +1,42 @@
+"""Steps and names that several workflows have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mxdev_generators.ci.model import UV_VERSION
+from mxdev_generators.ci.options import account_email
+from mxdev_generators.github_actions import actions
+from mxdev_generators.github_actions.actions import Step
+
+RUNNER = "ubuntu-24.04"
+PROVIDER = "GCP_WORKLOAD_IDENTITY_PROVIDER"
+"""The variable of the repository that says where a job becomes an account of Google Cloud."""
+
+
+def setup_uv(values: Mapping[str, Any], cache: str | bool) -> Step:
+    """uv, and the project's Python."""
+    # No cache of a release: `cache` is an expression in the workflow that both call.
+    kept = {} if cache is False else {"cache_dependency_glob": "pyproject.toml\nrequirements.lock"}
+    return actions.SETUP_UV.step(
+        version=UV_VERSION, python_version=values["python"], enable_cache=cache, **kept
+    )
+
+
+def auth(values: Mapping[str, Any]) -> Step:
+    """A token for an hour, of the jobs' account on Google Cloud."""
+    return actions.AUTH.step(
+        id="auth",
+        project_id=values["project_id"],
+        workload_identity_provider=f"${{{{ vars.{PROVIDER} }}}}",
+        service_account=account_email(values, "github"),
+        token_format="access_token",  # noqa: S106
+        create_credentials_file=False,
+    )
+
+
+def kubeconfig(without: str) -> list[str]:
+    """Commands that end a job well where the repository has no secret KUBECONFIG, and say so."""
+    said = f"::notice::The repository has no secret KUBECONFIG, so {without}."
+    return [f"test -n \"$KUBECONFIG_DATA\" || {{ echo '{said}'; exit 0; }}"]
