@@ -203,9 +203,7 @@ MARKED = "<<<<<<< yours\na\n=======\nb\n>>>>>>> theirs\n"
 
 def _rename(root: Path) -> None:
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"], ["mv", "base.txt", "other.txt"]):
-        subprocess.run(
-            ["git", "-c", "user.name=a", "-c", "user.email=a@b", *command], cwd=root, check=True, capture_output=True
-        )  # fmt: skip
+        _git(root, *command)
 
 
 def _replace(path: str, old: str, new: str) -> Callable[[Path], object]:
@@ -258,6 +256,50 @@ def test_what_a_person_takes_back_is_up_to_date_again(world: World, before: Answ
     assert world.answer() != before
     (world.root / "base.txt").write_text("size 1\n")
     assert world.answer() == before
+
+
+def _git(root: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True)
+
+
+GIT: dict[str, Callable[[Path], object]] = {
+    "a setting that Git stops at": lambda root: _git(root, "config", "core.worktree", "/"),
+    "a record that is left out of the checkout": lambda root: (
+        _git(root, "update-index", "--add", "--cacheinfo", "100644", _blob(root), ".mx/generators/Z.yaml"),
+        _git(root, "update-index", "--skip-worktree", ".mx/generators/Z.yaml"),
+    ),
+}  # fmt: skip
+
+
+def _blob(root: Path) -> str:
+    done = subprocess.run(
+        ["git", "hash-object", "-w", "mx.yaml"], cwd=root, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", GIT)
+def test_what_git_has_a_say_in_is_seen(world: World, before: Answer, name: str) -> None:
+    _git(world.root, "init", "-q")
+    _git(world.root, "add", "-A")
+    _git(world.root, "commit", "-qm", "x")
+    assert world.answer() == before
+    assert world.imported == set()
+    GIT[name](world.root)
+    now = world.answer()
+    assert now == world.afresh()
+    assert now != before
+
+
+def test_gits_settings_say_what_an_edit_is(world: World, before: Answer) -> None:
+    _git(world.root, "init", "-q")
+    (world.root / "app.txt").chmod(0o644)
+    edited = world.answer()
+    assert edited != before
+    for setting in ("false", "true"):
+        _git(world.root, "config", "core.fileMode", setting)
+        assert world.answer() == world.afresh() == (before if setting == "false" else edited)
 
 
 # --- what a rendering is a function of --------------------------------------------------------------------------------
