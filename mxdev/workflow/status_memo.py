@@ -16,14 +16,13 @@ the person edits), and its whole row, for as long as its files are as they are.
 """
 
 # Strings and os functions on purpose: this is the whole work of `mx status` in a project where nothing changed.
-# ruff: noqa: PTH116, PTH120
+# ruff: noqa: PTH116, PTH118, PTH120, PTH123
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import stat
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -33,12 +32,8 @@ from typing import TYPE_CHECKING, Any
 from mxdev.errors import MxError
 from mxdev.plugins import index
 from mxdev.plugins.model import warnings_said
-from mxdev.project.records import (
-    PROJECT_FILE,
-    RECORDS,
-    pristine_path,
-    pristine_sections_path,
-)
+from mxdev.project.plain_files import PlainFiles
+from mxdev.project.records import PROJECT_FILE, pristine_path, pristine_sections_path
 from mxdev.system import private
 from mxdev.system.opened import Opened, watching
 from mxdev.system.user_dirs import cache_place
@@ -53,12 +48,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _FOLDER = "status"
-_OVERRIDES = ".mx/overrides"
 # What a rendering may depend on beside files; the rest of the environment is nothing to a generator.
 _ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "MX_CONFIG_DIR", "PYTHONUTF8", "XDG_CONFIG_HOME")
-_READ = (
-    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
-)
 _SECOND = 1_000_000_000  # nanoseconds
 
 Stamp = list[int] | None
@@ -82,9 +73,11 @@ class Memo:
         )
         self._before = set(sys.modules)
         self._opened = Opened()
-        self._files = _Files(self._root)
+        self._files = PlainFiles(self._root)
         self._key = self._key_now()
         self._learned = False
+        self._marks = _marks_of_git(self._root)
+        self._marks_then: Any = None
         self.names: list[str] | None = None
         self.strays: list[str] = []
         self._watched: dict[str, Stamp] = {}
@@ -104,13 +97,15 @@ class Memo:
             if not all(_is_row(one.get("row")) for one in instances.values()):
                 return
             names, strays = list(map(str, found["names"])), list(map(str, found["strays"]))
+            marks = found["git"]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return
         self._watched, self._instances, self.names, self.strays = watched, instances, names, strays
+        self._marks_then = marks
 
     def rows(self) -> list[dict[str, Any]] | None:
         """The rows of all instances, if all are remembered and still true."""
-        if self.names is None:
+        if self.names is None or self._marks != self._marks_then:
             return None
         rows = []
         for name in self.names:
@@ -135,13 +130,21 @@ class Memo:
         return found
 
     def seen(self, record: Record) -> tuple[list[str], str] | None:
-        """The files that the row of an instance is made from, and a digest of them; None where they cannot be compared."""
-        if any(file.moved for file in record.files.values()):
-            return None
-        paths = [name for path in record.files for name in (path, pristine_path(record.name, path))]
+        """The files of an instance and a digest of them; None where somebody edited one, or Git's settings have a say.
+
+        Git decides whether bytes that differ are an edit (line ends, `core.fileMode`), and its settings are not compared.
+        """
+        files = PlainFiles(self._root)
+        paths = []
+        for path, file in record.files.items():
+            if file.moved or files.content(path) != (file.sha256, file.executable):
+                return None
+            paths += [path, pristine_path(record.name, path)]
         for path in dict.fromkeys(section.path for section in record.sections):
+            if b"\r" in (files.read(path) or b"\r"):
+                return None
             paths += [path, pristine_sections_path(record.name, path)]
-        digest = _Files(self._root).digest(paths)
+        digest = files.digest(paths)
         return None if digest is None else (paths, digest)
 
     @contextmanager
@@ -204,7 +207,8 @@ class Memo:
 
     def keep(self, project: Project, strays: list[str]) -> None:
         """Keep what was learned, unless something changed meanwhile or just before."""
-        if not self._learned or self._key != self._key_now():
+        news = self._learned or (self._instances and self._marks != self._marks_then)
+        if not news or self._key != self._key_now():
             return
         watched = {**_code(self._opened, project), **self._watched}
         if not all(_settled(stamp, self._started) for stamp in watched.values()):
@@ -214,12 +218,13 @@ class Memo:
             "watched": list(watched.items()),
             "names": list(project.instances),
             "strays": strays,
+            "git": self._marks,
             "instances": self._instances,
         }))  # fmt: skip
 
     def _key_now(self) -> str | None:
         """What must be the same: mx, Python, the plugins as the index says, the project's state; None if that cannot be told."""
-        state = _Files(self._root).state()
+        state = PlainFiles(self._root).state()
         if state is None:
             return None
         plugins = [{**vars(plugin), "seconds": 0} for plugin in index.load()]
@@ -249,95 +254,10 @@ class _Heard:
         return getattr(self._stream, name)
 
 
-class _Files:
-    """Reads plain files of a project: none that is a link or something else, none behind a link."""
-
-    def __init__(self, root: str) -> None:
-        self._root = root
-        self._folders: dict[str, bool] = {"": True}
-        self._shared: dict[str, bytes | None] = {}
-
-    def digest(self, paths: Iterable[str]) -> str | None:
-        """A hash of these files, their names and whether they are programs; None if one is no plain file."""
-        whole = hashlib.sha256()
-        for path in paths:
-            if path not in self._shared:
-                self._shared[path] = self._one(path)
-            one = self._shared[path]
-            if one is None:
-                return None
-            whole.update(one)
-        return whole.hexdigest()
-
-    def _one(self, path: str) -> bytes | None:
-        data = self._read(path)
-        return None if data is None else hashlib.sha256(path.encode() + b"\0" + data).digest()
-
-    def state(self) -> str | None:
-        """A hash of mx's own files that say what is rendered."""
-        records = self._list(RECORDS)
-        if records is None or not self._folder(RECORDS):
-            return None
-        paths = [PROJECT_FILE, *(path for path in records if path.endswith(".yaml"))]
-        over = self._below(_OVERRIDES) if os.path.lexists(f"{self._root}/{_OVERRIDES}") else []
-        return None if over is None else self.digest([*paths, *over])
-
-    def _below(self, folder: str) -> list[str] | None:
-        """All files below a folder; None if something else is there too."""
-        found: list[str] = []
-        for path in self._list(folder) if self._folder(folder) else [f"{folder}/?"]:
-            if self._folder(path):
-                inside = self._below(path)
-                if inside is None:
-                    return None
-                found += [f"{path}/", *inside]
-            else:
-                found.append(path)
-        return found
-
-    def _list(self, folder: str) -> list[str]:
-        try:
-            return sorted(f"{folder}/{name}" for name in os.listdir(f"{self._root}/{folder}"))  # noqa: PTH208
-        except OSError:
-            return []
-
-    def _folder(self, path: str) -> bool:
-        if path not in self._folders:
-            above = path.rpartition("/")[0]
-            try:
-                here = stat.S_ISDIR(os.lstat(f"{self._root}/{path}").st_mode)
-            except (OSError, ValueError):
-                here = False
-            self._folders[path] = here and self._folder(above)
-        return self._folders[path]
-
-    def _read(self, path: str) -> bytes | None:
-        if path.endswith("/"):
-            return b"/" if self._folder(path[:-1]) else None
-        if not self._folder(path.rpartition("/")[0]):
-            return None
-        try:
-            descriptor = os.open(f"{self._root}/{path}", _READ)
-        except (OSError, ValueError):
-            return None
-        try:
-            about = os.fstat(descriptor)
-            if not stat.S_ISREG(about.st_mode):
-                return None
-            parts = [b"x" if about.st_mode & 0o100 else b"-"]
-            while part := os.read(descriptor, about.st_size + 1):
-                parts.append(part)
-            return b"".join(parts)
-        except OSError:
-            return None
-        finally:
-            os.close(descriptor)
-
-
 def _code(opened: Opened, project: Project) -> dict[str, Stamp]:
     """The stamps of all code in this process and of what it read, beside what of the project is compared by its bytes."""
     root = str(project.root)
-    library = os.path.join(os.path.dirname(os.__file__), "")  # noqa: PTH118 (it goes with Python's version)
+    library = os.path.join(os.path.dirname(os.__file__), "")  # it goes with Python's version
     modules = {
         str(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))
     }
@@ -355,6 +275,28 @@ def _code(opened: Opened, project: Project) -> dict[str, Stamp]:
         path: _stamp(path) for path in sorted(found)
         if not path.startswith(library) or "site-packages" in path or "dist-packages" in path
     }  # fmt: skip
+
+
+def _marks_of_git(root: str) -> list[Any]:
+    """Stamps of what Git's part in the rows is made of: which records a sparse checkout leaves out, and whether Git answers."""
+    folder = root
+    while not os.path.lexists(f"{folder}/.git"):
+        folder, child = os.path.dirname(folder), folder
+        if folder == child:
+            return []
+    home = f"{folder}/.git"
+    with (
+        suppress(OSError, ValueError),
+        open(home, "rb") as stream,
+    ):  # of a worktree, a file that says where it is
+        home = os.path.join(folder, os.fsdecode(stream.read(4096).partition(b": ")[2].strip()))
+    owners = []
+    with suppress(OSError):
+        owners = [os.stat(place).st_uid for place in (folder, home)]
+    programs = [f"{place}/git" for place in os.environ.get("PATH", "").split(os.pathsep)]
+    settings = [f"{home}/config", f"{home}/commondir", f"{home}/index", f"{os.environ.get('HOME')}/.gitconfig",
+                os.environ.get("GIT_CONFIG_GLOBAL", "")]  # fmt: skip
+    return [folder, owners, [_stamp(path) for path in (*settings, *programs)]]
 
 
 def _stamp(path: str) -> Stamp:

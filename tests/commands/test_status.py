@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from sites import make_distribution
 
+import mxdev
+
 HOOKS = """
 from mxdev import hookimpl, lazy
 @hookimpl
@@ -75,6 +77,7 @@ class Asking(Generator):
 """
 SPY = """
 import sys
+del sys.path[0]  # the current folder, which a console script has not
 from mxdev import cli
 code = cli.run(ARGUMENTS)
 sys.stdout.flush()
@@ -83,6 +86,9 @@ sys.exit(code)
 """
 RENDERED = "jinja2"  # imported where something is rendered
 PARSED = "yaml"
+
+
+Answer = tuple[int, str, str]
 
 
 @dataclass(frozen=True)
@@ -116,11 +122,11 @@ class World:
         said, _, modules = done.stderr.rpartition("\n@")
         return done.returncode, done.stdout, said, set(modules.split())
 
-    def answer(self, *more: str, cache: str = "cache") -> tuple[int, str, str]:
+    def answer(self, *more: str, cache: str = "cache") -> Answer:
         """What `mx status` says: its code, its JSON, its messages."""
         return self.mx("status", "--json", "--exit-code", *more, cache=cache)[:3]
 
-    def afresh(self, *more: str) -> tuple[int, str, str]:
+    def afresh(self, *more: str) -> Answer:
         """The same without a memory."""
         shutil.rmtree(self.home / "empty", ignore_errors=True)
         return self.answer(*more, cache="empty")
@@ -163,13 +169,18 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> World:
     return world
 
 
+@pytest.fixture(scope="module")
+def before(kept: World) -> Answer:
+    """What is said of it."""
+    return kept.answer()
+
+
 @pytest.fixture
 def world(kept: World) -> World:
     """The same project as it was made; what is compared by its bytes is still known."""
     shutil.rmtree(kept.root)
     shutil.copytree(kept.home / "as-made", kept.root, symlinks=True)
     kept.mx("status")
-    assert kept.imported == set()
     return kept
 
 
@@ -192,9 +203,7 @@ MARKED = "<<<<<<< yours\na\n=======\nb\n>>>>>>> theirs\n"
 
 def _rename(root: Path) -> None:
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"], ["mv", "base.txt", "other.txt"]):
-        subprocess.run(
-            ["git", "-c", "user.name=a", "-c", "user.email=a@b", *command], cwd=root, check=True, capture_output=True
-        )  # fmt: skip
+        _git(root, *command)
 
 
 def _replace(path: str, old: str, new: str) -> Callable[[Path], object]:
@@ -232,23 +241,65 @@ EDITS: dict[str, tuple[Callable[[Path], object], bool]] = {  # and whether it ha
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_a_persons_edit_is_seen_without_rendering(world: World, name: str) -> None:
+def test_a_persons_edit_is_seen(world: World, before: Answer, name: str) -> None:
     edit, rendered = EDITS[name]
-    before = world.answer()
     edit(world.root)
-    now = world.answer()
-    assert now == world.afresh()
-    assert (now == before) == (name in ("beside the sections",))
-    assert (RENDERED in world.imported) == rendered
-    assert world.answer() == now
+    *now, modules = world.mx("status", "--json", "--exit-code")
+    assert tuple(now) == world.afresh()
+    assert (tuple(now) == before) == (name == "beside the sections")
+    assert (RENDERED in modules) == rendered
+    assert world.answer() == tuple(now)
 
 
-def test_what_a_person_takes_back_is_up_to_date_again(world: World) -> None:
-    before = world.answer()
+def test_what_a_person_takes_back_is_up_to_date_again(world: World, before: Answer) -> None:
     (world.root / "base.txt").write_text("mine 1\n")
     assert world.answer() != before
     (world.root / "base.txt").write_text("size 1\n")
     assert world.answer() == before
+
+
+def _git(root: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True)
+
+
+GIT: dict[str, Callable[[Path], object]] = {
+    "a setting that Git stops at": lambda root: _git(root, "config", "core.worktree", "/"),
+    "a record that is left out of the checkout": lambda root: (
+        _git(root, "update-index", "--add", "--cacheinfo", "100644", _blob(root), ".mx/generators/Z.yaml"),
+        _git(root, "update-index", "--skip-worktree", ".mx/generators/Z.yaml"),
+    ),
+}  # fmt: skip
+
+
+def _blob(root: Path) -> str:
+    done = subprocess.run(
+        ["git", "hash-object", "-w", "mx.yaml"], cwd=root, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", GIT)
+def test_what_git_has_a_say_in_is_seen(world: World, before: Answer, name: str) -> None:
+    _git(world.root, "init", "-q")
+    _git(world.root, "add", "-A")
+    _git(world.root, "commit", "-qm", "x")
+    assert world.answer() == before
+    assert world.imported == set()
+    GIT[name](world.root)
+    now = world.answer()
+    assert now == world.afresh()
+    assert now != before
+
+
+def test_gits_settings_say_what_an_edit_is(world: World, before: Answer) -> None:
+    _git(world.root, "init", "-q")
+    (world.root / "app.txt").chmod(0o644)
+    edited = world.answer()
+    assert edited != before
+    for setting in ("false", "true"):
+        _git(world.root, "config", "core.fileMode", setting)
+        assert world.answer() == world.afresh() == (before if setting == "false" else edited)
 
 
 # --- what a rendering is a function of --------------------------------------------------------------------------------
@@ -279,8 +330,7 @@ def _linked(path: Path, place: Path) -> None:
 
 
 @pytest.mark.parametrize("name", STATE)
-def test_a_change_of_the_projects_state_is_seen(world: World, name: str) -> None:
-    before = world.answer()
+def test_a_change_of_the_projects_state_is_seen(world: World, before: Answer, name: str) -> None:
     STATE[name](world.root)
     now = world.answer()
     assert now == world.afresh()
@@ -303,6 +353,10 @@ def _version(world: World) -> None:
     info.rename(world.site / "acme_rows-1.1.dist-info")
 
 
+def _mx(world: World) -> None:
+    _replace("mxdev/commands/status.py", '_version": installed', '_version": "changed"')(world.site)
+
+
 def _in_site(path: str, old: str, new: str) -> Callable[[World], object]:
     return lambda world: _replace(path, old, new)(world.site)
 
@@ -311,10 +365,10 @@ CODE: dict[str, Callable[[World], object]] = {
     "a generator": _in_site("acme_rows/generators.py", "size {", "SIZE {"),
     "a module that it imports": _in_site("acme_helper.py", "word", "WORD"),
     "a file that it reads": lambda world: _put(world.site, "acme_rows/data.txt", "DATA"),
+    "a filter": _in_site("acme_rows/filters.py", "upper", "title"),
     "a template": lambda world: _put(world.site, "acme_rows/templates/page.txt.jinja", "new\n"),
     "a new template": lambda world: _put(world.site, "acme_rows/templates/sub/more.txt", "more\n"),
     "a template less": lambda world: (world.site / "acme_rows/templates/page.txt.jinja").unlink(),
-    "a filter": _in_site("acme_rows/filters.py", "upper", "title"),
     "a company's default": _in_site("acme_rows/__init__.py", '"acme"}', '"other"}'),
     "the user's default": lambda world: _put(world.home, "settings/defaults.yaml", "company: mine\n"),
     "a plugin's override": _company,
@@ -322,33 +376,30 @@ CODE: dict[str, Callable[[World], object]] = {
     "a broken plugin": lambda world: make_distribution(
         world.site, "acme-broken", modules={"acme_broken.py": "1 / 0\n"}
     ),
-    "no plugin": lambda world: shutil.rmtree(world.site / "acme_rows-1.0.dist-info"),
+    "mx itself": _mx,
+    "no plugin": lambda world: shutil.rmtree(world.site / "acme_rows-1.1.dist-info"),
 }
 
 
-@pytest.mark.parametrize("name", CODE)
-def test_a_change_of_the_installed_code_is_seen(tmp_path: Path, name: str) -> None:
+def test_every_change_of_the_installed_code_is_seen(tmp_path: Path) -> None:
     world = make(tmp_path)
+    mine = Path(mxdev.__file__).parent
+    shutil.copytree(mine, world.site / "mxdev", ignore=shutil.ignore_patterns("__pycache__"))
+    world.answer()  # writes bytecode beside what it imports
     world.settle()
+    world.answer()
     before = world.answer()
-    assert world.imported == set()
-    CODE[name](world)
-    now = world.answer()
-    assert now == world.afresh()
-    assert now != before
-    assert world.answer() == now
-
-
-def test_a_change_of_mx_itself_is_seen(tmp_path: Path) -> None:
-    world = make(tmp_path)
-    shutil.copytree(
-        Path(__file__).parents[2] / "mxdev", world.site / "mxdev", ignore=shutil.ignore_patterns("__pycache__")
-    )  # fmt: skip
-    world.settle()
-    before = world.answer()
-    assert world.imported == set()
-    _replace("mxdev/workflow/update.py", "return plan\n", 'raise MxError("changed")\n')(world.site)
-    assert world.answer() == world.afresh() != before
+    for name, change in CODE.items():
+        assert world.imported == set(), f"before {name}"
+        change(world)
+        now = world.answer()
+        assert now == world.afresh(), name
+        assert now != before, name
+        world.mx("update")
+        world.answer()
+        world.settle()
+        world.answer()  # where the index of plugins is made anew, all of them are imported before anybody watches
+        before = world.answer()
 
 
 # --- what is not remembered -------------------------------------------------------------------------------------------
@@ -394,12 +445,11 @@ def test_files_that_are_too_young_are_not_believed(tmp_path: Path) -> None:
     ],
 )
 def test_a_memory_that_is_damaged_or_open_to_others_is_none(
-    world: World, harm: Callable[[Path], object]
+    world: World, before: Answer, harm: Callable[[Path], object]
 ) -> None:
     folder = world.home / "cache" / "status"
     (path,) = folder.glob("*.json")
     assert (folder.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
-    before = world.answer()
     shutil.copytree(folder, world.home / "as-kept")
     try:
         harm(path)
@@ -410,7 +460,7 @@ def test_a_memory_that_is_damaged_or_open_to_others_is_none(
         (world.home / "as-kept").rename(folder)
 
 
-def test_a_shape_that_is_sealed_and_wrong_is_none(world: World) -> None:
+def test_a_shape_that_is_sealed_and_wrong_is_none(world: World, before: Answer) -> None:
     import json
 
     from mxdev.workflow.status_memo import _seal
@@ -418,7 +468,6 @@ def test_a_shape_that_is_sealed_and_wrong_is_none(world: World) -> None:
     (path,) = (world.home / "cache" / "status").glob("*.json")
     whole = path.read_bytes()
     data = json.loads(whole.partition(b"\n")[2])
-    before = world.answer()
     shapes = (
         [], {}, {**data, "instances": [1]}, {**data, "instances": {"App": {"row": 1}}}, {**data, "names": 3},
         {**data, "watched": [[1]]}, {**data, "instances": {"App": {**data["instances"]["App"], "row": {"instance": "App"}}}},
