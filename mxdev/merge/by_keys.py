@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _BOM = b"\xef\xbb\xbf"
 # Reads the text of a file of the kind that is merged.
 Load = Callable[[str], Any]
-LARGEST = 2 << 20
+LARGEST = 1 << 20
 """So many bytes are merged by keys; what more would take shows that limit as the reason, and a person decides."""
 
 
