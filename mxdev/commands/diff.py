@@ -14,6 +14,7 @@ import click
 
 from mxdev.commands.planning import complete_instances, instance_names
 from mxdev.errors import MxError
+from mxdev.merge.diff import unified
 from mxdev.plugins import catalog
 from mxdev.project.content import Content, stored_content
 from mxdev.project.project import Project
@@ -126,24 +127,11 @@ def _name(side: str, path: str) -> str:
 
 
 def _body(old: str, new: str, before: bytes, after: bytes | None) -> str:
-    if b"\0" in before or b"\0" in (after or b""):
-        return _binary(before, after or b"")
-    try:
-        left, right = (data.decode("utf-8").split("\n") for data in (before, after or b""))
-    except UnicodeDecodeError:
-        return _binary(before, after or b"")
-    heads = (old, "/dev/null" if after is None else new)
-    lines = difflib.unified_diff(_lines(left), _lines(right), *heads)
     # A tab ends a name with blanks (as Git writes it), so that `git apply` finds where it ends.
-    out = [
-        f"{line[:-1]}\t\n" if number < 2 and " " in line[4:] else line for number, line in enumerate(lines)
-    ]
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in out)
-
-
-def _lines(parts: list[str]) -> list[str]:
-    # Only a line feed ends a line: `str.splitlines` would also cut at form feeds and the like.
-    return [f"{part}\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+    names = (old, "/dev/null" if after is None else new)
+    one, other = (f"{name}\t" if " " in name else name for name in names)
+    text = unified((one, other), before, after or b"")
+    return _binary(before, after or b"") if text is None else text
 
 
 def _binary(before: bytes, after: bytes) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _BOM = b"\xef\xbb\xbf"
 # Reads the text of a file of the kind that is merged.
 Load = Callable[[str], Any]
+LARGEST = 1 << 20
+"""So many bytes are merged by keys; what more would take shows that limit as the reason, and a person decides."""
 
 
 class _ConflictError(Exception):
@@ -37,6 +39,10 @@ def merge(path: str, base: bytes, ours: bytes, theirs: bytes) -> Merge | None:
     cut, load = READERS.get(PurePosixPath(path).suffix, (None, None))
     if cut is None or load is None:
         return None
+    size = max(map(len, (base, ours, theirs)))
+    if size > LARGEST:
+        limit = f"it is too large to be merged by its keys ({size >> 20} MB; up to {LARGEST >> 20} MB are)"
+        return Merge(ours, False, reason=limit)
     try:
         sides = [_text(side) for side in (base, ours, theirs)]
         values = [load(text) for text in sides]
@@ -119,7 +125,7 @@ def _merge_entry(load: Load, base: Entry | None, ours: Entry | None, theirs: Ent
     if ours.text == theirs.text or (base is not None and theirs.text == base.text):
         return Entry(ours.key, lead, ours.text, ours.head, ours.inner, ours.foot)
     if ours.inner is None or theirs.inner is None or (base is not None and base.inner is None):
-        if not _same(load, ours.text, theirs.text):
+        if not _says_the_same(load, ours.text, theirs.text):
             raise _ConflictError
         return Entry(ours.key, lead, ours.text, ours.head, ours.inner, ours.foot)
     head = _merge_text(base.head if base else None, ours.head, theirs.head)
@@ -130,7 +136,7 @@ def _merge_entry(load: Load, base: Entry | None, ours: Entry | None, theirs: Ent
     return Entry(ours.key, lead, "", head, inner, foot)
 
 
-def _same(load: Load, ours: str, theirs: str) -> bool:
+def _says_the_same(load: Load, ours: str, theirs: str) -> bool:
     """Whether two texts of a key say the same, each in its own words: with a comment behind it, or other quotes."""
     from mxdev.sections.yaml_values import equal
 

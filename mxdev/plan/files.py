@@ -147,7 +147,8 @@ def _merge(change: Change, base: Content, disk: Content, new: Content) -> Change
         return replace(change, status="update", after=Content(data, new.executable))
     merged = merge_file(change.path, base.data, disk.data, new.data)
     if not merged.clean:
-        return _conflict(change, base, disk, new, "you and the generator changed the same place")
+        reason = merged.reason or "you and the generator changed the same place"
+        return _conflict(change, base, disk, new, reason)
     after = Content(merged.data, new.executable)
     if after == disk:
         return replace(change, reason="your edit has it already", declined=False)
@@ -161,6 +162,6 @@ def _conflict(change: Change, base: Content | None, disk: Content, new: Content,
     merged = merge_lines(base.data if base else None, disk.data, new.data)
     if merged.mergeable:
         choices["merge"] = Content(merged.data, new.executable)
-    else:
-        reason += "; it is no text"
+    elif merged.reason != reason:
+        reason += f"; {merged.reason or 'it is no text'}"
     return replace(change, status="conflict", choices=choices, reason=reason)

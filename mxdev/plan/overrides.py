@@ -16,7 +16,7 @@ from mxdev.project.content import Content
 from mxdev.project.project import Project
 from mxdev.sections import sections
 from mxdev.sections.address import Key, parse
-from mxdev.sections.yaml_values import equal
+from mxdev.sections.yaml_values import equal, load
 
 FOLDER = ".mx/overrides"
 _HEAD = b"# Your values, laid over what mx renders into {path}; `null` takes a key away. You may edit this file.\n"
@@ -42,14 +42,7 @@ def read(project: Project, path: str, extra: Mapping[str, Content] | None = None
     data = extra[where].data if extra and where in extra else project.read(where)
     if data is None or not sections.is_yaml(path):
         return {}
-    import yaml
-
-    try:
-        loaded = yaml.safe_load(data)
-    except yaml.YAMLError as error:
-        raise MxError(
-            f"{where} is no YAML: {error}", hint="Correct it, then run the command again."
-        ) from error
+    loaded = load(data, where, hint="Correct it, then run the command again.", texts=False)
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):

@@ -8,6 +8,7 @@ from mxdev.project import records
 from mxdev.project.content import Content, as_stored, disk_content
 from mxdev.project.records import PROJECT_FILE, new_project_file
 from mxdev.sections import sections
+from mxdev.sections.yaml_values import load
 from mxdev.version import compatible
 
 GIT_FILES = {
@@ -65,10 +66,8 @@ def git_files(plan: Plan) -> dict[str, Content | None]:
 
 def _written(data: bytes) -> dict[str, object]:
     """The options as they stand in the file, which may be of an older format than the one that was loaded from it."""
-    import yaml
-
-    found = yaml.safe_load(data.decode("utf-8-sig")).get("options")
-    return {str(name): value for name, value in (found or {}).items()}
+    found: dict[str, object] | None = load(data, PROJECT_FILE).get("options")
+    return dict(found or {})
 
 
 def _options(plan: Plan, data: bytes | None) -> bytes:

@@ -149,12 +149,9 @@ def _user() -> dict[str, Default]:
         return {}
     except OSError as error:
         raise MxError(f"{path} cannot be read: {error.strerror}") from error
-    import yaml
+    from mxdev.sections.yaml_values import load
 
-    try:
-        loaded = yaml.safe_load(data)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise MxError(f"{path} is no YAML: {error}", hint="Correct it, or move it away.") from error
+    loaded = load(data, str(path), hint="Correct it, or move it away.")
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):

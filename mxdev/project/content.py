@@ -72,6 +72,8 @@ def recorded_content(project: Project, path: str) -> Content | None:
     try:
         return disk_content(project, path)
     except MxError:
+        if "\0" in path:
+            raise  # it names nothing
         at = project.root
         for part in path.split("/"):
             at = at / part

@@ -73,7 +73,7 @@ def read_pristine_sections(data: bytes) -> dict[str, str]:
     """The fragments in a `.sections.pristine` file, by address; empty when it cannot be read (no base)."""
     try:
         loaded = json.loads(data)
-    except (ValueError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return {}
     return {str(key): str(value) for key, value in loaded.items()} if isinstance(loaded, dict) else {}
 

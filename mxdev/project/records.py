@@ -17,6 +17,7 @@ PRISTINE = ".mx/pristine"
 # One function for each step between formats: MIGRATIONS[n] turns the data of format n into format n + 1.
 MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
+_LARGEST = 16 << 20  # a record has a line for each file
 _MARKERS = re.compile(rb"^(<{7}|>{7}) ", re.MULTILINE)
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -93,7 +94,7 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
     Raises:
         MxError: it is empty, torn, full of merge markers, from a newer mx; the message says what to do.
     """
-    import yaml
+    from mxdev.sections.yaml_values import load
 
     if _MARKERS.search(data):
         hint = "Run `mx resolve`; what it cannot tell, resolve as in any file."
@@ -103,11 +104,7 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
                 "--theirs), resolve the files that it renders, then run `mx update`."
             )
         raise MxError(f"{where} has Git's merge markers in it, so mx cannot tell what is true.", hint=hint)
-    try:
-        text = data.decode("utf-8-sig")
-        loaded = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (a safe loader)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: no UTF-8, a date in month 13
-        raise MxError(f"{where} cannot be read: {error}", hint=_RESTORE.format(where=where)) from error
+    loaded = load(data, where, hint=_RESTORE.format(where=where), largest=_LARGEST)
     if loaded is None:
         raise MxError(f"{where} is empty.", hint=_RESTORE.format(where=where))
     if not isinstance(loaded, dict):
@@ -159,7 +156,7 @@ def read_record(data: bytes, where: str) -> Record:
         }
         sections = tuple(
             SectionRecord(
-                str(item["path"]), str(item["address"]), _sha(item["sha256"]), dict(item.get("trace") or {}),
+                str(item["path"]), str(item["address"]), _sha(item["sha256"]), _trace(item.get("trace") or {}),
                 item.get("adopted", False), item.get("declined", False),
             )
             for item in raw.get("sections") or ()
@@ -183,6 +180,17 @@ def _sha(value: object) -> str:
     if not isinstance(value, str) or not _HASH.fullmatch(value):
         raise ValueError(f"{value!r} is no SHA-256")
     return value
+
+
+def _trace(value: object) -> dict[str, Any]:
+    """What a section brought with it, in its form (see `mxdev.sections.traces`)."""
+    if not isinstance(value, dict) or not isinstance(value.get("file", False), bool):
+        raise ValueError(f"{value!r} is no trace of a section")
+    for name in ("containers", "newline"):
+        texts = value.get(name, [])
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ValueError(f"{texts!r} is no list of texts ({name} of a section)")
+    return dict(value)
 
 
 def write_record(record: Record) -> bytes:

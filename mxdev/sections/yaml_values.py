@@ -1,7 +1,8 @@
-"""The plain data in a part of a YAML document, as `yaml.safe_load` would give it."""
+"""Plain data in YAML: that of a whole file that a person may have damaged, and that of a part of a document."""
 
 from __future__ import annotations
 
+import datetime
 import math
 from typing import Any
 
@@ -24,6 +25,116 @@ def equal(one: Any, other: Any) -> bool:
     if isinstance(one, float) and math.isnan(one):
         return math.isnan(other)
     return bool(one == other)
+
+
+LARGEST = 1 << 20
+"""Of a file that a person writes, mx reads so many bytes."""
+_MOST_VALUES = 1_000_000
+"""So many values a file may stand for; aliases multiply what is written."""
+
+
+def load(
+    data: bytes, where: str, *, hint: str | None = None, largest: int = LARGEST, texts: bool = True
+) -> Any:
+    """The plain data in a YAML file: None, flags, numbers, text, lists and mappings.
+
+    Args:
+        data: the file.
+        where: its name, for errors.
+        hint: what to do when it cannot be read; default: repair it.
+        largest: how many bytes it may have.
+        texts: a date and any key is given as text.
+
+    Raises:
+        MxError: it is too large or no YAML, is nested too deeply, stands for too much or for itself by aliases, or holds something else
+            than plain data; with the line.
+    """
+    import yaml
+
+    hint = hint or "Repair the file, then run the command again."
+    if len(data) > largest:
+        raise MxError(
+            f"{where} is too large ({len(data) / (1 << 20):.1f} MB; mx reads {largest >> 20} MB).", hint=hint
+        )
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        text = data.decode("utf-8-sig")
+        loaded = yaml.load(text, Loader=loader)  # noqa: S506 (a safe loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f" (line {mark.line + 1})" if mark else ""
+        problem = ": ".join(filter(None, [error.context, error.problem]))
+        raise MxError(f"{where} cannot be read: {problem}{line}.", hint=hint) from error
+    except (ValueError, RecursionError, TypeError, yaml.YAMLError) as error:  # no UTF-8, a date in month 13
+        raise MxError(f"{where} cannot be read: {error}.", hint=hint) from error
+    try:
+        plain, _ = _plain(loaded, {}, ())
+        return plain if texts else loaded
+    except (_OddError, RecursionError) as error:
+        what = str(error) if isinstance(error, _OddError) else "it is nested too deeply"
+        number = _line_of_odd(text) if isinstance(error, _OddError) else None
+        line = f" (line {number})" if number else ""
+        raise MxError(f"{where} cannot be read: {what}{line}.", hint=hint) from error
+
+
+class _OddError(Exception):
+    """Something in a file is no plain data."""
+
+
+def _plain(value: Any, done: dict[int, tuple[Any, int]], above: tuple[int, ...]) -> tuple[Any, int]:
+    """A value with dates and keys as text, and for how many values it stands; what aliases share is looked at once."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value, 1
+    if isinstance(value, datetime.date):
+        return value.isoformat(), 1
+    if not isinstance(value, dict | list):
+        kind = {"bytes": "binary data", "set": "a set", "tuple": "a pair"}.get(
+            type(value).__name__, "a value"
+        )
+        raise _OddError(
+            f"{kind} with a tag of YAML is no option's value; write text, numbers, lists and mappings"
+        )
+    if id(value) in above:
+        raise _OddError("an alias stands for what it is in itself")
+    if id(value) in done:
+        return done[id(value)]
+    above = (*above, id(value))
+    number = 1
+    made: Any = {} if isinstance(value, dict) else []
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        plain, count = _plain(inner, done, above)
+        number += count
+        if number > _MOST_VALUES:
+            raise _OddError("its aliases stand for more than a million values")
+        if isinstance(made, list):
+            made.append(plain)
+        elif isinstance(key, str | int | float | datetime.date) or key is None:
+            made[_key_text(key)] = plain
+        else:
+            raise _OddError("a key must be text")
+    done[id(value)] = made, number
+    return made, number
+
+
+def _key_text(key: Any) -> str:
+    if key is None or isinstance(key, bool):
+        return {None: "null", True: "true", False: "false"}[key]
+    return key.isoformat() if isinstance(key, datetime.date) else str(key)
+
+
+def _line_of_odd(text: str) -> int | None:
+    """The line of the first value with a tag that plain data does not have; None if that is not what is wrong."""
+    import yaml
+
+    usual = {
+        f"tag:yaml.org,2002:{n}"
+        for n in ("null", "bool", "int", "float", "str", "map", "seq", "timestamp", "merge")
+    }
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        tag = getattr(event, "tag", None)
+        if tag and tag not in usual and tag != "!":
+            return event.start_mark.line + 1 if event.start_mark else None
+    return None
 
 
 def value_of(document: Document, node: Node | None) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +11,11 @@ from mxdev.merge.by_lines import has_markers
 from mxdev.project import renames
 from mxdev.project.content import Content, like, moded, stored_content
 from mxdev.project.project import Project
-from mxdev.project.records import FileRecord, Record
+from mxdev.project.records import FileRecord, Record, SectionRecord
 from mxdev.sections import sections
+from mxdev.sections.sections import Fragment
+
+MARKERS = "it has conflict markers in it"
 
 
 @dataclass
@@ -92,29 +95,75 @@ def of(project: Project, record: Record) -> Drift:
     return drift
 
 
-def _sections(project: Project, record: Record, drift: Drift) -> None:
+@dataclass(frozen=True)
+class SectionEdit:
+    """A section of a shared file as it was rendered and as it is.
+
+    Attributes:
+        section: what is recorded of it.
+        rendered: the text that was rendered last; None: mx's record of it is missing or damaged.
+        found: what stands in the file; None: it is gone, or the file cannot be looked into.
+        problem: why the file cannot be looked into: its text is not what it should be (the error), or something else stands there.
+    """
+
+    section: SectionRecord
+    rendered: str | None
+    found: Fragment | None
+    problem: MxError | str | None = None
+
+    @property
+    def edited(self) -> bool:
+        """Whether it is there and says something else than what was rendered."""
+        there, base = self.found, self.rendered
+        return (
+            there is not None and base is not None and not sections.same(self.section.path, there.text, base)
+        )
+
+
+def section_edits(
+    project: Project, record: Record, wanted: Callable[[str], bool] = lambda path: True
+) -> Iterator[SectionEdit]:
+    """Every section of an instance in shared files (those whose path is `wanted`), as rendered and as it is.
+
+    Raises:
+        MxError: a file cannot be read at all.
+    """
     for path in dict.fromkeys(section.path for section in record.sections):
+        if not wanted(path):
+            continue
         disk = stored_content(project, path)
+        file = sections.File(path, disk.data if disk else None)
+        problem: MxError | str | None = None
         if disk is not None and disk.foreign:
-            drift.edited.append(path)
-            continue
-        if disk is not None and has_markers(disk.data):
-            drift.conflicted.append(path)
-            continue
+            problem = disk.foreign
+        elif disk is not None and has_markers(disk.data):
+            problem = MARKERS
         base = project.pristine_sections(record.name, path)
-        try:
-            sections.read(disk.data if disk else None, sections.address("x"), path=path)
-        except MxError:  # its text is not what it should be: `mx update` says so, with the line
-            drift.edited.append(path)
-            continue
         for section in (section for section in record.sections if section.path == path):
-            name = f"{path}: {section.address}"
-            found = sections.read(disk.data if disk else None, section.address, path=path)
-            if section.address not in base:
-                drift.damaged.append(name)
-            if found is None:
-                drift.missing.append(name)
-            elif section.address in base and not sections.same(path, found.text, base[section.address]):
-                drift.edited.append(name)
-            if section.declined:
-                drift.declined.append(name)
+            found = None
+            if problem is None:
+                try:
+                    found = file.read(section.address)
+                except MxError as error:
+                    problem = error
+            yield SectionEdit(section, base.get(section.address), found, problem)
+
+
+def _sections(project: Project, record: Record, drift: Drift) -> None:
+    unread: dict[str, MxError | str] = {}
+    for edit in section_edits(project, record):
+        section = edit.section
+        name = f"{section.path}: {section.address}"
+        if edit.problem is not None:  # `mx update` says so, with the line
+            unread[section.path] = edit.problem
+            continue
+        if edit.rendered is None:
+            drift.damaged.append(name)
+        if edit.found is None:
+            drift.missing.append(name)
+        elif edit.edited:
+            drift.edited.append(name)
+        if section.declined:
+            drift.declined.append(name)
+    for path, problem in unread.items():
+        (drift.conflicted if problem is MARKERS else drift.edited).append(path)

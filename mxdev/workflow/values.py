@@ -175,11 +175,11 @@ def read_values_file(path: Path, known: Iterable[Option]) -> dict[str, Any]:
         MxError: the file cannot be read or parsed.
         UsageProblem: it is no mapping, or names an option that nobody declares.
     """
-    import yaml
+    from mxdev.sections.yaml_values import load
 
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        data = load(path.read_bytes(), str(path), hint="It is to hold a value for each option, no more.")
+    except OSError as error:
         raise MxError(f"{path}: the values cannot be read: {error}") from error
     if not isinstance(data, dict):
         raise UsageProblem(

@@ -52,6 +52,17 @@ def test_what_no_option_could_say_is_no_finding(mx: Any, project: Path) -> None:
     assert mx("lint", *RULES, cwd=project).out == ""
 
 
+@pytest.mark.parametrize("value", ["true", "1.0", "'1'"])
+def test_an_edit_that_only_python_takes_for_no_edit(value: str, mx: Any, project: Path) -> None:
+    """`mx status` and `mx lint` agree: 1 is not true, nor 1.0, nor text."""
+    shared = project / "shared.yaml"
+    shared.write_text(shared.read_text().replace("size: 1", f"size: {value}"))
+    assert "shared.yaml: base.size" in mx("status", cwd=project).out
+    result = mx("lint", *RULES, cwd=project)
+    assert result.code == 1
+    assert "hand-edited warning base.size of SampleBase was edited by hand" in result.out
+
+
 def test_a_text_section_edited_by_hand(mx: Any, project: Path) -> None:
     notes = project / "notes.txt"
     notes.write_text(notes.read_text().replace("region", "area"))

@@ -79,7 +79,8 @@ def test_edits_together_are_edits_one_after_the_other(
 
 NAMES = ["A", "B", "Über", "Long:name"]
 TEXTS = ["x\n", "", "a\r\nb", "# c\n\n", "*.pyc\n.venv/"]
-FOREIGN = st.text(st.sampled_from(list("ab #\n\n\r*/é")), max_size=12)
+# A lone carriage return at the end would become a line break of Windows by the first edit, and with it the file's own.
+FOREIGN = st.text(st.sampled_from(list("ab #\n\n\r*/é")), max_size=12).filter(lambda text: text[-1:] != "\r")
 
 
 @fast

@@ -11,7 +11,8 @@ from mxdev.lint.rule import Finding, Rule
 
 if TYPE_CHECKING:
     from mxdev.project.project import Project
-    from mxdev.project.records import Record, SectionRecord
+    from mxdev.project.records import Record
+    from mxdev.workflow.drift import SectionEdit
 
 ALLOW = "mx-lint: allow hand-edited"
 
@@ -25,35 +26,32 @@ class HandEdited(Rule):
 
     def check(self, context: Context) -> Iterator[Finding]:
         """One finding for each section that says something else than what its generator rendered last."""
+        from mxdev.project.records import record_path
+        from mxdev.workflow import drift
+
         for project in context.projects:
             for record in project.instances.values():
-                bases: dict[str, dict[str, str]] = {}
-                for section in record.sections:
-                    if section.declined or not context.covers(project.root / section.path):
-                        continue  # declined: the person was asked, and decided
-                    if section.path not in bases:
-                        bases[section.path] = _bases(project, record, section.path)
-                    base = bases[section.path].get(section.address)
-                    if base is not None:
-                        yield from self._compare(project, record, section, base)
 
-    def _compare(
-        self, project: Project, record: Record, section: SectionRecord, base: str
-    ) -> Iterator[Finding]:
-        from mxdev.sections import sections
+                def wanted(path: str, root: Any = project.root) -> bool:
+                    return context.covers(root / path)
 
+                try:
+                    for edit in drift.section_edits(project, record, wanted):
+                        yield from self._finding(project, record, edit)
+                except MxError as error:
+                    where = project.root / record_path(record.name)
+                    text = f"mx cannot read what {record.name} rendered: {error.message}"
+                    yield Finding(where, 1, 1, self.name, "error", text)
+
+    def _finding(self, project: Project, record: Record, edit: SectionEdit) -> Iterator[Finding]:
+        section, found = edit.section, edit.found
         where = project.root / section.path
-        try:
-            found = sections.read(project.read(section.path), section.address, path=section.path)
-        except MxError as error:
-            yield Finding(where, 1, 1, self.name, "error", f"mx cannot read it: {error.message}")
-            return
+        if section.declined:
+            return  # the person was asked, and decided
+        if isinstance(edit.problem, MxError):
+            yield Finding(where, 1, 1, self.name, "error", f"mx cannot read it: {edit.problem.message}")
         # A section that is gone was taken out by somebody who does not want it: mx leaves it out from now on.
-        if (
-            found is None
-            or ALLOW in found.text
-            or _same(found.text, base, yaml=sections.is_yaml(section.path))
-        ):
+        if found is None or not edit.edited or ALLOW in found.text:
             return
         yield Finding(
             where, found.line, 1, self.name, "warning",
@@ -61,27 +59,3 @@ class HandEdited(Rule):
             f"If an option says the same, set it instead: `mx generate {record.generator} --help` lists them. "
             f"Else move it: `mx adopt {section.path}`. To keep it where it is, write `# {ALLOW}` into the section",
         )  # fmt: skip
-
-
-def _bases(project: Project, record: Record, path: str) -> dict[str, str]:
-    """What mx rendered last; empty where that cannot be read, which is the business of the rule `pristine`."""
-    try:
-        return project.pristine_sections(record.name, path)
-    except MxError:
-        return {}
-
-
-def _same(here: str, base: str, *, yaml: bool) -> bool:
-    """Whether both say the same. Comments and layout are a person's own business: no option could hold them."""
-    if here == base:
-        return True
-    return yaml and (value := _value(here)) is not None and value == _value(base)
-
-
-def _value(text: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (a safe loader)
-    except yaml.YAMLError:
-        return None  # an alias to an anchor elsewhere in the file, for example: a person wrote that
