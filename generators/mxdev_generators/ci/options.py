@@ -10,7 +10,8 @@ from mxdev import option
 from mxdev.freetext import reveal
 from mxdev.generator import Option, Pattern
 from mxdev_generators.ci.graph import Facts
-from mxdev_generators.ml_project_skeleton.naming import account_id, package_name
+from mxdev_generators.ml_project_skeleton.naming import account_id
+from mxdev_generators.names.rules import package_name
 
 _URL = r"https://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?(?:/[A-Za-z0-9._~+-]+)*/?"
 SOURCE = Pattern(

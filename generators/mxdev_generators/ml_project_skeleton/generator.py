@@ -19,9 +19,10 @@ from mxdev_generators.ml_project_skeleton.naming import (
     ZONE,
     account_id,
     bucket_prefix,
+    bucket_problems,
     default_project_id,
-    package_name,
 )
+from mxdev_generators.names.rules import package_name
 
 
 class MLProjectSkeleton(Generator):
@@ -55,12 +56,13 @@ class MLProjectSkeleton(Generator):
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """A zone lies in its region."""
+        """Buckets have names that Google takes; a zone lies in its region."""
+        found = bucket_problems(values.cloud, values.project_id, values.name)
         if values.zone and not str(values.zone).startswith(f"{values.region}-"):
-            return [
+            found.append(
                 f"--zone {values.zone} is not in --region {values.region}; set both to match, or leave the zone empty."
-            ]
-        return []
+            )
+        return found
 
     def variables(self) -> dict[str, Any]:
         """The options, and the names that are made from them."""
