@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mxdev.errors import Refused
+from mxdev.errors import MxError, Refused
 from mxdev.generator.tree import Section
 from mxdev.merge.by_lines import refuse_markers
 from mxdev.plan.model import Change, Plan, Rendering, Resolution, Status
@@ -42,13 +42,20 @@ class _SharedFile:
     data: bytes | None
     order: list[str]
     traces: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
+    before: bytes | None = None
 
     def put(self, case: _Case, text: str) -> None:
-        edit = sections.put(
-            self.path, self.data, case.address, text, order=self.order, traces=list(self.traces.values())
-        )
+        try:
+            edit = self._edit(self.data, case, text)
+        except MxError:
+            self._edit(self.before, case, text)  # the person's file has other lines than mx's draft
+            raise
         self.data = edit.data
         self.traces[case.instance, case.address] = edit.trace
+
+    def _edit(self, data: bytes | None, case: _Case, text: str) -> sections.Edit:
+        traces = list(self.traces.values())
+        return sections.put(self.path, data, case.address, text, order=self.order, traces=traces)
 
     def take(self, case: _Case) -> None:
         if self.data is not None:
@@ -56,7 +63,7 @@ class _SharedFile:
             self.data = sections.take(self.path, self.data, case.address, trace)
 
     def copy(self) -> _SharedFile:
-        return _SharedFile(self.path, self.data, self.order, dict(self.traces))
+        return _SharedFile(self.path, self.data, self.order, dict(self.traces), self.before)
 
 
 def plan_shared_files(plan: Plan, order: Sequence[str]) -> Iterator[Change]:
@@ -80,6 +87,7 @@ def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
     if before is not None:
         refuse_markers({path: before.data})
     file = _SharedFile(path, before.data if before else None, _addresses(plan, path, order))
+    file.before = file.data
     now = {rendering.known_as: rendering.instance for rendering in plan.renderings}
     for recorded, record in plan.project.instances.items():
         name = now.get(recorded, recorded)
