@@ -161,6 +161,8 @@ class Tree:
             raise FreeTextError(
                 f"free text cannot be the content of {path}; use a function of mxdev.generator.languages"
             )
+        if not isinstance(data, str | bytes | bytearray | memoryview):
+            raise MxError(f"the content of {path} is {type(data).__name__}, and text or bytes are wanted")
         content = data.encode("utf-8") if isinstance(data, str) else bytes(data)
         self._add(File(path, content, executable, type(self.generator).__name__))
 
