@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mxdev.errors import DONE, SAYS_NO
 from mxdev.plugins import model, registry
 from mxdev.system import console
 
@@ -20,12 +21,19 @@ _NAMES = {
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def plugins(as_json: bool) -> None:
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Import all that they announce, and say what is wrong; exit 1 if anything is.",
+)
+def plugins(as_json: bool, check: bool) -> int:
     """List the installed plugins, what each of them adds, and which cannot be loaded."""
+    if check:
+        return _check(as_json)
     rows = [_row(plugin) for plugin in registry.looked_at_again()]
     if as_json:
         console.out(json.dumps(rows, indent=2))
-        return
+        return DONE
     for row in rows:
         console.out(f"{row['name']} {row['version']}")
         for kind in _NAMES.values():
@@ -44,6 +52,23 @@ def plugins(as_json: bool) -> None:
             console.out(f"  {console.paint('slow', 'yellow')}: {slow}")
         if row["error"]:
             console.out(f"  {console.paint('broken', 'red')}: {row['error']}")
+    return DONE
+
+
+def _check(as_json: bool) -> int:
+    from mxdev.plugins.check import everything
+
+    found = everything()
+    if as_json:
+        console.out(
+            json.dumps([{"name": name, "problems": problems} for name, problems in found.items()], indent=2)
+        )
+    else:
+        for name, problems in found.items():
+            console.out(f"{name}: {'nothing is wrong' if not problems else ''}".rstrip())
+            for problem in problems:
+                console.out(f"  {problem}")
+    return SAYS_NO if any(found.values()) else DONE
 
 
 def _row(plugin: model.Plugin) -> dict[str, Any]:

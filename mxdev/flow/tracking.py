@@ -8,6 +8,7 @@ import socket
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -141,25 +142,53 @@ def _follow_move(database: Path, artifacts: str) -> None:
 
 
 def _reachable(uri: str) -> None:
-    """Refuse a server that does not answer: MLflow itself tries for minutes.
+    """Refuse a server that does not answer, or a proxy: MLflow itself tries for minutes.
 
     Raises:
-        MxError: no connection.
+        MxError: no connection, or a proxy is asked for a server on this machine.
     """
-    parts = urlsplit(uri)
-    host = parts.hostname or ""
-    if getproxies().get(parts.scheme) and not proxy_bypass(host):
-        return
-    try:
-        with socket.create_connection(
-            (host, parts.port or (443 if parts.scheme == "https" else 80)), timeout=10
-        ):
-            return
-    except (OSError, ValueError) as problem:
+    host, proxy = urlsplit(uri).hostname or "", _proxy(uri)
+    server = f"the tracking server {_without_password(uri)} (MLFLOW_TRACKING_URI)"
+    if proxy is not None and _is_this_machine(host):
         raise MxError(
-            f"the tracking server {_without_password(uri)} (MLFLOW_TRACKING_URI) does not answer: {problem}.",
-            hint="Start it, or unset MLFLOW_TRACKING_URI to record runs in the project.",
+            f"{server} is on this machine, but MLflow would ask the proxy {_without_password(proxy)} for it.",
+            hint=f"Let it leave this machine out: `export no_proxy={host},$no_proxy`",
+        )
+    try:
+        _connect(uri if proxy is None else proxy)
+    except (OSError, ValueError) as problem:
+        if proxy is None:
+            raise MxError(
+                f"{server} does not answer: {problem}.",
+                hint="Start it, or unset MLFLOW_TRACKING_URI to record runs in the project.",
+            ) from problem
+        raise MxError(
+            f"{server} is asked through the proxy {_without_password(proxy)}, which does not answer: {problem}.",
+            hint=f"Correct the proxy, or leave the server out of it: `export no_proxy={host},$no_proxy`",
         ) from problem
+
+
+def _proxy(uri: str) -> str | None:
+    """The proxy that is asked for `uri`, if any; with a scheme."""
+    parts = urlsplit(uri)
+    found = getproxies()
+    proxy = found.get(parts.scheme) or found.get("all")
+    if not proxy or proxy_bypass(parts.hostname or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
+
+
+def _connect(uri: str) -> None:
+    parts = urlsplit(uri)
+    port = parts.port or {"https": 443, "socks5": 1080, "socks5h": 1080, "socks4": 1080}.get(parts.scheme, 80)
+    socket.create_connection((parts.hostname or "", port), timeout=10).close()
 
 
 def _connected(found: Connection) -> None:

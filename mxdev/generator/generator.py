@@ -83,9 +83,25 @@ class Generator:
 
     It sees its own options, the project's, and those of the generators it requires; never the disk, a clock,
     a random number, the network or another generator's files.
+
+    Attributes:
+        requires: what has to be in the project first: names of generators, or roles.
+        provides: roles that it plays for those that require one, such as "skeleton"; in lower case.
+        arguments: what it takes by position, made by `argument`.
+        options: what it asks, made by `option`.
+        scope: "project" (the default) adds to the project around the current folder; "new" makes the folder that its first argument
+            names; "anywhere" needs no project.
+        instance_argument: the argument that names the instance, for a generator that may be used many times; None: once.
+        formerly: names that it had before; what they rendered is its own.
+        example: a command that `--help` shows.
+        plugin: the distribution that it comes from; mx sets it.
+        plugin_version: and its version.
+        values: the values of the options, those of what it requires and the project's included (`self.values.workers`).
+        instance: the name of the instance, such as "StreamlitApp:demo".
     """
 
     requires: ClassVar[tuple[str, ...]] = ()
+    provides: ClassVar[tuple[str, ...]] = ()
     arguments: ClassVar[tuple[Option, ...]] = ()
     options: ClassVar[tuple[Option, ...]] = ()
     scope: ClassVar[Scope] = "project"

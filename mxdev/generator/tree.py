@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class Replaced:
 
 
 SUFFIX = ".jinja"
+_ONE_FILE = "which are one file on macOS and Windows, where capitals do not count"
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Tree:
     wants_repository: bool = False
     remembered: dict[str, Any] = field(default_factory=dict)
     _renderer: Renderer | None = None
+    _folded: dict[str, str] = field(default_factory=dict)
 
     def render(self, folder: str = "templates", to: str = "") -> None:
         """Render every file below `folder` (relative to the generator's module) to the project, below `to`.
@@ -158,6 +161,8 @@ class Tree:
             raise FreeTextError(
                 f"free text cannot be the content of {path}; use a function of mxdev.generator.languages"
             )
+        if not isinstance(data, str | bytes | bytearray | memoryview):
+            raise MxError(f"the content of {path} is {type(data).__name__}, and text or bytes are wanted")
         content = data.encode("utf-8") if isinstance(data, str) else bytes(data)
         self._add(File(path, content, executable, type(self.generator).__name__))
 
@@ -193,6 +198,8 @@ class Tree:
         check_path(file.path)
         if file.path in self.files:
             raise MxError(f"{self.generator.instance} renders {file.path} twice")
+        if (other := self._folded.setdefault(file.path.casefold(), file.path)) != file.path:
+            raise MxError(f"{self.generator.instance} renders {other} and {file.path}, {_ONE_FILE}")
         self.files[file.path] = file
 
 
@@ -201,6 +208,10 @@ def _decoded(data: bytes, where: str) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MxError(f"The template {where} is no UTF-8: {error}") from error
+
+
+_ODD = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2066-\u2069]|[. ]$")
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
 def check_path(path: str) -> None:
@@ -214,6 +225,11 @@ def check_path(path: str) -> None:
     parts = path.split("/")
     if not path or "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
         raise MxError(f"a generator rendered the path {path!r}, which is not a plain path inside the project")
+    if odd := next((part for part in parts if _ODD.search(part) or _DEVICE.fullmatch(part)), None):
+        raise MxError(
+            f"a generator rendered the path {path!r}; {odd!r} cannot be the name of a file everywhere: no control characters "
+            "and line breaks, no dot or blank at the end, and none of Windows' devices, such as CON and NUL"
+        )
     if parts[0].lower() == ".mx" or ".git" in map(str.lower, parts) or path.lower() == "mx.yaml":
         raise MxError(f"a generator rendered {path!r}, which is not for generators to write")
 

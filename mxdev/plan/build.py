@@ -37,7 +37,14 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
             key = (section.path, section.address)
             _claim(sections, key, f"the section {section.address} of {section.path}", rendering.instance)
             shared[section.path] = rendering.instance
+    folded: dict[str, str] = {}
     for path, owner in files.items():
+        other = folded.setdefault(path.casefold(), path)
+        if other != path:
+            raise MxError(
+                f"{files[other]} renders {other}, and {owner} renders {path}: one file on macOS and Windows, where capitals "
+                "do not count."
+            )
         if path in shared:
             raise MxError(f"{owner} renders {path} whole, and {shared[path]} a section of it.")
         parts = path.split("/")

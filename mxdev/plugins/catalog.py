@@ -64,17 +64,39 @@ def find(name: str) -> Entry:
     raise UsageProblem(f"There is no generator called {name}.", hint=hint)
 
 
+def is_role(need: str) -> bool:
+    """Whether a requirement names a role: roles are in lower case, generators begin with a capital."""
+    return need[:1].islower()
+
+
+def players(role: str) -> list[Entry]:
+    """The generators that play a role, in order of their names. Imports all of them."""
+    found = []
+    for entry in available().values():
+        with contextlib.suppress(MxError):
+            if role in load(entry).provides:
+                found.append(entry)
+    return found
+
+
 def load(entry: Entry) -> type[Generator]:
     """Import a generator's class.
 
     Raises:
         MxError: the plugin is broken or what it announced is no generator.
     """
+    from mxdev.generator.declaration import problems
     from mxdev.generator.generator import Generator
 
     cls = entry.load()
     if not (isinstance(cls, type) and issubclass(cls, Generator)):
         raise MxError(f"{entry.name} of the plugin {entry.dist} is no generator: {entry.target}")
+    if wrong := list(problems(cls)):
+        raise MxError(
+            f"{entry.name} of the plugin {entry.dist} {entry.version} is declared wrongly ({entry.target}):\n"
+            + "\n".join(f"  {problem}" for problem in wrong),
+            hint=f"Report it to the authors of {entry.dist}.",
+        )
     cls.plugin, cls.plugin_version = entry.dist, entry.version
     return cls
 

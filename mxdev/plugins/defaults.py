@@ -53,7 +53,7 @@ def company() -> dict[str, Default]:
     """
     found: dict[str, list[Default]] = {}
     for plugin, values in registry.data("mx_defaults"):
-        for name, value in _flat(values).items():
+        for name, value in flat(values).items():
             found.setdefault(name, []).append(Default(value, f"the plugin {plugin}"))
     user = _user()
     source = origin.of_mx()
@@ -122,7 +122,8 @@ def _declared_anywhere(name: str) -> bool:
     return False
 
 
-def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by "option" or "generator.option", the generator in its dashed spelling, whichever way they were nested."""
     from mxdev.plugins.catalog import dashed
 
     flat: dict[str, Any] = {}
@@ -156,4 +157,4 @@ def _user() -> dict[str, Default]:
         return {}
     if not isinstance(loaded, dict):
         raise MxError(f"{path} is no mapping.", hint="Write `option: value`, one a line.")
-    return {name: Default(value, str(path)) for name, value in _flat(loaded).items()}
+    return {name: Default(value, str(path)) for name, value in flat(loaded).items()}

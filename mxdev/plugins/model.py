@@ -137,7 +137,28 @@ def foreign() -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise Failed(" ".join(f"{type(error).__name__}: {error}".split())) from error
+        notes = "; ".join(getattr(error, "__notes__", ()))
+        where = _where(error)
+        text = (
+            f"{f'{notes}: ' if notes else ''}{type(error).__name__}: {error}{f' ({where})' if where else ''}"
+        )
+        raise Failed(" ".join(text.split())) from error
+
+
+def _where(error: BaseException) -> str:
+    """The file and the line that raised, or that cannot be parsed; mx's own and Python's machinery of imports do not count."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return ""  # its text has both
+    import traceback
+
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(("<frozen", own + os.sep)) and f"{os.sep}pluggy{os.sep}" not in frame.filename
+        and not frame.filename.endswith(f"importlib{os.sep}__init__.py")
+    ]  # fmt: skip
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
 
 
 _warned: set[str] = set()

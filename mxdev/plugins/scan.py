@@ -6,6 +6,7 @@ environment itself lies there.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -76,6 +77,8 @@ def scan(folders: list[str]) -> tuple[list[Plugin], list[str]]:
 def _announce(plugin: Plugin, name: str) -> list[str]:
     """Import the plugin's module, call its hooks, note what they return; the files whose change makes that stale."""
     try:
+        if ":" in name:
+            raise Failed(f"its entry point names {name}; name the module alone: {name.partition(':')[0]}")
         with foreign():  # A plugin may raise anything; none of it may stop mx.
             _ask(plugin, name)
     except Failed as failure:
@@ -106,16 +109,39 @@ def _ask(plugin: Plugin, name: str) -> None:
     plugin.seconds += time.perf_counter() - began
     manager = manager_of(module, plugin.dist)
     for hook in HOOKS:
-        plugin.entries.setdefault(hook, []).extend(
-            _entry(item, plugin, module) for result in getattr(manager.hook, hook)() for item in result or ()
-        )
+        with _naming(hook, module):
+            for result in getattr(manager.hook, hook)():
+                plugin.entries.setdefault(hook, []).extend(
+                    _entry(item, plugin, module) for item in _list(result)
+                )
+        plugin.entries.setdefault(hook, [])
     for hook in DATA_HOOKS:
-        for result in getattr(manager.hook, hook)():
-            plugin.data.setdefault(hook, {}).update(_plain(result, hook, module))
+        with _naming(hook, module):
+            for result in getattr(manager.hook, hook)():
+                plugin.data.setdefault(hook, {}).update(_plain(result, hook, module))
     implemented = {caller.name for caller in manager.get_hookcallers(module) or ()}
     for hook in implemented.intersection(WORKING_HOOKS):
         plugin.working.setdefault(hook, []).append(name)
     plugin.unknown += sorted(implemented - {*HOOKS, *DATA_HOOKS, *WORKING_HOOKS})
+
+
+@contextlib.contextmanager
+def _naming(hook: str, module: Any) -> Iterator[None]:
+    """What goes wrong with a hook is told with its name, and where it is defined."""
+    try:
+        yield
+    except Exception as error:
+        code = getattr(getattr(module, hook, None), "__code__", None)
+        error.add_note(f"{hook} ({code.co_filename}:{code.co_firstlineno})" if code else hook)
+        raise
+
+
+def _list(result: Any) -> list[Any] | tuple[Any, ...]:
+    if result is None:
+        return ()
+    if not isinstance(result, list | tuple):
+        raise TypeError(f"it gives {type(result).__name__}, and a list is wanted")
+    return result
 
 
 def _sources(name: str) -> Iterator[str]:
@@ -158,7 +184,11 @@ def _plain(result: Any, hook: str, module: Any) -> dict[str, Any]:
 def _entry(item: Any, plugin: Plugin, module: Any) -> Entry:
     if isinstance(item, Lazy):
         return Entry(item.name, item.help, item.target, plugin.dist, plugin.version)
-    name = getattr(item, "name", None) or item.__name__
+    name = getattr(item, "name", None) or getattr(item, "__name__", None)
+    if not isinstance(name, str):
+        raise TypeError(
+            f"there is {item!r} in its list, which has no name; announce a class, an object with a name, or `lazy`"
+        )
     texts = (
         getattr(item, "help", None),
         getattr(item, "summary", None),

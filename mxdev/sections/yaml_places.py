@@ -205,6 +205,8 @@ def refuse_parent(document: Document, place: Place, steps: Steps, fragment: str 
             problem = f"{name} is an alias (*{node.value})"
         elif node.kind != wanted:
             problem = f"{name} is {'a list' if node.kind == 'sequence' else f'a {node.kind}'}, not a {'mapping' if wanted == 'mapping' else 'list'}"
+            if wanted == "mapping" and fragment:
+                hint = _make_mapping(document, node, name)
             if wanted == "sequence" and fragment:
                 hint = f"Make it a list, with what is there now as an item (`- ` before it), and run the command again, or add this item to the list:\n\n{fragment}"
         elif node.flow:
@@ -223,6 +225,17 @@ def refuse_parent(document: Document, place: Place, steps: Steps, fragment: str 
 
 def _merges(document: Document, node: Node) -> bool:
     return any(key.value == "<<" and key.plain for key, _ in node.entries)
+
+
+def _make_mapping(document: Document, node: Node, name: str) -> str:
+    """What to do where a mapping is wanted: nothing can be pasted there while it is something else."""
+    what = "each of its items under a key of its own" if node.kind == "sequence" else "with keys of its own"
+    entries = document.root.entries if document.root is not None else ()
+    version = next((value.value for key, value in entries if key.value == "version"), None)
+    old = (
+        f" The file says `version: {version}`; what is added to it may be for a newer one." if version else ""
+    )
+    return f"Make {name} a mapping, {what}, then run the command again.{old} Nothing was changed."
 
 
 def refuse_aliased(document: Document, there: Region, steps: Steps) -> None:

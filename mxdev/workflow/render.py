@@ -416,6 +416,12 @@ def _which(result: Run, job: Job, earlier: Mapping[str, Any]) -> tuple[str, Reco
     found = next(
         (result.project.instances[n] for n in (name, *formerly) if n in result.project.instances), None
     )
+    twin = next((n for n in result.project.instances if n.casefold() == name.casefold() and n != name), None)
+    if twin is not None and found is None:
+        raise UsageProblem(
+            f"This project has {twin} already, and {name} differs from it in capitals only: their records would be one file on "
+            "macOS and Windows."
+        )
     others = [plugin.dist for plugin in registry.installed() if plugin.dist != cls.plugin]
     if found is not None and found.plugin in others:
         raise MxError(

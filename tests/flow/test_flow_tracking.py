@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -151,3 +152,27 @@ def test_a_proxy_that_mlflow_would_ask_for_the_connection(
         tracking.prepare(tmp_path, store)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     tracking.prepare(tmp_path, store)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "127.8.8.8"])
+def test_a_proxy_that_mlflow_would_ask_for_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    place = tracking.store(tmp_path, {"MLFLOW_TRACKING_URI": f"http://{host}:5000"})
+    monkeypatch.setenv("http_proxy", "http://user:word@proxy:3128")
+    with pytest.raises(MxError, match=r"ask the proxy http://user:\*\*\*@proxy:3128 for it\.\n.*no_proxy="):
+        tracking.prepare(tmp_path, place)
+
+
+def test_a_proxy_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        proxy = f"127.0.0.1:{taken.getsockname()[1]}"
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    place = tracking.store(tmp_path, {"MLFLOW_TRACKING_URI": "http://mlflow.example.com"})
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(MxError, match=rf"through the proxy http://{proxy}, which does not answer"):
+        tracking.prepare(tmp_path, place)

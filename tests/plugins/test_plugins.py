@@ -139,7 +139,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no list": ({"modules": {"broken_g.py": "from mxdev import hookimpl\n@hookimpl\ndef mx_generators():\n    return 7\n"}}, "TypeError"),
     "odd things in the list": (
-        {"modules": {"broken_h.py": "from mxdev import hookimpl\n@hookimpl\ndef mx_generators():\n    return [7]\n"}}, "AttributeError",
+        {"modules": {"broken_h.py": "from mxdev import hookimpl\n@hookimpl\ndef mx_generators():\n    return [7]\n"}}, "there is 7 in its list, which has no name",
     ),
     "a wrong signature": (
         {"modules": {"broken_i.py": "from mxdev import hookimpl\n@hookimpl\ndef mx_generators(nothing):\n    return []\n"}},
@@ -268,7 +268,7 @@ def test_of_a_broken_plugin_an_instance_says_so(site: Path, mx: Mx, tmp_path: Pa
     index.forget()
     (row,) = mx("status", "--json", cwd=work).json["instances"]
     assert row["problem"].startswith(
-        "The plugin breaks-later 1.0, which renders BreaksLater, is broken: ValueError: torn\n"
+        "The plugin breaks-later 1.0, which renders BreaksLater, is broken: ValueError: torn ("
     )
 
 

@@ -13,7 +13,8 @@ from mxdev.freetext import reveal
 from mxdev.generator import Option, Pattern
 from mxdev_generators.ci.model import Facts
 from mxdev_generators.ml_project_skeleton.mx_source import MX_SOURCE, index, requirement
-from mxdev_generators.ml_project_skeleton.naming import account_id, docker_image, package_name
+from mxdev_generators.ml_project_skeleton.naming import account_id, docker_image
+from mxdev_generators.names.rules import package_name
 
 _FIELD = r"(?:\*|[0-9]+(?:-[0-9]+)?)(?:/[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*"
 # Minute, hour, day of the month, month, day of the week (0 is Sunday).

@@ -24,10 +24,11 @@ from mxdev_generators.ml_project_skeleton.naming import (
     ZONE,
     account_id,
     bucket_prefix,
+    bucket_problems,
     default_project_id,
     docker_hub,
-    package_name,
 )
+from mxdev_generators.names.rules import package_name
 
 
 def _zone(values: Mapping[str, Any]) -> str:
@@ -73,8 +74,8 @@ class MLProjectSkeleton(Generator):
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """A zone lies in its region, Google's machines with a GPU have Intel's or AMD's processors, and the parts of the platform fit."""
-        found = platform.problems(values)
+        """Names and zones fit the cloud, Google's machines with a GPU have Intel's or AMD's processors, the parts of the platform fit."""
+        found = [*platform.problems(values), *bucket_problems(values.cloud, values.project_id, values.name)]
         if values.zone and not str(values.zone).startswith(f"{values.region}-"):
             found.append(
                 f"--zone {values.zone} is not in --region {values.region}; set both to match, or leave the zone empty."

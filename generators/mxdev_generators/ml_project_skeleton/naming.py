@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import keyword
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,43 +11,16 @@ import click
 
 from mxdev.freetext import FreeText
 from mxdev.generator import ParamType, Pattern
+from mxdev_generators.names import rules
 
 ACCOUNTS = ("nodes", "trainer", "mlflow")
 _ACCOUNT_LENGTH = 30
 _BUCKET_PREFIX_LENGTH = 50
-# Imported by the project itself: a package of that name would hide them.
-_TAKEN = frozenset(
-    [
-        "torch",
-        "mlflow",
-        "hydra",
-        "sklearn",
-        "numpy",
-        "omegaconf",
-        "matplotlib",
-        "tests",
-        "docs",
-        "conf",
-        "src",
-        "mxdev",
-    ]
-)
-
-
-def package_name(name: str) -> str:
-    """The import package of a project called `name`."""
-    return name.replace("-", "_")
+_NAME_LENGTH = 40
 
 
 def _check_name(name: str) -> str | None:
-    package = package_name(name)
-    if keyword.iskeyword(package) or keyword.issoftkeyword(package):
-        return f"{name!r} cannot be the name: {package} is a keyword of Python, so it cannot be imported"
-    if package in sys.stdlib_module_names:
-        return f"{name!r} cannot be the name: {package} is a module of Python's standard library"
-    if package in _TAKEN:
-        return f"{name!r} cannot be the name: the project itself imports or contains {package}"
-    return None
+    return rules.refusal(name, rules.PROJECT_NAME, longest=_NAME_LENGTH, ending="-model")
 
 
 PROJECT_NAME = Pattern(
@@ -132,6 +103,20 @@ def bucket_prefix(project_id: str, name: str) -> str:
     if name == project_id:
         return project_id
     return f"{project_id}-{name}"[:_BUCKET_PREFIX_LENGTH].rstrip("-")
+
+
+def bucket_problems(cloud: str, project_id: str, name: str) -> list[str]:
+    """What Google Cloud Storage has against the names of the project's buckets, in sentences that name the options."""
+    if cloud != "gcp":
+        return []
+    prefix = bucket_prefix(project_id, name)
+    for spelling, value, bucket in (("--project-id", project_id, project_id), ("NAME", name, prefix)):
+        if why := rules.problem(bucket, (rules.BUCKET,)):
+            return [
+                f"{spelling} {value} would stand in the names of buckets, such as {bucket}-data: {why}. "
+                "Take another one; with --cloud existing there are no buckets."
+            ]
+    return []
 
 
 def account_id(name: str, role: str) -> str:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import keyword
-import sys
 from typing import Any
 
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Pattern
+from mxdev_generators.names import rules
+from mxdev_generators.names.rules import package_name
 
-# What mx and a rendered plugin import: a package of such a name would hide it.
-_IMPORTED = {
-    "click", "copier", "filelock", "jinja2", "mx_devtool", "mxdev", "mxdev_generators", "packaging", "pluggy",
-    "pytest", "tests", "yaml",
-}  # fmt: skip
-
-
-def _package(name: str) -> str:
-    return name.replace("-", "_")
+_NAME_LENGTH = 40
 
 
 def _stem(name: str) -> str:
@@ -28,9 +20,9 @@ def _stem(name: str) -> str:
 def _problem(name: str) -> str | None:
     from mxdev.cli import ALIASES, own_commands
 
-    package, stem = _package(name), _stem(name)
-    if package in sys.stdlib_module_names or keyword.iskeyword(package) or package in _IMPORTED:
-        return f"{package!r} is the name of a module that is there already"
+    stem = _stem(name)
+    if refusal := rules.refusal(name, rules.PLUGIN_NAME, longest=_NAME_LENGTH, ending="-mx"):
+        return refusal
     if not stem[0].isalpha():
         return f"{stem!r} is to be the plugin's command, and begins with no letter"
     if stem in own_commands() or stem in ALIASES:
@@ -64,9 +56,9 @@ class Plugin(Generator):
         stem = _stem(name)
         return {
             **super().variables(),
-            "package": _package(name),
+            "package": package_name(name),
             "stem": stem,
-            "function": _package(stem),
+            "function": package_name(stem),
             "camel": "".join(part.capitalize() for part in stem.split("-")),
         }
 

@@ -1,0 +1,193 @@
+"""The rules of the tools that a name goes to, and the check of a name against those that concern it."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import sys
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from mxdev_generators.names.installed import (
+    PLUGIN_DISTRIBUTIONS,
+    PLUGIN_MODULES,
+    PROJECT_DISTRIBUTIONS,
+    PROJECT_MODULES,
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one tool refuses.
+
+    Attributes:
+        tool: who refuses it.
+        source: where that is written.
+        problem: why a name is refused, as the end of a sentence; None: it is not.
+    """
+
+    tool: str
+    source: str
+    problem: Callable[[str], str | None]
+
+
+def package_name(name: str) -> str:
+    """The import package of a distribution called `name`."""
+    return name.replace("-", "_")
+
+
+def _keyword(name: str) -> str | None:
+    package = package_name(name)
+    if keyword.iskeyword(package) or keyword.issoftkeyword(package):
+        return f"{package} is a keyword of Python, so it cannot be imported"
+    return None
+
+
+# In the folder of the standard library, and no part of `sys.stdlib_module_names`; those that newer versions dropped or added.
+_MORE_OF_PYTHON = frozenset(
+    [
+        "test",
+        "site-packages",
+        "distutils",
+        "lib2to3",
+        "imp",
+        "asynchat",
+        "asyncore",
+        "smtpd",
+        "aifc",
+        "audioop",
+        "cgi",
+        "cgitb",
+        "chunk",
+        "crypt",
+        "imghdr",
+        "mailcap",
+        "msilib",
+        "nis",
+        "nntplib",
+        "ossaudiodev",
+        "pipes",
+        "sndhdr",
+        "spwd",
+        "sunau",
+        "telnetlib",
+        "uu",
+        "xdrlib",
+        "annotationlib",
+        "compression",
+        "pathlib",
+        "tomllib",
+    ]
+)
+
+
+def _standard_library(name: str) -> str | None:
+    package = package_name(name)
+    if package in sys.stdlib_module_names or package in _MORE_OF_PYTHON:
+        return f"{package} is a module of Python's standard library, which would be imported instead"
+    return None
+
+
+def _environment(distributions: Collection[str], modules: Collection[str]) -> Callable[[str], str | None]:
+    def problem(name: str) -> str | None:
+        if name in distributions:
+            return f"{name} is a distribution that it requires itself, so that its requirements could not be installed"
+        if package_name(name) in modules:
+            return f"{package_name(name)} is a module of what it requires, and one of the two could not be imported"
+        return None
+
+    return problem
+
+
+_IN_THE_PROJECT = frozenset(["tests", "docs", "conf", "src"])
+
+
+def _folder(name: str) -> str | None:
+    if package_name(name) in _IN_THE_PROJECT:
+        return f"{package_name(name)} is a folder of the project itself"
+    return None
+
+
+# Plain, in any case: yes, no, on, off, true, false, y, n, null (and ~, which is no letter).
+_YAML = re.compile(r"y|n|yes|no|on|off|true|false|null", re.IGNORECASE)
+
+
+def _yaml(name: str) -> str | None:
+    return (
+        f"YAML takes the bare word {name} for a flag or for nothing, not for text"
+        if _YAML.fullmatch(name)
+        else None
+    )
+
+
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE | re.DOTALL)
+
+
+def _windows(name: str) -> str | None:
+    return (
+        f"{name} is a device on Windows, where no folder can be called so"
+        if _DEVICES.fullmatch(name)
+        else None
+    )
+
+
+def _namespace(name: str) -> str | None:
+    if name == "default" or name.startswith("kube-"):
+        return f"the namespace {name} is one of Kubernetes' own"
+    return None
+
+
+_GOOGLE = re.compile(r"google|g00gle|g0ogle|go0gle")
+
+
+def _bucket(name: str) -> str | None:
+    if _GOOGLE.search(name):
+        return "the name of a bucket of Google Cloud Storage may not contain google or a misspelling of it"
+    if name.startswith("goog"):
+        return "the name of a bucket of Google Cloud Storage may not begin with goog"
+    return None
+
+
+PYTHON = Rule("Python", "https://docs.python.org/3/reference/lexical_analysis.html#keywords", _keyword)
+STANDARD_LIBRARY = Rule("Python", "https://docs.python.org/3/library/sys.html#sys.path", _standard_library)
+PROJECT = Rule(
+    "pip and uv", "https://pip.pypa.io/en/stable/topics/dependency-resolution/",
+    _environment(PROJECT_DISTRIBUTIONS, PROJECT_MODULES),
+)  # fmt: skip
+PLUGIN = Rule(
+    "pip and uv", "https://pip.pypa.io/en/stable/topics/dependency-resolution/",
+    _environment(PLUGIN_DISTRIBUTIONS, PLUGIN_MODULES),
+)  # fmt: skip
+FOLDER = Rule("the project's layout", "its own folders", _folder)
+YAML = Rule("YAML 1.1", "https://yaml.org/type/bool.html and https://yaml.org/type/null.html", _yaml)
+WINDOWS = Rule("Windows", "https://learn.microsoft.com/windows/win32/fileio/naming-a-file", _windows)
+KUBERNETES = Rule(
+    "Kubernetes", "https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/", _namespace
+)
+BUCKET = Rule("Google Cloud Storage", "https://cloud.google.com/storage/docs/buckets#naming", _bucket)
+
+PROJECT_NAME: Sequence[Rule] = (PYTHON, STANDARD_LIBRARY, PROJECT, FOLDER, YAML, WINDOWS, KUBERNETES)
+"""What a project's name goes to: a folder, a package, a distribution, a namespace, labels."""
+PLUGIN_NAME: Sequence[Rule] = (PYTHON, STANDARD_LIBRARY, PLUGIN, FOLDER, YAML, WINDOWS)
+"""What a plugin's name goes to: a folder, a package, a distribution."""
+
+
+def problem(name: str, rules: Sequence[Rule]) -> str | None:
+    """Why one of the tools refuses `name`, as the end of a sentence; None: all take it."""
+    return next((why for rule in rules if (why := rule.problem(name)) is not None), None)
+
+
+def refusal(name: str, rules: Sequence[Rule], *, longest: int, ending: str) -> str | None:
+    """A sentence on why `name` is refused, with another that is not; None where it is accepted.
+
+    Args:
+        name: of the right letters.
+        rules: of the tools that it goes to.
+        longest: characters that a name may have.
+        ending: what is added to make another name of it, such as "-model".
+    """
+    why = problem(name, rules)
+    if why is None:
+        return None
+    stem = name.removeprefix("kube-")[: longest - len(ending)].rstrip("-")
+    return f"{name!r} cannot be the name: {why}. Take another, such as {stem}{ending}"
