@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Undo:
         runs: what is taken back, the last one first.
         changes: a row for each path outside `.mx/`, and for a person's overrides.
         state: what is done to mx's own files.
-        modes: the permission bits of files that come back, by path.
+        were: the targets as they were, by path.
         notes: what a person should know beside the table, a line each.
     """
 
@@ -42,7 +42,7 @@ class Undo:
     runs: Sequence[Journal]
     changes: list[Change] = field(default_factory=list)
     state: list[Operation] = field(default_factory=list)
-    modes: dict[str, int] = field(default_factory=dict)
+    were: dict[str, Entry] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -67,11 +67,13 @@ def _when(run: Journal) -> str:
 
 
 def operations(undo: Undo) -> list[Operation]:
-    """What is done to the disk, once all conflicts are settled."""
+    """What is done to the disk, once all conflicts are settled. A file that comes back is as private as it was."""
     rows = [change for change in undo.changes if change.before != change.after]
+    done = [operation(change.path, change.before, change.after) for change in rows] + undo.state
     return [
-        operation(change.path, change.before, change.after, undo.modes.get(change.path)) for change in rows
-    ] + undo.state
+        replace(one, mode=was.mode, attributes=was.attributes) if (was := undo.were.get(one.path)) else one
+        for one in done
+    ]
 
 
 def find(here: Path) -> Path | None:
@@ -172,13 +174,13 @@ def plan(root: Path, *, merge: bool, trust: bool = False, count: int = 1) -> Und
             and _ours(root, last, entry.path)
         ):
             now = None
-        if entry.before.exists and entry.mode is not None:
-            undo.modes[entry.path] = entry.mode
+        if entry.before.exists:
+            undo.were[entry.path] = entry
         matches = not (now and now.foreign) and state_of(now) == entry.after
         if not is_row(entry.path):
             if matches:
                 then = _content_of(last, entry.before)
-                undo.state.append(operation(entry.path, now, then, undo.modes.get(entry.path)))
+                undo.state.append(operation(entry.path, now, then))
             else:
                 changed.append(entry.path)
         elif matches or merge:

@@ -56,7 +56,11 @@ def apply(
     resolve_inside(root, COMMITTED)
     if os.path.lexists(root / COMMITTED):
         raise Refused(f"An interrupted run waits in {root}.", hint="Run `mx recover` first.")
-    targets = _prepare(root, wanted, title, undoable, undoes)
+    with fs.beneath(os.path.abspath(root)):
+        _apply(root, _prepare(root, wanted, title, undoable, undoes))
+
+
+def _apply(root: Path, targets: Targets) -> None:
     with deferred() as signals:
         made: list[str] = []
         committed = False
@@ -84,6 +88,8 @@ def _finish(targets: Targets) -> None:
     root = Path(targets.root)
     try:
         targets.converge("after")
+        for place in targets.kept:
+            console.warn(f"What was saved into a file while mx replaced it is kept as {place}.")
         retire(root, targets.journal)
     except BaseException as error:
         from mxdev.disk import recovery
@@ -114,12 +120,10 @@ def _prepare(
         with fs.explained("read", f"{top}/{path}", after="Nothing was changed."):
             found = seen[path] = fs.look(f"{top}/{path}")
         _verify(operation, found, passing=path in above and _only(f"{top}/{path}", path, going))
-        exists = operation.before.exists
-        entries.append(
-            Entry(
-                path, operation.before, operation.after, found.mode if exists else operation.mode, found.owner
-            )
-        )
+        was, made = operation.before, operation.after
+        mode = found.mode if was.exists else operation.mode
+        attributes = found.attributes if was.exists else operation.attributes or {}
+        entries.append(Entry(path, was, made, mode, found.owner, attributes))
         if operation.kind == "chmod":
             continue
         if operation.before.sha256 is not None:

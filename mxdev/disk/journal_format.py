@@ -14,11 +14,13 @@ A journal is read like hostile input: whatever it says, no path of it leaves the
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mxdev.disk.paths import problem_of, refuse_own
@@ -66,6 +68,7 @@ class Operation:
         after: what shall stand there.
         after_data: the bytes of `after`; may be None when it is absent or has the same bytes as `before`.
         mode: the permission bits of a file that is created; None: as the umask has it.
+        attributes: the extended attributes of a file that is created; None: none.
     """
 
     path: str
@@ -73,6 +76,7 @@ class Operation:
     after: State
     after_data: bytes | None = None
     mode: int | None = None
+    attributes: Mapping[str, bytes] | None = field(default=None, hash=False)
 
     @property
     def kind(self) -> str:
@@ -97,6 +101,8 @@ class Entry(NamedTuple):
     after: State
     mode: int | None
     owner: tuple[int, int]
+    attributes: Mapping[str, bytes] = MappingProxyType({})
+    """Extended attributes that it had, access control lists among them."""
 
     @property
     def kind(self) -> str:
@@ -151,6 +157,7 @@ class Journal:
                     "after": _state_out(entry.after),
                     "mode": entry.mode,
                     "owner": entry.owner,
+                    **_attributes_out(entry),
                 }
                 for entry in self.entries
             ],
@@ -239,7 +246,9 @@ def _entry(item: dict[str, Any], blobs: Mapping[str, bytes]) -> Entry:
         mode is not None and not 0 <= mode <= 0o7777
     ):
         raise ValueError("owner or mode")
-    entry = Entry(item["path"], _state_in(item["before"]), _state_in(item["after"]), mode, (user, group))
+    attributes = {str(name): base64.b64decode(text) for name, text in item.get("attributes", {}).items()}
+    before, after = _state_in(item["before"]), _state_in(item["after"])
+    entry = Entry(item["path"], before, after, mode, (user, group), attributes)
     check_path(entry.path)
     needed = () if entry.kind == "chmod" else (entry.before.sha256, entry.after.sha256)
     if any(sha256 is not None and sha256 not in blobs for sha256 in needed):
@@ -276,6 +285,12 @@ def _number(value: Any) -> int:
     if type(value) is not int or value < 0:
         raise ValueError("a number")
     return value
+
+
+def _attributes_out(entry: Entry) -> dict[str, Any]:
+    if not entry.attributes:
+        return {}
+    return {"attributes": {name: base64.b64encode(data).decode() for name, data in entry.attributes.items()}}
 
 
 def _state_out(state: State) -> dict[str, Any] | None:

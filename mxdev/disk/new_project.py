@@ -12,11 +12,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from mxdev.disk import fs
+from mxdev.disk import fs, stages
 from mxdev.disk.journal_format import Operation, State
 from mxdev.disk.paths import resolve_inside
 from mxdev.disk.targets import parents
 from mxdev.errors import MxError, Refused
+from mxdev.system import console
 from mxdev.system.signals import deferred
 
 try:
@@ -32,7 +33,8 @@ def stage_new(target: Path, operations: Sequence[Operation], title: str) -> None
     """Make a new project.
 
     It is written to `.NAME.mx-XXXXXXXX` beside its place, synced, and renamed. The folder is locked (flock) while
-    its process lives; one without a living process is the leftover of a kill and is removed here, whatever its name.
+    its process lives; one without a living process is the leftover of a kill. It is removed by the next run beside it, if all
+    in it is what was written there: a list of that lies in the user's state folder.
 
     Args:
         target: the project's folder; it must not exist, or be empty.
@@ -48,7 +50,7 @@ def stage_new(target: Path, operations: Sequence[Operation], title: str) -> None
     _check(top, operations)
     with deferred() as signals:
         remove_leftovers(parent)
-        stage, lock = _open_stage(parent, name)
+        stage, lock = _open_stage(parent, name, operations, title)
         placed = False
         try:
             _fill(stage, operations)
@@ -58,7 +60,6 @@ def stage_new(target: Path, operations: Sequence[Operation], title: str) -> None
                 fs.current().replace(stage, top)
                 placed = True
         except BaseException as error:
-            remove_tree(stage)
             if isinstance(error, FileExistsError | NotADirectoryError) or (
                 isinstance(error, OSError) and os.path.lexists(top) and not _empty(top)
             ):
@@ -67,13 +68,14 @@ def stage_new(target: Path, operations: Sequence[Operation], title: str) -> None
                 raise fs.explain(error, "make", top, after=_NOTHING) from error
             raise
         finally:
-            if lock is not None:
-                os.close(lock)
+            if not placed:
+                _remove(stage, lock, operations)
+            os.close(lock)
+            stages.forget(stage)
         if placed:
             with fs.explained("sync", parent, after=f"{top} was made, but the disk may not keep it."):
                 fs.current().sync_folder(parent)
             return
-        remove_tree(stage)
     raise KeyboardInterrupt
 
 
@@ -104,37 +106,39 @@ def _in_the_way(top: str) -> Refused:
     )
 
 
-def _open_stage(parent: str, name: str) -> tuple[str, int | None]:
-    """Make the folder and lock it, so that nobody takes it for a leftover."""
+def _open_stage(parent: str, name: str, operations: Sequence[Operation], title: str) -> tuple[str, int]:
+    """Make the folder and lock it, so that nobody takes it for a leftover; its path, and the descriptor that holds the lock."""
     if not os.path.isdir(parent):
         raise MxError(f"There is no folder {parent}.", hint="Make it first, then run again.")
     while True:
         stage = f"{parent}/.{name}.mx-{os.urandom(4).hex()}"
+        stages.note(stage, operations, title)
         try:
             fs.current().mkdir(stage)
-            lock = _lock(stage)
+            descriptor, _ = _lock(stage)
         except (FileNotFoundError, BlockingIOError):
             continue  # another run took it for a leftover, between mkdir and lock
         except OSError as error:
+            stages.forget(stage)
             raise fs.explain(error, "make the folder", f"{parent}/{name}", after=_NOTHING) from error
-        if lock is None or os.path.isdir(stage):
-            return stage, lock
-        os.close(lock)
+        if os.path.isdir(stage):
+            return stage, descriptor
+        os.close(descriptor)
 
 
-def _lock(stage: str) -> int | None:
-    """A descriptor that holds the folder's lock; None where there is no flock. BlockingIOError when another has it."""
+def _lock(stage: str) -> tuple[int, bool]:
+    """A descriptor of the folder, and whether it holds the folder's lock. BlockingIOError when another has it."""
+    descriptor = os.open(stage, os.O_RDONLY | fs.NO_FOLLOW | getattr(os, "O_DIRECTORY", 0))
     if fcntl is None:
-        return None
-    descriptor = os.open(stage, os.O_RDONLY)
+        return descriptor, False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        os.close(descriptor)
         if error.errno in (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP):
-            return None
+            return descriptor, False
+        os.close(descriptor)
         raise
-    return descriptor
+    return descriptor, True
 
 
 def _fill(stage: str, operations: Sequence[Operation]) -> None:
@@ -155,7 +159,7 @@ def _fill(stage: str, operations: Sequence[Operation]) -> None:
 
 
 def remove_leftovers(parent: str) -> None:
-    """Remove the stages of killed runs from a folder; those of living ones are locked."""
+    """Remove the stages of killed runs from a folder; those of living ones are locked, and those with something of a person are named."""
     with contextlib.suppress(OSError):  # not ours to read
         for entry in os.scandir(parent):
             if _LEFTOVER.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
@@ -164,18 +168,54 @@ def remove_leftovers(parent: str) -> None:
 
 def _remove_leftover(stage: str) -> None:
     with contextlib.suppress(OSError):
-        lock = _lock(stage)
-        if lock is not None:  # without flock nobody can tell whether its process lives
-            remove_tree(stage)
-            os.close(lock)
+        descriptor, locked = _lock(stage)
+        try:
+            # Without flock nobody can tell whether its process lives.
+            if not locked:
+                return
+            if _remove(stage, descriptor, stages.noted(stage)):
+                stages.forget(stage)
+            else:
+                console.warn(
+                    f"{stage} was left by a run that was killed, and mx cannot tell that all in it is its own, so it stays. "
+                    "Take out what is yours, then delete it."
+                )
+        finally:
+            os.close(descriptor)
 
 
-def remove_tree(path: str) -> None:
-    """Remove a stage and what is in it, as far as the system lets us."""
-    disk = fs.current()
-    for at, folders, files in os.walk(path, topdown=False):
-        for name in [*files, *(folder for folder in folders if os.path.islink(f"{at}/{folder}"))]:
+def _remove(stage: str, descriptor: int, operations: Sequence[Operation]) -> bool:
+    """Remove a stage if everything in it is what these operations write, or a part of it; whether it is gone.
+
+    Everything is reached from the open folder, through no link: another cannot put a folder of his choice in its place.
+    """
+    wanted = {operation.path: operation.after_data or b"" for operation in operations}
+    known = {folder for path in wanted for folder in parents(path)}
+    files, folders = [], []
+    with fs.beneath(stage, descriptor):
+        for at, below, names, _ in os.fwalk(".", dir_fd=descriptor):
+            prefix = at.removeprefix(".").removeprefix("/") + "/" * (at != ".")
+            folders += [prefix + name for name in below]
+            files += [prefix + name for name in names]
+        if not known.issuperset(folders) or not all(
+            _ours(f"{stage}/{path}", wanted.get(path)) for path in files
+        ):
+            return False
+        disk = fs.current()
+        for path in files:
             with contextlib.suppress(OSError):
-                disk.unlink(f"{at}/{name}")
-        with contextlib.suppress(OSError):
-            disk.rmdir(at)
+                disk.unlink(f"{stage}/{path}")
+        for path in sorted(folders, key=lambda path: -path.count("/")):
+            with contextlib.suppress(OSError):
+                disk.rmdir(f"{stage}/{path}")
+    with contextlib.suppress(OSError):
+        fs.current().rmdir(stage)
+    return not os.path.isdir(stage)
+
+
+def _ours(path: str, wanted: bytes | None) -> bool:
+    """Whether a file has the bytes that mx writes there; the last one may be half written."""
+    if wanted is None:
+        return False
+    found = fs.look(path)
+    return found.kind == "file" and wanted.startswith(found.data)

@@ -55,7 +55,7 @@ def recover(root: Path, direction: Direction | None = None, *, trust: bool = Fal
     """
     top = Path(os.path.abspath(root))
     resolve_inside(top, journal.COMMITTED)
-    with deferred():
+    with deferred(), fs.beneath(str(top)):
         committed = top / journal.COMMITTED
         dropped = os.path.lexists(top / journal.PREPARED)
         if dropped:
@@ -73,8 +73,8 @@ def recover(root: Path, direction: Direction | None = None, *, trust: bool = Fal
         if place != committed:
             _take_up(top, place)
         targets = Targets(top, plan)
-        targets.look()
         targets.remove_temporaries()
+        targets.look()
         if direction is None:
             return _by_itself(top, targets)
         return _forced(top, targets, "after" if direction == "forward" else "before")
@@ -98,12 +98,14 @@ def roll_back(root: Path, plan: Journal, error: BaseException, *, keep: bool = F
         return MxError(said, hint=_hint(error)) if ordinary else error
     foreign: list[Entry] = []
     doubt = ""
+    opened = contextlib.ExitStack()
     try:
+        opened.enter_context(fs.beneath(os.path.abspath(root)))  # opened anew: folders may have changed
         targets = Targets(root, plan)
-        targets.look()
         targets.remove_temporaries()
+        targets.look()
         foreign = targets.foreign()
-        targets.converge("before")
+        targets.converge("before", tolerant=True)
         if foreign or keep:
             _put_aside(root, plan)
         else:
@@ -115,6 +117,8 @@ def roll_back(root: Path, plan: Journal, error: BaseException, *, keep: bool = F
                 said, hint="When the cause is gone, run `mx recover --back` or `mx recover --forward`."
             )
         doubt = ", but the disk may not keep that"
+    finally:
+        opened.close()
     if not ordinary:
         return error
     said = f"{_text(error)} The project is as it was before{doubt}."
@@ -140,7 +144,7 @@ def _by_itself(root: Path, targets: Targets) -> Recovery:
             raise MxError(said, hint=_hint(result), code=COULD_NOT if waits else SAYS_NO) from error
         return Recovery((f"Finished the interrupted run `{plan.title}` ({len(plan.entries)} files).",))
     back = [entry.path for entry in plan.entries if targets.side(entry) == "after"]
-    targets.converge("before")
+    targets.converge("before", tolerant=True)
     _put_aside(root, plan)
     return Recovery(
         (
@@ -160,7 +164,7 @@ def _by_itself(root: Path, targets: Targets) -> Recovery:
 def _forced(root: Path, targets: Targets, goal: Side) -> Recovery:
     plan, foreign = targets.journal, targets.foreign()
     copies = [(entry, _copy_beside(targets, entry, goal)) for entry in foreign]
-    targets.converge(goal)
+    targets.converge(goal, tolerant=True)
     if goal == "after":
         journal.retire(root, plan)
     else:
@@ -192,7 +196,7 @@ def _copy_beside(targets: Targets, entry: Entry, goal: Side) -> str | None:
     with fs.explained("write", target, after="The journal is kept."):
         disk.write_new(temporary, data, 0o777 if want.executable else 0o666)
         disk.sync_file(temporary)
-        disk.replace(temporary, target)
+        disk.replace(temporary, target, fs.AS_NEW)
         disk.sync_folder(os.path.dirname(target))
     return path
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from disks import NEW, OLD, PLAN, KillingFS, WatchedFS, in_child, memory, project, snapshot
+from disks import NEW, OLD, PLAN, KillingFS, WatchedFS, change, in_child, memory, project, snapshot
 
 from mxdev.commands.recover import recover
 from mxdev.disk import apply, fs, journal, recovery
+from mxdev.disk.journal_format import Operation
 from mxdev.errors import MxError
 
 
@@ -104,7 +106,7 @@ def test_a_journal_that_cannot_be_read_changes_nothing(
     assert snapshot(root) == before
 
 
-def test_a_journal_that_points_outside_is_refused(root: Path) -> None:
+def test_a_target_that_leads_outside_is_left_alone_and_blocks_no_other(root: Path) -> None:
     kill(root)
     outside = root.parent / "outside"
     outside.mkdir()
@@ -114,9 +116,95 @@ def test_a_journal_that_points_outside_is_refused(root: Path) -> None:
     (root / "new/deep").rmdir()
     (root / "new").rmdir()
     (root / "new").symlink_to("../outside")
-    with pytest.raises(MxError, match="symbolic link"):
-        recovery.recover(root)
+    result = recovery.recover(root)
+    assert not result.ok
+    assert "  left alone  new/run (" in "\n".join(result.report)
     assert [*outside.iterdir()] == []
+    assert not journal.interrupted(root)
+    assert {path: what for path, what in snapshot(root).items() if path != "new"} == OLD
+
+
+@pytest.mark.parametrize("direction", [None, "forward", "back"])
+def test_a_link_to_a_file_outside_in_the_place_of_a_target(root: Path, direction: str | None) -> None:
+    kill(root)
+    theirs = root.parent / "theirs.txt"
+    theirs.write_bytes(b"theirs\n")
+    (root / "edit.txt").unlink()
+    (root / "edit.txt").symlink_to("../theirs.txt")
+    result = recovery.recover(root, direction)  # type: ignore[arg-type]
+    assert not result.ok
+    assert theirs.read_bytes() == b"theirs\n"
+    assert (root / "edit.txt").is_symlink()
+    assert not journal.interrupted(root)
+    end = NEW if direction == "forward" else OLD
+    beside = {path for path in snapshot(root) if path.startswith("edit.txt")}
+    assert {path: what for path, what in snapshot(root).items() if path not in beside} == {
+        path: what for path, what in end.items() if path != "edit.txt"
+    }
+
+
+def test_a_target_that_the_disk_refuses_blocks_no_other(root: Path) -> None:
+    """The folder of one target lets nothing be made or removed; all others are put back, and the journal waits."""
+
+    class Refusing(WatchedFS):
+        def on(self, number: int, name: str, arguments: tuple[object, ...]) -> None:
+            if name in ("replace", "unlink") and any(str(one).endswith("/edit.txt") for one in arguments):
+                raise PermissionError(13, "Permission denied", arguments[0])
+
+    assert in_child(lambda: apply.apply(root, PLAN, title="mx generate X"), KillingFS(40))
+    with fs.use(Refusing()), pytest.raises(MxError, match="permission denied"):
+        recovery.recover(root, "back")
+    assert journal.interrupted(root)
+    assert {
+        path: what for path, what in snapshot(root).items() if path != "edit.txt" and "journal" not in path
+    } == {path: what for path, what in OLD.items() if path != "edit.txt"}
+    assert recovery.recover(root, "back").ok
+    assert snapshot(root) == OLD
+
+
+def test_what_a_person_made_private_after_the_kill_stays_private(root: Path) -> None:
+    for direction, number in (("forward", 34), ("back", 40)):
+        assert in_child(lambda: apply.apply(root, PLAN, title="t"), KillingFS(number))
+        for name in ("edit.txt", "mx.yaml"):
+            (root / name).chmod(0o600)
+        assert recovery.recover(root, direction).ok  # type: ignore[arg-type]
+        assert {(root / name).stat().st_mode & 0o777 for name in ("edit.txt", "mx.yaml")} == {0o600}
+        if direction == "forward":
+            apply.apply(root, [*map(_back, PLAN)], title="back")
+
+
+def _back(step: Operation) -> Operation:
+    data = (OLD.get(step.path) or ("", 0, None))[2]
+    return Operation(step.path, step.after, step.before, data)
+
+
+def test_recovery_needs_no_thread(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    kill(root)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with fs.use(fs.FileSystem()):
+        assert recovery.recover(root).ok
+        assert snapshot(root) == NEW
+        apply.apply(root, [change(f"{n}.txt", None, b"x") for n in range(9)], title="t")
+
+
+def test_a_save_that_was_taken_away_when_the_process_died_comes_back(root: Path) -> None:
+    """Killed between the exchange of a file and the look at what came out: that is a person's save, and mx's bytes stand there."""
+
+    class Dying(KillingFS):
+        def on(self, number: int, name: str, arguments: tuple[object, ...]) -> None:
+            if name == "replace" and str(arguments[1]).endswith("/edit.txt"):
+                (root / "edit.txt").write_bytes(b"mine\n")
+                fs.FileSystem().replace(*arguments)  # type: ignore[arg-type]
+                super().on(self.at, name, arguments)
+
+    assert in_child(lambda: apply.apply(root, PLAN, title="t"), Dying(1000))
+    assert (root / "edit.txt").read_bytes() == b"second, and longer\n"
+    assert not recovery.recover(root).ok
+    assert (root / "edit.txt").read_bytes() == b"mine\n"
+    assert [path.name for path in (root / ".mx").iterdir()] == ["pristine", "undo"]
 
 
 def test_an_edit_that_is_taken_away_again_lets_the_run_finish(root: Path) -> None:
