@@ -176,15 +176,15 @@ def run(arguments: list[str] | None = None) -> int:
         console.flush()
         return result if isinstance(result, int) else DONE
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        console.err(error.format_message())
         return USAGE
     except click.UsageError as error:
         _answer(given, error.format_message())
-        error.show()
+        _show(error)
         return error.exit_code
     except click.ClickException as error:
         _answer(given, error.format_message())
-        error.show()
+        _show(error)
         return error.exit_code
     except MxError as error:
         _answer(given, str(error))
@@ -210,6 +210,17 @@ def run(arguments: list[str] | None = None) -> int:
         cause = f"{type(error).__name__}: {error}"
         _answer(given, f"a bug in mx: {cause}")
         return _report(f"This is a bug in mx: {cause}", BUG)
+
+
+def _show(error: click.ClickException) -> None:
+    """Print what click says of a command line, as text."""
+    import io
+
+    from mxdev.system import console
+
+    said = io.StringIO()
+    error.show(file=said)
+    console.err(said.getvalue().removesuffix("\n"))
 
 
 def _answer(arguments: list[str], message: str) -> None:

@@ -20,7 +20,7 @@ def call(command: Sequence[str | os.PathLike[str]], cwd: Path, *, dry_run: bool)
     """
     words = [os.fspath(word) for word in command]
     if dry_run:
-        console.out(f"cd {shlex.quote(str(cwd))} && {shlex.join(words)}")
+        console.out(f"cd {shlex.quote(str(cwd))} && {shlex.join(words)}", data=True)
         return 0
     console.status(f"running {shlex.join(words)}")
     # What was said must stand before what the program says, on the same stream or not.

@@ -105,4 +105,4 @@ class Lines:
         """Print a line."""
         colour = self._colours.setdefault(name, _COLOURS[len(self._colours) % len(_COLOURS)])
         self._width = max(self._width, len(name))
-        console.out(f"{console.paint(f'{name:<{self._width}} |', colour)} {text}")
+        console.out(f"{console.paint(f'{name:<{self._width}} |', colour)} {text}", data=True)

@@ -23,4 +23,4 @@ def completion(shell: str) -> None:
 
     cls = get_completion_class(shell)
     assert cls is not None  # click has these three
-    console.out(cls(root, {}, "mx", "_MX_COMPLETE").source())
+    console.out(cls(root, {}, "mx", "_MX_COMPLETE").source(), data=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from mxdev.project.project import Project
     from mxdev.workflow.apply import Policy
 
+_HARMLESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+@/-]*")
 PLAN_OPTIONS = (
     click.Option(
         ["--dry-run", "--pretend", "dry_run"], is_flag=True, help="Show the plan; write nothing, ask nothing."
@@ -95,13 +97,13 @@ def _renamed(project: Project, generator: str, part: str) -> list[str]:
 
 
 def complete_instances(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The project's instances, for a shell; nothing where there is no project."""
+    """The project's instances, for a shell; nothing where there is no project.
+
+    A shell puts what is offered into the line that the next Return runs, so only names without any meaning to it are.
+    """
     from mxdev.project.project import Project, project_root
 
     with contextlib.suppress(MxError):  # and not a word, whatever waits there
-        return [
-            name
-            for name in Project.load(project_root(recovers=True)).instances
-            if name.startswith(incomplete)
-        ]
+        names = Project.load(project_root(recovers=True)).instances
+        return [name for name in names if name.startswith(incomplete) and _HARMLESS.fullmatch(name)]
     return []

@@ -46,7 +46,7 @@ def make(
         found = _finished(root, folder, run_nothing=True)
         if found is None:
             for command in commands(root, python=base_python(root, explicit)):
-                console.out(f"cd {shlex.quote(str(root))} && {shlex.join(command)}")
+                console.out(f"cd {shlex.quote(str(root))} && {shlex.join(command)}", data=True)
         return found
     with _alone(root):
         found = _finished(root, folder)

@@ -95,7 +95,7 @@ def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) 
     request = replace(request, entry=entry)
     launch = plan(root, name, request, given, python, environ, config)
     if request.dry_run:
-        console.out(preview(launch, environ))
+        console.out(preview(launch, environ), data=True)
         return 0
     tracking.prepare(root, launch.store)
     if config is not None:

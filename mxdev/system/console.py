@@ -1,13 +1,24 @@
-"""Everything printed: lists and plans to stdout, talk to stderr. Colour only where a terminal reads it."""
+"""Everything printed: lists and plans to stdout, talk to stderr. Colour only where a terminal reads it.
+
+What is printed is text: names and values come from files that anybody may have written, so whatever a terminal would not
+show as itself is escaped here, for all of mx. The only sequences that reach a terminal are those that `paint` makes.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import IO, Any
 
 import click
+
+from mxdev.system.visible import visible
+
+# What `paint` puts around a text until it is printed. Nobody who writes a name can know it.
+_SEAL = f"\ufdd0{os.urandom(8).hex()}"
+_PAINT = re.compile(_SEAL + r"((?:\d+;)*\d+)\ufdd1")
 
 VERB_COLOURS = {
     "create": "green",
@@ -52,13 +63,28 @@ def can_ask() -> bool:
 
 def paint(text: str, colour: str, stream: IO[Any] | None = None, *, bold: bool = False) -> str:
     """`text` in a colour where the stream shows one."""
-    return click.style(text, fg=colour, bold=bold) if coloured(stream or sys.stdout) else text
+    if not coloured(stream or sys.stdout):
+        return text
+    before, _, after = click.style("\0", fg=colour, bold=bold or None).partition("\0")
+    sealed = (f"{_SEAL}{code}\ufdd1" for code in re.findall(r"\x1b\[([\d;]+)m", before))
+    return "".join(sealed) + text + (f"{_SEAL}0\ufdd1" if after else "")
 
 
-def out(text: str = "") -> None:
-    """A line of the result, on stdout. Work goes on when nobody reads it any more (`mx generate ... | head`)."""
+def _shown(text: str) -> str:
+    """`text` for a terminal: escaped, and with the colours of `paint`."""
+    parts = _PAINT.split(text)  # text, code, text, code, text
+    return "".join(f"\x1b[{part}m" if at % 2 else visible(part) for at, part in enumerate(parts))
+
+
+def out(text: str = "", *, data: bool = False) -> None:
+    """A line of the result, on stdout. Work goes on when nobody reads it any more (`mx generate ... | head`).
+
+    Args:
+        text: the line.
+        data: it is a file's content, or for another program: off a terminal it is left as it is.
+    """
     try:
-        click.echo(text)
+        click.echo(text if data and not is_terminal(sys.stdout) else _shown(text))
     except BrokenPipeError:
         give_up()
 
@@ -87,7 +113,7 @@ def give_up() -> None:
 
 def err(text: str = "") -> None:
     """A line of talk, on stderr."""
-    click.echo(text, err=True)
+    click.echo(_shown(text), err=True)
 
 
 def status(text: str) -> None:
@@ -131,7 +157,7 @@ def diff(text: str) -> None:
     """A unified diff on stdout."""
     for line in text.removesuffix("\n").split("\n"):
         colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
-        out(paint(line, colour) if colour else line)
+        out(paint(line, colour) if colour else line, data=True)
 
 
 def ask(question: str, default: str | None = None, *, hide: bool = False) -> str:
@@ -141,7 +167,7 @@ def ask(question: str, default: str | None = None, *, hide: bool = False) -> str
         click.Abort: ^C or the end of input.
     """
     answer = click.prompt(
-        question,
+        _shown(question),
         default="" if default is None else default,
         err=True,
         hide_input=hide,

@@ -106,7 +106,7 @@ def _repeat(
         launch = _launch(folder, name, run, origin, store, python, environ, dry_run=request.dry_run)
         if request.dry_run:
             console.out(f"# {folder} is a checkout of {origin.commit}" + _with_diff(origin, run))
-            console.out(runner.preview(launch, environ))
+            console.out(runner.preview(launch, environ), data=True)
             return DONE
         ended, result = runner.execute(launch, environ)
     if result is None or ended.interrupted:
