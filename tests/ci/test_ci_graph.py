@@ -16,6 +16,7 @@ JOBS = {
     "test",
     "docs",
     "package",
+    "terraform",
     "image-base",
     "image-run",
     "publish-docs",
@@ -64,6 +65,7 @@ def test_the_graph_is_what_it_should_be() -> None:
         "test": every,
         "docs": {"review", "push", "tag"},
         "package": {"review", "push", "tag"},
+        "terraform": {"review", "push"},
         "image-base": every - {"review"},
         "image-run": every - {"review"},
         "publish-docs": {"push"},
@@ -88,12 +90,20 @@ def test_the_graph_is_what_it_should_be() -> None:
         "test": "pytest",
         "docs": "mx build docs",
         "package": "mx build package",
+        "terraform": "terraform -chdir=infrastructure/terraform test",
         "image-base": "mx build image base",
         "image-run": "mx build image run",
         "publish-docs": "mx build docs",
         "publish-package": "mx build package && uv publish --dry-run",
         "train": "mx flow run --backend kubernetes --detach",
     }
+
+
+def test_terraform_is_checked_where_there_is_some() -> None:
+    for graph in rendered(cloud="gcp").values():
+        for word in ("fmt -check", "init -backend=false", "validate", "test"):
+            assert f"terraform -chdir=infrastructure/terraform {word}" in graph["terraform"].commands
+    assert not [graph for graph in rendered(cloud="existing").values() if "terraform" in graph]
 
 
 def test_what_waits_runs_whenever_it_does() -> None:

@@ -97,6 +97,7 @@ def test_each_job_has_the_permissions_that_it_needs(cloud: str) -> None:
         "test": read,
         "docs": read,
         "package": read,
+        **({"terraform": read} if cloud == "gcp" else {}),
         "image-base": image,
         "image-run": image,
         "publish-docs": {"pages": "write", "id-token": "write"},

@@ -187,7 +187,7 @@ def test_every_job_has_a_timeout_and_says_how_to_do_it_again() -> None:
         assert job["timeout"].endswith(" minutes"), name
         if LATER.fullmatch(name):
             continue
-        said = "pytest" if name == "mx-test" else "mx "
+        said = {"mx-test": "pytest", "mx-terraform": "terraform "}.get(name, "mx ")
         assert any(line.startswith(f"echo 'The same on your machine: {said}") for line in lines(job)), name
 
 

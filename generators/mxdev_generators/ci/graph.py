@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mxdev_generators.ci import training
+from mxdev_generators.ci import terraform, training
 from mxdev_generators.ci.model import MX, REPORTS, SITE, Event, Facts, Job
 
 PYTEST_COV = "pytest-cov>=6,<8"
@@ -35,6 +35,7 @@ def jobs(facts: Facts) -> tuple[Job, ...]:
             uses=("mx", "project"), results=(SITE,)),
         Job("package", "Package", changes, (), 15, MX, ("mx build package",), "mx build package",
             uses=("mx",), results=("dist",)),
+        *terraform.jobs(facts),
         # An access token for the registry lives an hour; a build that took longer could not be pushed.
         Job("image-base", "Base image", builds, (), 60, (*MX, LOGIN), (_image("base"),), "mx build image base",
             ("REGISTRY", "REGISTRY_USER", "REGISTRY_PASSWORD"), ("mx", "images")),

@@ -132,7 +132,7 @@ def _step(job: Job, here: set[str], values: Mapping[str, Any]) -> dict[str, Any]
     said = [f"echo 'The same on your machine: {job.again}'", *commands]
     if "KUBECONFIG_DATA" in job.environment:
         step["secretEnv"] = ["KUBECONFIG_DATA"]
-    lines = [] if gcloud else [_USER_PATH]
+    lines = [] if gcloud or not job.uses else [_USER_PATH]
     if "images" in job.uses:
         # The machine's own Docker builds, in containers of its own.
         lines += [images.DOCKER, f"REGISTRY_PASSWORD=$({_ACCESS})"]
