@@ -17,7 +17,7 @@ PRISTINE = ".mx/pristine"
 # One function for each step between formats: MIGRATIONS[n] turns the data of format n into format n + 1.
 MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
-_LARGEST = 16 << 20  # a record has a line for each file
+_LARGEST_RECORD = 16 << 20  # a record has a line for each file
 _MARKERS = re.compile(rb"^(<{7}|>{7}) ", re.MULTILINE)
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -94,7 +94,7 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
     Raises:
         MxError: it is empty, torn, full of merge markers, from a newer mx; the message says what to do.
     """
-    from mxdev.sections.yaml_values import load
+    from mxdev.sections.yaml_values import LARGEST, load
 
     if _MARKERS.search(data):
         hint = "Run `mx resolve`; what it cannot tell, resolve as in any file."
@@ -104,7 +104,8 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
                 "--theirs), resolve the files that it renders, then run `mx update`."
             )
         raise MxError(f"{where} has Git's merge markers in it, so mx cannot tell what is true.", hint=hint)
-    loaded = load(data, where, hint=_RESTORE.format(where=where), largest=_LARGEST)
+    largest = _LARGEST_RECORD if where.startswith(RECORDS) else LARGEST
+    loaded = load(data, where, hint=_RESTORE.format(where=where), largest=largest)
     if loaded is None:
         raise MxError(f"{where} is empty.", hint=_RESTORE.format(where=where))
     if not isinstance(loaded, dict):
