@@ -53,7 +53,9 @@ class GeneratorCommand(click.Command):
         """What it adds, what it requires, an example and the next steps."""
         usage = _usage(self.generator)
         if self.generator.requires:
-            formatter.write(f"\nRequires: {', '.join(self.generator.requires)}\n")
+            from mxdev.workflow.roles import spelled
+
+            formatter.write(f"\nRequires: {', '.join(map(spelled, self.generator.requires))}\n")
         if self.generator.example and "Example" not in usage:
             formatter.write(f"\nExample:\n  {self.generator.example}\n")
         if usage:

@@ -23,7 +23,7 @@ from mxdev.plugins import defaults as company
 from mxdev.plugins.defaults import Default
 from mxdev.project.project import Project
 from mxdev.project.records import Record
-from mxdev.workflow import template_overrides
+from mxdev.workflow import roles, template_overrides
 from mxdev.workflow.values import Resolved, Sources, resolve
 
 _INSTANCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")  # it becomes the name of a file
@@ -70,6 +70,7 @@ class Run:
     dropped: dict[str, list[str]] = field(default_factory=dict)
     failed: dict[str, MxError] = field(default_factory=dict)
     _values: dict[str, Values] = field(default_factory=dict)
+    _classes: dict[str, type[Generator]] = field(default_factory=dict)
 
     def instances_of(self, generator: str) -> tuple[str, ...]:
         """The instances of a generator, recorded or rendered in this run."""
@@ -95,7 +96,7 @@ def with_requirements(cls: type[Generator], project: Project) -> list[type[Gener
         for need in generator.requires:
             if need in have or need in wanted:
                 continue
-            needed = catalog.load(catalog.find(need))
+            needed = roles.player(need, project, [*wanted.values(), cls])
             if not have.intersection((needed.__name__, *needed.formerly)):
                 visit(needed, (*chain, name))
         wanted[name] = generator
@@ -288,13 +289,15 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
         second = resolve(own, replace(job.sources, project=recorded), known)
         _refuse_unknown(job, cls)
     secrets = {option.key for option in cls.declared() if option.secret}
-    values = Values({k: v for k, v in {**known, **second.typed}.items() if k not in secrets})
+    above = {key: value for key, value in known.items() if key not in secrets}
+    values = Values({k: v for k, v in {**above, **second.typed}.items() if k not in secrets}, Values(above))
     hidden = {key: value for key, value in second.typed.items() if key in secrets}
     asks = job.sources.ask is not None
     tree = _generate(result.project, cls, values, name, Occasion(
         result.project, record, recorded, second.origin, hidden, asks, job.sources.freshness
     ))  # fmt: skip
     result._values[cls.__name__] = values
+    result._classes[cls.__name__] = cls
     for option in shared:
         for old in option.names[1:]:
             result.options.pop(old, None)
@@ -344,7 +347,7 @@ def _needed(result: Run, need: str) -> tuple[str, ...]:
     """The instances of a generator that is required; one that was renamed may still be recorded by its old name."""
     if found := result.instances_of(need):
         return found
-    cls = catalog.load(catalog.find(need))
+    cls = roles.player(need, result.project, result._classes.values())
     former = [name for known in (cls.__name__, *cls.formerly) for name in result.instances_of(known)]
     return tuple(former) or (need,)
 
@@ -425,7 +428,7 @@ def _inherited(result: Run, cls: type[Generator], defaults: Mapping[str, Default
     values: dict[str, Any] = {}
     for need in cls.requires:
         if need not in result._values:
-            needed = catalog.load(catalog.find(need))
+            needed = roles.player(need, result.project, result._classes.values())
             if needed.__name__ not in result._values:
                 result._values[needed.__name__] = _recorded_values(result, needed, defaults)
             result._values[need] = result._values[needed.__name__]

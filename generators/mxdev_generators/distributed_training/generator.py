@@ -30,7 +30,7 @@ _MEMORY = {"none": 6, "nvidia-t4": 10, "nvidia-l4": 10, "nvidia-a100": 64}
 class DistributedTraining(Generator):
     """Train on several machines with Kubeflow's training operator."""
 
-    requires = ("MLProjectSkeleton",)
+    requires = ("skeleton",)
     options = (
         option("--runtime", type=click.Choice(["pytorchjob", "trainjob"]), default="pytorchjob",
                help="pytorchjob: the training operator 1.9; trainjob: its successor, Kubeflow Trainer 2."),
