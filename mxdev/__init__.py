@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from mxdev.generator.tree import Tree
     from mxdev.plugins.hookspecs import hookimpl
     from mxdev.plugins.model import lazy
+    from mxdev.workflow.generate import run_generator
 
-__all__ = ["Generator", "Tree", "__version__", "argument", "hookimpl", "lazy", "option"]
+__all__ = ["Generator", "Tree", "__version__", "argument", "hookimpl", "lazy", "option", "run_generator"]
 
 _HOMES = {
     "Generator": "mxdev.generator.generator",
@@ -26,6 +27,7 @@ _HOMES = {
     "hookimpl": "mxdev.plugins.hookspecs",
     "lazy": "mxdev.plugins.model",
     "Tree": "mxdev.generator.tree",
+    "run_generator": "mxdev.workflow.generate",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS, policy_of
+from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS
 from mxdev.errors import MxError
 from mxdev.generator.generator import Generator
 from mxdev.generator.options import REQUIRED, Option
@@ -53,7 +53,9 @@ class GeneratorCommand(click.Command):
         """What it adds, what it requires, an example and the next steps."""
         usage = _usage(self.generator)
         if self.generator.requires:
-            formatter.write(f"\nRequires: {', '.join(self.generator.requires)}\n")
+            from mxdev.workflow.roles import spelled
+
+            formatter.write(f"\nRequires: {', '.join(map(spelled, self.generator.requires))}\n")
         if self.generator.example and "Example" not in usage:
             formatter.write(f"\nExample:\n  {self.generator.example}\n")
         if usage:
@@ -104,7 +106,7 @@ def make(generator: type[Generator]) -> click.Command:
             for value in [parameters[_parameter(option)]]
         }
         common = {name: value for name, value in parameters.items() if not name.startswith(_OWN)}
-        return run_generator(generator, given, policy_of(common), **common)
+        return run_generator(generator, given, **common)
 
     return GeneratorCommand(
         generator,

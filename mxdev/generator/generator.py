@@ -143,7 +143,12 @@ class Generator:
     def variables(self) -> dict[str, Any]:
         """What templates see; a subclass adds derived values to `super().variables()`."""
 
-        return {**self.values, "mx_version": __version__, "instance": self.instance}
+        return {
+            "project": self.values.of_project,
+            **self.values,
+            "mx_version": __version__,
+            "instance": self.instance,
+        }
 
     def generate(self, tree: Tree) -> None:
         """Fill `tree` with files, sections and next steps."""

@@ -199,9 +199,18 @@ def argument(
 
 @dataclass(frozen=True)
 class Values(Mapping[str, Any]):
-    """Typed values by key, readable as attributes: `self.options.workers`."""
+    """Typed values by key, readable as attributes: `self.values.workers`.
+
+    An option of the generator may have the name of one of the project's: then `of_project` has that one.
+    """
 
     _values: dict[str, Any] = field(default_factory=dict)
+    _project: Values | None = None
+
+    @property
+    def of_project(self) -> Values:
+        """The values of the project's options and of what the generator requires, whatever its own are called."""
+        return Values() if self._project is None else self._project
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]

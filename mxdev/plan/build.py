@@ -13,6 +13,18 @@ from mxdev.project.content import Content, disk_content
 from mxdev.project.project import Project
 
 
+class OwnersClash(MxError):
+    """Two instances render the same.
+
+    Attributes:
+        owners: the instances.
+    """
+
+    def __init__(self, owners: tuple[str, ...], message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.owners = owners
+
+
 def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
     """Refuse two instances that render the same path or section, or a path below another's file.
 
@@ -41,25 +53,30 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
     for path, owner in files.items():
         other = folded.setdefault(path.casefold(), path)
         if other != path:
-            raise MxError(
+            raise OwnersClash(
+                (files[other], owner),
                 f"{files[other]} renders {other}, and {owner} renders {path}: one file on macOS and Windows, where capitals "
-                "do not count."
+                "do not count.",
             )
         if path in shared:
-            raise MxError(f"{owner} renders {path} whole, and {shared[path]} a section of it.")
+            raise OwnersClash(
+                (owner, shared[path]), f"{owner} renders {path} whole, and {shared[path]} a section of it."
+            )
         parts = path.split("/")
         for depth in range(1, len(parts)):
             above = "/".join(parts[:depth])
             if above in files:
-                raise MxError(
-                    f"{files[above]} renders the file {above}, and {owner} renders {path} below it."
+                raise OwnersClash(
+                    (files[above], owner),
+                    f"{files[above]} renders the file {above}, and {owner} renders {path} below it.",
                 )
 
 
 def _claim(owners: dict[Any, str], key: Any, what: str, instance: str) -> None:
     other = owners.setdefault(key, instance)
     if other != instance:
-        raise MxError(
+        raise OwnersClash(
+            (other, instance),
             f"{other} and {instance} both render {what}.",
             hint="Destroy one of them, or tell the authors of their plugins.",
         )

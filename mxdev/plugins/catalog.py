@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from mxdev.errors import MxError, UsageProblem
 from mxdev.plugins import registry
+from mxdev.plugins.model import Entry
 
 if TYPE_CHECKING:
     from mxdev.generator.generator import Generator
-    from mxdev.plugins.model import Entry
 
 
 def dashed(name: str) -> str:

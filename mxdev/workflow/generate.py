@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import click
 
@@ -15,15 +16,15 @@ from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.generator.freetext import reveal
 from mxdev.generator.generator import Generator
 from mxdev.generator.options import REQUIRED, Option
-from mxdev.plan.build import build
+from mxdev.plan.build import OwnersClash, build
 from mxdev.plan.model import Plan
 from mxdev.plan.operations import operations
-from mxdev.plugins import defaults
+from mxdev.plugins import catalog, defaults
 from mxdev.project import in_git, missing
 from mxdev.project.project import Project, find_root
 from mxdev.project.records import PROJECT_FILE, RECORDS, pristine_path, record_path
 from mxdev.system import console
-from mxdev.workflow import apply
+from mxdev.workflow import apply, roles
 from mxdev.workflow.apply import Policy
 from mxdev.workflow.door import answer, answering
 from mxdev.workflow.render import Run, run, with_requirements
@@ -33,15 +34,42 @@ from mxdev.workflow.values import Sources, read_values_file
 
 
 def run_generator(
-    generator: type[Generator],
-    given: dict[str, Any],
-    policy: Policy,
+    generator: type[Generator] | str,
+    given: Mapping[str, Any] | None = None,
     *,
+    dry_run: bool = False,
+    diff: bool = False,
+    json: bool = False,
+    no_input: bool = False,
+    on_conflict: Literal["keep", "overwrite", "merge"] | None = None,
     values_file: Path | None = None,
     allow_downgrade: bool = False,
+    verbose: bool = False,
 ) -> int:
-    """Run `generator` with the values `given` on the command line; the exit code."""
-    return answering(policy, lambda: _run(generator, given, policy, values_file, allow_downgrade))
+    """Run a generator in the current folder, as `mx generate` does: it asks, shows its plan and carries it out.
+
+    Args:
+        generator: the class, or its name.
+        given: values of its arguments and options, by name, as they would be typed.
+        dry_run: show the plan; write nothing, ask nothing.
+        diff: show the changes of each file; write nothing, ask nothing.
+        json: print one JSON object, and ask nothing.
+        no_input: ask nothing; take defaults.
+        on_conflict: what becomes of files that the person and the generator both changed; None: it is asked, or refused.
+        values_file: YAML or JSON with more values.
+        allow_downgrade: render with an older version than the one that rendered last.
+        verbose: show also the files that stay as they are.
+
+    Returns:
+        The exit code that `mx generate` would have.
+
+    Raises:
+        MxError: as `mx generate` reports it; a command lets it pass, so that mx prints it.
+    """
+    cls = catalog.load(catalog.find(generator)) if isinstance(generator, str) else generator
+    policy = Policy(on_conflict, dry_run or diff, diff, json, no_input, verbose)
+    values = {name.removeprefix("--").replace("_", "-"): value for name, value in (given or {}).items()}
+    return answering(policy, lambda: _run(cls, values, policy, values_file, allow_downgrade))
 
 
 def _run(
@@ -52,6 +80,7 @@ def _run(
     downgrade: bool,
 ) -> int:
     title = f"mx generate {generator.__name__}"
+    _refuse_unknown(generator, given)
     root, new = _root(generator, given, values_file, policy)
     with (
         writing(root, title, dry_run=policy.dry_run)
@@ -64,13 +93,27 @@ def _run(
             console.warn(line)
         _offer(generator, wanted[:-1], policy)
         result = run(project, wanted, _sources(given, values_file, wanted, policy), downgrade=downgrade)
-        plan = build(project, result.renderings, result.options, result.order)
+        try:
+            plan = build(project, result.renderings, result.options, result.order)
+        except OwnersClash as clash:
+            raise _clash(generator, wanted[:-1], clash) from clash
         plan.notes += default_lines(result)
         plan.failed = result.failed
         outcome = apply.carry_out(plan, operations, policy, title=title, new=new)
         code = answer(outcome, plan, policy)
         _afterwards(result, plan, policy, outcome.name)
     return code
+
+
+def _refuse_unknown(generator: type[Generator], given: Mapping[str, Any]) -> None:
+    if generator.specialise.__func__ is not Generator.specialise.__func__:  # type: ignore[attr-defined]
+        return  # it has more options once they are known
+    known = {name for option in generator.declared() for name in option.names}
+    if unknown := sorted(set(given) - known):
+        raise UsageProblem(
+            f"{generator.__name__} has no option {', '.join(unknown)}.",
+            hint=f"It has: {', '.join(sorted(known))}.",
+        )
 
 
 def _project(root: Path) -> Project:
@@ -84,6 +127,20 @@ def _project(root: Path) -> Project:
     project = Project.load(root)
     missing.check_before_adding(project)
     return project
+
+
+def _clash(generator: type[Generator], missing: list[type[Generator]], clash: OwnersClash) -> MxError:
+    """Where what a generator requires is in the way of what the project has: nobody asked for that one."""
+    added = [
+        cls.__name__ for cls in missing if cls.__name__ in {name.partition(":")[0] for name in clash.owners}
+    ]
+    if not added:
+        return clash
+    return MxError(
+        f"{generator.__name__} requires {', '.join(map(roles.spelled, generator.requires))}, which this project does not have, "
+        f"and {', '.join(added)} cannot be added to it: {clash.message}",
+        hint="A generator of yours meets a requirement of a role by `provides`; ask the authors of its plugin.",
+    )
 
 
 def _root(
@@ -278,7 +335,7 @@ def ask(option: Option, default: Any) -> Any:
 def refuse_here(generator: type[Generator], need: str) -> NoReturn:
     """The generator needs a project and there is none here."""
     start = (
-        f"`mx generate {generator.requires[0]} NAME`"
+        f"`mx generate {roles.player(generator.requires[0], Project(Path.cwd())).__name__} NAME`"
         if generator.requires
         else "`mx generate` lists what can"
     )

@@ -24,7 +24,7 @@ from mxdev.plugins.defaults import Default
 from mxdev.project.project import Project
 from mxdev.project.records import Record
 from mxdev.system.versions import older
-from mxdev.workflow import template_overrides
+from mxdev.workflow import roles, template_overrides
 from mxdev.workflow.values import Resolved, Sources, resolve
 
 _INSTANCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")  # it becomes the name of a file
@@ -71,6 +71,7 @@ class Run:
     dropped: dict[str, list[str]] = field(default_factory=dict)
     failed: dict[str, MxError] = field(default_factory=dict)
     _values: dict[str, Values] = field(default_factory=dict)
+    _classes: dict[str, type[Generator]] = field(default_factory=dict)
 
     def instances_of(self, generator: str) -> tuple[str, ...]:
         """The instances of a generator, recorded or rendered in this run."""
@@ -96,7 +97,7 @@ def with_requirements(cls: type[Generator], project: Project) -> list[type[Gener
         for need in generator.requires:
             if need in have or need in wanted:
                 continue
-            needed = catalog.load(catalog.find(need))
+            needed = roles.player(need, project, [*wanted.values(), cls])
             if not have.intersection((needed.__name__, *needed.formerly)):
                 visit(needed, (*chain, name))
         wanted[name] = generator
@@ -269,7 +270,10 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
         recorded.setdefault(cls.instance_argument.lower(), name.partition(":")[2])
     cls, resolved = _resolved(result, job, name, earlier, recorded)
     secrets = {option.key for option in cls.declared() if option.secret}
-    values = Values({k: v for k, v in {**earlier, **resolved.typed}.items() if k not in secrets})
+    shared = {option.name: option for option in cls.declared() if option.shared}
+    above = {**earlier, **{o.key: resolved.typed[o.key] for o in shared.values() if o.key in resolved.typed}}
+    above = {key: value for key, value in above.items() if key not in secrets}
+    values = Values({k: v for k, v in {**above, **resolved.typed}.items() if k not in secrets}, Values(above))
     own_origin = {
         o.name: resolved.origin[o.name] for o in cls.declared() if not o.shared and o.name in resolved.origin
     }
@@ -278,8 +282,8 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
         result.project, record, recorded, own_origin, hidden, job.sources.ask is not None, job.sources.freshness
     ))  # fmt: skip
     result._values[cls.__name__] = values
+    result._classes[cls.__name__] = cls
     stored = {key: value for key, value in resolved.stored.items() if key.replace("-", "_") not in secrets}
-    shared = {option.name: option for option in cls.declared() if option.shared}
     for option in shared.values():
         for old in option.names[1:]:
             result.options.pop(old, None)
@@ -359,7 +363,7 @@ def _needed(result: Run, need: str) -> tuple[str, ...]:
     """The instances of a generator that is required; one that was renamed may still be recorded by its old name."""
     if found := result.instances_of(need):
         return found
-    cls = catalog.load(catalog.find(need))
+    cls = roles.player(need, result.project, result._classes.values())
     former = [name for known in (cls.__name__, *cls.formerly) for name in result.instances_of(known)]
     return tuple(former) or (need,)
 
@@ -436,7 +440,7 @@ def _inherited(result: Run, cls: type[Generator], defaults: Mapping[str, Default
     values: dict[str, Any] = {}
     for need in cls.requires:
         if need not in result._values:
-            needed = catalog.load(catalog.find(need))
+            needed = roles.player(need, result.project, result._classes.values())
             if needed.__name__ not in result._values:
                 result._values[needed.__name__] = _recorded_values(result, needed, defaults)
             result._values[need] = result._values[needed.__name__]

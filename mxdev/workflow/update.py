@@ -90,6 +90,12 @@ def change_options(project: Project, changes: Mapping[str, Any], *, downgrade: b
     return plan
 
 
+def _known_as(job: Job) -> list[str]:
+    """The names of an instance: those that its generator had before, too."""
+    part = job.name.partition(":")[1:]
+    return [job.name, *("".join((name, *part)) for name in (job.generator.__name__, *job.generator.formerly))]
+
+
 def _owners(key: str, jobs: Sequence[Job]) -> list[tuple[Job, Option]]:
     """Who declares the option: all that share it, or the one instance it belongs to."""
     instance, dot, name = key.rpartition(".")
@@ -97,7 +103,9 @@ def _owners(key: str, jobs: Sequence[Job]) -> list[tuple[Job, Option]]:
     found = []
     for job in jobs:
         option = next((option for option in job.generator.declared() if name in option.names), None)
-        if option is not None and (not dot or catalog.dashed(instance) == catalog.dashed(job.name)):
+        if option is not None and (
+            not dot or catalog.dashed(instance) in map(catalog.dashed, _known_as(job))
+        ):
             found.append((job, option))
     if not found:
         known = sorted({option.name for job in jobs for option in job.generator.declared()})

@@ -53,9 +53,9 @@ class Resolved:
     origin: dict[str, str] = field(default_factory=dict)
 
 
-def environment_name(option: Option) -> str:
-    """The variable that sets `option`: `MX_OPT_PROJECT_ID` for `--project-id`."""
-    return f"MX_OPT_{option.key.upper()}"
+def environment_name(option: str) -> str:
+    """The variable that sets the option of a name: `MX_OPT_PROJECT_ID` for `project-id`."""
+    return f"MX_OPT_{option.replace('-', '_').upper()}"
 
 
 def resolve(
@@ -121,7 +121,7 @@ def _how(option: Option, sources: Sources) -> str:
     if not sources.environment and not sources.file:
         return f"Set it: `mx set {option.name}=VALUE`."
     line = "its place on the command line" if option.positional else f"{option.spelling} VALUE"
-    return f"Set it by {line}, --values FILE or {environment_name(option)}."
+    return f"Set it by {line}, --values FILE or {environment_name(option.name)}."
 
 
 def _company(option: Option, sources: Sources) -> Default | None:
@@ -147,10 +147,11 @@ def _lookup(option: Option, sources: Sources) -> tuple[Any, str | None]:
         for known in option.names:
             if known in values:
                 return values[known], origin
-    name = environment_name(option)
-    if name in sources.environment:
-        text = sources.environment[name]
-        return (list(option.type.split_envvar_value(text)) if option.multiple else text), name
+    for known in option.names:
+        name = environment_name(known)
+        if name in sources.environment:
+            text = sources.environment[name]
+            return (list(option.type.split_envvar_value(text)) if option.multiple else text), name
     return None, None
 
 

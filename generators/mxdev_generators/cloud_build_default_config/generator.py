@@ -25,7 +25,7 @@ def _on_github(repository: str) -> bool:
 class CloudBuildDefaultConfig(Generator):
     """Builds on Google Cloud: lint, test, docs, package, images, training."""
 
-    requires = ("MLProjectSkeleton",)
+    requires = ("skeleton",)
     options = (
         option("--repository", type=_REPOSITORY, default="",
                help="What the repository is cloned from, on GitHub or GitLab; while it is empty nothing starts a build."),

@@ -26,7 +26,7 @@ MEMORY = Pattern(
 class DistributedTraining(Generator):
     """Train on several machines with Kubeflow's training operator."""
 
-    requires = ("MLProjectSkeleton",)
+    requires = ("skeleton",)
     options = (
         option("--runtime", type=click.Choice(["pytorchjob", "trainjob"]), default="pytorchjob",
                help="pytorchjob: the training operator 1.9; trainjob: its successor, Kubeflow Trainer 2."),

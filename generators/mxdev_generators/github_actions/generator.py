@@ -23,7 +23,7 @@ from mxdev_generators.ml_project_skeleton.mx_source import missing
 class GitHubActions(Generator):
     """Workflows for GitHub: lint, test, docs, package, images, training."""
 
-    requires = ("MLProjectSkeleton",)
+    requires = ("skeleton",)
     options = (
         option("--repository-id", type=NUMBER, default="0",
                help="The repository's number: the only one that Google Cloud lets in."),

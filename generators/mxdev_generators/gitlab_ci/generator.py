@@ -27,7 +27,7 @@ _URL = Pattern(
 class GitLabCI(Generator):
     """A pipeline for GitLab: lint, test, docs, package, images, training."""
 
-    requires = ("MLProjectSkeleton",)
+    requires = ("skeleton",)
     options = (
         option("--repository-id", type=NUMBER, default="0",
                help="The project's number on GitLab (Settings > General): the only one that Google Cloud lets in."),

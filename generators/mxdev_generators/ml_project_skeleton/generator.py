@@ -39,6 +39,7 @@ class MLProjectSkeleton(Generator):
     """A project that trains, tests, documents and deploys itself."""
 
     scope = "new"
+    provides = ("skeleton",)
     arguments = (
         argument("NAME", type=PROJECT_NAME, help="The project's name, such as churn-model.", shared=True),
     )
