@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 from mxdev.generator.options import Option, Values
 from mxdev.version import __version__
@@ -55,8 +55,7 @@ class Earlier(Protocol):
         """What it rendered last, by path."""
 
 
-@dataclass(frozen=True)
-class Occasion:
+class Occasion(NamedTuple):
     """Why an instance is rendered, and for whom; see `Generator.generate_on`.
 
     Attributes:
@@ -71,9 +70,9 @@ class Occasion:
 
     project: Files | None = None
     record: Earlier | None = None
-    recorded: Mapping[str, Any] = field(default_factory=dict)
-    origin: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, Any] = field(default_factory=dict)
+    recorded: Mapping[str, Any] = MappingProxyType({})
+    origin: Mapping[str, str] = MappingProxyType({})
+    secrets: Mapping[str, Any] = MappingProxyType({})
     ask: bool = False
     freshness: Freshness = "recorded"
 

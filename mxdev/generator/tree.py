@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mxdev.errors import MxError
 from mxdev.generator.freetext import FreeTextError, contains
@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from mxdev.generator.jinja import Renderer
 
 
-@dataclass(frozen=True)
-class Override:
+# Named tuples on purpose: each dataclass costs a start that renders half a millisecond.
+class Override(NamedTuple):
     """A template in place of another; `by` says in words whose it is."""
 
     data: bytes
     by: str
 
 
-@dataclass(frozen=True)
-class Replaced:
+class Replaced(NamedTuple):
     """A template that an override stands for, in one rendering."""
 
     override: Override
@@ -36,8 +35,7 @@ SUFFIX = ".jinja"
 _ONE_FILE = "which are one file on macOS and Windows, where capitals do not count"
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """A rendered file; `source` names the template it comes from, `by` whose that is if it stands for the generator's own."""
 
     path: str
@@ -47,8 +45,7 @@ class File:
     by: str = ""
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A named part of a shared file (see `mxdev.sections.sections`); `value` is plain data, or text for a text file."""
 
     path: str
@@ -56,16 +53,14 @@ class Section:
     value: Any
 
 
-@dataclass(frozen=True)
-class NextStep:
+class NextStep(NamedTuple):
     """A command that a person runs next, and why."""
 
     command: str
     why: str
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """Text for a person, shown before the plan if it is `first`, else when the plan was carried out."""
 
     text: str

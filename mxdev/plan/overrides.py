@@ -7,7 +7,6 @@ replaces what was rendered, and `null` takes a key away (as in Helm's values).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from mxdev.errors import MxError
@@ -70,7 +69,7 @@ def lay_over(
             continue
         if found is not _NOTHING and not equal(value := overlay(section.value, found), section.value):
             changed.append(section.address)
-            section = replace(section, value=value)
+            section = section._replace(value=value)
         result.append(section)
     return result, changed
 

@@ -13,8 +13,7 @@ the built-in default. Where a person is asked, they are what an empty answer mea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mxdev.errors import MxError
 from mxdev.plugins import model, origin, registry
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 FILE = "defaults.yaml"
 
 
-@dataclass(frozen=True)
-class Default:
+class Default(NamedTuple):
     """A value, and in words where it comes from."""
 
     value: Any

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import sys
 
 from mxdev.plugins.model import CORE
+
+# Looked for by hand: every rendering asks, and importing importlib.metadata costs more than the rendering of a small project.
+# ruff: noqa: PTH123, PTH208
 
 
 def of_mx() -> str | None:
@@ -12,14 +18,16 @@ def of_mx() -> str | None:
 
     `direct_url.json` in the metadata of a distribution says where it came from if that was no index (PEP 610).
     """
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    try:
-        text = distribution(CORE).read_text("direct_url.json")
-    except PackageNotFoundError:
+    metadata = _metadata()
+    if metadata is None:
         return None
-    if text is None:
+    try:
+        with open(f"{metadata}/direct_url.json", encoding="utf-8") as stream:
+            text = stream.read()
+    except FileNotFoundError:
         return "index"
+    except (OSError, ValueError):
+        return None
     try:
         direct = json.loads(text)
         url, git = str(direct["url"]), direct.get("vcs_info")
@@ -28,3 +36,16 @@ def of_mx() -> str | None:
     if not isinstance(git, dict) or git.get("vcs") != "git" or url.startswith("file:"):
         return None
     return f"git+{url}@{git.get('commit_id', '')}".rstrip("@")
+
+
+def _metadata() -> str | None:
+    """The folder of mx's own metadata: the first on `sys.path`, as Python itself would find it."""
+    start = (
+        CORE.replace("-", "_") + "-"
+    )  # the specification of installed distributions has the name in this form
+    for folder in filter(os.path.isabs, sys.path):
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):
+                if name.startswith(start) and name.endswith(".dist-info"):
+                    return f"{folder}/{name}"
+    return None

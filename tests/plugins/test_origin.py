@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from importlib import metadata
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from conftest import Mx
+from sites import make_distribution
 
 from mxdev.plugins import origin
 from mxdev.testing import render_all
@@ -30,11 +31,14 @@ GIT = {"url": "https://git.example.com/tools/mx.git", "vcs_info": {"vcs": "git",
     ],
 )
 def test_what_the_metadata_says(
-    direct: str | None, source: str | None, monkeypatch: pytest.MonkeyPatch
+    direct: str | None, source: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "importlib.metadata.distribution", lambda name: SimpleNamespace(read_text=lambda file: direct)
-    )
+    info = make_distribution(tmp_path, "mx-devtool", entry_points="")
+    if direct is not None:
+        (info / "direct_url.json").write_text(direct)
+    monkeypatch.syspath_prepend(tmp_path)
+    distribution = metadata.distribution("mx-devtool")
+    assert (distribution.version, distribution.read_text("direct_url.json")) == ("1.0", direct)
     assert origin.of_mx() == source
 
 
