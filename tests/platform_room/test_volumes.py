@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cluster.control_plane import ControlPlane
 
 from mxdev.testing import render_all, write
@@ -43,6 +44,27 @@ def test_a_new_storage_class_leaves_the_data_where_it_is(control_plane: ControlP
         key: item["metadata"]["uid"] for key, item in before.items()
     }
     assert all("deletionTimestamp" not in item["metadata"] for item in after.values())
+
+
+@pytest.mark.parametrize("store", ["", "s3://acme-ml/churn"])
+def test_a_cluster_that_allows_little_takes_all_of_it(
+    store: str, control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    """The strictest of Kubernetes' own standards for pods, as a namespace of somebody else's cluster may have it."""
+    name = f"churn-{secrets.token_hex(4)}"
+    control_plane.namespace(name=name)
+    labels = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enforce", "warn")]
+    control_plane.kubectl("label", "namespace", name, *labels)
+    options = {"cloud": "existing", "artifact_store": store, "accelerator": "nvidia-l4"}
+    write(render_all("MLProjectSkeleton", name=name, **options), tmp_path)
+    folder = tmp_path / MANIFESTS
+    for path in (folder, folder.parent / "cuda-drivers/smoke_test.yaml", folder.parent / "train_job.yaml",
+                 folder.parent / "restore_database.yaml"):  # fmt: skip
+        said = control_plane.kubectl("apply", "-f", path).stderr
+        assert "would violate" not in said
+    kind = "deployment" if store else "statefulset"
+    control_plane.kubectl("rollout", "status", "-n", name, f"{kind}/mlflow", "--timeout=180s")
+    control_plane.kubectl("rollout", "status", "-n", name, "statefulset/postgresql", "--timeout=180s")
 
 
 def test_the_nightly_job_makes_a_job(control_plane: ControlPlane, tmp_path: Path) -> None:
