@@ -12,6 +12,7 @@ from mxdev import option
 from mxdev.freetext import reveal
 from mxdev.generator import Option, Pattern
 from mxdev_generators.ci.model import Facts
+from mxdev_generators.ml_project_skeleton.gpus import cluster_zone
 from mxdev_generators.ml_project_skeleton.mx_source import MX_SOURCE, index, requirement
 from mxdev_generators.ml_project_skeleton.naming import account_id, docker_image
 from mxdev_generators.names.rules import package_name
@@ -98,7 +99,7 @@ def facts(values: Mapping[str, Any], *, lint_report: str, publish_docs: bool, re
         name=values["name"],
         package=package_name(values["name"]),
         cloud=values["cloud"],
-        location=values["zone"] or values["region"],
+        location=cluster_zone(values) or values["region"],
         project_id=values["project_id"],
         lint_report=lint_report,
         release=release,

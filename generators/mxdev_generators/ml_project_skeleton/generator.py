@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -10,7 +9,7 @@ import click
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Values
 from mxdev_generators.ml_project_skeleton import devspace, platform
-from mxdev_generators.ml_project_skeleton.gpus import default_zone, zones
+from mxdev_generators.ml_project_skeleton.gpus import cluster_zone, zones
 from mxdev_generators.ml_project_skeleton.machines import MACHINES, pod_size
 from mxdev_generators.ml_project_skeleton.mx_source import MX_SOURCE, index, install_line, requirement
 from mxdev_generators.ml_project_skeleton.naming import (
@@ -29,10 +28,6 @@ from mxdev_generators.ml_project_skeleton.naming import (
     docker_hub,
 )
 from mxdev_generators.names.rules import package_name
-
-
-def _zone(values: Mapping[str, Any]) -> str:
-    return default_zone(values["region"], values["accelerator"]) if values["cloud"] == "gcp" else ""
 
 
 class MLProjectSkeleton(Generator):
@@ -54,8 +49,8 @@ class MLProjectSkeleton(Generator):
         option("--region", type=REGION, default="europe-west4", ask=True, shared=True, help="The cloud region."),
         option("--accelerator", type=click.Choice(["none", "nvidia-t4", "nvidia-l4", "nvidia-a100"]), default="none",
                shared=True, help="The GPU of the cluster's training nodes."),
-        option("--zone", type=ZONE, default=_zone, shared=True,
-               help="The zone of a cluster in one zone; empty: a regional cluster, which costs three times as much while idle."),
+        option("--zone", type=ZONE, default="auto", shared=True,
+               help="The zone of the cluster; auto: one of the region that has the GPU; empty: a regional cluster, three times as dear while idle."),
         option("--domain", type=DOMAIN, default="", shared=True, help="The domain that services get names in, if any."),
         option("--engineer", type=ENGINEER, multiple=True, shared=True,
                help="Email of an engineer, or 'Name <email>'; may be given several times."),
@@ -77,7 +72,7 @@ class MLProjectSkeleton(Generator):
     def problems(cls, values: Values) -> list[str]:
         """Names and zones fit the cloud, Google's machines with a GPU have Intel's or AMD's processors, the parts of the platform fit."""
         found = [*platform.problems(values), *bucket_problems(values.cloud, values.project_id, values.name)]
-        if values.zone and not str(values.zone).startswith(f"{values.region}-"):
+        if values.zone not in ("", "auto") and not str(values.zone).startswith(f"{values.region}-"):
             found.append(
                 f"--zone {values.zone} is not in --region {values.region}; set both to match, or leave the zone empty."
             )
@@ -96,6 +91,7 @@ class MLProjectSkeleton(Generator):
             **values,
             **accounts,
             "gpu_zones": zones(),
+            "zone": cluster_zone(values),
             "package": package_name(self.values.name),
             "bucket_prefix": prefix,
             "mx_requirement": requirement(values["mx_source"], values["mx_version"]),

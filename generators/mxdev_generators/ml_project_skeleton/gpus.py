@@ -13,6 +13,7 @@ Sources:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 # By accelerator and region, the last letters of the zones.
 _ZONES: Mapping[str, Mapping[str, str]] = {
@@ -85,3 +86,14 @@ def default_zone(region: str, accelerator: str) -> str:
     having = [zone for zone in known if zone in zones().get(accelerator, known)]
     # Every region has a zone b, and not every one has a zone a.
     return max(sorted(set(having)), key=known.count, default=f"{region}-b")
+
+
+def cluster_zone(values: Mapping[str, Any]) -> str:
+    """The zone of the project's cluster; empty for a regional one, and where the cluster is not mx's.
+
+    `auto` follows the region and the accelerator, so that a change of either needs no other answer.
+    """
+    zone = str(values["zone"])
+    if zone != "auto":
+        return zone
+    return default_zone(values["region"], values["accelerator"]) if values["cloud"] == "gcp" else ""

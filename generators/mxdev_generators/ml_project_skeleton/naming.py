@@ -36,7 +36,9 @@ PROJECT_ID = Pattern(
     metavar="ID",
 )
 REGION = Pattern(r"[a-z]+-[a-z]+[0-9]+", "a region such as europe-west4", metavar="REGION")
-ZONE = Pattern(r"(?:[a-z]+-[a-z]+[0-9]+-[a-z])?", "a zone such as europe-west4-a, or empty", metavar="ZONE")
+ZONE = Pattern(
+    r"(?:auto|[a-z]+-[a-z]+[0-9]+-[a-z])?", "a zone such as europe-west4-a, auto, or empty", metavar="ZONE"
+)
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 DOMAIN = Pattern(
     rf"(?:(?=.{{4,200}}$){_LABEL}(?:\.{_LABEL})*\.[a-z][a-z0-9-]*[a-z0-9])?",
