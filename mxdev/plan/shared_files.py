@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mxdev.errors import Refused
+from mxdev.errors import MxError, Refused
 from mxdev.generator.tree import Section
 from mxdev.merge.by_lines import refuse_markers
 from mxdev.plan.model import Change, Plan, Rendering, Resolution, Status
@@ -78,7 +78,12 @@ def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
         if case.verdict == "take":
             file.take(case.address)
         elif case.verdict in ("put", "merge"):
-            file.put(case.address, case.text)
+            try:
+                file.put(case.address, case.text)
+            except MxError:
+                # The person's own file has other lines than mx's draft: the error is told with those, if it is one there too.
+                File(path, before.data if before else None, order=file.order).put(case.address, case.text)
+                raise
     _remember(plan, path, cases, file, away=away)
     change = _row(plan, path, before, cases, file)
     if change is not None and change.before is None and change.after is None:
