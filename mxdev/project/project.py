@@ -14,6 +14,7 @@ from mxdev.disk import session
 from mxdev.disk.journal import interrupted
 from mxdev.disk.paths import resolve_inside
 from mxdev.errors import MxError
+from mxdev.project.checked import check
 from mxdev.project.records import (
     FORMAT,
     PROJECT_FILE,
@@ -151,6 +152,7 @@ class Project:
         project.format = format_of(source)
         for file, data in _records(root):
             record = read_record(data, file)
+            check(record, data, file)
             project.instances[record.name] = record
             project.digests[file] = digest(data)
         return project

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mxdev.project import in_git
+from mxdev.project.checked import problem_of_target
 from mxdev.project.content import Content, stored_content
 from mxdev.project.project import Project
 from mxdev.system import git
@@ -63,7 +64,7 @@ def follow(root: Path, path: str) -> str | None:
     current = path
     for _ in range(_HOPS):
         target = _uncommitted(root).get(current) or _committed(root, current)
-        if target is None:
+        if target is None or problem_of_target(target):  # no name that could be recorded
             return None
         if (root / target).is_file():
             return target

@@ -84,7 +84,8 @@ def out(text: str = "", *, data: bool = False) -> None:
         data: it is a file's content, or for another program: off a terminal it is left as it is.
     """
     try:
-        click.echo(text if data and not is_terminal(sys.stdout) else _shown(text))
+        raw = data and not is_terminal(sys.stdout)
+        click.echo(text if raw else _shown(text), color=True if raw else None)
     except BrokenPipeError:
         give_up()
 
