@@ -117,7 +117,7 @@ class FileSystem:
                 raise
 
     def _sync(self, path: str) -> None:
-        descriptor = os.open(path, os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
         try:
             full = getattr(fcntl, "F_FULLFSYNC", None)
             if full is not None:  # macOS: fsync alone stops at the drive's cache

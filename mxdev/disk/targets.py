@@ -203,8 +203,8 @@ class Targets:
         for entry in self._left(writes):
             with self._attempt(entry):
                 self._put(entry, wanted[entry.path], goal)
-        self._sync_folders(goal)
         self._remove_taken()
+        self._sync_folders(goal)
         for error in self._failed.values():
             raise error
 
@@ -290,12 +290,11 @@ class Targets:
         fs.current().sync_file(self.temporary(entry))
 
     def _remove_taken(self) -> None:
-        """The targets are on the disk: what stood there before goes. What somebody wrote into it since stays, beside its place."""
+        """What stood there before goes; its bytes are in the journal. What somebody wrote into it since stays, beside its place."""
         for entry, taken in self._taken:
             temporary = self.temporary(entry)
-            with contextlib.suppress(OSError):  # the next command removes it
+            with self._attempt(entry), fs.explained("remove", temporary):
                 now = fs.mark(temporary)
-                # Renaming it changed its ctime, the last part of the mark, before it was looked at.
                 if now == taken.mark:
                     fs.current().unlink(temporary)
                 elif now:
@@ -377,7 +376,8 @@ class Targets:
                         raise
 
     def _sync_folders(self, goal: Side) -> None:
-        changed = {_folder(entry.path) for entry in self.journal.entries if entry.kind != "chmod"}
+        # That of the journal too: a temporary file must not be there again when the journal is gone.
+        changed = {_folder(entry.path) for entry in self.journal.entries if entry.kind != "chmod"} | {FOLDER}
         changed |= {_folder(folder) for folder in self.journal.folders if self._fresh(folder)}
         if goal == "before":  # folders that were removed and are made again
             removed = (entry.path for entry in self.journal.entries if not entry.after.exists)

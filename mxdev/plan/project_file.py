@@ -23,7 +23,8 @@ def plan_project_file(plan: Plan) -> Change:
     """The row of `mx.yaml`: the options as they will be, with a person's comments and order kept."""
     before = as_stored(plan.project, PROJECT_FILE, disk_content(plan.project, PROJECT_FILE))
     change = Change(PROJECT_FILE, "identical", (), before, before)
-    if nothing_left(plan) and before is not None and _is_ours(plan, before.data):
+    # Options that are left when nothing declares any are a person's own.
+    if nothing_left(plan) and before is not None and not plan.options and _is_ours(plan, before.data):
         change.status, change.after = "remove", None
         return change
     source = plan.project.source

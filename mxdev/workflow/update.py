@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mxdev.errors import MxError, Refused, UsageProblem
-from mxdev.generator.generator import Freshness, Generator
+from mxdev.generator.generator import Freshness
 from mxdev.generator.options import Option
 from mxdev.plan import template_records
 from mxdev.plan.build import build
@@ -142,7 +142,7 @@ def destroy(project: Project, names: Sequence[str], *, with_dependents: bool) ->
         )
     stays, notes = _jobs_that_load(project, going), []
     if len(stays) == len(project.instances) - len(going):
-        notes = _drop_undeclared(finish(result), stays)
+        notes = _drop_undeclared(finish(result), stays, going)
     return build(project, result.renderings, result.options, finish(result).order, notes=notes)
 
 
@@ -164,8 +164,11 @@ def _jobs_that_load(project: Project, going: Sequence[str]) -> list[Job]:
     return recorded_jobs(project, sources, loadable(project, staying, sources)[0])
 
 
-def _drop_undeclared(result: Run, jobs: Sequence[Job]) -> list[str]:
-    """Project options that no instance declares any more go; says which. Unknown while a plugin is missing."""
+def _drop_undeclared(result: Run, jobs: Sequence[Job], going: Sequence[str] = ()) -> list[str]:
+    """Project options that nothing declares any more go; says which. Unknown while a plugin is missing.
+
+    They were of instances that go, or of another version of a generator. Where neither is so, an option is a person's own: it stays.
+    """
     notes = [
         f"{instance} has no option {', '.join(names)} any more; the recorded value is dropped."
         for instance, names in result.dropped.items()
@@ -177,15 +180,32 @@ def _drop_undeclared(result: Run, jobs: Sequence[Job]) -> list[str]:
     )
     if set(result.project.instances) - covered:
         return notes
-    generators: set[type[Generator]] = {job.generator for job in jobs}
-    declared = {option.name for cls in generators for option in cls.declared() if option.shared}
+    declared = {
+        option.name for cls in {job.generator for job in jobs} for option in cls.declared() if option.shared
+    }
+    known = result.project.instances
+    upgraded = any(
+        r.tree is not None and r.known_as in known and known[r.known_as].version != r.version
+        for r in result.renderings
+    )
     undeclared = [name for name in result.options if name not in declared]
     missing.check_before_dropping(result.project, undeclared)
+    going_too = _declared_by(result.project, going)
     for name in undeclared:
-        del result.options[name]
+        theirs = not upgraded and name not in going_too
+        if not theirs:
+            del result.options[name]
         if name in result.project.options and jobs:
-            notes.append(f"Nothing declares the project option {name} any more; it is dropped.")
+            what = "it stays in mx.yaml; delete the line if it is not yours" if theirs else "it is dropped"
+            notes.append(f"Nothing declares the project option {name}{' any more' * (not theirs)}; {what}.")
     return notes
+
+
+def _declared_by(project: Project, names: Sequence[str]) -> set[str]:
+    """The project options that these instances declare, as far as their plugins are installed."""
+    known = installed_instances_quietly(project, names)
+    classes = [recorded_class(project.instances[name], Sources(environment={})) for name in known]
+    return {name for cls in classes for option in cls.declared() if option.shared for name in option.names}
 
 
 def _check_wishes(project: Project, wishes: Wishes) -> None:

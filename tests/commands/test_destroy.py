@@ -118,7 +118,9 @@ def test_the_last_instance_takes_the_project_with_it(world: World, region: str) 
     world.ok("destroy", "WorldBase")
     assert set(world.mine()) == {"mine.txt"}
     assert {path for path in snapshot(world.root, hidden=True) if path.startswith(".mx/")} == {
-        ".mx/undo", ".mx/undo/.gitignore", ".mx/undo/last",
+        ".mx/undo", ".mx/undo/.gitignore", ".mx/undo/last", *(
+            f".mx/undo/earlier-{number:06d}" for number in range(1, 3 if region == "east" else 2)
+        ),
     }  # fmt: skip
     shown = [
         line[3:] for line in world.git("status", "--porcelain", "-uall").splitlines() if line.startswith("??")
@@ -157,3 +159,15 @@ def test_a_shared_file_that_is_gone_already(world: World) -> None:
     world.delete(".gitignore")
     assert world.ok("destroy", "WorldExtra", "--json").rows == {"extra.txt": "remove"}
     assert not world.has("s.yaml")
+
+
+def test_an_option_that_a_person_wrote_stays_with_its_file(world: World) -> None:
+    world.base.files = {"a.txt": "a\n"}
+    world.start()
+    world.write("mx.yaml", world.text("mx.yaml") + "  note: precious\n")
+    world.ok("update")
+    assert "note: precious" in world.text("mx.yaml")
+    answer = world.ok("destroy", "WorldBase")
+    assert "note: precious" in world.text("mx.yaml")
+    assert "region" not in world.text("mx.yaml")
+    assert answer.code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,19 @@ def test_the_journal_of_a_stranger_is_said_by_readers_too(world: World) -> None:
         answer = call(*command, cwd=world.root)
         assert "mx recover" in answer.err
         assert "damaged" in answer.err
+
+
+def test_git_does_not_see_what_a_killed_run_left(killed: World) -> None:
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments], cwd=killed.root, check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    git("init", "--quiet")
+    seen = git("status", "--porcelain", "--untracked-files=all", "--no-renames").splitlines()
+    assert not [
+        line
+        for line in seen
+        if "/journal/" in line or "/.mx-" in line or line.endswith(".mx-new") or " .mx-" in line
+    ]

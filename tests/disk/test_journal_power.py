@@ -150,7 +150,7 @@ def first_plan(place: Path) -> Case:
 
 def records_only(place: Path) -> Case:
     with project(place, RECORD_OLD) as root:
-        log = record(root, lambda: apply.apply(root, RECORD, title="t"))
+        log = record(root, lambda: apply.apply(root, RECORD, title="t", undoable=False))
         assert not (root / journal.UNDO).exists()
         bare = {path: what for path, what in RECORD_OLD.items() if path != ".mx"}
         return Case(RECORD_OLD, [bare, RECORD_NEW], RECORD_NEW, False, log, str(root))
