@@ -234,7 +234,19 @@ class Document:
     def last_line(self, node: Node, column: int) -> int:
         """The last line of a value whose key or dash stands at `column`, with the comments that are indented below it.
 
-        A block's own end mark lies behind the blank lines and comments of the *next* key; this one does not.
+        A block's own end mark lies behind the blank lines and comments of the *next* key; this one does not. Example, for the value of `one`
+        (column 0):
+
+            one:            the last scalar in it decides: `c` in line 3
+              a:
+                b: c        line 3, where the content ends
+                            blank: belongs to whatever comes behind it, if that is still of `one`
+                # d: e      indented more than `one`: commented out below it, so it is of `one`, and so is the blank line above
+                            blank
+            # about two     indented as `one` is: the comment of the next key. The last line is 5
+            two: ...        here PyYAML says that `one` ends
+
+        A last scalar in block style (`|`) ends where its text does; see `_last_content_line`.
         """
         last = self._last_content_line(node)
         line = last + 1
@@ -253,6 +265,11 @@ class Document:
         return len(text) - len(text.lstrip(" \t"))
 
     def _last_content_line(self, node: Node) -> int:
+        """The last line with content of a value.
+
+        Of a block scalar that is its last line of text: of `|` with `x`, then an empty line, then a line of four spaces, all indented by two,
+        it is that of the four spaces (two of them are text). With `|+` every line up to the next key is text.
+        """
         while node.kind in ("mapping", "sequence") and not node.flow:
             if node.kind == "mapping":
                 key, value = node.entries[-1]
