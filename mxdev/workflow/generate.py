@@ -19,10 +19,11 @@ from mxdev.generator.options import REQUIRED, Option
 from mxdev.plan.build import OwnersClash, build
 from mxdev.plan.model import Plan
 from mxdev.plan.operations import operations
+from mxdev.plan.project_file import GIT_FILES
 from mxdev.plugins import catalog, defaults
 from mxdev.project import in_git, missing
 from mxdev.project.project import Project, find_root
-from mxdev.project.records import PROJECT_FILE, RECORDS, pristine_path, record_path
+from mxdev.project.records import PROJECT_FILE, RECORDS, record_path
 from mxdev.system import console
 from mxdev.workflow import apply, roles
 from mxdev.workflow.apply import Policy
@@ -259,12 +260,7 @@ def _afterwards(result: Run, plan: Plan, policy: Policy, outcome: str) -> None:
 def _warn_of_ignored(plan: Plan) -> None:
     """Say which of the files that a checkout needs are ignored by Git, and so never committed."""
     state = [record_path(r.instance) for r in plan.renderings if r.tree is not None]
-    state += [
-        pristine_path(r.instance, path)
-        for r in plan.renderings
-        if r.tree is not None
-        for path in r.tree.files
-    ]
+    state += GIT_FILES
     files = [change.path for change in plan.changes if change.after is not None]
     root = plan.project.root
     try:

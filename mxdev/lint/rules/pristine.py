@@ -34,7 +34,7 @@ class Pristine(Rule):
         from mxdev.project.project import digest, pristine_path
 
         for path, file in record.files.items():
-            pristine = pristine_path(record.name, path)
+            pristine = pristine_path(record.name, path, private=file.private)
             if not (context.covers(project.root / path) or context.covers(project.root / pristine)):
                 continue
             try:
@@ -42,6 +42,8 @@ class Pristine(Rule):
             except MxError as error:
                 yield self._bad_record(project, record, error)
                 continue
+            if data is None and file.private:
+                continue  # it is on the machine that rendered it
             if data is None:
                 yield self._finding(project, pristine, f"is missing, so mx cannot merge {path}")
             elif digest(data) != file.sha256:
