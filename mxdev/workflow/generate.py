@@ -25,7 +25,7 @@ from mxdev.project import in_git, missing
 from mxdev.project.project import Project, find_root
 from mxdev.project.records import PROJECT_FILE, RECORDS, record_path
 from mxdev.system import console
-from mxdev.workflow import apply, roles
+from mxdev.workflow import apply, roles, top_of_repository
 from mxdev.workflow.apply import Policy
 from mxdev.workflow.door import answer, answering
 from mxdev.workflow.render import Run, run, with_requirements
@@ -241,6 +241,9 @@ def _afterwards(result: Run, plan: Plan, policy: Policy, outcome: str) -> None:
         _init_repository(plan.project.root, policy)
     if outcome in ("applied", "markers"):
         _warn_of_ignored(plan)
+        written = [change.rendered or change.path for change in plan.effective if change.after is not None]
+        for line in top_of_repository.warnings(plan.project.root, written):
+            console.warn(line)
     # Only of what is new: who renders again has seen them.
     arrived = [
         r.tree for r in result.renderings if r.tree is not None and r.known_as not in plan.project.instances
