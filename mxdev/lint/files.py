@@ -16,7 +16,7 @@ SKIPPED = frozenset(
     (".git", ".hg", ".svn", ".venv", "node_modules", ".terraform", "__pycache__", ".tox", ".nox",
      ".mypy_cache", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints")
 )  # fmt: skip
-SKIPPED_STATE = frozenset(("pristine", "undo", "journal"))  # below .mx/
+SKIPPED_STATE = frozenset(("pristine", "private", "undo", "journal"))  # below .mx/
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from mxdev.errors import Refused
 from mxdev.plan import template_records
 from mxdev.plan.model import Change, Plan, Rendering
 from mxdev.plan.project_file import git_files
+from mxdev.project import in_git
 from mxdev.project.content import Content, disk_content, operation
 from mxdev.project.project import digest, write_pristine_sections
 from mxdev.project.records import (
@@ -45,16 +46,33 @@ def _state_files(plan: Plan) -> dict[str, Content | None]:
     files = git_files(plan)
     changes = {change.rendered or change.path: change for change in plan.changes}
     files.update(_renamed(plan))
+    private = _private(plan)
     for rendering in plan.renderings:
         replaced = rendering.tree.replaced if rendering.tree else {}
         templates, kept = template_records.records(
             plan.project, rendering.known_as, replaced, plan.wishes.accept
         )
-        record = replace(_record(plan, rendering, changes), templates=templates)
+        record = replace(_record(plan, rendering, changes, private), templates=templates)
         files.update(template_records.state_files(plan, rendering.instance, rendering.known_as, kept))
         files[record_path(rendering.instance)] = Content(write_record(record)) if rendering.tree else None
-        files.update(_pristine(plan, rendering, changes))
+        files.update(_pristine(plan, rendering, changes, private))
     return files
+
+
+def _private(plan: Plan) -> set[str]:
+    """The rendered files that Git ignores, by what `.gitignore` will say: they may be secret, and are in no commit."""
+    recorded = {
+        path: file for record in plan.project.instances.values() for path, file in record.files.items()
+    }
+    rules = {
+        c.path: c for c in plan.changes if c.path.rpartition("/")[2] == ".gitignore" and c.after is not None
+    }
+    rendered = {path for rendering in plan.renderings if rendering.tree for path in rendering.tree.files}
+    if rendered <= recorded.keys() and not any(change.before != change.after for change in rules.values()):
+        return {path for path in rendered if recorded[path].private}
+    texts = {path: change.after.on_disk for path, change in rules.items() if change.after is not None}
+    known = in_git.tracked(plan.root) if plan.root.is_dir() else {}
+    return {path for path in in_git.would_ignore(plan.root, texts, rendered) if path not in known}
 
 
 def _renamed(plan: Plan) -> dict[str, Content]:
@@ -69,14 +87,19 @@ def _renamed(plan: Plan) -> dict[str, Content]:
     return found
 
 
-def _record(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> Record:
+def _record(plan: Plan, rendering: Rendering, changes: dict[str, Change], private: set[str]) -> Record:
     tree = rendering.tree
     files = {}
     for path, file in (tree.files if tree else {}).items():
         change = changes[path]
         if not change.away:
             files[path] = FileRecord(
-                digest(file.data), file.executable, change.adopted, change.declined, _moved(change)
+                digest(file.data),
+                file.executable,
+                change.adopted,
+                change.declined,
+                _moved(change),
+                path in private,
             )
     for path, last in _away(plan, rendering, changes):
         files[path] = replace(last, moved=_moved(changes[path]))
@@ -133,24 +156,30 @@ def _section_records(plan: Plan, rendering: Rendering) -> Iterator[SectionRecord
     )
 
 
-def _pristine(plan: Plan, rendering: Rendering, changes: dict[str, Change]) -> dict[str, Content | None]:
+def _pristine(
+    plan: Plan, rendering: Rendering, changes: dict[str, Change], private: set[str]
+) -> dict[str, Content | None]:
     """What the instance renders now; what it rendered last and does not any more goes."""
     files: dict[str, Content | None] = {}
     record = plan.project.instances.get(rendering.known_as)
     if record:
         if rendering.known_as != rendering.instance:
             files[record_path(rendering.known_as)] = None
-        files.update({pristine_path(rendering.known_as, path): None for path in record.files})
+        for path, last in record.files.items():
+            files[pristine_path(rendering.known_as, path, private=last.private)] = None
         files.update(
             {pristine_sections_path(rendering.known_as, section.path): None for section in record.sections}
         )
     if rendering.tree is None:
         return files
     for file in rendering.tree.files.values():
-        files[pristine_path(rendering.instance, file.path)] = Content(file.data)
-    for path, _ in _away(plan, rendering, changes):
-        files[pristine_path(rendering.instance, path)] = disk_content(
-            plan.project, pristine_path(rendering.known_as, path)
+        hidden = file.path in private
+        files[pristine_path(rendering.instance, file.path, private=hidden)] = Content(file.data)
+    for path, last in _away(plan, rendering, changes):
+        files.pop(pristine_path(rendering.instance, path, private=path in private), None)
+        kept = pristine_path(rendering.known_as, path, private=last.private)
+        files[pristine_path(rendering.instance, path, private=last.private)] = disk_content(
+            plan.project, kept
         )
     fragments: dict[str, dict[str, str]] = {}
     for section in rendering.tree.sections:

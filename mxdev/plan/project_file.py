@@ -12,7 +12,7 @@ from mxdev.sections.yaml_values import load
 from mxdev.version import compatible
 
 GIT_FILES = {
-    ".mx/.gitignore": "# Written by mx: what only matters on this machine.\n/journal/\n/lock\n/undo/\n!pristine/**\n",
+    ".mx/.gitignore": "# Written by mx: what only matters on this machine.\n/journal/\n/lock\n/undo/\n/private/\n!pristine/**\n",
     ".mx/.gitattributes": (
         "# Written by mx: its records are compared byte for byte.\n* -text\npristine/** -diff linguist-generated\n"
     ),

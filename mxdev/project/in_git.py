@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -67,6 +68,35 @@ def ignored(root: Path, paths: Iterable[str]) -> list[str]:
     names = os.fsencode("\0".join(found.prefix + path for path in wanted))
     answer = found.ask("check-ignore", "-z", "--stdin", input=names, ok=(0, 1))
     return [name.removeprefix(found.prefix) for name in os.fsdecode(answer.out).split("\0") if name]
+
+
+def would_ignore(root: Path, rules: Mapping[str, bytes], paths: Iterable[str]) -> set[str]:
+    """Those of `paths` that Git ignores, once the project has these `.gitignore` files; whether or not it is in a repository yet.
+
+    Args:
+        root: the project's folder, which may not be there yet.
+        rules: the `.gitignore` files by path.
+        paths: relative to `root`.
+    """
+    wanted = sorted(set(paths))
+    found = set(ignored(root, wanted)) if root.is_dir() else set()
+    if not rules or not wanted:
+        return found
+    with tempfile.TemporaryDirectory(prefix="mx-ignored-") as name:
+        folder = Path(name)
+        try:
+            git.initialize(folder)
+            repository_of_rules = git.find(folder)
+        except git.NoGit:
+            return found
+        assert repository_of_rules is not None  # it was just made
+        for path, text in rules.items():
+            place = folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(text)
+        names = os.fsencode("\0".join(wanted))
+        answer = repository_of_rules.ask("check-ignore", "-z", "--stdin", input=names, ok=(0, 1))
+    return found | {path for path in os.fsdecode(answer.out).split("\0") if path}
 
 
 def stored(root: Path, path: str, data: bytes) -> bytes:

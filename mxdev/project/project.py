@@ -193,10 +193,9 @@ class Project:
 
     def pristine(self, instance: str, path: str) -> bytes | None:
         """What `instance` rendered last for `path`; None if it is missing or not what the record says."""
-        data = self.read(pristine_path(instance, path))
-        return (
-            data if data is not None and digest(data) == self.instances[instance].files[path].sha256 else None
-        )
+        record = self.instances[instance].files[path]
+        data = self.read(pristine_path(instance, path, private=record.private))
+        return data if data is not None and digest(data) == record.sha256 else None
 
     def pristine_sections(self, instance: str, path: str) -> dict[str, str]:
         """The fragments that `instance` rendered last for the shared file `path`, by address; damaged ones left out."""

@@ -13,6 +13,7 @@ FORMAT = 1
 PROJECT_FILE = "mx.yaml"
 RECORDS = ".mx/generators"
 PRISTINE = ".mx/pristine"
+PRIVATE = ".mx/private"
 
 # One function for each step between formats: MIGRATIONS[n] turns the data of format n into format n + 1.
 MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -24,13 +25,17 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file that an instance rendered: the pristine bytes' hash, how it came here, and where the person moved it."""
+    """A file that an instance rendered: the pristine bytes' hash, how it came here, and where the person moved it.
+
+    Of a `private` one, which Git ignores, what was rendered last stays on this machine.
+    """
 
     sha256: str
     executable: bool = False
     adopted: bool = False
     declined: bool = False
     moved: str = ""
+    private: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,9 @@ def record_path(instance: str) -> str:
     return f"{RECORDS}/{instance.replace(':', '.')}.yaml"
 
 
-def pristine_path(instance: str, path: str) -> str:
-    """Where what `instance` rendered last for `path` is kept."""
-    return f"{PRISTINE}/{instance.replace(':', '.')}/{path}.pristine"
+def pristine_path(instance: str, path: str, *, private: bool = False) -> str:
+    """Where what `instance` rendered last for `path` is kept; `private`: where Git does not see it."""
+    return f"{PRIVATE if private else PRISTINE}/{instance.replace(':', '.')}/{path}.pristine"
 
 
 def pristine_sections_path(instance: str, path: str) -> str:
@@ -152,6 +157,7 @@ def read_record(data: bytes, where: str) -> Record:
                 item.get("adopted", False),
                 item.get("declined", False),
                 str(item.get("moved") or ""),
+                bool(item.get("private", False)),
             )
             for path, item in (raw.get("files") or {}).items()
         }
@@ -227,7 +233,7 @@ def _block(key: str, lines: list[str]) -> list[str]:
 
 
 def _file(file: FileRecord) -> str:
-    flags = {name: True for name in ("executable", "adopted", "declined") if getattr(file, name)}
+    flags = {name: True for name in ("executable", "adopted", "declined", "private") if getattr(file, name)}
     return _hashed({"sha256": file.sha256, **flags, **({"moved": file.moved} if file.moved else {})})
 
 

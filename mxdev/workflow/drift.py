@@ -79,7 +79,7 @@ def of(project: Project, record: Record) -> Drift:
     for file, edit in file_edits(project, record):
         if edit.place != edit.path:
             drift.renamed[edit.path] = edit.place
-        if edit.rendered is None:
+        if edit.rendered is None and not file.private:
             drift.damaged.append(edit.path)
         if edit.disk is None:
             drift.missing.append(edit.path)

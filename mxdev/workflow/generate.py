@@ -19,12 +19,13 @@ from mxdev.generator.options import REQUIRED, Option
 from mxdev.plan.build import OwnersClash, build
 from mxdev.plan.model import Plan
 from mxdev.plan.operations import operations
+from mxdev.plan.project_file import GIT_FILES
 from mxdev.plugins import catalog, defaults
 from mxdev.project import in_git, missing
 from mxdev.project.project import Project, find_root
-from mxdev.project.records import PROJECT_FILE, RECORDS, pristine_path, record_path
+from mxdev.project.records import PROJECT_FILE, RECORDS, record_path
 from mxdev.system import console
-from mxdev.workflow import apply, roles
+from mxdev.workflow import apply, roles, top_of_repository
 from mxdev.workflow.apply import Policy
 from mxdev.workflow.door import answer, answering
 from mxdev.workflow.render import Run, run, with_requirements
@@ -243,6 +244,9 @@ def _afterwards(result: Run, plan: Plan, policy: Policy, outcome: str) -> None:
         _init_repository(plan.project.root, policy)
     if outcome in ("applied", "markers"):
         _warn_of_ignored(plan)
+        written = [change.rendered or change.path for change in plan.effective if change.after is not None]
+        for line in top_of_repository.warnings(plan.project.root, written):
+            console.warn(line)
     # Only of what is new: who renders again has seen them.
     arrived = [
         r.tree for r in result.renderings if r.tree is not None and r.known_as not in plan.project.instances
@@ -258,12 +262,7 @@ def _afterwards(result: Run, plan: Plan, policy: Policy, outcome: str) -> None:
 def _warn_of_ignored(plan: Plan) -> None:
     """Say which of the files that a checkout needs are ignored by Git, and so never committed."""
     state = [record_path(r.instance) for r in plan.renderings if r.tree is not None]
-    state += [
-        pristine_path(r.instance, path)
-        for r in plan.renderings
-        if r.tree is not None
-        for path in r.tree.files
-    ]
+    state += GIT_FILES
     files = [change.path for change in plan.changes if change.after is not None]
     root = plan.project.root
     try:

@@ -203,9 +203,10 @@ def _drop_undeclared(result: Run, jobs: Sequence[Job], going: Sequence[str] = ()
 
 def _declared_by(project: Project, names: Sequence[str]) -> set[str]:
     """The project options that these instances declare, as far as their plugins are installed."""
-    known = installed_instances_quietly(project, names)
-    classes = [recorded_class(project.instances[name], Sources(environment={})) for name in known]
-    return {name for cls in classes for option in cls.declared() if option.shared for name in option.names}
+    sources = Sources(environment={})
+    jobs = recorded_jobs(project, sources, loadable(project, names, sources)[0])
+    options = (option for job in jobs for option in job.generator.declared() if option.shared)
+    return {name for option in options for name in option.names}
 
 
 def _check_wishes(project: Project, wishes: Wishes) -> None:

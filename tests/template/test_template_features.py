@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,24 @@ def test_links_are_refused_and_repositories_that_tasks_make_are_left_out(
     refused = mx("update", cwd=here)
     assert refused.code == 4
     assert "The template renders b, which is a symbolic link" in refused.err
+
+
+def test_what_tasks_make_and_the_template_ignores(mx: Any, here: Path, tmp_path: Path) -> None:
+    """A virtual environment is left out; a secret is the project's, and committed nowhere."""
+    tasks = "_tasks:\n- mkdir -p .venv/bin && ln -s /bin/sh .venv/bin/sh && echo x > .venv/x\n- echo TOKEN=abc > .env\n"
+    source = write(tmp_path / "ignoring", {"copier.yml": tasks, ".gitignore": ".venv/\n.env\n", "a": "a"})
+    made = mx("generate", "Template", source, "--trust", "--no-input", cwd=here)
+    assert made.code == 0, made.err
+    assert "made .venv/, which its .gitignore ignores" in made.err
+    assert (here / ".env").read_text() == "TOKEN=abc\n"
+    assert not (here / ".venv").exists()
+    subprocess.run(["git", "init", "-q"], cwd=here, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=here, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=here, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "a" in listed
+    assert not [path for path in listed if ".env" in path or "TOKEN" in (here / path).read_text()]
 
 
 def test_modules_of_the_folder_are_not_imported(

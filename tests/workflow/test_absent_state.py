@@ -350,3 +350,56 @@ def test_the_environment_of_a_hook_does_not_mislead(
     monkeypatch.setenv("GIT_DIR", os.fspath(tmp_path / "other.git"))
     monkeypatch.setenv("GIT_INDEX_FILE", os.fspath(tmp_path / "no-index"))
     assert "Git has it" in world.mx("update", "--dry-run").out
+
+
+# What Git ignores is committed nowhere.
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_the_project_ignores_has_no_committed_pristine(world: World, inside: bool) -> None:
+    world.base.files = {
+        ".gitignore": ".env\nout/\n",
+        ".env": "TOKEN=first\n",
+        "out/a.txt": TEXT,
+        "a.txt": TEXT,
+    }
+    if inside:
+        world.root.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["git", "init", "-q", world.root.parent], check=True)
+    world.start()
+    if inside:
+        (world.root.parent / ".git").rename(world.root / ".git")
+    world.commit()
+    listed = world.git("ls-files").split()
+    assert "a.txt" in listed
+    assert ".mx/pristine/WorldBase/a.txt.pristine" in listed
+    assert not [path for path in listed if "TOKEN=first" in world.text(path)]
+    assert not [path for path in listed if ".env" in path or "out/" in path]
+    assert world.mx("status", "--exit-code").code == 0
+    assert world.mx("lint", "--rule", "pristine").code == 0
+    # On this machine it is updated and merged as ever.
+    world.write("out/a.txt", TEXT.replace("one", "mine"))
+    world.base.files["out/a.txt"] = NEW
+    world.base.files[".env"] = "TOKEN=second\n"
+    assert world.ok("update", "--json").rows == {".env": "update", "out/a.txt": "merge"}
+    assert world.text("out/a.txt") == NEW.replace("one", "mine")
+    clone = World(world.root.parent / "clone")
+    world.git("add", "-A")
+    world.git("commit", "-qm", "second")
+    assert not [path for path in world.git("ls-files").split() if ".env" in path or "out/" in path]
+    world.git("clone", "-q", ".", str(clone.root))
+    assert clone.mx("status", "--exit-code").code == 0
+    assert clone.mx("lint", "--rule", "pristine").code == 0
+    assert clone.ok("update").code == 0
+    world.ok("destroy", "WorldBase", "--on-conflict", "overwrite")
+    assert not world.has(".env")
+    assert not world.has(".mx/private")
+
+
+def test_a_file_that_is_ignored_from_now_on(world: World) -> None:
+    world.base.files = {"secret.txt": TEXT}
+    world.start()
+    world.base.files = {"secret.txt": NEW, ".gitignore": "secret.txt\n"}
+    world.ok("update")
+    assert world.has(".mx/private/WorldBase/secret.txt.pristine")
+    assert not world.has(".mx/pristine/WorldBase/secret.txt.pristine")

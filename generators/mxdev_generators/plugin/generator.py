@@ -68,6 +68,9 @@ class Plugin(Generator):
         if not self.values.skip_git:
             tree.repository()
         tree.next_step("python -m venv .venv")
-        tree.next_step(".venv/bin/pip install --editable '.[dev]'", "installs it, and mx beside it")
+        tree.next_step(
+            ".venv/bin/pip install --editable '.[dev]'",
+            "installs it, and mx from your package index; where that has none, see the README",
+        )
         tree.next_step(".venv/bin/pytest", "runs its tests")
         tree.next_step(".venv/bin/mx plugins", "shows what it adds")

@@ -6,12 +6,15 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mxdev.errors import MxError, Refused, UsageProblem
+from mxdev.project.in_git import would_ignore
+from mxdev.system import console
 from mxdev_generators.template import process
 from mxdev_generators.template.questions import Kind
 from mxdev_generators.template.source import Template
@@ -298,23 +301,72 @@ def needs_trust(title: str, features: str) -> Refused:
 
 
 def _collect(folder: Path) -> Files:
-    """Every file below a folder; a repository that a task made is none of them.
+    """Every file below a folder; a repository that a task made is none of them, nor a folder that the template ignores.
 
     Raises:
         MxError: there is a link, or something else that is neither file nor folder.
     """
+    places = dict(_places(folder))
     files: Files = {}
+    for path in places.keys() - _by_products(places):
+        place = places[path]
+        if place.is_symlink() or not place.is_file():
+            raise MxError(
+                f"The template renders {path}, which is a symbolic link or no file; mx keeps files only.",
+                hint="If its authors leave out `_preserve_symlinks`, Copier renders what a link leads to.",
+            )
+        files[path] = (place.read_bytes(), bool(place.stat().st_mode & 0o100))
+    return dict(sorted(files.items()))
+
+
+def _places(folder: Path) -> Iterator[tuple[str, Path]]:
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != ".git")
-        for name in [*names, *(name for name in folders if (Path(where) / name).is_symlink())]:
-            place = Path(where) / name
-            path = place.relative_to(folder).as_posix()
-            if name == ".git":
-                continue
-            if place.is_symlink() or not place.is_file():
-                raise MxError(
-                    f"The template renders {path}, which is a symbolic link or no file; mx keeps files only.",
-                    hint="If its authors leave out `_preserve_symlinks`, Copier renders what a link leads to.",
-                )
-            files[path] = (place.read_bytes(), bool(place.stat().st_mode & 0o100))
-    return files
+        links = [name for name in folders if (Path(where) / name).is_symlink()]
+        for place in (Path(where) / name for name in [*names, *links] if name != ".git"):
+            yield place.relative_to(folder).as_posix(), place
+
+
+def _by_products(places: Mapping[str, Path]) -> set[str]:
+    """What lies in folders that the rendered `.gitignore` ignores whole and tasks filled, such as `.venv/` and `node_modules/`.
+
+    They have links in them, or very many files. A file that is ignored by itself, such as `.env`, is the project's all the same.
+    """
+    rules = {
+        path: place.read_bytes()
+        for path, place in places.items()
+        if place.name == ".gitignore" and place.is_file()
+    }
+    if not rules:
+        return set()
+    ignored = would_ignore(Path(os.devnull), rules, places)
+    kept = {parent.as_posix() for path in places.keys() - ignored for parent in PurePosixPath(path).parents}
+    found: dict[str, str] = {}
+    for path in ignored:
+        outer = [
+            parent.as_posix()
+            for parent in PurePosixPath(path).parents
+            if parent.as_posix() not in {".", *kept}
+        ]
+        if outer:
+            found[path] = outer[-1]
+    of_tasks = {
+        top for top in found.values() if _is_by_product([places[p] for p, t in found.items() if t == top])
+    }
+    for top in sorted(of_tasks):
+        _say_once(
+            f"The template's tasks made {top}/, which its .gitignore ignores: mx leaves that folder out."
+        )
+    return {path for path, top in found.items() if top in of_tasks}
+
+
+_MANY = 200  # files in a folder that the template ignores: nobody writes so many into a template
+
+
+def _is_by_product(places: Sequence[Path]) -> bool:
+    return len(places) > _MANY or any(place.is_symlink() or not place.is_file() for place in places)
+
+
+@lru_cache(maxsize=64)
+def _say_once(text: str) -> None:
+    console.status(text)

@@ -41,8 +41,8 @@ class Pristine(Rule):
     def _files(self, context: Context, project: Project, record: Record) -> Iterator[Finding]:
         from mxdev.project.project import pristine_path
 
-        for path in record.files:
-            pristine = pristine_path(record.name, path)
+        for path, file in record.files.items():
+            pristine = pristine_path(record.name, path, private=file.private)
             if not (context.covers(project.root / path) or context.covers(project.root / pristine)):
                 continue
             try:
@@ -52,6 +52,8 @@ class Pristine(Rule):
             except MxError as error:
                 yield self._bad_record(project, record, error)
                 continue
+            if file.private and project.read(pristine) is None:
+                continue  # it is on the machine that rendered it
             yield self._finding(project, pristine, f"{what}, so mx cannot merge {path}")
 
     def _sections(self, context: Context, project: Project, record: Record) -> Iterator[Finding]:
