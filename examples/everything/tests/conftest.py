@@ -1,4 +1,4 @@
-"""What the tests share: the divided data, and one whole training run in a store of its own."""
+"""What the tests share: configurations, a tracking store of their own, and no network."""
 
 import os
 import socket
@@ -8,11 +8,13 @@ from typing import Any
 
 import mlflow
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from toy import Toy, ToyConfig
 
 import everything
-from everything import config, data, trainer
+from everything import config, tracking, trainer
 
 CONF = str(Path(everything.__file__).parent / "conf")
 
@@ -28,9 +30,12 @@ def composed(name: str, *overrides: str) -> DictConfig:
 def _no_network() -> Iterator[None]:
     """Refuse every connection, also of a library that would phone home."""
 
+    connect = socket.socket.connect
+
     def refuse(self: socket.socket, address: Any) -> None:
         if self.family != socket.AF_UNIX:
             raise OSError(f"the tests have no network: {address}")
+        connect(self, address)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -53,13 +58,31 @@ def _store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def trainer_config() -> Callable[..., config.TrainerConfig]:
-    """Make the configuration of a training run: `trainer_config("training.epochs=1")`."""
+    """Make the configuration of a run of the project's own task: `trainer_config("training.epochs=1")`."""
 
     def make(*overrides: str) -> config.TrainerConfig:
         overrides = ("experiment=tests", "training.device=cpu", *overrides)
         return config.trainer_config(composed("trainer", *overrides))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def toy_config(trainer_config: Callable[..., config.TrainerConfig]) -> Callable[..., ToyConfig]:
+    """Make the configuration of a short run of the tests' task: `toy_config("seed=2", streamed=True)`."""
+
+    def make(*overrides: str, **task: Any) -> ToyConfig:
+        short = ("training.epochs=2", "training.batch_size=16", "training.learning_rate=0.02")
+        made = trainer_config(*short, *overrides)
+        return ToyConfig(made.experiment, made.seed, Toy(**task), made.training)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def toy_run(toy_config: Callable[..., ToyConfig]) -> mlflow.entities.Run:
+    """A whole run of the tests' task, done once for all tests."""
+    return mlflow.get_run(trainer.run(toy_config("training.epochs=12")))
 
 
 @pytest.fixture(scope="session")
@@ -73,13 +96,13 @@ def evaluation_config() -> Callable[..., config.EvaluationConfig]:
     return make
 
 
-@pytest.fixture(scope="session")
-def digits(trainer_config: Callable[..., config.TrainerConfig]) -> data.Digits:
-    """The data, divided as it is for training."""
-    return data.load(trainer_config().data)
+@pytest.fixture
+def models(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
+    """The weights of the models that are logged, by run. They are only noted: to export them takes longer than to train them."""
+    noted: dict[str, dict[str, Any]] = {}
 
+    def note(model: torch.nn.Module, *_arguments: Any) -> None:
+        noted[mlflow.active_run().info.run_id] = model.state_dict()
 
-@pytest.fixture(scope="session")
-def trained_run(trainer_config: Callable[..., config.TrainerConfig]) -> mlflow.entities.Run:
-    """A whole training run with the configuration as it stands, done once for all tests."""
-    return mlflow.get_run(trainer.run(trainer_config()))
+    monkeypatch.setattr(tracking, "log_model", note)
+    return noted

@@ -2,59 +2,98 @@
 
 import os
 import pickle
+import signal
 
 import mlflow
 import pytest
 import torch
 from mlflow.tracking import MlflowClient
 
-from everything import checkpoint, trainer
-from everything.model import DigitClassifier
+from everything import checkpoint, fit, stopping, trainer
+from everything.checkpoint import Keeper, Progress
+from everything.optimization import Optimization
 
 EVERY_TWO = ("training.epochs=5", "training.checkpoint_every=2")
+NEVER = ("training.epochs=5", "training.checkpoint_every=0")
 
 
 class Interrupt(BaseException):
     """What no one catches on the way."""
 
 
-@pytest.fixture(scope="module")
-def never(trainer_config):
-    """The id of the same run that nobody interrupted."""
-    return trainer.run(trainer_config(*EVERY_TWO))
+@pytest.fixture(params=[False, True], ids=["in memory", "streamed"])
+def settings(request, toy_config):
+    """Make the configuration of a run of five epochs."""
+    return lambda *overrides: toy_config(*overrides, streamed=request.param)
 
 
 @pytest.fixture
-def interrupted(trainer_config, monkeypatch):
-    """The id of a run that was interrupted in its fifth epoch, with checkpoints after the second and the fourth."""
-    note = checkpoint.Progress.note
-
-    def interrupt(progress, loss):
-        if progress.epoch == 4:
-            raise Interrupt
-        note(progress, loss)
-
+def started():
+    """The id of a run that waits to be joined."""
     experiment = mlflow.get_experiment_by_name("tests").experiment_id
-    run_id = MlflowClient().create_run(experiment).info.run_id
-    with monkeypatch.context() as patch:
-        patch.setenv("MLFLOW_RUN_ID", run_id)
-        patch.setattr(checkpoint.Progress, "note", interrupt)
-        with pytest.raises(Interrupt):
-            trainer.run(trainer_config(*EVERY_TWO))
-    assert mlflow.get_run(run_id).info.status == "FAILED"
-    monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
-    return run_id
+    return MlflowClient().create_run(experiment).info.run_id
 
 
 @pytest.fixture
-def replace(interrupted, tmp_path):
-    """Put other bytes in the place of a checkpoint."""
+def train(started, monkeypatch):
+    """Train in this run, as a pod does that takes the place of another."""
 
-    def put(name, data):
-        (tmp_path / name).write_bytes(data)
-        MlflowClient().log_artifact(interrupted, tmp_path / name, checkpoint.FOLDER)
+    def join(config, *arguments):
+        # MLflow forgets it once it has joined the run.
+        monkeypatch.setenv("MLFLOW_RUN_ID", started)
+        return trainer.run(config, *arguments)
 
-    return put
+    return join
+
+
+@pytest.fixture
+def the_same(started, models):
+    """Whether the run has become, to the last bit, what it would have been if nobody had interrupted it."""
+
+    def compare(config):
+        never = trainer.run(config)
+        assert metrics(started) == metrics(never)
+        torch.testing.assert_close(models[started], models[never], rtol=0, atol=0)
+
+    return compare
+
+
+def interrupt(train, config, monkeypatch, epochs=4):
+    """Train until so many epochs are done and the next one is trained, but not measured."""
+    note = Progress.note
+
+    def stop(progress, loss):
+        if progress.epoch == epochs:
+            raise Interrupt
+        return note(progress, loss)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "note", stop)
+        with pytest.raises(Interrupt):
+            train(config)
+
+
+def told_to_end(train, config, monkeypatch, where, at):
+    """Train, and send SIGTERM at a step (counted from 1), or at a batch that is measured."""
+    told, calls = stopping.Stopping(), []
+    real = getattr(fit.Fit, where)
+
+    def spy(self, *arguments):
+        calls.append(1)
+        if len(calls) == at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(self, *arguments)
+
+    before = signal.getsignal(signal.SIGTERM)
+    told.listen()
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(fit.Fit, where, spy)
+            with pytest.raises(SystemExit) as ended:
+                train(config, told)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 143
 
 
 def metrics(run_id):
@@ -63,59 +102,146 @@ def metrics(run_id):
     return {name: [(entry.step, entry.value) for entry in history(run_id, name)] for name in names}
 
 
+def spied(monkeypatch):
+    """The epochs that are trained from now on, and the checkpoints that are found damaged."""
+    epochs, warned = [], []
+    note = Progress.note
+    monkeypatch.setattr(
+        Progress,
+        "note",
+        lambda progress, loss: epochs.append(progress.epoch + 1) or note(progress, loss),
+    )
+    monkeypatch.setattr(checkpoint.log, "warning", lambda _text, path, _run: warned.append(path))
+    return epochs, warned
+
+
+def replaced(run_id, folder, name, data):
+    """Put other bytes in the place of a checkpoint."""
+    (folder / name).write_bytes(data)
+    MlflowClient().log_artifact(run_id, folder / name, checkpoint.FOLDER)
+
+
 @pytest.mark.parametrize("damaged", [False, True], ids=["whole", "damaged"])
 def test_it_becomes_what_it_would_have_been(
-    never, interrupted, trainer_config, monkeypatch, damaged, replace
+    settings, started, train, the_same, monkeypatch, damaged, tmp_path
 ):
+    config = settings(*EVERY_TWO)
+    interrupt(train, config, monkeypatch)
+    assert mlflow.get_run(started).info.status == "FAILED"
     if damaged:
-        replace("one.pt", checkpoint.last(interrupted)[:-100])
-    epochs, warned = [], []
-    monkeypatch.setattr(checkpoint.log, "warning", lambda _text, path, _run_id: warned.append(path))
-    save = checkpoint.save
-
-    def spy(progress, every):
-        epochs.append(progress.epoch)
-        save(progress, every)
-
-    monkeypatch.setattr(checkpoint, "save", spy)
-    assert trainer.run(trainer_config(*EVERY_TWO)) == interrupted
+        whole = Keeper(started, tmp_path, 2, 0).last().read_bytes()
+        replaced(started, tmp_path, "other.pt", whole[:-100])
+    with monkeypatch.context() as patch:
+        epochs, warned = spied(patch)
+        assert train(config) == started
     assert epochs == ([3, 4, 5] if damaged else [5])
-    assert warned == (["checkpoint/one.pt"] if damaged else [])
-    assert metrics(interrupted) == metrics(never)
-    assert [step for step, _ in metrics(interrupted)["train_loss"]] == [1, 2, 3, 4, 5]
-    models = [mlflow.pytorch.load_model(f"runs:/{run_id}/model") for run_id in (interrupted, never)]
-    torch.testing.assert_close(*[model.state_dict() for model in models], rtol=0, atol=0)
-    assert mlflow.get_run(interrupted).info.status == "FINISHED"
+    assert warned == (["checkpoint/other.pt"] if damaged else [])
+    the_same(config)
+    assert [step for step, _ in metrics(started)["train_loss"]] == [1, 2, 3, 4, 5]
+    assert mlflow.get_run(started).info.status == "FINISHED"
 
 
-def test_a_checkpoint_cannot_run_code(interrupted, replace, tmp_path):
+@pytest.mark.parametrize(
+    ("where", "at"), [("_wish", 15), ("_after_batch", 8)], ids=["step", "measuring"]
+)
+def test_told_to_end_it_goes_on_in_the_middle_of_an_epoch(
+    settings, started, train, the_same, monkeypatch, where, at
+):
+    """Six steps an epoch, and three batches that are measured: both are in the third epoch."""
+    config = settings(*NEVER)
+    told_to_end(train, config, monkeypatch, where, at)
+    assert mlflow.get_run(started).info.status == "FAILED"
+    with monkeypatch.context() as patch:
+        epochs, _ = spied(patch)
+        train(config)
+    assert epochs == [3, 4, 5]
+    the_same(config)
+
+
+def test_it_can_be_told_several_times(settings, train, the_same, monkeypatch):
+    config = settings(*NEVER)
+    for at in (4, 5, 9):
+        told_to_end(train, config, monkeypatch, "_wish", at)
+    train(config)
+    the_same(config)
+
+
+def test_a_checkpoint_by_time(toy_config, train, the_same, monkeypatch):
+    config = toy_config(*NEVER, "training.checkpoint_minutes=0.000001")
+    interrupt(train, config, monkeypatch, epochs=2)
+    steps = []
+    with monkeypatch.context() as patch:
+        step = Optimization.step
+        patch.setattr(
+            Optimization,
+            "step",
+            lambda self, number, losses: steps.append(number) or step(self, number, losses),
+        )
+        train(config)
+    assert steps == list(range(18, 30)), "the steps of the third epoch were done"
+    the_same(config)
+
+
+def test_before_and_after_the_training_it_ends_at_once(monkeypatch):
+    told = stopping.Stopping()
+    with pytest.raises(SystemExit) as ended:
+        told._on_signal(signal.SIGTERM, None)
+    assert ended.value.code == 143
+    with told.held():
+        told._on_signal(signal.SIGTERM, None)
+        assert told.asked
+        with pytest.raises(SystemExit):
+            told._on_signal(signal.SIGTERM, None)
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path):
     class Trap:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "trap"),)
 
-    for name in checkpoint.NAMES:
-        replace(name, pickle.dumps(Trap()))
-    assert checkpoint.last(interrupted) is None
+    path = tmp_path / "one.pt"
+    path.write_bytes(pickle.dumps(Trap()))
+    with pytest.raises((pickle.UnpicklingError, RuntimeError)):
+        checkpoint.read(path)
+    torch.save({"progress": Trap()}, path)
+    with pytest.raises(pickle.UnpicklingError):
+        checkpoint.read(path)
     assert not (tmp_path / "trap").exists()
 
 
-def test_zero_is_never(trainer_config):
-    run_id = trainer.run(trainer_config("training.epochs=1", "training.checkpoint_every=0"))
-    assert checkpoint.last(run_id) is None
+def test_one_that_cannot_be_read_now_is_no_new_beginning(toy_config, train, models, monkeypatch):
+    interrupt(train, toy_config(*EVERY_TWO), monkeypatch)
+
+    def away(**_arguments):
+        raise OSError("the store does not answer")
+
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", away)
+    with pytest.raises(RuntimeError, match=r"cannot be read: the store does not answer"):
+        train(toy_config(*EVERY_TWO))
 
 
-def test_the_best_weights_are_those_of_the_best_epoch(trainer_config):
-    model = DigitClassifier(trainer_config().model)
-    progress = checkpoint.Progress(model, torch.optim.SGD(model.parameters()))
-    progress.note(1.0)
-    best = [value.clone() for value in model.state_dict().values()]
-    torch.nn.init.zeros_(model.layers[0].weight)
-    progress.note(2.0)
-    assert (progress.epoch, progress.best_loss) == (2, 1.0)
-    torch.testing.assert_close(list(progress.best_weights.values()), best)
-    again = DigitClassifier(trainer_config().model)
-    restored = checkpoint.Progress(again, torch.optim.SGD(again.parameters()))
-    restored.load(progress.dump())
-    assert (restored.epoch, restored.best_loss) == (2, 1.0)
-    torch.testing.assert_close(list(restored.best_weights.values()), best)
-    torch.testing.assert_close(again.state_dict(), model.state_dict())
+def test_zero_is_never(toy_config, models, tmp_path):
+    run_id = trainer.run(toy_config(*NEVER, "training.checkpoint_minutes=0"))
+    assert Keeper(run_id, tmp_path, 0, 0).last() is None
+
+
+def test_the_best_epoch_so_far_is_remembered(toy_config, started, train, the_same, monkeypatch):
+    """It is the first one, before the checkpoint."""
+    config = toy_config(*EVERY_TWO, wrong=True)
+    interrupt(train, config, monkeypatch)
+    train(config)
+    losses = [value for _, value in metrics(started)["validation_loss"]]
+    assert losses[0] == min(losses)
+    the_same(config)
+
+
+def test_with_another_number_of_processes_the_loss_of_the_epoch_is_whole(toy_config, tmp_path):
+    settings = toy_config()
+    processes = [trainer.Processes(rank, 3, torch.device("cpu")) for rank in range(3)]
+    losses = []
+    for process in processes:
+        one = fit.Fit(settings.task.model(), settings, settings.task.datasets(), process, tmp_path)
+        one.progress = Progress(losses=[1.0, 2.0])
+        one._take_losses()
+        losses.append(one._losses.item())
+    assert losses == [3.0, 0.0, 0.0]

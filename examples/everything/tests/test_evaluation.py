@@ -1,54 +1,71 @@
-"""The metrics, on cases that can be counted by hand."""
+"""Measuring: every process its part, all examples once; and the evaluation of a run."""
 
+from contextlib import nullcontext
+from itertools import chain
+
+import mlflow
 import pytest
 import torch
-from sklearn.metrics import accuracy_score
-from sklearn.metrics import confusion_matrix as reference
+from toy import ToyConfig
 
-from everything import evaluation
-
-
-def logits_for(*predictions: int) -> torch.Tensor:
-    """Logits whose largest value is at these digits."""
-    return torch.nn.functional.one_hot(torch.tensor(predictions), 10).float() * 3 - 1
+from everything import evaluation, trainer
+from everything.data.loader import Loader
+from everything.processes import Processes
 
 
-def test_accuracy_counts_hits():
-    labels = torch.tensor([7, 1, 2, 9])
-    assert evaluation.accuracy(logits_for(7, 1, 2, 8), labels) == 0.75
-    assert evaluation.accuracy(logits_for(7, 1, 2, 9), labels) == 1.0
-    assert evaluation.accuracy(logits_for(1, 7, 9, 2), labels) == 0.0
+def counted(settings, rank, count):
+    """What a process counts in its part of the test data, and of which examples."""
+    datasets, device = settings.task.datasets(), torch.device("cpu")
+    torch.manual_seed(0)
+    model = settings.task.model().eval()
+    process = Processes(rank, count, device)
+    loader = Loader(datasets.test, datasets.collate, settings.training, process)
+    seen = []
+
+    def spy(inputs):
+        seen.extend(inputs.tolist())
+        return model(inputs)
+
+    sums = evaluation.counted(settings.task, spy, loader, device, nullcontext(), lambda: None)
+    return sums, seen
 
 
-def test_confusion_matrix_has_labels_as_rows():
-    matrix = evaluation.confusion_matrix(logits_for(7, 7, 2), torch.tensor([7, 1, 2]))
-    assert matrix.shape == (10, 10)
-    assert matrix.sum() == 3
-    assert matrix[7, 7] == matrix[1, 7] == matrix[2, 2] == 1
+@pytest.mark.parametrize("streamed", [False, True], ids=["in memory", "streamed"])
+@pytest.mark.parametrize("count", [2, 3, 40])
+def test_the_parts_are_the_whole(toy_config, streamed, count):
+    settings = toy_config("training.batch_size=48", streamed=streamed)
+    sums, everything = counted(settings, 0, 1)
+    whole = evaluation.together(settings.task, [sums])
+    parts, shares = zip(*(counted(settings, rank, count) for rank in range(count)), strict=True)
+    assert sorted(chain.from_iterable(shares)) == sorted(everything)
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    report = evaluation.together(settings.task, parts)
+    assert report.totals == whole.totals
+    assert report.metrics["accuracy"] == whole.metrics["accuracy"]
+    assert report.metrics["loss"] == pytest.approx(whole.metrics["loss"], rel=1e-6)
+    assert report.examples == whole.examples == 35
 
 
-def test_metrics_agree_with_scikit_learn():
-    generator = torch.Generator().manual_seed(3)
-    logits = torch.randn(500, 10, generator=generator)
-    labels = torch.randint(10, (500,), generator=generator)
-    truth, predicted = labels.numpy(), logits.argmax(dim=1).numpy()
-    assert evaluation.accuracy(logits, labels) == pytest.approx(accuracy_score(truth, predicted))
-    ours = evaluation.confusion_matrix(logits, labels)
-    assert ours.tolist() == reference(truth, predicted).tolist()
+def test_the_metrics_of_a_run_are_found_again(toy_run, evaluation_config):
+    found = evaluation.run(evaluation_config(f"run_id={toy_run.info.run_id}"), ToyConfig)
+    assert found.metrics["accuracy"] == toy_run.data.metrics["test_accuracy"]
 
 
-def test_prediction_keeps_the_order_over_several_batches():
-    images = torch.arange(2500.0).reshape(-1, 1, 1).expand(-1, 8, 8)
-    predicted = evaluation.predict(lambda batch: batch[:, 0, :1], images, torch.device("cpu"))
-    assert predicted.flatten().tolist() == list(range(2500))
+def test_the_run_that_finished_last_is_taken(toy_run, toy_config, evaluation_config):
+    last = trainer.run(toy_config("training.learning_rate=0", "seed=7"))
+    evaluation.run(evaluation_config(), ToyConfig)
+    experiment = mlflow.get_experiment_by_name("tests").experiment_id
+    (newest,) = mlflow.MlflowClient().search_runs(
+        [experiment], f"tags.{evaluation.tracking.STAGE} = 'evaluation'", max_results=1
+    )
+    assert newest.data.params["evaluated_run"] == last != toy_run.info.run_id
 
 
-def test_the_picture_shows_every_count():
-    matrix = torch.zeros(10, 10, dtype=torch.int64)
-    matrix[3, 5], matrix[4, 4] = 2, 31
-    (axes,) = evaluation.draw(matrix).axes
-    assert {(*text.get_position(), text.get_text()) for text in axes.texts} == {
-        (5, 3, "2"),
-        (4, 4, "31"),
-    }
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "label")
+def test_it_says_what_to_do_when_nothing_was_trained(evaluation_config):
+    with pytest.raises(SystemExit, match=r"Train first: python -m \w+\.trainer"):
+        evaluation.run(evaluation_config("experiment=empty"))
+
+
+def test_a_configuration_of_other_code_is_said(toy_run, evaluation_config):
+    with pytest.raises(SystemExit, match=r"does not know: .*\n.*git.commit names the code"):
+        evaluation.run(evaluation_config(f"run_id={toy_run.info.run_id}"))

@@ -1,45 +1,40 @@
 """What can be configured, with its types. The values are in `conf/`; Hydra checks them against these classes."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-
-@dataclass
-class DataConfig:
-    """How the data is divided. `split_seed` is not the training seed: all runs share one test set."""
-
-    split_seed: int
-    validation_fraction: float
-    test_fraction: float
-
-
-@dataclass
-class ModelConfig:
-    """The size of the network."""
-
-    channels: int
-    hidden: int
-    dropout: float
+from .device import DETERMINISTIC, PRECISIONS
+from .optimization import SCHEDULES
+from .task import Task
 
 
 @dataclass
 class TrainingConfig:
-    """How the network is trained.
-
-    `batch_size` is that of all processes together. `device` is `auto`, or any name that PyTorch knows; `threads`
-    counts on the CPU only. Every `checkpoint_every` epochs the run can be continued from; 0: never.
-    """
+    """How the network is trained; `conf/training/*.yaml` say what each value means."""
 
     epochs: int
     batch_size: int
+    accumulate: int
     learning_rate: float
     weight_decay: float
+    schedule: str
+    warmup_steps: int
+    clip_norm: float
+    patience: int
     device: str
+    precision: str
+    tf32: bool
+    deterministic: str
     threads: int
+    workers: int
+    prefetch: int
+    window: int
     checkpoint_every: int
+    checkpoint_minutes: float
 
 
 @dataclass
@@ -48,8 +43,7 @@ class TrainerConfig:
 
     experiment: str
     seed: int
-    data: DataConfig
-    model: ModelConfig
+    task: Task
     training: TrainingConfig
 
 
@@ -69,10 +63,25 @@ def register() -> None:
     store.store(name="evaluation_schema", node=EvaluationConfig)
 
 
-def trainer_config(config: DictConfig) -> TrainerConfig:
-    """The typed form of what Hydra composed, or of what a run has logged."""
-    merged = OmegaConf.merge(OmegaConf.structured(TrainerConfig), config)
-    return cast(TrainerConfig, OmegaConf.to_object(merged))
+def trainer_config(
+    config: DictConfig, schema: type[TrainerConfig] = TrainerConfig
+) -> TrainerConfig:
+    """The typed form of what Hydra composed, or of what a run has logged.
+
+    Args:
+        schema: the class whose field `task` says which task it is.
+
+    Raises:
+        ValueError: a value is none of those that there are.
+    """
+    merged = OmegaConf.merge(OmegaConf.structured(schema), config)
+    made = cast(TrainerConfig, OmegaConf.to_object(merged))
+    # YAML takes the words for what they say.
+    made.training.deterministic = made.training.deterministic.lower()
+    _check("training.deterministic", made.training.deterministic, DETERMINISTIC)
+    _check("training.precision", made.training.precision, PRECISIONS)
+    _check("training.schedule", made.training.schedule, SCHEDULES)
+    return made
 
 
 def evaluation_config(config: DictConfig) -> EvaluationConfig:
@@ -91,3 +100,8 @@ def flat(config: TrainerConfig) -> dict[str, Any]:
         else:
             values[name] = value
     return values
+
+
+def _check(name: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} is {value!r}; it is one of {', '.join(known)}")

@@ -61,9 +61,16 @@ data "google_project" "cloud_build" {
 }
 
 resource "google_project_service" "cloud_build" {
+  for_each = toset(["cloudbuild.googleapis.com", "cloudscheduler.googleapis.com", "secretmanager.googleapis.com"])
+
   project            = var.project_id
-  service            = "cloudscheduler.googleapis.com"
+  service            = each.value
   disable_on_destroy = false
+}
+
+moved {
+  from = google_project_service.cloud_build
+  to   = google_project_service.cloud_build["cloudscheduler.googleapis.com"]
 }
 
 resource "google_service_account" "cloud_build" {
@@ -88,10 +95,11 @@ resource "google_project_iam_member" "cloud_build_logs" {
   member  = "serviceAccount:${each.value}"
 }
 
-# To start training Jobs.
+# To find the cluster. What builds may do inside it, in the project's namespace alone, says
+# infrastructure/kubernetes/cloud-build-access/.
 resource "google_project_iam_member" "cloud_build_cluster" {
   project = var.project_id
-  role    = "roles/container.developer"
+  role    = "roles/container.clusterViewer"
   member  = "serviceAccount:${google_service_account.cloud_build.email}"
 }
 
@@ -161,7 +169,7 @@ resource "google_secret_manager_secret" "cloud_build" {
     }
   }
 
-  depends_on = [google_project_service.main]
+  depends_on = [google_project_service.cloud_build]
 }
 
 resource "google_secret_manager_secret_iam_member" "cloud_build" {
@@ -207,7 +215,7 @@ resource "google_cloudbuildv2_connection" "main" {
     }
   }
 
-  depends_on = [google_secret_manager_secret_iam_member.cloud_build]
+  depends_on = [google_project_service.cloud_build, google_secret_manager_secret_iam_member.cloud_build]
 }
 
 resource "google_cloudbuildv2_repository" "main" {
@@ -251,6 +259,24 @@ resource "google_cloudbuild_trigger" "events" {
   }
 }
 
+# Engineers see builds and start them, by hand or again, as the account of the builds and as no other.
+resource "google_project_iam_member" "cloud_build_engineers" {
+  #checkov:skip=CKV_GCP_49:engineers start builds by hand, and Google has no smaller role that can start one
+  for_each = local.engineers
+
+  project = var.project_id
+  role    = "roles/cloudbuild.builds.editor"
+  member  = "user:${each.value}"
+}
+
+resource "google_service_account_iam_member" "cloud_build_engineers" {
+  for_each = local.engineers
+
+  service_account_id = google_service_account.cloud_build.name
+  role               = "roles/iam.serviceAccountUser"
+  member             = "user:${each.value}"
+}
+
 # By hand: in the console, or `gcloud builds triggers run NAME-train --region REGION`.
 resource "google_cloudbuild_trigger" "train" {
   count = local.cloud_build_on
@@ -262,14 +288,19 @@ resource "google_cloudbuild_trigger" "train" {
   source_to_build {
     repository = google_cloudbuildv2_repository.main[0].id
     ref        = "refs/heads/${var.cloud_build_branch}"
-    repo_type  = upper(local.cloud_build_host)
+    repo_type  = "UNKNOWN" # the provider has no word for GitLab; the connection says what it is
   }
 
   git_file_source {
     path       = "infrastructure/cloudbuild/train.yaml"
     repository = google_cloudbuildv2_repository.main[0].id
     revision   = "refs/heads/${var.cloud_build_branch}"
-    repo_type  = upper(local.cloud_build_host)
+    repo_type  = "UNKNOWN" # the provider has no word for GitLab; the connection says what it is
+  }
+
+  lifecycle {
+    # Google answers with the type that it found out.
+    ignore_changes = [source_to_build[0].repo_type, git_file_source[0].repo_type]
   }
 }
 

@@ -13,7 +13,7 @@ variable "github_repository" {
 }
 
 variable "github_branch" {
-  description = "The branch whose jobs are let in, beside tags that begin with v."
+  description = "The branch whose jobs are let in, beside tags that begin with v; a ruleset of the repository must protect both."
   type        = string
   default     = "main"
 
@@ -45,12 +45,13 @@ resource "google_iam_workload_identity_pool" "github" {
   depends_on = [google_project_service.github]
 }
 
-# Only this repository, and of it only the default branch and tags v...: a pull request cannot get in.
+# Only this repository, and of it only the default branch and tags v..., both protected by a rule of the repository: a
+# pull request cannot get in, and nobody can push a tag whose workflow nobody has looked at.
 resource "google_iam_workload_identity_pool_provider" "github" {
   #checkov:skip=CKV_GCP_125:it wants a name; the number of the repository is compared, which nobody else can ever have
   workload_identity_pool_id          = google_iam_workload_identity_pool.github.workload_identity_pool_id
   workload_identity_pool_provider_id = "github"
-  attribute_condition                = "assertion.repository_id == '${var.github_repository}' && (assertion.ref == 'refs/heads/${var.github_branch}' || assertion.ref.startsWith('refs/tags/v'))"
+  attribute_condition                = "assertion.repository_id == '${var.github_repository}' && assertion.ref_protected == 'true' && (assertion.ref == 'refs/heads/${var.github_branch}' || assertion.ref.startsWith('refs/tags/v'))"
 
   # GitHub's own subject has the names of owner and repository, and Google takes no more than 127 bytes.
   attribute_mapping = {
@@ -79,10 +80,11 @@ resource "google_artifact_registry_repository_iam_member" "github" {
   member     = "serviceAccount:${google_service_account.github.email}"
 }
 
-# To start training Jobs.
+# To find the cluster. What jobs may do inside it, in the project's namespace alone, says
+# infrastructure/kubernetes/github-access/.
 resource "google_project_iam_member" "github" {
   project = var.project_id
-  role    = "roles/container.developer"
+  role    = "roles/container.clusterViewer"
   member  = "serviceAccount:${google_service_account.github.email}"
 }
 

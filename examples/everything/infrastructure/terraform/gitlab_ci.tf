@@ -64,10 +64,11 @@ resource "google_artifact_registry_repository_iam_member" "gitlab" {
   member     = "serviceAccount:${google_service_account.gitlab.email}"
 }
 
-# To start training Jobs.
+# To find the cluster. What jobs may do inside it, in the project's namespace alone, says
+# infrastructure/kubernetes/gitlab-access/.
 resource "google_project_iam_member" "gitlab" {
   project = var.project_id
-  role    = "roles/container.developer"
+  role    = "roles/container.clusterViewer"
   member  = "serviceAccount:${google_service_account.gitlab.email}"
 }
 

@@ -6,9 +6,9 @@
 project_id = "everything"
 region     = "europe-west4"
 
-# Empty: a regional cluster, whose control plane survives the loss of a zone. A zone such as
-# "europe-west4-a" gives a cheaper cluster in that zone alone.
-zone = ""
+# A cluster in one zone costs a third while nothing runs. Empty: a regional one, whose control plane survives the loss of
+# a zone. Changing it makes a new cluster.
+zone = "europe-west4-b"
 
 name          = "everything"
 bucket_prefix = "everything"
@@ -20,9 +20,14 @@ service_accounts = {
 }
 
 accelerator = "nvidia-l4"
+gpu_driver  = "google"
 
 # Who works on this project, by the address of their Google account.
 engineers = [
   # Ada Lovelace
   "ada@example.com",
 ]
+
+# Of them those who install operators in the cluster and say what CI may do there (roles/container.admin); the owner of
+# the cloud project may, too.
+leads = []

@@ -1,17 +1,34 @@
-"""Where runs are kept, and how they are found again."""
+"""Where runs are kept, what is written into them, and how they are found again."""
 
+import logging
 import os
+import tempfile
+from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 
 import mlflow
+import torch
 from mlflow.entities import Run
+from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
+from torch import Tensor, nn
 
-from .provenance import project_root
+from . import config as configuration
+from . import provenance
+from .config import TrainerConfig
+from .processes import Processes
+from .provenance import Code, project_root
+
+log = logging.getLogger(__name__)
 
 TRAINING = "training"
 EVALUATION = "evaluation"
 STAGE = "stage"
+# The parameter with the version of the data.
+DATA = "data.sha256"
+# A tag has room for 8,000 characters.
+_TAG = 5000
 
 
 def open_store(experiment: str) -> str:
@@ -29,6 +46,73 @@ def open_store(experiment: str) -> str:
         started = mlflow.get_run(run_id).info.experiment_id
         return str(mlflow.set_experiment(experiment_id=started).experiment_id)
     return str(mlflow.set_experiment(experiment).experiment_id)
+
+
+def log_origin(config: TrainerConfig, processes: Processes) -> None:
+    """Log what is needed to do this run again: configuration, code and versions. The version of the data follows."""
+    mlflow.set_tag(STAGE, TRAINING)
+    mlflow.log_params(configuration.flat(config))
+    mlflow.log_dict(asdict(config), "config.json")
+    mlflow.log_text("\n".join(provenance.versions()) + "\n", "requirements.txt")
+    mlflow.set_tags(
+        {
+            "torch": torch.__version__,
+            "device": str(processes.device),
+            "processes": processes.count,
+        }
+    )
+    log_code(provenance.code(provenance.project_root()))
+
+
+def log_code(code: Code) -> None:
+    """Log the state of the repository to the active run, and say what of it is not recorded.
+
+    `git.uncommitted` is true also where Git could not tell: then there is `git.problem`, and no diff.
+    """
+    tags = {"git.commit": code.commit, "git.uncommitted": bool(code.diff or code.problem)}
+    if code.problem:
+        tags["git.problem"] = code.problem[:_TAG]
+        log.warning("Git cannot tell what of the code is not committed: %s", code.problem)
+    if code.left_out:
+        words = "; ".join(code.left_out)
+        tags["git.left_out"] = words[:_TAG]
+        log.warning("not committed, and not recorded with the run: %s", words)
+    mlflow.set_tags(tags)
+    if code.diff:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "uncommitted.diff")
+            path.write_bytes(code.diff)
+            mlflow.log_artifact(str(path))
+
+
+def log_version(version: str) -> None:
+    """Log the version of the data to the active run.
+
+    Raises:
+        RuntimeError: the run has begun with other data.
+    """
+    active = mlflow.active_run()
+    before = MlflowClient().get_run(active.info.run_id).data.params.get(DATA) if active else None
+    if before not in (None, version):
+        raise RuntimeError(
+            f"The data has changed since the run began: {DATA} was {before} and is {version}. Start a new run."
+        )
+    mlflow.log_param(DATA, version)
+
+
+def log_model(model: nn.Module, example: Tensor) -> None:
+    """Log the model with its signature, as a graph that loads without this package and without pickle."""
+    with torch.no_grad():
+        signature = infer_signature(example.numpy(), model(example).numpy())
+    mlflow.pytorch.log_model(
+        model,
+        name="model",
+        signature=signature,
+        input_example=example.numpy(),
+        serialization_format="pt2",
+        # Named here because finding them out takes MLflow longer than the training.
+        pip_requirements=[f"{name}=={metadata.version(name)}" for name in ("mlflow", "torch")],
+    )
 
 
 def last_step(run_id: str) -> int:

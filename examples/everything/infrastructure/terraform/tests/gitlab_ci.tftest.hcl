@@ -26,8 +26,8 @@ variables {
 override_resource {
   target = google_service_account.gitlab
   values = {
-    name  = "projects/test-project/serviceAccounts/gitlab@test-project.iam.gserviceaccount.com"
-    email = "gitlab@test-project.iam.gserviceaccount.com"
+    name  = "projects/test-project/serviceAccounts/digits-gitlab@test-project.iam.gserviceaccount.com"
+    email = "digits-gitlab@test-project.iam.gserviceaccount.com"
   }
 }
 
@@ -57,7 +57,7 @@ run "only_this_project" {
   }
 
   assert {
-    condition     = google_service_account_iam_member.gitlab.service_account_id == "projects/test-project/serviceAccounts/gitlab@test-project.iam.gserviceaccount.com"
+    condition     = google_service_account_iam_member.gitlab.service_account_id == "projects/test-project/serviceAccounts/digits-gitlab@test-project.iam.gserviceaccount.com"
     error_message = "Jobs act as the account that was made for them."
   }
 
@@ -74,12 +74,12 @@ run "rights" {
   }
 
   assert {
-    condition     = google_project_iam_member.gitlab.role == "roles/container.developer"
-    error_message = "Jobs start training, and may not change the cluster."
+    condition     = google_project_iam_member.gitlab.role == "roles/container.clusterViewer"
+    error_message = "Jobs find the cluster; what they may do in it is said there, for one namespace."
   }
 
   assert {
-    condition     = alltrue([for grant in [google_project_iam_member.gitlab, google_artifact_registry_repository_iam_member.gitlab] : grant.member == "serviceAccount:gitlab@test-project.iam.gserviceaccount.com"])
+    condition     = alltrue([for grant in [google_project_iam_member.gitlab, google_artifact_registry_repository_iam_member.gitlab] : grant.member == "serviceAccount:digits-gitlab@test-project.iam.gserviceaccount.com"])
     error_message = "Rights go to the account of the jobs."
   }
 }

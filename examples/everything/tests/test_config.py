@@ -1,0 +1,47 @@
+"""The configuration: every file of every group is whole, and a value that is none is said."""
+
+from pathlib import Path
+
+import pytest
+from conftest import CONF, composed
+from omegaconf.errors import OmegaConfBaseException
+
+from everything import config
+
+
+@pytest.mark.parametrize("group", ["task", "training"])
+def test_every_file_of_a_group_is_whole(group):
+    names = [path.stem for path in Path(CONF, group).glob("*.yaml")]
+    assert "default" in names
+    for name in names:
+        config.trainer_config(composed("trainer", f"{group}={name}"))
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        (
+            "training.schedule=cosin",
+            "training.schedule is 'cosin'; it is one of constant, linear, cosine",
+        ),
+        ("training.precision=16", "training.precision is '16'; it is one of fp32, bf16, fp16"),
+        (
+            "training.deterministic=maybe",
+            "training.deterministic is 'maybe'; it is one of false, warn, true",
+        ),
+    ],
+)
+def test_a_word_that_is_none_is_said(override, said):
+    with pytest.raises(ValueError, match=said):
+        config.trainer_config(composed("trainer", override))
+
+
+def test_yaml_may_take_words_for_what_they_say():
+    for word in ("false", "true", "warn"):
+        made = config.trainer_config(composed("trainer", f"training.deterministic={word}"))
+        assert made.training.deterministic == word
+
+
+def test_what_is_not_in_the_configuration_is_said():
+    with pytest.raises(OmegaConfBaseException):
+        config.trainer_config({"training": {"epoch": 3}})
