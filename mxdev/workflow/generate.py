@@ -23,7 +23,7 @@ from mxdev.project.project import Project, find_root
 from mxdev.system import console
 from mxdev.workflow import apply
 from mxdev.workflow.apply import Policy
-from mxdev.workflow.door import answer, answering
+from mxdev.workflow.door import answer, answering, said
 from mxdev.workflow.render import Run, run, with_requirements
 from mxdev.workflow.update import default_lines
 from mxdev.workflow.values import Sources, read_values_file
@@ -69,7 +69,7 @@ def _run(
         plan = build(project, result.renderings, result.options, result.order)
         plan.notes += default_lines(result)
         outcome = apply.carry_out(plan, operations, policy, title=title, new=new)
-        code = answer(outcome, plan, policy)
+        code = said(outcome, lambda: answer(outcome, plan, policy))
         _afterwards(result, plan, policy, outcome.name)
     return code
 
