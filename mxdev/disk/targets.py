@@ -14,7 +14,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -172,7 +172,7 @@ class Targets:
             ChangedError: a target changed since it was looked at.
             MxError: the system refused an operation. What was done so far stays done.
         """
-        self._tolerant, self._failed = tolerant, {}
+        self._tolerant, self._failed, self._taken = tolerant, {}, []
         moved = [entry for entry in self.journal.entries if self.side(entry) not in (goal, None)]
         wanted = {
             entry.path: entry.after if goal == "after" else entry.before for entry in self.journal.entries
@@ -196,6 +196,7 @@ class Targets:
             if entry.kind == "chmod" and self.side(entry) is not None:
                 with self._attempt(entry):
                     self._set_mode(entry, wanted[entry.path], goal, change=entry in moved)
+        self._remove_taken(self._beside)  # they would keep their folders
         self._remove_folders(goal, wanted)
         for entry in self._left(late):
             with self._attempt(entry):
@@ -289,9 +290,11 @@ class Targets:
         self._write_temporary(entry, want, goal)
         fs.current().sync_file(self.temporary(entry))
 
-    def _remove_taken(self) -> None:
+    def _remove_taken(self, only: Container[str] | None = None) -> None:
         """What stood there before goes; its bytes are in the journal. What somebody wrote into it since stays, beside its place."""
-        for entry, taken in self._taken:
+        taken_now = [one for one in self._taken if only is None or one[0].path in only]
+        self._taken = [one for one in self._taken if one not in taken_now]
+        for entry, taken in taken_now:
             temporary = self.temporary(entry)
             with self._attempt(entry), fs.explained("remove", temporary):
                 now = fs.mark(temporary)
@@ -299,7 +302,6 @@ class Targets:
                     fs.current().unlink(temporary)
                 elif now:
                     self.kept.append(self._keep_beside(entry, temporary))
-        self._taken = []
 
     @contextlib.contextmanager
     def _checked(self, entry: Entry, doing: str) -> Iterator[None]:

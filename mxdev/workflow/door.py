@@ -66,7 +66,26 @@ def change(
     with writing(root, title, dry_run=policy.dry_run):
         work = plan(root)
         outcome = apply.carry_out(work, operations, policy, title=titled(work) if titled else title)
-        return answer(outcome, work, policy)
+        return said(outcome, lambda: answer(outcome, work, policy))
+
+
+def said(outcome: Outcome, tell: Callable[[], int]) -> int:
+    """Call `tell`, which says what was done; where that cannot be printed, say at least that it was.
+
+    Raises:
+        MxError: stdout cannot be written to. What was applied stays applied.
+    """
+    try:
+        code = tell()
+        console.flush()
+    except OSError as error:
+        if outcome.name not in ("applied", "markers"):
+            raise
+        raise MxError(
+            f"The plan was applied, and the files are changed, but the answer could not be printed: {error.strerror}.",
+            hint="`mx status` shows how the project is now; `mx undo` takes the plan back.",
+        ) from error
+    return code
 
 
 def answer(outcome: Outcome, work: Work, policy: Policy) -> int:
@@ -100,5 +119,8 @@ def answering(policy: Policy, work: Callable[[], int]) -> int:
     except MxError as error:
         if not policy.json:
             raise
-        console.out(apply.as_json(apply.outcome_of(error), (), error))
+        try:
+            console.out(apply.as_json(apply.outcome_of(error), (), error))
+        except OSError:  # then at least stderr has it
+            raise error from None
         return error.code

@@ -27,7 +27,7 @@ from mxdev.project.records import PROJECT_FILE, RECORDS, record_path
 from mxdev.system import console
 from mxdev.workflow import apply, roles, top_of_repository
 from mxdev.workflow.apply import Policy
-from mxdev.workflow.door import answer, answering
+from mxdev.workflow.door import answer, answering, said
 from mxdev.workflow.render import Run, run, with_requirements
 from mxdev.workflow.show import next_steps
 from mxdev.workflow.update import default_lines
@@ -101,7 +101,7 @@ def _run(
         plan.notes += default_lines(result)
         plan.failed = result.failed
         outcome = apply.carry_out(plan, operations, policy, title=title, new=new)
-        code = answer(outcome, plan, policy)
+        code = said(outcome, lambda: answer(outcome, plan, policy))
         _afterwards(result, plan, policy, outcome.name)
     return code
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 from changing import World, call
 from test_dry_run import check_form
+
+from mxdev.system import console
 
 COMMANDS = [
     ["generate", "WorldExtra"], ["set", "size=2"], ["update"], ["destroy", "WorldExtra"], ["destroy", "WorldBase"], ["undo"],
@@ -79,3 +84,24 @@ def test_wrong_usage(world: World, command: list[str]) -> None:
     assert answer.code in (2, 4)
     check_form(answer)
     assert answer.json["outcome"] == "error"
+
+
+@pytest.mark.parametrize("arguments", [["update", "--json"], ["generate", "WorldExtra", "--json"]])
+def test_applied_is_said_when_the_answer_cannot_be_printed(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    world.base.files = {"a.txt": "one\n"}
+    world.extra.files = {"extra.txt": "e\n"}
+    world.start()
+    world.base.files = {"a.txt": "two\n"}
+
+    def full(text: str = "") -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(console, "out", full)
+    answer = world.mx(*arguments)
+    monkeypatch.undo()
+    assert answer.code == 4
+    assert "was applied" in answer.err
+    assert "mx undo" in answer.err
+    assert world.has("extra.txt") or world.text("a.txt") == "two\n"
