@@ -53,11 +53,16 @@ def _merge_values(
 
 def merged_order(ours: list[Any], theirs: list[Any]) -> list[Any]:
     """Our keys in our order; each key of theirs that we lack behind the one it follows there."""
-    order = list(ours)
-    for number, key in enumerate(theirs):
-        if key not in order:
-            before = next((k for k in reversed(theirs[:number]) if k in order), _ABSENT)
-            order.insert(0 if before is _ABSENT else order.index(before) + 1, key)
+    known, before = set(ours), _ABSENT
+    behind: dict[Any, list[Any]] = {}
+    for key in theirs:  # those of theirs that follow the same key, in their order
+        if key not in known:
+            behind.setdefault(before, []).append(key)
+        else:
+            before = key
+    order: list[Any] = list(behind.get(_ABSENT, []))
+    for key in ours:
+        order += [key, *behind.get(key, [])]
     return order
 
 
