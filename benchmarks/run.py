@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import json
 import os
 import platform
 import re
@@ -147,11 +148,13 @@ def versions(mine: Path, others: Path, program: str | None) -> str:
     for name, command in (
         ("mx", [str(mine / "mx"), "--version"]), ("Copier", [str(others / "copier"), "--version"]),
         ("Cookiecutter", [str(others / "cookiecutter"), "--version"]),
-        ("Node", ["node", "--version"]),
+        *([("Node", ["node", "--version"])] if program else []),
     ):  # fmt: skip
-        if program or name not in ("Hygen", "Node"):
-            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            found.append(f"{name} {(re.search(r'[0-9]+[.][0-9.]+', said) or ['?'])[0]}")
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        found.append(f"{name} {(re.search(r'[0-9]+[.][0-9.]+', said) or ['?'])[0]}")
+    if program:
+        about = json.loads((Path(program).resolve().parents[1] / "package.json").read_text())
+        found.append(f"Hygen {about['version']}")
     return ", ".join(found)
 
 
