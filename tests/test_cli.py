@@ -296,10 +296,35 @@ def test_lists_help_and_completion_import_nothing_heavy(
         assert "SampleExploding" in out
 
 
+# What lists, help and completion need none of, beside what is heavy: each costs a start a millisecond or more.
+SMALL = {"hashlib", "pathlib", "dataclasses", "tempfile", "urllib.parse"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"), [(["--help"], {}), (["--version"], {}), ([], {**COMPLETE, "COMP_WORDS": "mx gen", "COMP_CWORD": "1"})]
+)  # fmt: skip
+def test_a_start_imports_no_more_than_click_does(
+    samples: Path, tmp_path: Path, arguments: list[str], environment: dict[str, str]
+) -> None:
+    imported(tmp_path, "--version")
+    imported(tmp_path, "--help")
+    modules, _ = imported(tmp_path, *arguments, **environment)
+    click = subprocess.run(
+        [sys.executable, "-c", "import sys, click, click.shell_completion; print(*sys.modules)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert not (modules - set(click.stdout.split())) & SMALL
+
+
 def test_a_render_imports_what_it_needs_and_not_rich(samples: Path, tmp_path: Path) -> None:
+    imported(tmp_path, "generate")  # makes the index
     modules, _ = imported(tmp_path, "generate", "SampleBase", "demo", "--no-input")
     assert parts(modules) >= {"jinja2", "yaml", "acme_samples"}
     assert not parts(modules) & {"rich", "mlflow", "torch", "tomlkit", "difflib", "asyncio"}
+    assert (
+        not modules & {"importlib.metadata", "mxdev.system.git", "mxdev.plugins.checked_plan"}
+        or "mxdev.plugins.scan" in modules
+    )
 
 
 # --- what plugins may not do ------------------------------------------------------------------------------------------

@@ -107,7 +107,6 @@ def build(
     """
     from mxdev.plan.files import plan_files
     from mxdev.plan.project_file import plan_project_file
-    from mxdev.plan.shared_files import plan_shared_files
 
     check_owners(project, renderings)
     laid, overridden = _laid_over(project, renderings, extra or {})
@@ -115,7 +114,7 @@ def build(
         project, laid, [], options, wishes or Wishes(), dict(extra or {}), overridden, notes=list(notes)
     )
     plan.changes = [
-        *plan_files(plan), *plan_shared_files(plan, order), plan_project_file(plan), *_extra_rows(plan),
+        *plan_files(plan), *_shared_rows(plan, order), plan_project_file(plan), *_extra_rows(plan),
     ]  # fmt: skip
     plan.changes.sort(key=lambda change: change.path)
     home = {rendering.instance: rendering.plugin for rendering in renderings}
@@ -123,6 +122,16 @@ def build(
         change.plugins = tuple(dict.fromkeys(home[name] for name in change.generators if name in home))
     _refuse_markers(plan)
     return plan
+
+
+def _shared_rows(plan: Plan, order: Sequence[str]) -> Iterable[Change]:
+    """The rows of shared files; where there are none, what edits them is not imported."""
+    recorded = any(record.sections for record in plan.project.instances.values())
+    if recorded or any(rendering.sections for rendering in plan.renderings):
+        from mxdev.plan.shared_files import plan_shared_files
+
+        return plan_shared_files(plan, order)
+    return ()
 
 
 def _extra_rows(plan: Plan) -> Iterator[Change]:
@@ -137,9 +146,11 @@ def _laid_over(
     project: Project, renderings: Sequence[Rendering], extra: Mapping[str, Content]
 ) -> tuple[list[Rendering], dict[str, list[str]]]:
     """The renderings with a person's overrides laid over their sections, and the addresses that changed, by file."""
+    paths = {section.path for rendering in renderings for section in rendering.sections}
+    if not paths:
+        return list(renderings), {}
     from mxdev.plan import overrides
 
-    paths = {section.path for rendering in renderings for section in rendering.sections}
     values = {path: overrides.read(project, path, extra) for path in paths}
     laid: list[Rendering] = []
     overridden: dict[str, list[str]] = {}

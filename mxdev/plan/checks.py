@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from mxdev.errors import Refused
 from mxdev.plugins import model, registry
-from mxdev.plugins.checked_plan import CheckedChange, CheckedPlan
 
 if TYPE_CHECKING:
     from mxdev.plan.model import Change, Work
+    from mxdev.plugins.checked_plan import CheckedChange
     from mxdev.project.content import Content
 
 
@@ -22,6 +22,8 @@ def check(work: Work, command: str, *, dry_run: bool) -> None:
     """
     if not any("mx_check_plan" in plugin.working for plugin in registry.working()):
         return
+    from mxdev.plugins.checked_plan import CheckedPlan
+
     seen = CheckedPlan(
         command,
         work.root,
@@ -46,6 +48,8 @@ def check(work: Work, command: str, *, dry_run: bool) -> None:
 
 
 def _checked(change: Change) -> CheckedChange:
+    from mxdev.plugins.checked_plan import CheckedChange
+
     return CheckedChange(
         change.path,
         change.status,

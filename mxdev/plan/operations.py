@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mxdev.disk.journal_format import Operation
 from mxdev.errors import Refused
+from mxdev.generator.tree import Section
 from mxdev.plan import template_records
 from mxdev.plan.model import Change, Plan, Rendering
 from mxdev.plan.project_file import git_files
@@ -22,7 +23,6 @@ from mxdev.project.records import (
     record_path,
     write_record,
 )
-from mxdev.sections import sections
 
 
 def operations(plan: Plan) -> list[Operation]:
@@ -135,7 +135,7 @@ def _section_records(plan: Plan, rendering: Rendering) -> Iterator[SectionRecord
     }
     for section in rendering.sections:
         key = (rendering.instance, section.path, section.address)
-        rendered = sections.render(section.address, section.value, path=section.path)
+        rendered = _text(section)
         flags = plan.section_flags.get(key, frozenset()) | ({"declined"} if key in kept else frozenset())
         if key in plan.away:
             yield plan.away[key][0]
@@ -183,9 +183,7 @@ def _pristine(
         )
     fragments: dict[str, dict[str, str]] = {}
     for section in rendering.tree.sections:
-        fragments.setdefault(section.path, {})[section.address] = sections.render(
-            section.address, section.value, path=section.path
-        )
+        fragments.setdefault(section.path, {})[section.address] = _text(section)
     for (instance, path, address), (_, text) in plan.away.items():
         if instance == rendering.instance:
             fragments.setdefault(path, {}).pop(address, None)
@@ -194,3 +192,9 @@ def _pristine(
     for path, texts in fragments.items():
         files[pristine_sections_path(rendering.instance, path)] = Content(write_pristine_sections(texts))
     return files
+
+
+def _text(section: Section) -> str:
+    from mxdev.sections import sections  # most of what is rendered has none
+
+    return sections.render(section.address, section.value, path=section.path)

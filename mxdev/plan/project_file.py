@@ -7,7 +7,6 @@ from mxdev.plan.model import Change, Plan
 from mxdev.project import records
 from mxdev.project.content import Content, as_stored, disk_content
 from mxdev.project.records import PROJECT_FILE, new_project_file
-from mxdev.sections import sections
 from mxdev.sections.yaml_values import load
 from mxdev.version import compatible
 
@@ -74,6 +73,8 @@ def _written(data: bytes) -> dict[str, object]:
 def _options(plan: Plan, data: bytes | None) -> bytes:
     if data is None:
         return new_project_file(plan.options, compatible())
+    from mxdev.sections import sections
+
     known = _written(data)
     order = [sections.address("options", name) for name in plan.options]
     file = sections.File(PROJECT_FILE, data, order=order)

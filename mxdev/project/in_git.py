@@ -12,9 +12,12 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from mxdev.system import console, git
+from mxdev.system import console
+
+if TYPE_CHECKING:
+    from mxdev.system import git
 
 Absence = Literal["deleted", "away", "unknown"]
 """Why a file is not there: Git knows it no more; Git has it still; nobody can tell."""
@@ -33,6 +36,8 @@ def repository(root: Path) -> git.Repository | None:
     Raises:
         GitError: there is one, and Git does not answer.
     """
+    from mxdev.system import git
+
     try:
         return git.find(root)
     except git.NoGit:
@@ -55,6 +60,8 @@ def tracked(root: Path) -> dict[str, str]:
     found = repository(root)
     if found is None:
         return {}
+    from mxdev.system import git
+
     where = git.literal(found.prefix) if found.prefix else "."
     rows = os.fsdecode(found.ask("ls-files", "-z", "-t", "--", where).out).split("\0")
     return {row[2:].removeprefix(found.prefix): row[0] for row in rows if row}

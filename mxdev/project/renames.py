@@ -6,12 +6,15 @@ import os
 from collections.abc import Container
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mxdev.project import in_git
 from mxdev.project.checked import problem_of_target
 from mxdev.project.content import Content, stored_content
 from mxdev.project.project import Project
-from mxdev.system import git
+
+if TYPE_CHECKING:
+    from mxdev.system import git
 
 _HOPS = 20
 
@@ -88,6 +91,8 @@ def _uncommitted(root: Path) -> dict[str, str]:
 @lru_cache(maxsize=256)
 def _committed(root: Path, path: str) -> str | None:
     """The rename in the last commit that took `path` away."""
+    from mxdev.system import git
+
     found = _repository(root)
     if found is None:
         return None
@@ -108,6 +113,8 @@ def forget() -> None:
 def _renames(root: Path, command: str, *arguments: str) -> dict[str, str]:
     # The output with -z: R<score> NUL old NUL new NUL ... (git-diff, "raw output format").
     # mx's own copies of what was rendered look like renames, too.
+    from mxdev.system import git
+
     found_in = _repository(root)
     if found_in is None:
         return {}
