@@ -14,25 +14,23 @@ FOLDER = "infrastructure/terraform"
 WAIVER = re.compile(r"checkov:skip=(\w+)(?::(.*))?")
 
 
-def rendered(folder: Path, accelerator: str) -> Path:
-    write(
-        render(
-            "MLProjectSkeleton", name="churn-model", accelerator=accelerator, engineer=["ada@example.com"]
-        ),
-        folder,
-    )
+def rendered(folder: Path, accelerator: str, database: str = "in-cluster") -> Path:
+    options = {"accelerator": accelerator, "database": database, "engineer": ["ada@example.com"]}
+    write(render("MLProjectSkeleton", name="churn-model", **options), folder)
     return folder / FOLDER
 
 
-@pytest.mark.parametrize("accelerator", ["none", "nvidia-l4"])
-def test_nothing_is_found(accelerator: str, tmp_path: Path) -> None:
-    report = run_checkov(rendered(tmp_path, accelerator), "terraform")
+@pytest.mark.parametrize(
+    ("accelerator", "database"), [("none", "in-cluster"), ("nvidia-l4", "in-cluster"), ("none", "cloud-sql")]
+)
+def test_nothing_is_found(accelerator: str, database: str, tmp_path: Path) -> None:
+    report = run_checkov(rendered(tmp_path, accelerator, database), "terraform")
     assert report.failed == []
     assert report.passed > 40
 
 
 def test_every_waiver_has_a_reason_and_is_still_needed(tmp_path: Path) -> None:
-    folder = rendered(tmp_path, "nvidia-l4")
+    folder = rendered(tmp_path, "nvidia-l4", "cloud-sql")
     written = {
         match[1]: (match[2] or "").strip()
         for path in folder.glob("*.tf")
