@@ -67,6 +67,7 @@ class Occasion:
         secrets: the values of secret options, by key.
         ask: a person can be asked.
         freshness: see `Freshness`.
+        reading: nothing will be written, so nothing is run to find out what would be.
     """
 
     project: Files | None = None
@@ -76,6 +77,7 @@ class Occasion:
     secrets: Mapping[str, Any] = field(default_factory=dict)
     ask: bool = False
     freshness: Freshness = "recorded"
+    reading: bool = False
 
 
 class Generator:

@@ -234,7 +234,8 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     hidden = {key: value for key, value in second.typed.items() if key in secrets}
     asks = job.sources.ask is not None
     tree = _generate(result.project, cls, values, name, Occasion(
-        result.project, record, recorded, second.origin, hidden, asks, job.sources.freshness
+        result.project, record, recorded, second.origin, hidden, asks, job.sources.freshness,
+        job.sources.reading,
     ))  # fmt: skip
     result._values[cls.__name__] = values
     for option in shared:
