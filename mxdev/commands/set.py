@@ -24,10 +24,11 @@ def set_options(assignments: tuple[str, ...], **parameters: Any) -> int:
 
     downgrade = parameters.pop("allow_downgrade")
     changes = _parse(assignments)
+    policy = policy_of(parameters)
     return change_project(
         "mx set",
-        policy_of(parameters),
-        lambda project: update.change_options(project, changes, downgrade=downgrade),
+        policy,
+        lambda project: update.change_options(project, changes, downgrade=downgrade, reading=policy.dry_run),
     )
 
 

@@ -48,14 +48,16 @@ def update(
 
     downgrade = parameters.pop("allow_downgrade")
     wishes = Wishes(frozenset(retry), frozenset(restore), frozenset(accept))
+    policy = policy_of(parameters)
     return change_project(
         "mx update",
-        policy_of(parameters),
+        policy,
         lambda project: updating.update(
             project,
             instance_names(project, instances) or None,
             wishes,
             downgrade=downgrade,
             freshness="newest",
+            reading=policy.dry_run,
         ),
     )

@@ -66,6 +66,7 @@ class Occasion(NamedTuple):
         secrets: the values of secret options, by key.
         ask: a person can be asked.
         freshness: see `Freshness`.
+        reading: nothing will be written, so nothing is run to find out what would be.
     """
 
     project: Files | None = None
@@ -75,6 +76,7 @@ class Occasion(NamedTuple):
     secrets: Mapping[str, Any] = MappingProxyType({})
     ask: bool = False
     freshness: Freshness = "recorded"
+    reading: bool = False
 
 
 class Generator:

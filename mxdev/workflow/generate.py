@@ -217,6 +217,7 @@ def _sources(
         ask=_asker(policy),
         defaults=defaults.company(),
         freshness="newest",
+        reading=policy.dry_run,
     )
 
 

@@ -279,7 +279,8 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     }
     hidden = {key: value for key, value in resolved.typed.items() if key in secrets}
     tree = _generate(result.project, cls, values, name, Occasion(
-        result.project, record, recorded, own_origin, hidden, job.sources.ask is not None, job.sources.freshness
+        result.project, record, recorded, own_origin, hidden, job.sources.ask is not None, job.sources.freshness,
+        job.sources.reading,
     ))  # fmt: skip
     result._values[cls.__name__] = values
     result._classes[cls.__name__] = cls

@@ -45,9 +45,10 @@ def update(
     *,
     downgrade: bool,
     freshness: Freshness = "known",
+    reading: bool = True,
 ) -> Plan:
-    """Render instances again (all of them, if `names` is None) with what is recorded."""
-    sources = Sources(environment={}, defaults=defaults.company(), freshness=freshness)
+    """Render instances again (all of them, if `names` is None) with what is recorded; `reading`: nothing will be written."""
+    sources = Sources(environment={}, defaults=defaults.company(), freshness=freshness, reading=reading)
     found, failed = installed_instances(project, names, sources)
     jobs = recorded_jobs(project, sources, found)
     result = rerun(project, jobs, downgrade=downgrade)
@@ -61,17 +62,21 @@ def update(
     return plan
 
 
-def change_options(project: Project, changes: Mapping[str, Any], *, downgrade: bool) -> Plan:
+def change_options(
+    project: Project, changes: Mapping[str, Any], *, downgrade: bool, reading: bool = False
+) -> Plan:
     """Change options and render again, in one plan.
 
     Args:
         project: the project.
         changes: `region`, or `Instance.option` for one instance; a value, or a list of them.
+        downgrade: an older version than the one that rendered last may render.
+        reading: nothing will be written.
 
     Raises:
         UsageProblem: nobody declares such an option.
     """
-    sources = Sources(environment={}, defaults=defaults.company())
+    sources = Sources(environment={}, defaults=defaults.company(), reading=reading)
     found, failed = installed_instances(project, None, sources)
     jobs = recorded_jobs(project, sources, found)
     given: dict[str, dict[str, Any]] = {job.name: {} for job in jobs}

@@ -32,6 +32,7 @@ class Sources:
         ask: asks a person for an option, given its default; None where nobody can be asked.
         defaults: by option name, a company's values in place of the built-in defaults.
         freshness: how new what is fetched has to be.
+        reading: nothing will be written.
     """
 
     command_line: Mapping[str, Any] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Sources:
     ask: Ask | None = None
     defaults: Mapping[str, Default] = field(default_factory=dict)
     freshness: Freshness = "recorded"
+    reading: bool = False
 
 
 @dataclass

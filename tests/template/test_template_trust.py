@@ -185,7 +185,8 @@ def test_a_cookiecutter_template(mx: Any, here: Path, repository: Callable[[str]
     assert (here / "README.md").read_text() == "My App Apache False 1\n"
 
     made.commit({"{{ cookiecutter.slug }}/LICENSE": "{{ cookiecutter.licence }}\n"}, "v2")
-    rows = mx("update", "--json", cwd=here).rows
+    assert "Cookiecutter, which has no sandbox" in mx("update", cwd=here).err
+    rows = mx("generate", "Template", made.path, "--trust", "--json", cwd=here).rows
     assert rows["LICENSE"] == "create"
     assert rows["README.md"] == "identical"
     assert (here / "LICENSE").read_text() == "Apache\n"
@@ -265,3 +266,111 @@ def test_a_missing_cookiecutter_is_told(
     assert result.code == 4
     assert "needs cookiecutter, which is not installed" in result.err
     assert "pip install cookiecutter" in result.err
+
+
+# What one without trust can reach
+
+
+REACHING = {
+    "an environment variable": "{{ '$MX_SECRET' | expandvars }}",
+    "another way to it": "{{ ['$MX_SECRET'] | map('expandvars') | join }}",
+    "names of files": "{{ '/etc/pass*' | fileglob }}",
+    "the home folder": "{{ '~' | expanduser }}",
+    "where a link leads": "{{ '/proc/self/cwd' | realpath }}",
+    "the current folder": "{{ '/etc' | relpath }}",
+}
+
+
+@pytest.mark.parametrize("text", REACHING.values(), ids=REACHING)
+@pytest.mark.parametrize("where", ["file", "name", "default", "message"])
+def test_the_machine_is_out_of_reach(
+    mx: Any, here: Path, tmp_path: Path, text: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MX_SECRET", HUNTER)
+    files = {"copier.yml": "x: a\n", "a.txt": "a\n"}
+    if where == "file":
+        files["e.txt.jinja"] = text
+    elif where == "name":
+        files[f"n{text.replace('/', '|')}.jinja" if "/" not in text else "n.jinja"] = text
+    elif where == "default":
+        files["copier.yml"] = f'x:\n  type: str\n  default: "{text}"\n'
+        files["e.txt.jinja"] = "{{ x }}"
+    else:
+        files["copier.yml"] = f'_message_after_copy: "{text}"\nx: a\n'
+    source = write(tmp_path / "t", files)
+    result = mx("generate", "Template", source, "--no-input", cwd=here)
+    assert result.code == 4, result.out
+    assert "which looks at this machine" in result.err
+    assert "--trust" in result.err
+    assert HUNTER not in result.out + result.err
+    assert list(here.iterdir()) == []
+    trusted = mx("generate", "Template", source, "--no-input", "--trust", cwd=here)
+    assert trusted.code == 0, trusted.err
+
+
+def test_no_variable_of_the_person_is_there(
+    mx: Any, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mxdev_generators.template import scratch
+    from mxdev_generators.template.source import Template
+
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", HUNTER)
+    monkeypatch.setenv("LC_TIME", "C")
+    environment = scratch._environment(Template("x"), tmp_path, trust=False)
+    assert HUNTER not in environment.values()
+    assert environment["LC_TIME"] == "C"
+    assert environment["HOME"] == str(tmp_path / "home")
+    assert scratch._environment(Template("x"), tmp_path, trust=True)["AWS_SECRET_ACCESS_KEY"] == HUNTER
+
+
+def test_a_link_out_of_the_template_is_not_followed(mx: Any, here: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text(HUNTER)
+    source = write(tmp_path / "t", {"copier.yml": "x: a\n", "a.txt": "a\n"})
+    (source / "e.txt").symlink_to(tmp_path / "secret.txt")
+    (source / "d").symlink_to(tmp_path)
+    mx("generate", "Template", source, "--no-input", cwd=here)
+    assert HUNTER.encode() not in everything(here)
+
+
+def test_trust_is_for_a_commit(mx: Any, here: Path, repository: Callable[[str], Repository]) -> None:
+    made = repository("t")
+    made.commit(TASKS, "v1")
+    assert mx("generate", "Template", made.path, "--trust", cwd=here).code == 0
+    assert mx("set", "Template:t.name=z", cwd=here).code == 0
+    made.commit({"a.txt": "b\n"}, "v2")
+    refused = mx("update", cwd=here)
+    assert refused.code == 1
+    assert "uses tasks" in refused.err
+    assert mx("generate", "Template", made.path, "--trust", cwd=here).code == 0
+    assert mx("update", cwd=here).code == 0
+
+
+def test_trust_is_for_the_files_of_a_folder(mx: Any, here: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "t", TASKS)
+    assert mx("generate", "Template", source, "--trust", cwd=here).code == 0
+    assert mx("update", cwd=here).code == 0
+    write(source, {"copier.yml": TASKS["copier.yml"].replace("made.txt", "other.txt")})
+    assert "uses tasks" in mx("update", cwd=here).err
+
+
+def test_what_only_looks_runs_no_task(mx: Any, here: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    source = write(
+        tmp_path / "t", {"copier.yml": f"_tasks: ['touch {mark}']\nname: x\n", "a.txt.jinja": "{{ name }}\n"}
+    )
+    assert mx("generate", "Template", source, "--trust", cwd=here).code == 0
+    assert mark.exists()
+    mark.unlink()
+    for command in (
+        ["status"],
+        ["diff"],
+        ["lint"],
+        ["update", "--dry-run"],
+        ["set", "Template:t.name=y", "--dry-run"],
+    ):
+        result = mx(*command, cwd=here)
+        assert not mark.exists(), command
+        assert result.code in (0, 1), result.err
+    assert "a command that only looks" in mx("update", "--dry-run", cwd=here).err
+    assert mx("update", cwd=here).code == 0
+    assert mark.exists()

@@ -191,6 +191,10 @@ class CopierTemplate(Generator):
         assert self.template is not None
         project, settings = self.occasion.project, self.questionnaire.settings
         last, trust, kind = self._last(), self._trusts(), self.questionnaire.kind
+        looks = trust and self.occasion.reading and not self._told_to_trust
+        trust = trust and not looks
+        if kind == "cookiecutter" and looks:
+            raise self._refuse_to_look()
         if kind == "cookiecutter" and not trust:
             # Cookiecutter renders without a sandbox: its templates can run code even without hooks and extensions.
             raise scratch.needs_trust(self.template.title, "Cookiecutter, which has no sandbox")
@@ -209,7 +213,12 @@ class CopierTemplate(Generator):
         def read(path: str) -> bytes | None:
             return project.read(self._place(path)) if project is not None else None
 
-        return scratch.render(request, read, skips=bool(settings.get("skip_if_exists")))
+        try:
+            return scratch.render(request, read, skips=bool(settings.get("skip_if_exists")))
+        except scratch.NeedsTrust as error:
+            if looks:
+                raise self._refuse_to_look() from error
+            raise
 
     def _mappings(self, answers: Mapping[str, Any]) -> dict[str, Any]:
         """Cookiecutter wants the answers that are mappings as such; Copier reads them itself."""
@@ -265,11 +274,24 @@ class CopierTemplate(Generator):
 
         assert self.template is not None
         # A record never trusts: whoever wrote the project would decide what runs on its users' machines.
-        if self.values.trust and self.occasion.origin.get("trust") not in ("project", "default"):
-            if self.occasion.freshness == "newest":
-                trust.trust(self.template.source)
+        if self._told_to_trust:
+            if self.occasion.freshness == "newest" and not self.occasion.reading:
+                trust.trust(self.template.source, self.template.identity)
             return True
-        return self.trusted or self.template.source in trust.trusted()
+        return self.trusted or [self.template.source, self.template.identity] in trust.trusted()
+
+    @property
+    def _told_to_trust(self) -> bool:
+        """Whether the command line says `--trust`."""
+        return bool(self.values.trust) and self.occasion.origin.get("trust") not in ("project", "default")
+
+    def _refuse_to_look(self) -> Refused:
+        assert self.template is not None
+        return Refused(
+            f"The template {self.template.title} runs its authors' code when it is rendered, which a command that only looks "
+            "does not do.",
+            hint="`mx update` renders it, and shows the plan before it writes.",
+        )
 
     def _refuse_secrets(self, given: Mapping[str, Any], rendered: Rendered) -> None:
         """mx keeps what it rendered, so a secret that is in it would be recorded."""

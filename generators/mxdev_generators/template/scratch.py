@@ -247,7 +247,7 @@ def _work(scratch: Path, request: RenderRequest, message: dict[str, Any]) -> dic
     question, answer = scratch / "request.json", scratch / "response.json"
     question.touch(mode=0o600)  # there may be secrets in it
     question.write_text(json.dumps(message), encoding="utf-8")
-    environment = _environment(request.template, scratch)
+    environment = _environment(request.template, scratch, request.trust)
     code = process.run(question, answer, environment, scratch, talks=message["ask"])
     if not answer.is_file():
         raise MxError(f"{request.kind} ended with exit code {code}; what it said stands above.")
@@ -257,16 +257,36 @@ def _work(scratch: Path, request: RenderRequest, message: dict[str, Any]) -> dic
     return response
 
 
-def _environment(template: Template, scratch: Path) -> dict[str, str]:
-    """Git takes the template from its local copy, while Copier sees, and records, its real address."""
+def _environment(template: Template, scratch: Path, trust: bool) -> dict[str, str]:
+    """Git takes the template from its local copy, while Copier sees, and records, its real address.
+
+    A template that is not trusted gets nothing of the person's environment, their home neither.
+    """
     from mxdev.system import git
 
     lost = git.misleading(os.environ)
     environment = {key: value for key, value in os.environ.items() if key not in lost}
+    if not trust:
+        environment = {key: value for key, value in environment.items() if _is_plain(key)}
+        environment |= {"HOME": os.fspath(scratch / "home"), "GIT_CONFIG_NOSYSTEM": "1"}
     environment["COPIER_CACHE_DIR"] = os.fspath(scratch / "copier")
     mirror = template.mirror
     there = {} if mirror is None else {f"url.{mirror.folder}.insteadOf": mirror.url}
     return environment | git.as_variables(environment, there)
+
+
+_REACHES = (
+    "What it renders would depend on this machine. Tell the template's authors, or trust them with `--trust`."
+)
+_PLAIN = frozenset({
+    "PATH", "LANG", "LANGUAGE", "TZ", "TERM", "NO_COLOR", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "COMSPEC", "PATHEXT",
+    "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV",
+})  # fmt: skip
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a variable is needed by programs of any kind, and is nobody's secret."""
+    return name.upper() in _PLAIN or name.startswith("LC_")
 
 
 def _raise(request: RenderRequest, error: str, message: str) -> None:
@@ -281,6 +301,8 @@ def _raise(request: RenderRequest, error: str, message: str) -> None:
     if error == "UnsafeTemplateError":
         features = message.partition(": ")[2].partition(".\n")[0]
         raise needs_trust(title, features.replace("_", " ") or "unsafe features")
+    if error == "ReachesOut":
+        raise MxError(f"The template {title} {message}", hint=_REACHES)
     if error == "ForbiddenPathError":
         raise MxError(f"The template {title} wants to read or write outside the project: {message}")
     if error in ("ValueError", "InvalidTypeError", "InteractiveSessionError"):
@@ -292,11 +314,16 @@ def _raise(request: RenderRequest, error: str, message: str) -> None:
     )
 
 
-def needs_trust(title: str, features: str) -> Refused:
+class NeedsTrust(Refused):
     """The template wants to run what its authors wrote, and the user has not said that it may."""
-    return Refused(
+
+
+def needs_trust(title: str, features: str) -> NeedsTrust:
+    """The refusal of a template that was not trusted, in words."""
+    return NeedsTrust(
         f"The template {title} uses {features}: it would run its authors' code on this machine.",
-        hint="If you trust them, run `mx generate` for it with `--trust`; that is remembered for you, not for the project.",
+        hint="If you trust them, run `mx generate` for it with `--trust`; that is remembered for you and this version of it, "
+        "not for the project.",
     )
 
 

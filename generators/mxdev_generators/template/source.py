@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable
@@ -43,6 +44,26 @@ class Template:
         name = without_password(self.source)
         name = f"{name} ({self.directory})" if self.directory else name
         return f"{name} at {self.ref or self.release or self.commit[:10]}" if self.commit else name
+
+    @property
+    def identity(self) -> str:
+        """What is trusted: the commit, or a hash of all files where there is none.
+
+        Raises:
+            MxError: a file cannot be read.
+        """
+        if self.commit:
+            return self.commit
+        digest = hashlib.sha256()
+        for path in self.files():
+            place = Path(self.source, self.directory, path)
+            try:
+                data = os.fsencode(place.readlink()) if place.is_symlink() else place.read_bytes()
+            except OSError as error:
+                raise MxError(f"{place} cannot be read: {error.strerror}") from error
+            for part in (os.fsencode(path), data):
+                digest.update(hashlib.sha256(part).digest())
+        return f"files:{digest.hexdigest()}"
 
     def files(self) -> list[str]:
         """The paths of its files, relative to the folder that it is in."""

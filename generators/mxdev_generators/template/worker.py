@@ -22,6 +22,8 @@ def copier(request: dict[str, Any]) -> dict[str, Any]:
     # A person who is asked gets their own defaults shown; without one the same request gives the same bytes everywhere.
     # What Copier's settings say of trust does not count here.
     defaults = load_settings().defaults if request["ask"] else {}
+    if not request["trust"]:
+        _fence()
     said = _keep_messages(request)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -51,6 +53,44 @@ def copier(request: dict[str, Any]) -> dict[str, Any]:
         if warning.category.__name__ == "MissingFileWarning"
     ]
     return {"answers": answers, "secrets": secrets, "missing": missing, **said}
+
+
+class ReachesOut(Exception):
+    """A template that is not trusted asks for something of this machine."""
+
+
+# Filters that Copier brings and that look at the environment, the home folder or the disk; Jinja's sandbox knows nothing of them.
+_REACHING = ("expandvars", "expanduser", "fileglob", "realpath", "relpath")
+
+
+def _fence() -> None:
+    """Take away what a template could reach beside its answers and the files that it names in `_external_data`.
+
+    Raises:
+        ReachesOut: this Copier has no place where that can be done.
+    """
+    from functools import cached_property
+
+    from copier import _main
+
+    made = vars(_main.Worker).get("jinja_env")
+    if not isinstance(made, cached_property):
+        raise ReachesOut("cannot be rendered without trust by this version of Copier.")
+
+    def refuse(name: str) -> Any:
+        def call(*_: Any, **__: Any) -> Any:
+            raise ReachesOut(f"uses the filter `{name}`, which looks at this machine.")
+
+        return call
+
+    def fenced(worker: Any) -> Any:
+        environment = made.func(worker)
+        environment.filters.update({name: refuse(name) for name in _REACHING})
+        return environment
+
+    inside = cached_property(fenced)
+    inside.__set_name__(_main.Worker, "jinja_env")
+    _main.Worker.jinja_env = inside  # type: ignore[method-assign, assignment]
 
 
 def _keep_messages(request: dict[str, Any]) -> dict[str, str]:
