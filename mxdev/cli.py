@@ -18,7 +18,7 @@ COMMANDS = {
     "update": ("mxdev.commands.update:update", "Render again, and merge with your edits."),
     "set": ("mxdev.commands.set:set_options", "Change options, and update what they reach."),
     "destroy": ("mxdev.commands.destroy:destroy", "Remove what a generator added."),
-    "undo": ("mxdev.commands.undo:undo", "Take back the last plan that changed something."),
+    "undo": ("mxdev.commands.undo:undo", "Take back the last command that changed something."),
     "status": ("mxdev.commands.status:status", "Show what you changed, and whether an update is waiting."),
     "diff": ("mxdev.commands.diff:diff", "Print your edits as a patch."),
     "adopt": ("mxdev.commands.adopt:adopt", "Move direct edits of devspace.yaml to where updates keep them."),

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from mxdev.disk import renames
-from mxdev.disk.folders import Folders
+from mxdev.disk.calls import renames
+from mxdev.disk.calls.folders import Folders
 from mxdev.errors import MxError
 
 try:

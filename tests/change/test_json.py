@@ -38,7 +38,7 @@ def test_when_all_is_well(world: World, command: list[str]) -> None:
         elif dry:
             expected = "planned"
         else:
-            expected = "nothing" if command[0] in ("update", "generate", "adopt") else "applied"
+            expected = "nothing" if command[0] in ("update", "generate") else "applied"
         assert answer.json["outcome"] == expected
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from disks import NEW, OLD, PLAN, WatchedFS, change, memory, project, snapshot
 
-from mxdev.disk import apply, fs, new_project, recovery, renames, stages
+from mxdev.disk import apply, fs, new_project, recovery, stages
+from mxdev.disk.calls import renames
 from mxdev.errors import MxError
 
 
