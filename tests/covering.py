@@ -19,7 +19,7 @@ SKELETON: dict[str, Sequence[Any]] = {
     "client": (None, HOSTILE),
     "cloud": ("gcp", "existing"),
     "project_id": (None, "acme-ml-4711"),
-    "zone": (None, "europe-west4-a"),
+    "zone": (None, "", "europe-west4-a"),
     "domain": (None, "ml.example.com"),
     "engineer": (
         None,
@@ -27,6 +27,19 @@ SKELETON: dict[str, Sequence[Any]] = {
     ),
     "python": ("3.11", "3.12", "3.13"),
     "accelerator": ("none", "nvidia-t4", "nvidia-l4", "nvidia-a100"),
+}
+
+# What is beneath the project, with the choices of the skeleton that reach it.
+PLATFORM: dict[str, Sequence[Any]] = {
+    "name": ("churn-model",),
+    "cloud": SKELETON["cloud"],
+    "accelerator": SKELETON["accelerator"],
+    "gpu_driver": ("google", "daemonset"),
+    "database": ("in-cluster", "cloud-sql"),
+    "artifact_store": (None, "s3://acme-ml/churn", "wasbs://mlflow@acmestorage.blob.core.windows.net/churn"),
+    "storage_class": (None, "gp3"),
+    "registry": (None, "ghcr.io/acme/churn"),
+    "pull_secret": (None, "ghcr"),
 }
 
 # DistributedTraining, with the choices of the skeleton that reach it.
@@ -96,7 +109,13 @@ def rows(choices: Mapping[str, Sequence[Any]] = SKELETON) -> list[Row]:
 
 
 def _possible(row: Row) -> list[Row]:
-    """GPUs without an accelerator are refused: instead of such a row, one without GPUs and one with an accelerator."""
+    """Rows that are not refused.
+
+    Google Cloud has a bucket and may have Cloud SQL, and no other cloud has: what does not go together is left out. Instead
+    of a row with GPUs and no accelerator, one without GPUs and one with an accelerator.
+    """
+    absent = "artifact_store" if row["cloud"] == "gcp" else "database"
+    row = {name: value for name, value in row.items() if name != absent}
     if row["accelerator"] != "none" or not row.get("gpus_per_worker"):
         return [row]
     without = {name: value for name, value in row.items() if name != "gpus_per_worker"}
@@ -109,14 +128,14 @@ def label(row: Row) -> str:
         "-".join(
             f"{name[:4]}={str(value)[:11] if str(value).isprintable() and len(str(value)) < 12 else 'x'}"
             for name, value in row.items()
-            if value != {**DISTRIBUTED, **SKELETON}[name][0]
+            if value != {**DISTRIBUTED, **PLATFORM, **SKELETON}[name][0]
         )
         or "default"
     )
 
 
 if __name__ == "__main__":
-    for choices in (SKELETON, DISTRIBUTED):
+    for choices in (SKELETON, PLATFORM, DISTRIBUTED):
         found = rows(choices)
         for row in found:
             print(row)

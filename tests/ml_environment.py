@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -44,10 +45,13 @@ def uv() -> str:
 def interpreter() -> Path:
     """The interpreter; makes its environment when there is none. A half-made one is made anew."""
     named = os.environ.get("MX_TEST_ML_PYTHON")
-    if named:
-        return Path(named)
-    key = hashlib.sha256("\n".join([sys.version, sys.platform, *REQUIREMENTS]).encode()).hexdigest()[:16]
-    folder = user_cache_path("mx-devtool-tests") / f"ml-{key}"
+    return Path(named) if named else made("ml", REQUIREMENTS)
+
+
+def made(name: str, requirements: Sequence[str]) -> Path:
+    """The interpreter of an environment with these packages, which is made once and kept in the user's cache folder."""
+    key = hashlib.sha256("\n".join([sys.version, sys.platform, *requirements]).encode()).hexdigest()[:16]
+    folder = user_cache_path("mx-devtool-tests") / f"{name}-{key}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     python = folder / "bin" / "python"
     with FileLock(f"{folder}.lock"):
@@ -55,7 +59,7 @@ def interpreter() -> Path:
             subprocess.run(
                 [uv(), "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True
             )
-            subprocess.run([uv(), "pip", "install", "--quiet", "--python", python, *REQUIREMENTS], check=True)
+            subprocess.run([uv(), "pip", "install", "--quiet", "--python", python, *requirements], check=True)
             (folder / "complete").touch()
     return python
 

@@ -5,6 +5,7 @@ The unit is the folder, as it is a deployment in devspace.yaml. What several row
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import itertools
@@ -18,21 +19,22 @@ from typing import Any
 
 import pytest
 import yaml
-from covering import DISTRIBUTED, Row, label, rows
+from covering import DISTRIBUTED, PLATFORM, Row, label, rows
 from filelock import FileLock
 
 from cluster import build
+from cluster.api import ApiError
 from cluster.build import GO_MODULES
 from cluster.control_plane import ControlPlane, running
 from cluster.nodes import GPUS
 from mxdev.cluster import manifest
 from mxdev.testing import render_all, write
 
-ROWS = rows()
+ROWS = [*rows(), *rows(PLATFORM)]
 DISTRIBUTED_ROWS = rows(DISTRIBUTED)
 KUBERNETES = Path("infrastructure/kubernetes")
 # What becomes a job only when mx fills it in.
-TEMPLATES = ("train_job.yaml", "distributed_job.yaml")
+TEMPLATES = ("train_job.yaml", "distributed_job.yaml", "restore_database.yaml")
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 # The condition of what is done, or of what has all its pods.
 DONE = {"Job": "Complete", "TrainJob": "Complete", "PyTorchJob": "Running"}
@@ -86,6 +88,31 @@ def prepare(plane: ControlPlane, wanted: list[str]) -> None:
     for name in wanted:
         if name not in there:
             plane.made.remove(plane.namespace(name=name))
+
+
+def provide(plane: ControlPlane, items: list[dict[str, Any]]) -> None:
+    """Disks for the claims of a class that nobody provisions here: kwok knows the default one only."""
+    for item in items:
+        for claim in item.get("spec", {}).get("volumeClaimTemplates", []):
+            spec, namespace = claim["spec"], item["metadata"]["namespace"]
+            name = f"{claim['metadata']['name']}-{item['metadata']['name']}-0"
+            if "storageClassName" not in spec:
+                continue
+            disk = {
+                "apiVersion": "v1",
+                "kind": "PersistentVolume",
+                "metadata": {"name": f"{namespace}-{name}"},
+                "spec": {
+                    "storageClassName": spec["storageClassName"],
+                    "accessModes": spec["accessModes"],
+                    "capacity": spec["resources"]["requests"],
+                    "persistentVolumeReclaimPolicy": "Retain",
+                    "hostPath": {"path": "/nowhere"},
+                    "claimRef": {"namespace": namespace, "name": name},
+                },
+            }
+            with contextlib.suppress(ApiError):  # It is there already.
+                plane.api.create("/api/v1/persistentvolumes", disk)
 
 
 def collections(plane: ControlPlane) -> list[str]:
@@ -143,6 +170,7 @@ def come_and_go(plane: ControlPlane, *files: Path) -> None:
     items = objects(*files)
     paths = collections(plane)
     prepare(plane, namespaces(items))
+    provide(plane, items)
     before = {name: everything(plane, name, paths) for name in namespaces(items)}
     arguments = [f"--filename={file}" for file in files]
     try:
@@ -209,7 +237,8 @@ def test_a_distributed_job_gets_its_pods(row: Row, alone: ControlPlane, tmp_path
 
 
 def test_the_driver_comes_to_every_node_with_a_gpu(alone: ControlPlane, tmp_path: Path) -> None:
-    write(render_all("MLProjectSkeleton", name="churn-model", accelerator="nvidia-l4"), tmp_path)
+    options = {"accelerator": "nvidia-l4", "gpu_driver": "daemonset"}
+    write(render_all("MLProjectSkeleton", name="churn-model", **options), tmp_path)
     path = tmp_path / KUBERNETES / "cuda-drivers" / "driver_installer.yaml"
     alone.kubectl("apply", "-f", path)
     ready(alone, objects(path))

@@ -114,7 +114,7 @@ def _object_problems(manifest: dict[str, Any]) -> Iterator[str]:
         yield f"{_at(error)}: {error.message}"
     if kind == "Secret":
         yield "a secret in the repository"
-    if kind != "Namespace" and not manifest["metadata"].get("namespace"):
+    if kind not in ("Namespace", "StorageClass") and not manifest["metadata"].get("namespace"):
         yield "no namespace"
     for image in _images(manifest):
         if not _IMAGE.fullmatch(image):

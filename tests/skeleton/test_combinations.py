@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from checks_kubernetes import check_devspace, check_manifests
 from checks_terraform import check_terraform
-from covering import Row, label, rows
+from covering import PLATFORM, Row, label, rows
 from filelock import FileLock
 from ml_environment import interpreter
 from terraform_mirror import cache_folder
 
 from mxdev.testing import mx
 
-ROWS = rows()
+ROWS = [*rows(), *rows(PLATFORM)]
 
 
 def arguments(row: Row) -> list[str]:

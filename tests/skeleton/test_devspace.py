@@ -197,3 +197,138 @@ def test_devspace_reads_it(cloud: str, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert yaml.safe_load(done.stdout)["deployments"].keys() == {"train-infrastructure", "cuda-drivers"}
+
+
+# Writes down what it is asked; a Job fails if `$FAILS` says so. The real one fills in the image, which needs no cluster.
+RECORDER = """\
+#!/usr/bin/env bash
+case "$*" in
+  *"set image --local"*) exec {kubectl} "$@" ;;
+esac
+echo "$*" >> "$CLUSTER/.commands"
+case "$*" in
+  *"--filename -") cat >> "$CLUSTER/applied.yaml" ;;
+  *"get namespace"*) echo "namespace/churn-model" ;;
+  *condition=complete*) [ -z "${{FAILS-}}" ] ;;
+esac
+"""
+
+
+@pytest.fixture
+def recorder(cluster: Path, tmp_path: Path) -> Path:
+    """A kubectl that writes down what it is asked; a double."""
+    real = shutil.which("kubectl", path=os.environ["PATH"].partition(os.pathsep)[2])
+    if real is None:
+        pytest.skip("kubectl is not installed")
+    (tmp_path / "bin" / "kubectl").write_text(RECORDER.format(kubectl=real))
+    return cluster
+
+
+def asked(cluster: Path) -> list[str]:
+    """What kubectl was asked, without the part that all have."""
+    lines = (cluster / ".commands").read_text().splitlines()
+    prefix = "--context here --namespace churn-model "
+    return [
+        line.removeprefix("--context here ").removeprefix(prefix.removeprefix("--context here "))
+        for line in lines
+    ]
+
+
+def command(
+    name: str, *arguments: str, cwd: Path | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of devspace.yaml as `devspace run NAME ARGUMENT...` does."""
+    script = config(**options)["commands"][name]["command"].replace("${DEVSPACE_CONTEXT}", "here")
+    return subprocess.run(
+        ["bash", "-e", "-c", script, "devspace", *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cloud", "server"), [("gcp", "deployment/mlflow"), ("existing", "statefulset/mlflow")]
+)
+def test_a_restore_stops_the_server_and_starts_it_again(cloud: str, server: str, recorder: Path) -> None:
+    done = command("restore-database", "nightly/2026-01-31T02-17-04Z.dump", cloud=cloud)
+    assert done.returncode == 0, done.stderr
+    calls = asked(recorder)
+    assert calls[0] == f"scale {server} --replicas=0"
+    assert calls[1].startswith("wait --for=delete pod --selector=app.kubernetes.io/name=mlflow ")
+    created = calls.index("create --filename infrastructure/kubernetes/restore_database.yaml")
+    named = calls.index(
+        "create configmap restore-database --from-literal=dump=nightly/2026-01-31T02-17-04Z.dump"
+    )
+    assert 1 < named < created < calls.index(f"scale {server} --replicas=1")
+    assert calls[-1].startswith(f"rollout status {server} ")
+
+
+def test_a_restore_that_fails_says_so_and_the_server_runs_again(
+    recorder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAILS", "1")
+    assert command("restore-database", "nightly/none.dump").returncode != 0
+    assert asked(recorder)[-1] == "scale deployment/mlflow --replicas=1"
+    assert any(call.startswith("logs --all-containers") for call in asked(recorder))
+
+
+@pytest.mark.parametrize("arguments", [(), ("one", "two")])
+def test_a_restore_wants_one_dump(arguments: tuple[str, ...], recorder: Path) -> None:
+    done = command("restore-database", *arguments)
+    assert done.returncode == 1
+    assert "devspace run list-backups" in done.stderr
+    assert not (recorder / ".commands").exists()
+
+
+def test_dumps_are_listed_by_the_server(recorder: Path) -> None:
+    assert command("list-backups").returncode == 0
+    assert asked(recorder) == [
+        "exec deployment/mlflow --container mlflow -- python /scripts/database.py list"
+    ]
+
+
+@pytest.fixture
+def committed(tmp_path: Path) -> tuple[Path, str]:
+    """A rendered project with one commit, and its name."""
+    project = tmp_path / "project"
+    write(render("MLProjectSkeleton", name="churn-model", accelerator="nvidia-l4"), project)
+    git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
+    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "first"]):
+        subprocess.run([*git, *words], cwd=project, check=True)
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=project, check=True, capture_output=True, text=True
+    )
+    return project, head.stdout.strip()
+
+
+def test_the_smoke_test_gets_the_image_of_the_commit(recorder: Path, committed: tuple[Path, str]) -> None:
+    project, commit = committed
+    script = hook("cuda-smoke-test")["command"]
+    done = subprocess.run(
+        ["bash", "-e", "-c", script], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    image = f"europe-west4-docker.pkg.dev/churn-model/churn-model/run:{commit}"
+    [job] = yaml.safe_load_all((recorder / "applied.yaml").read_text())
+    assert job["spec"]["template"]["spec"]["containers"][0]["image"] == image
+    assert image in done.stdout
+    assert "mx build image run --push" in done.stdout
+
+
+def test_without_a_commit_there_is_no_image_to_test(recorder: Path, tmp_path: Path) -> None:
+    """It does not hold up a deploy; run by hand it is an error."""
+    environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
+    script = hook("cuda-smoke-test")["command"]
+    done = subprocess.run(
+        ["bash", "-e", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "there is none yet" in done.stderr
+    assert command("cuda-smoke-test", cwd=tmp_path).returncode == 1
+    assert not (recorder / ".commands").exists()
+
+
+def test_another_image_can_be_tested(recorder: Path, committed: tuple[Path, str]) -> None:
+    done = command("cuda-smoke-test", "ghcr.io/acme/churn/run:abc", cwd=committed[0])
+    assert done.returncode == 0, done.stderr
+    [job] = yaml.safe_load_all((recorder / "applied.yaml").read_text())
+    assert job["spec"]["template"]["spec"]["containers"][0]["image"] == "ghcr.io/acme/churn/run:abc"
+    assert asked(recorder)[-1].startswith("--namespace churn-model wait") or "wait --for=condition=complete" in asked(recorder)[-1]  # fmt: skip

@@ -11,8 +11,10 @@ import pytest
 import yaml
 from checks_kubernetes import check_devspace, check_manifests
 
-from mxdev.testing import render, text, write
+from mxdev.errors import MxError
+from mxdev.testing import contents, mx, render, text, write
 from mxdev.tree import Tree
+from mxdev_generators.ml_project_skeleton import platform
 
 FOLDER = "infrastructure/kubernetes"
 CLOUDS = ("gcp", "existing")
@@ -45,12 +47,15 @@ def one(tree: Tree, kind: str, name: str, folder: str = FOLDER) -> dict[str, Any
 
 def pods(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
     for item in objects(tree):
-        if "template" in item.get("spec", {}):
-            yield item["metadata"]["name"], item["spec"]["template"]["spec"]
+        spec = item.get("spec", {}).get("jobTemplate", item).get("spec", {})
+        if "template" in spec:
+            yield item["metadata"]["name"], spec["template"]["spec"]
 
 
 def server(tree: Tree) -> dict[str, Any]:
-    return one(tree, "Deployment" if tree.generator.values.cloud == "gcp" else "StatefulSet", "mlflow")
+    values = tree.generator.values
+    volume = values.cloud == "existing" and not values.artifact_store
+    return one(tree, "StatefulSet" if volume else "Deployment", "mlflow")
 
 
 def container(workload: dict[str, Any]) -> dict[str, Any]:
@@ -95,14 +100,16 @@ def test_data_outlives_a_purge(cloud: str) -> None:
     """DevSpace deletes every object it applied: what must stay is none of them, but made by a StatefulSet."""
     tree = project(cloud=cloud)
     assert "PersistentVolumeClaim" not in [item["kind"] for item in objects(tree)]
-    kept = {"postgresql": "data"} if cloud == "gcp" else {"postgresql": "data", "mlflow": "artifacts"}
-    for name, volume in kept.items():
+    kept = {"postgresql": {"data": "PGDATA"}}
+    if cloud == "existing":
+        kept["mlflow"] = {"artifacts": "MLFLOW_ARTIFACTS_DESTINATION", "backups": "BACKUPS"}
+    for name, volumes in kept.items():
         spec = one(tree, "StatefulSet", name)["spec"]
         assert spec["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Retain"
-        assert [claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]] == [volume]
+        assert [claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]] == list(volumes)
         mounts = {mount["name"]: mount["mountPath"] for mount in container({"spec": spec})["volumeMounts"]}
-        inside = {"data": "PGDATA", "artifacts": "MLFLOW_ARTIFACTS_DESTINATION"}[volume]
-        assert str(environment({"spec": spec})[inside]).startswith(mounts[volume])
+        for volume, inside in volumes.items():
+            assert str(environment({"spec": spec})[inside]).startswith(mounts[volume])
 
 
 def test_artifacts_go_to_the_bucket_as_a_google_service_account() -> None:
@@ -131,7 +138,12 @@ def test_the_password_is_in_no_file_and_in_no_address() -> None:
         "secretName": "mlflow-database",
         "defaultMode": 0o440,
     }
-    for step in [container(server(tree)), *server(tree)["spec"]["template"]["spec"]["initContainers"]]:
+    steps = [step for _, pod in pods(tree) for step in [*pod.get("initContainers", []), *pod["containers"]]]
+    with_password = [
+        step for step in steps if any("secretKeyRef" in str(entry) for entry in step.get("env", []))
+    ]
+    assert {step["name"] for step in with_password} == {"pending", "dump", "migrate", "mlflow", "restore"}
+    for step in with_password:
         secrets = [entry for entry in step["env"] if "valueFrom" in entry]
         reference = {"name": "mlflow-database", "key": "password"}
         assert secrets == [{"name": "PGPASSWORD", "valueFrom": {"secretKeyRef": reference}}]
@@ -139,22 +151,27 @@ def test_the_password_is_in_no_file_and_in_no_address() -> None:
 
 
 def test_only_the_server_reaches_the_database() -> None:
-    tree = project()
+    tree = project(cloud="existing")
     policy = one(tree, "NetworkPolicy", "postgresql")["spec"]
     assert (
         policy["podSelector"]["matchLabels"].items() <= labels(one(tree, "StatefulSet", "postgresql")).items()
     )
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert "egress" not in policy
-    ((rule,), (port,)) = policy["ingress"][0]["from"], policy["ingress"][0]["ports"]
-    selector = rule["podSelector"]["matchLabels"]
+    (port,) = policy["ingress"][0]["ports"]
+    selectors = [rule["podSelector"]["matchLabels"] for rule in policy["ingress"][0]["from"]]
     assert port["port"] == 5432
-    matched = {item["metadata"]["name"] for item in objects(tree) if selector.items() <= labels(item).items()}
-    assert matched == {"mlflow"}
+    matched = {
+        item["metadata"]["name"]
+        for item in objects(tree)
+        if any(selector.items() <= labels(item).items() for selector in selectors)
+    }
+    assert matched == {"mlflow", "database-backup", "restore-database"}
 
 
 def labels(item: dict[str, Any]) -> dict[str, str]:
-    found: dict[str, str] = item.get("spec", {}).get("template", {}).get("metadata", {}).get("labels", {})
+    spec = item.get("spec", {}).get("jobTemplate", item).get("spec", {})
+    found: dict[str, str] = spec.get("template", {}).get("metadata", {}).get("labels", {})
     return found
 
 
@@ -170,10 +187,18 @@ def test_the_server_answers_to_its_names(domain: str) -> None:
     )
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_pods_can_do_little_harm(cloud: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "number"),
+    [
+        ({"gpu_driver": "daemonset"}, 7),
+        ({"gpu_driver": "google"}, 6),
+        ({"database": "cloud-sql"}, 3),
+        ({"cloud": "existing"}, 6),
+    ],
+)
+def test_pods_can_do_little_harm(options: dict[str, str], number: int) -> None:
     seen = []
-    for name, pod in pods(project(cloud=cloud, accelerator="nvidia-l4")):
+    for name, pod in pods(project(accelerator="nvidia-l4", **options)):
         seen.append(name)
         assert pod["automountServiceAccountToken"] is False, name
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
@@ -187,12 +212,12 @@ def test_pods_can_do_little_harm(cloud: str) -> None:
             assert context["capabilities"] == {"drop": ["ALL"]}, where
             if name != "replaced-by-mlflow":
                 assert context["readOnlyRootFilesystem"] is True, where
-    assert len(seen) == (5 if cloud == "gcp" else 4)
+    assert len(seen) == number
 
 
 @pytest.mark.parametrize("gpu", GPUS)
 def test_the_driver_has_one_owner(gpu: str) -> None:
-    tree = project(accelerator=gpu)
+    tree = project(accelerator=gpu, gpu_driver="daemonset")
     terms = one(tree, "DaemonSet", INSTALLER)["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
     (term,) = terms["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     assert {item["key"]: item["operator"] for item in term["matchExpressions"]} == {
@@ -200,9 +225,15 @@ def test_the_driver_has_one_owner(gpu: str) -> None:
         "cloud.google.com/gke-gpu-driver-version": "DoesNotExist",
     }
     pools = "".join(text(tree, path) for path in tree.files if path.endswith(".tf"))
-    assert re.findall(r'gpu_driver_version\s*=\s*"(\w+)"', pools) == ["INSTALLATION_DISABLED"]
+    assert 'gpu_driver  = "daemonset"' in text(tree, "infrastructure/terraform/terraform.tfvars")
     (google,) = re.findall(rf'{gpu} = {{\s*type\s*=\s*"([\w-]+)"', pools)
     assert {gpu_label(tree, name) for name in ("replaced-by-mlflow", "cuda-smoke-test")} == {google}
+
+
+def test_where_google_installs_the_driver_nobody_else_does() -> None:
+    tree = project(accelerator="nvidia-l4")
+    assert "DaemonSet" not in [item["kind"] for item in objects(tree)]
+    assert 'gpu_driver  = "google"' in text(tree, "infrastructure/terraform/terraform.tfvars")
 
 
 def test_elsewhere_the_operator_owns_the_driver() -> None:
@@ -267,3 +298,148 @@ def test_the_readme_speaks_of_what_is_there(cloud: str) -> None:
     assert claims == (
         [("data", "postgresql")] if cloud == "gcp" else [("data", "postgresql"), ("artifacts", "mlflow")]
     )
+
+
+def test_the_smoke_test_runs_in_the_project_s_own_image_as_training_does() -> None:
+    """What it proves it proves for that image: with NVIDIA's own it passed where training found no GPU."""
+    job = one(project(accelerator="nvidia-l4"), "Job", "cuda-smoke-test")
+    assert container(job)["image"].startswith("europe-west4-docker.pkg.dev/churn-model/churn-model/run:")
+    assert environment(job)["LD_LIBRARY_PATH"] == "/usr/local/nvidia/lib64"
+    assert "torch.cuda.is_available()" in container(job)["command"][-1]
+    elsewhere = one(
+        project(cloud="existing", registry="ghcr.io/acme/churn", pull_secret="ghcr"), "Job", "cuda-smoke-test"
+    )
+    assert container(elsewhere)["image"].startswith("ghcr.io/acme/churn/run:")
+    assert "LD_LIBRARY_PATH" not in environment(elsewhere)
+    assert elsewhere["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": "ghcr"}]
+
+
+def test_only_google_s_upgrades_wait_for_the_one_server_and_the_one_database() -> None:
+    """Elsewhere such a budget would stop whoever drains a node, for good."""
+    tree = project()
+    for name in ("mlflow", "postgresql"):
+        budget = one(tree, "PodDisruptionBudget", name)["spec"]
+        workload = server(tree) if name == "mlflow" else one(tree, "StatefulSet", name)
+        assert budget["maxUnavailable"] == 0
+        assert budget["selector"]["matchLabels"].items() <= labels(workload).items()
+        annotations = workload["spec"]["template"]["metadata"]["annotations"]
+        assert annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
+    assert "PodDisruptionBudget" not in [item["kind"] for item in objects(project(cloud="existing"))]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, "churn-model-retain"),
+        ({"storage_class": "premium-rwo"}, "premium-rwo"),
+        ({"cloud": "existing"}, None),
+        ({"cloud": "existing", "storage_class": "gp3"}, "gp3"),
+    ],
+)
+def test_volumes_have_the_class_that_keeps_them(options: dict[str, str], expected: str | None) -> None:
+    tree = project(**options)
+    claims = [
+        claim["spec"].get("storageClassName")
+        for item in objects(tree)
+        for claim in item.get("spec", {}).get("volumeClaimTemplates", [])
+    ]
+    assert set(claims) == {expected}
+    classes = [item for item in objects(tree) if item["kind"] == "StorageClass"]
+    assert [item["metadata"]["name"] for item in classes] == (["churn-model-retain"] if not options else [])
+    assert all(item["reclaimPolicy"] == "Retain" for item in classes)
+
+
+@pytest.mark.parametrize(
+    "store", ["s3://acme-ml/churn", "wasbs://mlflow@acmestorage.blob.core.windows.net/churn"]
+)
+def test_a_cluster_of_one_s_own_keeps_artifacts_in_a_store_of_one_s_own(store: str) -> None:
+    endpoint = "http://minio.minio.svc:9000" if store.startswith("s3") else ""
+    tree = project(cloud="existing", artifact_store=store, artifact_endpoint=endpoint)
+    assert environment(server(tree))["MLFLOW_ARTIFACTS_DESTINATION"] == store
+    assert environment(server(tree)).get("MLFLOW_S3_ENDPOINT_URL") == (endpoint or None)
+    claims = [
+        item["metadata"]["name"] for item in objects(tree) if "volumeClaimTemplates" in item.get("spec", {})
+    ]
+    assert claims == ["postgresql"], "only the database has a volume"
+    using = [
+        step["name"]
+        for _, pod in pods(tree)
+        for step in [*pod.get("initContainers", []), *pod["containers"]]
+        if step.get("envFrom") == [{"secretRef": {"name": "artifact-store", "optional": True}}]
+    ]
+    assert sorted(using) == ["fetch", "keep", "keep", "migrate", "mlflow"]
+
+
+def test_training_pulls_with_the_project_s_secret() -> None:
+    account = one(project(cloud="existing", pull_secret="ghcr"), "ServiceAccount", "trainer")
+    assert account["imagePullSecrets"] == [{"name": "ghcr"}]
+    assert "imagePullSecrets" not in one(project(cloud="existing"), "ServiceAccount", "trainer")
+
+
+def test_an_image_without_a_registry_is_nobody_s() -> None:
+    """`churn-model/run` would be whoever's has that name on Docker Hub."""
+    assert (
+        platform.image_registry({"registry": "", "cloud": "existing", "name": "churn-model"})
+        == "localhost/churn-model"
+    )
+
+
+def test_cloud_sql_has_no_password_and_no_pod() -> None:
+    tree = project(database="cloud-sql", project_id="acme-ml-4711")
+    whole = "".join(
+        text(tree, path) for path in tree.files if path.startswith(FOLDER) and path.endswith(".yaml")
+    )
+    assert "PASSWORD" not in whole
+    assert "secretKeyRef" not in whole
+    assert "postgresql" not in [item["metadata"]["name"] for item in objects(tree)]
+    assert environment(server(tree))["MLFLOW_BACKEND_STORE_URI"] == (
+        "postgresql+psycopg2://churn-model-mlflow%40acme-ml-4711.iam@127.0.0.1:5432/mlflow"
+    )
+    proxy, migrate = server(tree)["spec"]["template"]["spec"]["initContainers"]
+    assert proxy["restartPolicy"] == "Always", "it must run beside the server, and before the tables are made"
+    assert proxy["args"][-1] == "acme-ml-4711:europe-west4:churn-model"
+    assert migrate["command"][:3] == ["mlflow", "db", "upgrade"]
+    devspace = contents(tree)["devspace.yaml"].decode()
+    assert "database-password" not in devspace
+    assert "restore-database" not in devspace
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"cloud": "gcp", "artifact_store": "s3://acme-ml/churn"}, "the bucket that Terraform makes"),
+        ({"cloud": "existing", "artifact_endpoint": "http://minio:9000"}, "begins with s3://"),
+        ({"cloud": "existing", "database": "cloud-sql"}, "Google's"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(options: dict[str, str], said: str) -> None:
+    with pytest.raises(MxError, match=said):
+        project(**options)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--artifact-store", "https://acme-ml.s3.amazonaws.com"),
+        ("--artifact-store", "s3://Acme"),
+        ("--artifact-store", "wasbs://ml@acme.example.com/x"),
+        ("--artifact-endpoint", "minio:9000"),
+        ("--registry", "ghcr.io/Acme/churn"),
+        ("--registry", "ghcr.io/acme/churn:v1"),
+        ("--storage-class", "GP3"),
+        ("--pull-secret", "a b"),
+    ],
+)
+def test_a_value_that_is_none_is_refused(flag: str, value: str, tmp_path: Path) -> None:
+    done = mx(
+        "generate",
+        "MLProjectSkeleton",
+        "churn-model",
+        "--cloud=existing",
+        f"{flag}={value}",
+        "--no-input",
+        cwd=tmp_path,
+    )
+    assert done.code == 2
+    assert flag in done.stderr
+    assert not (tmp_path / "churn-model").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from checks_terraform import check_terraform
 
 from mxdev.testing import render, text, write
+from mxdev_generators.ml_project_skeleton.gpus import default_zone, zones
 
 FOLDER = "infrastructure/terraform"
 HOSTILE = 'He said "hi" {{ 7*7 }} ${x} $(id) #c: [\n\'; import os #`, %{ if true } */ </script> \\ \u202e\u05e2\u05d1\u05e8\u05d9\u05ea🙂\\'
@@ -21,6 +24,7 @@ CASES: dict[str, dict[str, Any]] = {
     "zonal l4": {
         "name": "churn-model",
         "accelerator": "nvidia-l4",
+        "gpu_driver": "daemonset",
         "zone": "europe-west4-b",
         "engineer": ["ada@example.com", "Bob Smith <Bob.Smith+ml@mail.example.org>"],
     },
@@ -33,10 +37,11 @@ CASES: dict[str, dict[str, Any]] = {
     "long names": {
         "name": "a-name-of-forty-characters-is-a-long-one",
         "project_id": "a-project-of-thirty-characters",
-        "region": "northamerica-northeast1",
-        "zone": "northamerica-northeast1-a",
+        "region": "asia-northeast1",
+        "zone": "asia-northeast1-b",
         "accelerator": "nvidia-a100",
     },
+    "regional": {"name": "churn-model", "zone": ""},
     "hostile": {"name": "churn-model", "description": HOSTILE, "engineer": [f"{HOSTILE} <eve@example.com>"]},
 }
 
@@ -61,6 +66,7 @@ def test_answers_arrive_in_terraform_tfvars() -> None:
         "name": "churn-model",
         "bucket_prefix": "acme-churn-churn-model",
         "accelerator": "nvidia-l4",
+        "gpu_driver": "daemonset",
     }
     assert '  # Bob Smith\n  "Bob.Smith+ml@mail.example.org",\n' in text(tree, f"{FOLDER}/terraform.tfvars")
 
@@ -80,13 +86,47 @@ def test_an_existing_cluster_needs_no_terraform() -> None:
 
 
 @pytest.mark.parametrize(
+    ("region", "accelerator", "zone"),
+    [
+        ("europe-west4", "none", "europe-west4-b"),  # the one with all three kinds
+        ("europe-west4", "nvidia-a100", "europe-west4-b"),
+        ("us-east1", "nvidia-t4", "us-east1-c"),  # there is no zone a, and b has none
+        ("us-east1", "nvidia-a100", "us-east1-b"),
+        ("europe-north1", "nvidia-l4", "europe-north1-b"),  # no zone of it is known
+    ],
+)
+def test_a_new_cluster_is_in_one_zone_that_has_the_gpu(region: str, accelerator: str, zone: str) -> None:
+    tree = render("MLProjectSkeleton", name="churn-model", region=region, accelerator=accelerator)
+    assert f'\nzone = "{zone}"\n' in text(tree, f"{FOLDER}/terraform.tfvars")
+
+
+def test_the_default_zone_is_one_that_the_table_has_the_gpu_in() -> None:
+    for accelerator, known in zones().items():
+        for region in {zone.rpartition("-")[0] for zone in known}:
+            assert default_zone(region, accelerator) in known
+
+
+def test_what_is_deleted_after_a_while_is_what_the_trainer_calls_a_checkpoint() -> None:
+    tree = render("MLProjectSkeleton", name="churn-model")
+    source = ast.parse(text(tree, "src/churn_model/checkpoint.py"))
+    names = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in source.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id in ("FOLDER", "NAMES")
+    }  # fmt: skip
+    (suffixes,) = re.findall(r"checkpoints = (\[.*\])", text(tree, f"{FOLDER}/storage.tf"))
+    assert json.loads(suffixes) == [f"/{names['FOLDER']}/{name}" for name in names["NAMES"]]
+
+
+@pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
         (
             "gpu_pool.tf",
-            "INSTALLATION_DISABLED",
-            "LATEST",
-            "The deployment `cuda-drivers` installs the driver",
+            "local.default_gpu_zones",
+            '["us-east4-a", "us-east4-b", "us-east4-c"]',
+            "us-east4-b has no L4",
         ),
         ("storage.tf", "force_destroy ", "force_destruct", "Unsupported argument"),
         ("network.tf", "routing_mode  ", "routing_mode", "terraform fmt"),
@@ -102,9 +142,9 @@ def test_mistakes_are_found(file: str, old: str, new: str, said: str, tmp_path: 
     folder = rendered(tmp_path, name="churn-model", accelerator="nvidia-l4")
     # What finds the mistakes is enough: every run of a test starts the provider anew.
     for test in (folder / "tests").glob("*.tftest.hcl"):
-        if test.name == "node_pools.tftest.hcl":
+        if test.name == "zones.tftest.hcl":
             head, *runs = re.split(r"^(?=run )", test.read_text(), flags=re.M)
-            test.write_text(head + next(run for run in runs if run.startswith('run "l4"')))
+            test.write_text(head + next(run for run in runs if run.startswith('run "of_a_regional_cluster')))
         elif test.name != "answers.tftest.hcl":
             test.unlink()
     original = (folder / file).read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,7 +65,7 @@ def world(tmp_path: Path) -> World:
     path, folder = tmp_path / "bin", tmp_path / "world"
     path.mkdir()
     folder.mkdir()
-    for name in ("bash", "env", "sed", "head", "dirname"):
+    for name in ("bash", "env", "sed", "head", "dirname", "cat", "tr", "sort", "xargs"):
         found = shutil.which(name)
         assert found, f"{name} is not installed"
         (path / name).symlink_to(found)
@@ -81,7 +82,7 @@ def test_makes_the_bucket(world: World) -> None:
     described, enabled, asked, created, checked, updated = world.calls()
     assert described.startswith("projects describe acme-churn ")
     assert enabled.startswith("services enable --project acme-churn ")
-    assert "cloudresourcemanager.googleapis.com" in enabled.split()
+    assert {"cloudresourcemanager.googleapis.com", "compute.googleapis.com"} <= set(enabled.split())
     assert asked.startswith("storage buckets describe gs://acme-churn-tfstate ")
     assert created.startswith(
         "storage buckets create gs://acme-churn-tfstate --project acme-churn --location us-east1 "
@@ -92,6 +93,39 @@ def test_makes_the_bucket(world: World) -> None:
     assert {"--versioning", "--uniform-bucket-level-access", "--public-access-prevention"} <= set(
         updated.split()
     )
+
+
+def test_switches_on_every_service_that_terraform_needs(tmp_path: Path, world: World) -> None:
+    """What was switched on a moment ago still refuses, so nothing is left for Terraform to switch on."""
+    write(
+        render("CloudBuildDefaultConfig", name="churn-model", project_id="acme-churn"),
+        world.script.parents[2],
+    )
+    folder = world.script.parent
+    needed = {
+        service
+        for path in folder.glob("*.tf")
+        for block in re.findall(r"(?:services|for_each) *= toset\(\[(.*?)\]\)", path.read_text(), flags=re.S)
+        for service in re.findall(r'"([a-z]+\.googleapis\.com)"', block)
+    }
+    assert {
+        "container.googleapis.com",
+        "cloudscheduler.googleapis.com",
+        "secretmanager.googleapis.com",
+    } <= needed
+    (folder / "many.tf").write_text(
+        "".join(
+            f'# "no.googleapis.com"\n"service{letter}.googleapis.com",\n'
+            for letter in "abcdefghijklmnopqrstuvwxyz"
+        )
+    )
+    assert world.run().returncode == 0
+    calls = [call.split() for call in world.calls() if call.startswith("services enable ")]
+    assert all(len(call) - 4 <= 20 for call in calls), "Google takes twenty at a time"
+    enabled = [service for call in calls for service in call[4:]]
+    assert needed | {"servicea.googleapis.com", "servicez.googleapis.com"} <= set(enabled)
+    assert "no.googleapis.com" not in enabled
+    assert sorted(enabled) == sorted(set(enabled))
 
 
 def test_makes_it_once(world: World) -> None:

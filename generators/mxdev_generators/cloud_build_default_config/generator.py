@@ -6,6 +6,7 @@ from typing import Any
 
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
+from mxdev_generators.ci import access
 from mxdev_generators.ci.options import BRANCH, NUMBER, account, account_email, common, cron
 from mxdev_generators.cloud_build_default_config import builds
 
@@ -70,6 +71,7 @@ class CloudBuildDefaultConfig(Generator):
 
     def _with_terraform(self, tree: Tree, values: dict[str, Any]) -> None:
         """The connection reads its tokens when it is made: the secrets come first, and their values by hand."""
+        tree.next_step("infrastructure/terraform/bootstrap.sh", "switches on the services that builds need")
         apply = "terraform -chdir=infrastructure/terraform apply"
         if values["repository"]:
             tree.next_step(
@@ -99,6 +101,7 @@ class CloudBuildDefaultConfig(Generator):
                 "mx generate CloudBuildDefaultConfig --repository URL",
                 "when the secrets have values, on GitHub with --app-installation NUMBER; then apply once more: that makes the triggers",
             )
+        access.add(tree, values, "cloud-build", "build")
 
     def _without_terraform(self, tree: Tree, values: dict[str, Any]) -> None:
         name, project, region = values["name"], values["project_id"], values["region"]
@@ -120,9 +123,10 @@ class CloudBuildDefaultConfig(Generator):
             f"for the documentation; then give {email} the roles Artifact Registry Writer, Storage Object User, Secret Manager "
             "Secret Accessor and Logs Writer, and reviews only the last one",
         )
+        access.add(tree, values, "cloud-build", "build")
         tree.next_step(
             f"gcloud secrets create --project={project} --data-file=FILE {builds.kubeconfig_secret(values)}",
-            "a kubeconfig that may create, watch and delete jobs in the namespace of the project, and no more",
+            "a kubeconfig with the token that `kubectl create token` makes for the service account cloud-build-access",
         )
         tree.next_step(
             f"gcloud builds submit --project={project} --region={region} --config={builds.FOLDER}/push.yaml"

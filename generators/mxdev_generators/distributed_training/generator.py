@@ -85,10 +85,16 @@ class DistributedTraining(Generator):
         elif values["cloud"] == "gcp" and values["gpus"]:
             tree.next_step(
                 "terraform -chdir=infrastructure/terraform apply",
-                f"with gpu_nodes = {{ max = {pods} }} in terraform.tfvars: each of the {pods} pods needs a node with a GPU",
+                f"lets the GPU pool grow to {pods} nodes, one for each pod; the quota GPUS_ALL_REGIONS must be {pods} or more",
             )
         tree.next_step(
-            "devspace deploy training-operator", "installs the operator, once for the whole cluster"
+            "devspace deploy training-operator",
+            "installs the operator, once for the whole cluster; it brings roles of its own, so "
+            + (
+                "a lead (terraform.tfvars) or an owner of the cloud project does it"
+                if values["cloud"] == "gcp"
+                else "somebody who may give rights in the cluster does it"
+            ),
         )
         if values["runtime"] == "trainjob":
             tree.next_step("devspace deploy training-runtime", "says what a pod that trains looks like")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mxdev import Generator, Tree, option
+from mxdev_generators.ci import access
 from mxdev_generators.ci.options import (
     BRANCH,
     NUMBER,
@@ -52,32 +53,42 @@ class GitHubActions(Generator):
                     "with what `gh api repos/OWNER/NAME --jq .id` prints; until then no job gets into Google Cloud",
                 )
             tree.next_step(
-                "terraform -chdir=infrastructure/terraform apply", "makes the account that the jobs act as"
+                "infrastructure/terraform/bootstrap.sh && terraform -chdir=infrastructure/terraform apply",
+                "makes the account that the jobs act as",
             )
             tree.next_step(
                 "terraform -chdir=infrastructure/terraform output -raw github_workload_identity_provider",
                 "put it into the variable GCP_WORKLOAD_IDENTITY_PROVIDER in Settings > Secrets and variables > "
                 "Actions > Variables; it is no secret",
             )
-        else:
+        access.add(tree, values, "github", "github")
+        if values["cloud"] != "gcp":
             self._own_cluster(tree, values)
-        tree.next_step(f"git push origin HEAD:{values['branch']}", self._pages())
+        tree.next_step(f"git push origin HEAD:{values['branch']}", self._before_push())
 
     def _own_cluster(self, tree: Tree, values: dict[str, Any]) -> None:
-        """What lets jobs train on a cluster of one's own, and the cluster pull what they built."""
+        """What lets jobs train on a cluster of one's own, and push to a registry of one's own."""
         tree.next_step(
             "gh secret set KUBECONFIG < FILE",
-            "a kubeconfig that may create, watch and delete jobs in the namespace of the project, and no more; without it "
+            "a kubeconfig with the token that `kubectl create token` makes for the service account github-access; without it "
             "nothing is trained",
         )
         if own_registry(values):
             tree.next_step("gh secret set REGISTRY_USER", f"who pushes images to {own_registry(values)}")
             tree.next_step("gh secret set REGISTRY_PASSWORD", "that user's password or token")
 
-    def _pages(self) -> str:
-        if self.values.publish_docs:
-            return (
-                "before that, on GitHub: Settings > Pages > Source: GitHub Actions; the documentation is public then, "
-                "whoever may read the repository"
+    def _before_push(self) -> str:
+        """What is to be set on GitHub before the first push."""
+        said = []
+        if self.values.cloud == "gcp":
+            said.append(
+                f"Settings > Rules > Rulesets: protect {self.values.branch} and tags v*, without which no job gets into "
+                "Google Cloud"
             )
-        return "starts the first of these workflows; its documentation is an artifact, which --publish-docs makes public"
+        if self.values.publish_docs:
+            said.append(
+                "Settings > Pages > Source: GitHub Actions; the documentation is public then, whoever may read the repository"
+            )
+        if said:
+            return f"before that, on GitHub: {'; '.join(said)}"
+        return "starts the first of these workflows"

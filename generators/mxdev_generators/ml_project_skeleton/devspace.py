@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_FOLDER = "infrastructure/kubernetes"
-_KUBECTL = 'kubectl --context "$DEVSPACE_HOOK_KUBE_CONTEXT"'
+from mxdev_generators.ml_project_skeleton import devspace_database as database
+from mxdev_generators.ml_project_skeleton.devspace_database import FOLDER, KUBECTL, hook
 
 _DEPLOY = """\
 # devspace deploy NAME...: these deployments and nothing else; without a name all of them{but}.
@@ -36,55 +36,63 @@ else
 fi"""
 
 # POSIX shell, run by DevSpace itself; `$` without braces, which DevSpace would take for a variable of its own.
-_BEFORE_DATABASE = """\
-# Makes the database's password once. It is printed nowhere and is on no command line.
-set -o pipefail
-kube() {{ {kubectl} --namespace {name} "$@"; }}
-secret=$(kube get secret mlflow-database --ignore-not-found --output name)
-if [ -n "$secret" ]; then
-  exit 0
-fi
-volume=$(kube get persistentvolumeclaim data-postgresql-0 --ignore-not-found --output name)
-if [ -n "$volume" ]; then
-  echo "The volume data-postgresql-0 holds a database, but its password, the Secret mlflow-database in" >&2
-  echo "the namespace {name}, is gone. {folder}/README.md says how to set a new one." >&2
-  exit 1
-fi
-password=$(head -c 30 /dev/urandom | base64 | tr '+/' '-_')
-# Whoever deploys at the same moment may be first: then theirs is the password.
-printf '%s' "$password" | kube create secret generic mlflow-database --from-file=password=/dev/stdin ||
-  kube get secret mlflow-database --output name"""
+_IMAGE = """\
+commit=$(git rev-parse --verify HEAD) || {{
+  echo "The smoke test runs in the project's own image, which is named after a commit, and there is none yet." >&2
+  exit {without}
+}}
+image={registry}/run:$commit"""
+
+_FILLED = """kubectl set image --local --filename {folder}/cuda-drivers/smoke_test.yaml "smoke-test=$image" --output yaml"""
 
 _SMOKE_TEST = """\
 kube() {{ {kubectl} "$@"; }}
+{image}
 namespace=$(kube get namespace {name} --ignore-not-found --output name)
 if [ -z "$namespace" ]; then
   kube create namespace {name}
 fi
-# Does nothing when this very test ran already.
-kube apply --force --filename {folder}/cuda-drivers/smoke_test.yaml
-echo "It starts when a node has a GPU to give: kubectl --namespace {name} get job cuda-smoke-test\""""
+{policy}# Does nothing when this very test ran already.
+{filled} | kube apply --force --filename -
+echo "It starts when $image is there (mx build image run --push) and a node has a GPU to give:"
+echo "kubectl --namespace {name} get job cuda-smoke-test\""""
+
+_POLICY = "kube apply --filename {folder}/cuda-drivers/smoke_test_policy.yaml\n"
 
 _NO_SMOKE_TEST = """\
 # With its pods, which DevSpace would leave behind.
-{kubectl} delete --ignore-not-found --filename {folder}/cuda-drivers/smoke_test.yaml"""
+{kubectl} delete --ignore-not-found --filename {folder}/cuda-drivers/smoke_test.yaml{policy}"""
 
 _RUN_SMOKE_TEST = """\
-file={folder}/cuda-drivers/smoke_test.yaml
-kubectl --context "${{DEVSPACE_CONTEXT}}" delete --ignore-not-found --filename "$file"
-kubectl --context "${{DEVSPACE_CONTEXT}}" apply --filename "$file"
-kubectl --context "${{DEVSPACE_CONTEXT}}" --namespace {name} logs --follow --pod-running-timeout=30m job/cuda-smoke-test
-kubectl --context "${{DEVSPACE_CONTEXT}}" --namespace {name} wait --for=condition=complete --timeout=60s job/cuda-smoke-test"""
+# devspace run cuda-smoke-test [IMAGE]: in the run image of this commit, or in the one that is named.
+kube() {{ kubectl --context "${{DEVSPACE_CONTEXT}}" "$@"; }}
+image=$1
+if [ -z "$image" ]; then
+{image}
+fi
+kube delete --ignore-not-found --filename {folder}/cuda-drivers/smoke_test.yaml
+{filled} | kube apply --filename -
+kube --namespace {name} logs --follow --pod-running-timeout=30m job/cuda-smoke-test
+kube --namespace {name} wait --for=condition=complete --timeout=60s job/cuda-smoke-test"""
 
 
 def sections(options: Mapping[str, Any]) -> list[tuple[str, object]]:
     """Addresses and values of the sections, in the order in which they stand in `devspace.yaml`.
 
     Args:
-        options: the template variables of `MLProjectSkeleton`; `name`, `cloud` and `accelerator` are read.
+        options: the template variables of `MLProjectSkeleton`; those of the platform too.
     """
     name = str(options["name"])
-    fill = {"name": name, "folder": _FOLDER, "kubectl": _KUBECTL}
+    fill = {"name": name, "folder": FOLDER, "kubectl": KUBECTL, "registry": str(options["image_registry"])}
+    fill["filled"] = _FILLED.format(**fill)
+    # On Google Cloud the policy is a part of the deployment; a Helm chart has no place for it.
+    helm = options["cloud"] != "gcp"
+    policy = _POLICY.format(**fill) if helm else ""
+    test = _SMOKE_TEST.format(**fill, policy=policy, image=_IMAGE.format(**fill, without=0))
+    removal = _NO_SMOKE_TEST.format(
+        **fill, policy=f" --filename {FOLDER}/cuda-drivers/smoke_test_policy.yaml" if helm else ""
+    )
+    again = _RUN_SMOKE_TEST.format(**fill, image=_indented(_IMAGE.format(**fill, without=1)))
     without_gpu = options["accelerator"] == "none"
     deploy = _DEPLOY.format(
         but=" but cuda-drivers, as there is no accelerator" if without_gpu else "",
@@ -96,24 +104,22 @@ def sections(options: Mapping[str, Any]) -> list[tuple[str, object]]:
         ("pipelines.deploy", deploy),
         ("pipelines.purge", _PURGE),
         ("deployments.train-infrastructure", _train_infrastructure(name)),
-        ("deployments.cuda-drivers", _cuda_drivers(name, str(options["cloud"]))),
-        (
-            "hooks[name=database-password]",
-            _hook("database-password", "before:deploy:train-infrastructure", _BEFORE_DATABASE.format(**fill)),
-        ),
+        ("deployments.cuda-drivers", _cuda_drivers(name, options)),
+        *database.sections(options),
         (
             "hooks[name=cuda-smoke-test]",
-            _hook("cuda-smoke-test", "after:deploy:cuda-drivers", _SMOKE_TEST.format(**fill)),
+            hook("cuda-smoke-test", "after:deploy:cuda-drivers", test),
         ),
         (
             "hooks[name=cuda-smoke-test-removal]",
-            _hook("cuda-smoke-test-removal", "before:purge:cuda-drivers", _NO_SMOKE_TEST.format(**fill)),
+            hook("cuda-smoke-test-removal", "before:purge:cuda-drivers", removal),
         ),
         (
             "commands.cuda-smoke-test",
             {
                 "description": "Run the GPU smoke test again and show what it says",
-                "command": _RUN_SMOKE_TEST.format(**fill),
+                "command": again,
+                "appendArgs": False,
             },
         ),
     ]
@@ -123,14 +129,16 @@ def _train_infrastructure(name: str) -> dict[str, object]:
     return {
         "namespace": name,
         "updateImageTags": False,
-        "kubectl": {"manifests": [f"{_FOLDER}/train-infrastructure/"]},
+        "kubectl": {"manifests": [f"{FOLDER}/train-infrastructure/"]},
     }
 
 
-def _cuda_drivers(name: str, cloud: str) -> dict[str, object]:
-    if cloud == "gcp":
-        manifest = f"{_FOLDER}/cuda-drivers/driver_installer.yaml"
-        return {"namespace": name, "updateImageTags": False, "kubectl": {"manifests": [manifest]}}
+def _cuda_drivers(name: str, options: Mapping[str, Any]) -> dict[str, object]:
+    if options["cloud"] == "gcp":
+        manifests = [f"{FOLDER}/cuda-drivers/smoke_test_policy.yaml"]
+        if options["gpu_driver"] == "daemonset":
+            manifests.insert(0, f"{FOLDER}/cuda-drivers/driver_installer.yaml")
+        return {"namespace": name, "updateImageTags": False, "kubectl": {"manifests": manifests}}
     return {
         "namespace": "gpu-operator",
         "helm": {
@@ -140,11 +148,11 @@ def _cuda_drivers(name: str, cloud: str) -> dict[str, object]:
                 "repo": "https://helm.ngc.nvidia.com/nvidia",
                 "version": "v26.7.0",
             },
-            "valuesFiles": [f"{_FOLDER}/cuda-drivers/gpu_operator_values.yaml"],
+            "valuesFiles": [f"{FOLDER}/cuda-drivers/gpu_operator_values.yaml"],
             "upgradeArgs": ["--wait", "--timeout", "10m"],
         },
     }
 
 
-def _hook(name: str, event: str, command: str) -> dict[str, object]:
-    return {"name": name, "events": [event], "command": command}
+def _indented(script: str) -> str:
+    return "".join(f"  {line}\n" for line in script.splitlines()).rstrip("\n")

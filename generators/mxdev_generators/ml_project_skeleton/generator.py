@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Values
-from mxdev_generators.ml_project_skeleton import devspace
+from mxdev_generators.ml_project_skeleton import devspace, platform
+from mxdev_generators.ml_project_skeleton.gpus import default_zone, zones
 from mxdev_generators.ml_project_skeleton.machines import MACHINES, pod_size
 from mxdev_generators.ml_project_skeleton.naming import (
     ACCOUNTS,
@@ -27,6 +29,10 @@ from mxdev_generators.ml_project_skeleton.naming import (
 )
 
 
+def _zone(values: Mapping[str, Any]) -> str:
+    return default_zone(values["region"], values["accelerator"]) if values["cloud"] == "gcp" else ""
+
+
 class MLProjectSkeleton(Generator):
     """A project that trains, tests, documents and deploys itself."""
 
@@ -43,15 +49,16 @@ class MLProjectSkeleton(Generator):
         option("--project-id", type=PROJECT_ID, default=default_project_id, ask=True, shared=True,
                help="The Google Cloud project's id; the project must exist."),
         option("--region", type=REGION, default="europe-west4", ask=True, shared=True, help="The cloud region."),
-        option("--zone", type=ZONE, default="", shared=True,
-               help="A zone of the region makes the cluster zonal; empty: regional."),
+        option("--accelerator", type=click.Choice(["none", "nvidia-t4", "nvidia-l4", "nvidia-a100"]), default="none",
+               shared=True, help="The GPU of the cluster's training nodes."),
+        option("--zone", type=ZONE, default=_zone, shared=True,
+               help="The zone of a cluster in one zone; empty: a regional cluster, which costs three times as much while idle."),
         option("--domain", type=DOMAIN, default="", shared=True, help="The domain that services get names in, if any."),
         option("--engineer", type=ENGINEER, multiple=True, shared=True,
                help="Email of an engineer, or 'Name <email>'; may be given several times."),
         option("--python", type=click.Choice(["3.11", "3.12", "3.13"]), default="3.11", shared=True,
                help="The oldest Python the project supports, and that of its image."),
-        option("--accelerator", type=click.Choice(["none", "nvidia-t4", "nvidia-l4", "nvidia-a100"]), default="none",
-               shared=True, help="The GPU of the cluster's training nodes."),
+        *platform.OPTIONS,
         option("--training-hours", type=click.IntRange(1, 8760), default=72, shared=True,
                help="After how many hours a training job on the cluster is stopped, also if it hangs."),
         option("--platform", type=click.Choice(["linux/amd64", "linux/arm64"]), default="linux/amd64", shared=True,
@@ -64,8 +71,8 @@ class MLProjectSkeleton(Generator):
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """A zone lies in its region, and Google's machines with a GPU have Intel's or AMD's processors."""
-        found = []
+        """A zone lies in its region, the parts of the platform go together, and images run on its machines."""
+        found = platform.problems(values)
         if values.zone and not str(values.zone).startswith(f"{values.region}-"):
             found.append(
                 f"--zone {values.zone} is not in --region {values.region}; set both to match, or leave the zone empty."
@@ -79,15 +86,18 @@ class MLProjectSkeleton(Generator):
     def variables(self) -> dict[str, Any]:
         """The options, and the names that are made from them."""
         values = super().variables()
+        prefix = bucket_prefix(self.values.project_id, self.values.name)
         accounts = {f"{role}_account": account_id(self.values.name, role) for role in ACCOUNTS}
         return {
             **values,
             **accounts,
+            "gpu_zones": zones(),
             "package": package_name(self.values.name),
-            "bucket_prefix": bucket_prefix(self.values.project_id, self.values.name),
             "pod": pod_size(self.values.cloud, self.values.accelerator),
             "docker_hub": docker_hub(values),
             "machine": MACHINES.get(self.values.accelerator) if self.values.cloud == "gcp" else None,
+            "bucket_prefix": prefix,
+            **platform.variables(values, prefix, accounts["mlflow_account"]),
         }
 
     def generate(self, tree: Tree) -> None:

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Make the bucket that holds Terraform's state, which Terraform cannot make for itself.
+# Before Terraform: switch on Google's services, and make the bucket that holds Terraform's state.
 #
 #     ./bootstrap.sh && terraform init
 #
+# A service refuses for some minutes after it was switched on, and whatever Terraform makes then fails. So all that the
+# .tf files name are switched on here. Run it again when a generator has added a .tf file.
+#
 # Needs the Google Cloud CLI, logged in (`gcloud auth login`) as an owner of the cloud project. The
-# project must exist and have billing enabled. Run it again whenever you like: it changes only what
-# is not as it should be. The names come from backend.tf and terraform.tfvars beside this script.
+# project must exist and have billing enabled. Run it whenever you like: it changes only what is not as it should be.
+# The names come from backend.tf and terraform.tfvars beside this script.
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
@@ -32,9 +35,9 @@ bucket=$(setting bucket backend.tf)
 number=$(gcloud projects describe "$project" --format='value(projectNumber)') ||
   fail "gcloud cannot see the project $project. It must exist before: 'gcloud projects create $project', then link a billing account. Log in with 'gcloud auth login'."
 
-# What Terraform needs before it can switch on anything itself.
-gcloud services enable --project "$project" \
-  cloudresourcemanager.googleapis.com iam.googleapis.com serviceusage.googleapis.com storage.googleapis.com
+# gcloud waits until they are on; it takes twenty at a time.
+cat ./*.tf | tr ',' '\n' | sed -n -E '/^ *#/d; s/.*"([a-z]+\.googleapis\.com)".*/\1/p' | sort -u |
+  xargs -n 20 gcloud services enable --project "$project"
 
 if ! gcloud storage buckets describe "gs://$bucket" --format='value(name)' >/dev/null 2>&1; then
   gcloud storage buckets create "gs://$bucket" --project "$project" --location "$region" \

@@ -1,10 +1,12 @@
-# What the engineers may do: deploy to the cluster, push images and packages, work with the data, and
-# look at everything else. They may not change roles, networks or the cluster itself: whoever applies
-# this configuration may.
+# What people may do. Engineers deploy to the cluster, push images and packages, work with the data, and look at
+# everything else. Leads may also change who may do what inside the cluster: they install operators and give CI its
+# rights there. Nobody here may change roles of the cloud project, networks or the cluster itself: whoever applies this
+# configuration may.
 
 locals {
   # Google compares addresses without regard to case and answers in lower case.
-  engineers = toset([for email in var.engineers : lower(email)])
+  leads     = toset([for email in var.leads : lower(email)])
+  engineers = setunion(local.leads, [for email in var.engineers : lower(email)])
 
   # On the whole project, for want of anything smaller.
   engineer_project_roles = toset([
@@ -15,6 +17,7 @@ locals {
 
   engineer_bucket_roles = {
     artifacts = "roles/storage.objectViewer"
+    backups   = "roles/storage.objectViewer"
     data      = "roles/storage.objectUser"
   }
 
@@ -33,6 +36,15 @@ resource "google_project_iam_member" "engineers" {
   project = var.project_id
   role    = each.value.role
   member  = "user:${each.value.email}"
+}
+
+# Operators and CI bring roles of their own, which `container.developer` may not make.
+resource "google_project_iam_member" "leads" {
+  for_each = local.leads
+
+  project = var.project_id
+  role    = "roles/container.admin"
+  member  = "user:${each.value}"
 }
 
 resource "google_storage_bucket_iam_member" "engineers" {

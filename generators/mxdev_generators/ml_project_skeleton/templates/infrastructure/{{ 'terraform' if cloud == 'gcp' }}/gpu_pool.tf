@@ -1,17 +1,22 @@
 # Nodes with one GPU each, none while nothing asks for a GPU. There is no such pool without an accelerator.
 
+locals {
+  # All pods of a distributed job run at the same time, each on a node of its own.
+  max_gpu_nodes = max(var.gpu_nodes.max, var.distributed_gpu_nodes)
+}
+
 resource "google_container_node_pool" "gpu" {
   count = var.accelerator == "none" ? 0 : 1
 
   name               = "gpu"
   cluster            = google_container_cluster.main.id
   location           = local.location
-  node_locations     = length(var.gpu_nodes.zones) == 0 ? null : var.gpu_nodes.zones
+  node_locations     = length(var.gpu_nodes.zones) > 0 ? var.gpu_nodes.zones : local.default_gpu_zones
   initial_node_count = 0
 
   autoscaling {
     total_min_node_count = 0
-    total_max_node_count = var.gpu_nodes.max
+    total_max_node_count = local.max_gpu_nodes
     location_policy      = "ANY" # where there is a GPU to be had
   }
 
@@ -40,9 +45,10 @@ resource "google_container_node_pool" "gpu" {
       type  = local.gpus[var.accelerator].type
       count = 1
 
-      # The driver has one owner: the deployment `cuda-drivers` in devspace.yaml installs it.
+      # The driver has one owner: GKE, or the DaemonSet of the deployment `cuda-drivers` in devspace.yaml. PyTorch's
+      # CUDA 13 needs a driver of series 580 or newer, which is not the default of every version of GKE.
       gpu_driver_installation_config {
-        gpu_driver_version = "INSTALLATION_DISABLED"
+        gpu_driver_version = var.gpu_driver == "google" ? "LATEST" : "INSTALLATION_DISABLED"
       }
     }
 
@@ -54,6 +60,16 @@ resource "google_container_node_pool" "gpu" {
       effect = "NO_SCHEDULE"
     }
 
+    # A container starts before the whole image is there.
+    gcfs_config {
+      enabled = true
+    }
+
+    # Trainers on several nodes exchange gradients as fast as the machine can.
+    gvnic {
+      enabled = true
+    }
+
     metadata = {
       disable-legacy-endpoints = "true"
     }
@@ -62,7 +78,7 @@ resource "google_container_node_pool" "gpu" {
       mode = "GKE_METADATA"
     }
 
-    # The driver that `cuda-drivers` installs is signed by Google, so secure boot can stay on.
+    # The driver is signed by Google, whoever installs it, so secure boot can stay on.
     shielded_instance_config {
       enable_secure_boot          = true
       enable_integrity_monitoring = true

@@ -11,6 +11,8 @@ locals {
   pods_range     = "${var.name}-pods"
   services_range = "${var.name}-services"
 
+  gpu_metrics = var.accelerator != "none" && var.gpu_driver == "google"
+
   labels = {
     project    = var.name
     managed-by = "terraform"

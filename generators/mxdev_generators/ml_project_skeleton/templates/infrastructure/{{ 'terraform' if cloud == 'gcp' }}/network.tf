@@ -11,6 +11,7 @@ resource "google_compute_network" "main" {
 }
 
 resource "google_compute_subnetwork" "nodes" {
+  #checkov:skip=CKV_GCP_26:flow logs are billed by volume, so they are for whoever reads them; flow_logs turns them on
   name                     = "${var.name}-nodes"
   region                   = var.region
   network                  = google_compute_network.main.id
@@ -28,10 +29,14 @@ resource "google_compute_subnetwork" "nodes" {
   }
 
   # A tenth of the connections is enough to see who talks to whom, at a tenth of the price.
-  log_config {
-    aggregation_interval = "INTERVAL_10_MIN"
-    flow_sampling        = 0.1
-    metadata             = "INCLUDE_ALL_METADATA"
+  dynamic "log_config" {
+    for_each = var.flow_logs ? [0.1] : []
+
+    content {
+      aggregation_interval = "INTERVAL_10_MIN"
+      flow_sampling        = log_config.value
+      metadata             = "INCLUDE_ALL_METADATA"
+    }
   }
 }
 

@@ -50,6 +50,11 @@ resource "google_container_node_pool" "cpu" {
     oauth_scopes    = ["https://www.googleapis.com/auth/cloud-platform"]
     resource_labels = local.labels
 
+    # A container starts before the whole image is there.
+    gcfs_config {
+      enabled = true
+    }
+
     metadata = {
       disable-legacy-endpoints = "true"
     }

@@ -48,6 +48,11 @@ output "artifacts_bucket" {
   value       = google_storage_bucket.main["artifacts"].name
 }
 
+output "backups_bucket" {
+  description = "The bucket of the dumps of MLflow's database."
+  value       = google_storage_bucket.main["backups"].name
+}
+
 output "data_bucket" {
   description = "The bucket of the data."
   value       = google_storage_bucket.main["data"].name

@@ -35,16 +35,10 @@ resource "google_artifact_registry_repository_iam_member" "nodes" {
   member     = "serviceAccount:${google_service_account.nodes.email}"
 }
 
-# Training jobs read the data, and write models and plots.
+# Training jobs read the data. Models and plots go through the MLflow server, so that no job can delete one of them.
 resource "google_storage_bucket_iam_member" "trainer_data" {
   bucket = google_storage_bucket.main["data"].name
   role   = "roles/storage.objectViewer"
-  member = "serviceAccount:${google_service_account.trainer.email}"
-}
-
-resource "google_storage_bucket_iam_member" "trainer_artifacts" {
-  bucket = google_storage_bucket.main["artifacts"].name
-  role   = "roles/storage.objectUser"
   member = "serviceAccount:${google_service_account.trainer.email}"
 }
 
@@ -52,6 +46,15 @@ resource "google_storage_bucket_iam_member" "trainer_artifacts" {
 resource "google_storage_bucket_iam_member" "mlflow_artifacts" {
   bucket = google_storage_bucket.main["artifacts"].name
   role   = "roles/storage.objectUser"
+  member = "serviceAccount:${google_service_account.mlflow.email}"
+}
+
+# It adds dumps of its database and reads them to restore one, and can neither change nor delete any.
+resource "google_storage_bucket_iam_member" "mlflow_backups" {
+  for_each = toset(["roles/storage.objectCreator", "roles/storage.objectViewer"])
+
+  bucket = google_storage_bucket.main["backups"].name
+  role   = each.value
   member = "serviceAccount:${google_service_account.mlflow.email}"
 }
 

@@ -1,20 +1,19 @@
-# The Google Cloud services that the project uses. Other things in the project may use them too:
+# The Google Cloud services that the project uses. bootstrap.sh switches them on before the first apply: a service
+# that was switched on a moment ago still refuses. Other things in the cloud project may use them too, so
 # `terraform destroy` leaves them on.
 
 locals {
   services = toset([
     "artifactregistry.googleapis.com",
-    "cloudbuild.googleapis.com",
     "cloudresourcemanager.googleapis.com",
     "compute.googleapis.com",
     "container.googleapis.com",
-    "dataflow.googleapis.com",
-    "dns.googleapis.com",
+    "containerfilesystem.googleapis.com", # image streaming
     "iam.googleapis.com",
     "iamcredentials.googleapis.com",
     "logging.googleapis.com",
     "monitoring.googleapis.com",
-    "secretmanager.googleapis.com",
+    "serviceusage.googleapis.com",
     "storage.googleapis.com",
   ])
 }

@@ -1,8 +1,21 @@
-# "data" holds what models are trained on, "artifacts" what MLflow keeps: models, plots, files of runs.
-# `terraform destroy` refuses to delete a bucket that is not empty.
+# "data" holds what models are trained on, "artifacts" what MLflow keeps (models, plots, files of runs), "backups" the
+# dumps of MLflow's database. `terraform destroy` refuses to delete a bucket that is not empty; destroy.sh asks first.
 
 locals {
-  buckets = toset(["artifacts", "data"])
+  buckets = toset(["artifacts", "backups", "data"])
+
+  # Files that are of no use any more, by bucket: of live objects whose name ends or begins so, after how many days.
+  expiring = {
+    artifacts = [{ prefix = [], suffix = local.checkpoints, days = var.checkpoint_days }]
+    backups = [
+      { prefix = ["before-restore/", "nightly/"], suffix = [], days = var.backup_days },
+      { prefix = ["before-migration/"], suffix = [], days = max(365, var.backup_days) },
+    ]
+    data = []
+  }
+
+  # What training writes again and again, to be resumed from: src/.../checkpoint.py names them so.
+  checkpoints = ["/checkpoint/one.pt", "/checkpoint/other.pt"]
 }
 
 resource "google_storage_bucket" "main" {
@@ -29,6 +42,40 @@ resource "google_storage_bucket" "main" {
     condition {
       days_since_noncurrent_time = var.noncurrent_days
       with_state                 = "ARCHIVED"
+    }
+  }
+
+  # A checkpoint is overwritten every few minutes: its old versions would cost more than all models together.
+  dynamic "lifecycle_rule" {
+    for_each = each.value == "artifacts" ? [local.checkpoints] : []
+
+    content {
+      action {
+        type = "Delete"
+      }
+
+      condition {
+        days_since_noncurrent_time = 1
+        matches_suffix             = lifecycle_rule.value
+        with_state                 = "ARCHIVED"
+      }
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = local.expiring[each.value]
+
+    content {
+      action {
+        type = "Delete"
+      }
+
+      condition {
+        age            = lifecycle_rule.value.days
+        matches_prefix = lifecycle_rule.value.prefix
+        matches_suffix = lifecycle_rule.value.suffix
+        with_state     = "LIVE"
+      }
     }
   }
 

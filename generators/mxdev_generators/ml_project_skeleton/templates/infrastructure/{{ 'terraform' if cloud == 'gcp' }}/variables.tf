@@ -21,7 +21,7 @@ variable "region" {
 }
 
 variable "zone" {
-  description = "The zone of a zonal cluster; empty for a regional one. Changing it makes a new cluster."
+  description = "The zone of a cluster in one zone; empty for a regional one, with a node in each of three zones. Changing it makes a new cluster."
   type        = string
   default     = ""
 
@@ -82,6 +82,45 @@ variable "engineers" {
   }
 }
 
+variable "leads" {
+  description = "The Google accounts of engineers who install operators in the cluster and say what CI may do there. The owner of the cloud project may, too."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for email in var.leads : can(regex("^[^@:[:space:]]+@[^@:[:space:]]+[.][^@:[:space:]]+$", email))])
+    error_message = "leads must be plain e-mail addresses, such as ada@example.com."
+  }
+}
+
+variable "immutable_tags" {
+  description = "Refuse to push another image under a tag that exists. Google then deletes no tagged image, by cleanup policies neither."
+  type        = bool
+  default     = true
+}
+
+variable "backup_days" {
+  description = "For how many days nightly dumps of MLflow's database are kept; those before a migration for a year at least."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.backup_days >= 1 && floor(var.backup_days) == var.backup_days
+    error_message = "backup_days must be a whole number of at least 1."
+  }
+}
+
+variable "checkpoint_days" {
+  description = "For how many days after its last checkpoint a run can be resumed."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = var.checkpoint_days >= 1 && floor(var.checkpoint_days) == var.checkpoint_days
+    error_message = "checkpoint_days must be a whole number of at least 1."
+  }
+}
+
 variable "noncurrent_days" {
   description = "For how many days a bucket keeps an object that was overwritten or deleted."
   type        = number
@@ -109,7 +148,7 @@ variable "accelerator" {
 variable "system_nodes" {
   description = "The nodes that always run: Kubernetes' own pods and MLflow. At least one, at most `max` in all zones together."
   type = object({
-    machine_type = optional(string, "e2-standard-4")
+    machine_type = optional(string, "e2-standard-2")
     max          = optional(number, 3)
   })
   default = {}
@@ -136,7 +175,7 @@ variable "cpu_nodes" {
 }
 
 variable "gpu_nodes" {
-  description = "The nodes with one GPU each: from none to `max` in all zones together. No machine_type: one that fits the accelerator. No zones: those of the cluster; name them where only some of them have the GPU."
+  description = "The nodes with one GPU each: from none to `max` in all zones together. No machine_type: one that fits the accelerator. No zones: those that are known to have the GPU (gpu_zones.tf)."
   type = object({
     machine_type = optional(string)
     max          = optional(number, 2)
@@ -156,8 +195,66 @@ variable "gpu_nodes" {
   }
 
   validation {
+    condition     = var.accelerator == "none" || length(var.gpu_nodes.zones) > 0 || length(local.region_gpu_zones) > 0
+    error_message = "No zone of ${var.region} is known to have ${var.accelerator}. Name the zones in gpu_nodes.zones, as `gcloud compute accelerator-types list --filter=zone~${var.region}` lists them, or choose another region or accelerator."
+  }
+
+  validation {
     condition     = alltrue([for zone in var.gpu_nodes.zones : can(regex("^${var.region}-[a-z]$", zone))])
     error_message = "gpu_nodes.zones must be zones of var.region, such as ${var.region}-a."
+  }
+}
+
+variable "distributed_gpu_nodes" {
+  description = "How many GPU nodes a distributed job needs at the same time: the GPU pool may grow to so many at least."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.distributed_gpu_nodes >= 0 && floor(var.distributed_gpu_nodes) == var.distributed_gpu_nodes
+    error_message = "distributed_gpu_nodes must be a whole number of at least 0."
+  }
+}
+
+variable "gpu_driver" {
+  description = "Who installs NVIDIA's driver on the GPU nodes: google (GKE itself), or daemonset (the deployment cuda-drivers)."
+  type        = string
+  default     = "google"
+
+  validation {
+    condition     = contains(["google", "daemonset"], var.gpu_driver)
+    error_message = "gpu_driver must be google or daemonset."
+  }
+}
+
+variable "maintenance_window" {
+  description = "When Google may upgrade the cluster and its nodes: the first window, and how it recurs (RFC 5545). GKE wants 48 hours within 32 days."
+  type = object({
+    start      = optional(string, "2026-01-04T06:00:00Z")
+    end        = optional(string, "2026-01-04T18:00:00Z")
+    recurrence = optional(string, "FREQ=WEEKLY;BYDAY=SU")
+  })
+  default = {}
+
+  validation {
+    condition     = can(timecmp(var.maintenance_window.start, var.maintenance_window.end)) ? timecmp(var.maintenance_window.start, var.maintenance_window.end) < 0 : false
+    error_message = "maintenance_window.start and .end must be times such as 2026-01-04T06:00:00Z, the end after the start."
+  }
+
+  validation {
+    condition     = startswith(var.maintenance_window.recurrence, "FREQ=")
+    error_message = "maintenance_window.recurrence must be a rule such as FREQ=WEEKLY;BYDAY=SU."
+  }
+}
+
+variable "maintenance_exclusions" {
+  description = "Times without upgrades of nodes, such as a week of training, from a name to its start and end (RFC 3339)."
+  type        = map(object({ start = string, end = string }))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for time in values(var.maintenance_exclusions) : can(timecmp(time.start, time.end)) ? timecmp(time.start, time.end) < 0 : false])
+    error_message = "maintenance_exclusions must have times such as 2026-03-01T00:00:00Z, each end after its start."
   }
 }
 
@@ -173,9 +270,15 @@ variable "release_channel" {
 }
 
 variable "deletion_protection" {
-  description = "Refuse to delete the cluster. Before `terraform destroy`, set it to false and apply."
+  description = "Refuse to delete the cluster. destroy.sh sets it to false."
   type        = bool
   default     = true
+}
+
+variable "flow_logs" {
+  description = "Log a tenth of the connections between nodes, and to and from them."
+  type        = bool
+  default     = false
 }
 
 variable "network_ranges" {

@@ -38,24 +38,24 @@ override_data {
 override_resource {
   target = google_service_account.cloud_build
   values = {
-    id    = "projects/test-project/serviceAccounts/build@test-project.iam.gserviceaccount.com"
-    name  = "projects/test-project/serviceAccounts/build@test-project.iam.gserviceaccount.com"
-    email = "build@test-project.iam.gserviceaccount.com"
+    id    = "projects/test-project/serviceAccounts/digits-build@test-project.iam.gserviceaccount.com"
+    name  = "projects/test-project/serviceAccounts/digits-build@test-project.iam.gserviceaccount.com"
+    email = "digits-build@test-project.iam.gserviceaccount.com"
   }
 }
 
 override_resource {
   target = google_service_account.cloud_build_review
   values = {
-    id    = "projects/test-project/serviceAccounts/review@test-project.iam.gserviceaccount.com"
-    email = "review@test-project.iam.gserviceaccount.com"
+    id    = "projects/test-project/serviceAccounts/digits-review@test-project.iam.gserviceaccount.com"
+    email = "digits-review@test-project.iam.gserviceaccount.com"
   }
 }
 
 override_resource {
   target = google_service_account.cloud_build_schedule
   values = {
-    email = "schedule@test-project.iam.gserviceaccount.com"
+    email = "digits-schedule@test-project.iam.gserviceaccount.com"
   }
 }
 
@@ -103,18 +103,28 @@ run "without_a_repository" {
 
 run "rights" {
   assert {
-    condition     = toset([for grant in google_artifact_registry_repository_iam_member.cloud_build : "${grant.repository} ${grant.role} ${grant.member}"]) == toset(["digits roles/artifactregistry.writer serviceAccount:build@test-project.iam.gserviceaccount.com", "digits-python roles/artifactregistry.writer serviceAccount:build@test-project.iam.gserviceaccount.com"])
+    condition     = toset([for grant in google_artifact_registry_repository_iam_member.cloud_build : "${grant.repository} ${grant.role} ${grant.member}"]) == toset(["digits roles/artifactregistry.writer serviceAccount:digits-build@test-project.iam.gserviceaccount.com", "digits-python roles/artifactregistry.writer serviceAccount:digits-build@test-project.iam.gserviceaccount.com"])
     error_message = "Builds push images and packages, to this project's registries."
   }
 
   assert {
-    condition     = toset([for grant in google_project_iam_member.cloud_build_logs : "${grant.role} ${grant.member}"]) == toset(["roles/logging.logWriter serviceAccount:build@test-project.iam.gserviceaccount.com", "roles/logging.logWriter serviceAccount:review@test-project.iam.gserviceaccount.com"])
+    condition     = toset([for grant in google_project_iam_member.cloud_build_logs : "${grant.role} ${grant.member}"]) == toset(["roles/logging.logWriter serviceAccount:digits-build@test-project.iam.gserviceaccount.com", "roles/logging.logWriter serviceAccount:digits-review@test-project.iam.gserviceaccount.com"])
     error_message = "Builds and reviews write logs."
   }
 
   assert {
-    condition     = google_project_iam_member.cloud_build_cluster.member == "serviceAccount:build@test-project.iam.gserviceaccount.com" && google_project_iam_member.cloud_build_cluster.role == "roles/container.developer"
-    error_message = "Builds start training, and may not change the cluster."
+    condition     = google_project_iam_member.cloud_build_cluster.member == "serviceAccount:digits-build@test-project.iam.gserviceaccount.com" && google_project_iam_member.cloud_build_cluster.role == "roles/container.clusterViewer"
+    error_message = "Builds find the cluster; what they may do in it is said there, for one namespace."
+  }
+
+  assert {
+    condition     = google_project_iam_member.cloud_build_engineers["ada@example.com"].role == "roles/cloudbuild.builds.editor" && google_service_account_iam_member.cloud_build_engineers["ada@example.com"].service_account_id == google_service_account.cloud_build.name
+    error_message = "Engineers see builds and start them, as the account of the builds."
+  }
+
+  assert {
+    condition     = toset([for service in google_project_service.cloud_build : service.service]) == toset(["cloudbuild.googleapis.com", "cloudscheduler.googleapis.com", "secretmanager.googleapis.com"])
+    error_message = "What only builds need is switched on with them."
   }
 
   assert {
@@ -123,7 +133,7 @@ run "rights" {
   }
 
   assert {
-    condition     = google_service_account_iam_member.cloud_build_schedule.service_account_id == "projects/test-project/serviceAccounts/build@test-project.iam.gserviceaccount.com" && google_service_account_iam_member.cloud_build_schedule.member == "serviceAccount:schedule@test-project.iam.gserviceaccount.com"
+    condition     = google_service_account_iam_member.cloud_build_schedule.service_account_id == "projects/test-project/serviceAccounts/digits-build@test-project.iam.gserviceaccount.com" && google_service_account_iam_member.cloud_build_schedule.member == "serviceAccount:digits-schedule@test-project.iam.gserviceaccount.com"
     error_message = "The schedule acts as the builds' account, and as no other."
   }
 
@@ -146,9 +156,9 @@ run "gitlab" {
 
   assert {
     condition = { for key, trigger in google_cloudbuild_trigger.events : key => trigger.service_account } == {
-      push   = "projects/test-project/serviceAccounts/build@test-project.iam.gserviceaccount.com"
-      review = "projects/test-project/serviceAccounts/review@test-project.iam.gserviceaccount.com"
-      tag    = "projects/test-project/serviceAccounts/build@test-project.iam.gserviceaccount.com"
+      push   = "projects/test-project/serviceAccounts/digits-build@test-project.iam.gserviceaccount.com"
+      review = "projects/test-project/serviceAccounts/digits-review@test-project.iam.gserviceaccount.com"
+      tag    = "projects/test-project/serviceAccounts/digits-build@test-project.iam.gserviceaccount.com"
     }
     error_message = "Reviews must not run as the account that pushes images."
   }
@@ -161,6 +171,11 @@ run "gitlab" {
   assert {
     condition     = google_cloudbuild_trigger.events["review"].repository_event_config[0].pull_request[0].comment_control == "COMMENTS_ENABLED_FOR_EXTERNAL_CONTRIBUTORS_ONLY"
     error_message = "What a stranger proposes must wait for somebody of the project."
+  }
+
+  assert {
+    condition     = google_cloudbuild_trigger.train[0].git_file_source[0].repository == google_cloudbuildv2_repository.main[0].id && google_cloudbuild_trigger.train[0].source_to_build[0].repository == google_cloudbuildv2_repository.main[0].id
+    error_message = "Training is built from this repository."
   }
 
   assert {
@@ -192,7 +207,7 @@ run "github" {
   }
 
   assert {
-    condition     = google_cloudbuild_trigger.train[0].source_to_build[0].repo_type == "GITHUB" && length(google_cloud_scheduler_job.cloud_build_train) == 0
+    condition     = length(google_cloud_scheduler_job.cloud_build_train) == 0
     error_message = "Without a schedule training starts by hand only."
   }
 }

@@ -27,8 +27,8 @@ variables {
 override_resource {
   target = google_service_account.github
   values = {
-    name  = "projects/test-project/serviceAccounts/github@test-project.iam.gserviceaccount.com"
-    email = "github@test-project.iam.gserviceaccount.com"
+    name  = "projects/test-project/serviceAccounts/digits-github@test-project.iam.gserviceaccount.com"
+    email = "digits-github@test-project.iam.gserviceaccount.com"
   }
 }
 
@@ -55,8 +55,8 @@ override_resource {
 
 run "only_this_repository" {
   assert {
-    condition     = google_iam_workload_identity_pool_provider.github.attribute_condition == "assertion.repository_id == '4711' && (assertion.ref == 'refs/heads/main' || assertion.ref.startsWith('refs/tags/v'))"
-    error_message = "Only the default branch and tags of this repository may get in."
+    condition     = google_iam_workload_identity_pool_provider.github.attribute_condition == "assertion.repository_id == '4711' && assertion.ref_protected == 'true' && (assertion.ref == 'refs/heads/main' || assertion.ref.startsWith('refs/tags/v'))"
+    error_message = "Only the protected default branch and protected tags of this repository may get in."
   }
 
   assert {
@@ -65,7 +65,7 @@ run "only_this_repository" {
   }
 
   assert {
-    condition     = google_service_account_iam_member.github.service_account_id == "projects/test-project/serviceAccounts/github@test-project.iam.gserviceaccount.com"
+    condition     = google_service_account_iam_member.github.service_account_id == "projects/test-project/serviceAccounts/digits-github@test-project.iam.gserviceaccount.com"
     error_message = "Jobs act as the account that was made for them."
   }
 
@@ -82,12 +82,12 @@ run "rights" {
   }
 
   assert {
-    condition     = google_project_iam_member.github.role == "roles/container.developer"
-    error_message = "Jobs start training, and may not change the cluster."
+    condition     = google_project_iam_member.github.role == "roles/container.clusterViewer"
+    error_message = "Jobs find the cluster; what they may do in it is said there, for one namespace."
   }
 
   assert {
-    condition     = alltrue([for grant in concat([google_project_iam_member.github], values(google_artifact_registry_repository_iam_member.github)) : grant.member == "serviceAccount:github@test-project.iam.gserviceaccount.com"])
+    condition     = alltrue([for grant in concat([google_project_iam_member.github], values(google_artifact_registry_repository_iam_member.github)) : grant.member == "serviceAccount:digits-github@test-project.iam.gserviceaccount.com"])
     error_message = "Rights go to the account of the jobs."
   }
 }

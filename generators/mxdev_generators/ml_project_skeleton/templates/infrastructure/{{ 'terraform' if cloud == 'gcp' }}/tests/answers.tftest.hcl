@@ -24,7 +24,7 @@ run "answers" {
   }
 
   assert {
-    condition     = toset([for grant in google_project_iam_member.engineers : grant.member]) == toset([for email in var.engineers : "user:${lower(email)}"])
+    condition     = toset([for grant in google_project_iam_member.engineers : grant.member]) == toset([for email in setunion(var.engineers, var.leads) : "user:${lower(email)}"])
     error_message = "Exactly the named engineers have rights."
   }
 

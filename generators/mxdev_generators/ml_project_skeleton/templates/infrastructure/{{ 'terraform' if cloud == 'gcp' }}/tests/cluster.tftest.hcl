@@ -1,4 +1,4 @@
-# Where the cluster is, who can reach it, and what protects it.
+# Who can reach the cluster, when it changes, and what services it needs.
 # Runs offline and makes nothing: `terraform test`.
 
 mock_provider "google" {
@@ -13,7 +13,9 @@ variables {
   name          = "digits"
   bucket_prefix = "test-project-digits"
   accelerator   = "none"
+  gpu_driver    = "google"
   engineers     = []
+  leads         = []
 
   service_accounts = {
     nodes   = "digits-nodes"
@@ -22,144 +24,22 @@ variables {
   }
 }
 
-run "regional_by_default" {
+run "private" {
   command = plan
 
   assert {
-    condition     = google_container_cluster.main.location == "europe-west4"
-    error_message = "Without a zone the cluster must be regional."
+    condition     = google_container_cluster.main.private_cluster_config[0].enable_private_nodes && google_container_cluster.main.private_cluster_config[0].enable_private_endpoint
+    error_message = "Neither nodes nor the control plane may have a public address."
   }
 
   assert {
-    condition     = alltrue([for pool in google_container_node_pool.cpu : pool.location == "europe-west4"])
-    error_message = "Node pools must be where their cluster is."
-  }
-
-  assert {
-    condition     = google_compute_subnetwork.nodes.region == "europe-west4"
-    error_message = "The subnetwork must be in the region."
-  }
-
-  assert {
-    condition     = google_container_cluster.main.deletion_protection
-    error_message = "The cluster must be protected unless somebody says otherwise."
-  }
-
-  assert {
-    condition     = alltrue([for service in google_project_service.main : !service.disable_on_destroy])
-    error_message = "Destroying this project must not switch off services that others use."
-  }
-
-  assert {
-    condition = length(setsubtract(
-      ["artifactregistry", "cloudbuild", "compute", "container", "dataflow", "iam", "storage"],
-      [for service in google_project_service.main : trimsuffix(service.service, ".googleapis.com")],
-    )) == 0
-    error_message = "A service that the project needs is not switched on."
-  }
-}
-
-run "zonal" {
-  command = plan
-
-  variables {
-    zone         = "europe-west4-b"
-    accelerator  = "nvidia-l4"
-    system_nodes = { max = 1 }
-  }
-
-  assert {
-    condition     = google_container_cluster.main.location == "europe-west4-b"
-    error_message = "With a zone the cluster must be in it."
-  }
-
-  assert {
-    condition     = alltrue([for pool in google_container_node_pool.cpu : pool.location == "europe-west4-b"])
-    error_message = "Node pools must be where their cluster is."
-  }
-
-  assert {
-    condition     = google_container_node_pool.gpu[0].location == "europe-west4-b"
-    error_message = "The GPU pool must be where its cluster is."
-  }
-
-  assert {
-    condition     = google_storage_bucket.main["data"].location == "europe-west4"
-    error_message = "Buckets and registries stay regional."
-  }
-
-  assert {
-    condition     = google_compute_subnetwork.nodes.region == "europe-west4"
-    error_message = "The subnetwork must be in the region of the zone."
-  }
-
-  assert {
-    condition     = strcontains(output.get_credentials, "--location europe-west4-b ")
-    error_message = "The printed command must name the zone."
-  }
-}
-
-run "private_and_hardened" {
-  command = plan
-
-  assert {
-    condition     = google_container_cluster.main.private_cluster_config[0].enable_private_nodes
-    error_message = "Nodes must have no public address."
-  }
-
-  assert {
-    condition     = google_container_cluster.main.private_cluster_config[0].enable_private_endpoint
-    error_message = "The control plane must have no public address."
-  }
-
-  assert {
-    condition     = !google_container_cluster.main.control_plane_endpoints_config[0].ip_endpoints_config[0].enabled
+    condition     = !google_container_cluster.main.control_plane_endpoints_config[0].ip_endpoints_config[0].enabled && length(google_container_cluster.main.master_authorized_networks_config) == 0
     error_message = "Without authorized networks the control plane must not be reached by IP address."
   }
 
   assert {
     condition     = google_container_cluster.main.control_plane_endpoints_config[0].dns_endpoint_config[0].allow_external_traffic
     error_message = "An engineer must be able to reach the control plane by its DNS name."
-  }
-
-  assert {
-    condition     = length(google_container_cluster.main.master_authorized_networks_config) == 0
-    error_message = "No network is authorized by default."
-  }
-
-  assert {
-    condition     = google_compute_router_nat.main.source_subnetwork_ip_ranges_to_nat == "ALL_SUBNETWORKS_ALL_IP_RANGES"
-    error_message = "Nodes without public addresses need Cloud NAT to reach the internet."
-  }
-
-  assert {
-    condition     = google_compute_subnetwork.nodes.private_ip_google_access
-    error_message = "Nodes must reach Google's services without the internet."
-  }
-
-  assert {
-    condition     = google_container_cluster.main.workload_identity_config[0].workload_pool == "test-project.svc.id.goog"
-    error_message = "Workload Identity must be on."
-  }
-
-  assert {
-    condition     = google_container_cluster.main.enable_shielded_nodes
-    error_message = "Nodes must be shielded."
-  }
-
-  assert {
-    condition     = google_container_cluster.main.release_channel[0].channel == "REGULAR"
-    error_message = "The cluster must follow a release channel."
-  }
-
-  assert {
-    condition     = google_container_cluster.main.remove_default_node_pool
-    error_message = "The first pool, which nobody configured, must go."
-  }
-
-  assert {
-    condition     = !google_container_cluster.main.master_auth[0].client_certificate_config[0].issue_client_certificate
-    error_message = "Client certificates cannot be revoked and must not be issued."
   }
 }
 
@@ -176,13 +56,8 @@ run "authorized_networks" {
   }
 
   assert {
-    condition     = google_container_cluster.main.control_plane_endpoints_config[0].ip_endpoints_config[0].enabled
-    error_message = "An authorized network needs an IP address to reach."
-  }
-
-  assert {
-    condition     = !google_container_cluster.main.private_cluster_config[0].enable_private_endpoint
-    error_message = "An authorized network outside needs the public address."
+    condition     = google_container_cluster.main.control_plane_endpoints_config[0].ip_endpoints_config[0].enabled && !google_container_cluster.main.private_cluster_config[0].enable_private_endpoint
+    error_message = "An authorized network outside needs a public address to reach."
   }
 }
 
@@ -201,6 +76,53 @@ run "ranges_of_pods_and_services" {
       (google_container_cluster.main.ip_allocation_policy[0].services_secondary_range_name) = "10.30.0.0/20"
     }
     error_message = "The cluster must use the ranges that the subnetwork has."
+  }
+}
+
+run "upgrades" {
+  command = plan
+
+  variables {
+    maintenance_exclusions = {
+      foundation-model = { start = "2026-03-01T00:00:00Z", end = "2026-03-15T00:00:00Z" }
+    }
+  }
+
+  assert {
+    condition     = strcontains(google_container_cluster.main.maintenance_policy[0].recurring_window[0].recurrence, "WEEKLY") && length(google_container_cluster.main.maintenance_policy[0].daily_maintenance_window) == 0
+    error_message = "A daily window would end a training every night."
+  }
+
+  # Google wants 48 hours within any 32 days, in which there are four Sundays at least.
+  assert {
+    condition = 4 * sum([
+      for hours in range(1, 13) : 1
+      if timecmp(timeadd(google_container_cluster.main.maintenance_policy[0].recurring_window[0].start_time, "${hours}h"), google_container_cluster.main.maintenance_policy[0].recurring_window[0].end_time) <= 0
+    ]) >= 48
+    error_message = "The window is too short for Google."
+  }
+
+  assert {
+    condition = {
+      for exclusion in google_container_cluster.main.maintenance_policy[0].maintenance_exclusion :
+      exclusion.exclusion_name => "${exclusion.start_time} ${exclusion.end_time} ${exclusion.exclusion_options[0].scope}"
+    } == { foundation-model = "2026-03-01T00:00:00Z 2026-03-15T00:00:00Z NO_MINOR_OR_NODE_UPGRADES" }
+    error_message = "During an exclusion no node may be replaced."
+  }
+}
+
+run "services" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for service in google_project_service.main : !service.disable_on_destroy])
+    error_message = "Destroying this project must not switch off services that others use."
+  }
+
+  # What makes each kind of resource, and image streaming.
+  assert {
+    condition     = length(setsubtract(["artifactregistry", "compute", "container", "containerfilesystem", "iam", "iamcredentials", "storage"], [for service in google_project_service.main : trimsuffix(service.service, ".googleapis.com")])) == 0
+    error_message = "A service that the project needs is not switched on."
   }
 }
 

@@ -1,4 +1,4 @@
-# Buckets and registries: closed to the public, recoverable, tidy.
+# Buckets and registries: their names, what is kept, and for how long.
 # Runs offline and makes nothing: `terraform test`.
 
 mock_provider "google" {
@@ -13,7 +13,9 @@ variables {
   name          = "digits"
   bucket_prefix = "test-project-digits"
   accelerator   = "none"
+  gpu_driver    = "google"
   engineers     = []
+  leads         = []
 
   service_accounts = {
     nodes   = "digits-nodes"
@@ -25,56 +27,51 @@ variables {
 run "buckets" {
   command = plan
 
+  assert {
+    condition     = toset([for bucket in google_storage_bucket.main : bucket.name]) == toset(["test-project-digits-artifacts", "test-project-digits-backups", "test-project-digits-data"])
+    error_message = "The buckets must be named after the prefix."
+  }
+
+  assert {
+    condition     = { artifacts = output.artifacts_bucket, backups = output.backups_bucket, data = output.data_bucket } == { for key, bucket in google_storage_bucket.main : key => bucket.name }
+    error_message = "The outputs must not mix the buckets up."
+  }
+
+  assert {
+    condition     = alltrue([for bucket in google_storage_bucket.main : bucket.public_access_prevention == "enforced" && bucket.versioning[0].enabled && !bucket.force_destroy])
+    error_message = "No bucket may be public, lose what is overwritten, or be destroyed with something in it."
+  }
+}
+
+run "what_is_deleted" {
   variables {
     noncurrent_days = 90
+    checkpoint_days = 20
+    backup_days     = 10
   }
 
+  # Of live objects only old checkpoints and old dumps go: never a model, and never data.
   assert {
-    condition     = toset([for bucket in google_storage_bucket.main : bucket.name]) == toset(["test-project-digits-artifacts", "test-project-digits-data"])
-    error_message = "There must be a bucket for data and one for artifacts, named after the prefix."
-  }
-
-  assert {
-    condition     = alltrue([for bucket in google_storage_bucket.main : bucket.public_access_prevention == "enforced"])
-    error_message = "No bucket may ever be public."
-  }
-
-  assert {
-    condition     = alltrue([for bucket in google_storage_bucket.main : bucket.uniform_bucket_level_access])
-    error_message = "Rights must be on the bucket, not on single objects."
-  }
-
-  assert {
-    condition     = alltrue([for bucket in google_storage_bucket.main : bucket.versioning[0].enabled])
-    error_message = "What is overwritten must be recoverable."
-  }
-
-  assert {
-    condition     = alltrue([for bucket in google_storage_bucket.main : !bucket.force_destroy])
-    error_message = "A bucket with data in it must not be destroyed."
-  }
-
-  assert {
-    condition     = alltrue([for bucket in google_storage_bucket.main : bucket.location == "europe-west4"])
-    error_message = "Buckets must be in the project's region."
-  }
-
-  assert {
-    condition = alltrue([
-      for bucket in google_storage_bucket.main : one([
-        for rule in bucket.lifecycle_rule : one(rule.condition).days_since_noncurrent_time if one(rule.action).type == "Delete"
-      ]) == 90
-    ])
-    error_message = "Old versions must go after the days that were asked for."
-  }
-
-  assert {
-    condition = alltrue([
-      for bucket in google_storage_bucket.main : alltrue([
-        for rule in bucket.lifecycle_rule : one(rule.condition).with_state == "ARCHIVED" if one(rule.action).type == "Delete"
+    condition = {
+      for key, bucket in google_storage_bucket.main : key => toset([
+        for rule in bucket.lifecycle_rule : "${join(",", one(rule.condition).matches_prefix)}*${join(",", one(rule.condition).matches_suffix)} ${one(rule.condition).age}"
+        if one(rule.action).type == "Delete" && one(rule.condition).with_state != "ARCHIVED"
       ])
-    ])
-    error_message = "Only old versions may be deleted, never an object that is in use."
+      } == {
+      artifacts = toset(["*/checkpoint/one.pt,/checkpoint/other.pt 20"])
+      backups   = toset(["before-restore/,nightly/* 10", "before-migration/* 365"])
+      data      = toset([])
+    }
+    error_message = "Only checkpoints and dumps may be deleted, after the days that were asked for."
+  }
+
+  assert {
+    condition = {
+      for key, bucket in google_storage_bucket.main : key => toset([
+        for rule in bucket.lifecycle_rule : one(rule.condition).days_since_noncurrent_time if one(rule.condition).with_state == "ARCHIVED"
+      ])
+    } == { artifacts = toset([1, 90]), backups = toset([90]), data = toset([90]) }
+    error_message = "Old versions must go after the days that were asked for, those of checkpoints after one."
   }
 }
 
@@ -82,27 +79,19 @@ run "registries" {
   command = plan
 
   assert {
-    condition     = google_artifact_registry_repository.images.format == "DOCKER" && google_artifact_registry_repository.python.format == "PYTHON"
-    error_message = "There must be a registry for images and one for Python packages."
+    condition     = google_artifact_registry_repository.images.docker_config[0].immutable_tags
+    error_message = "Nobody may push another image under a tag that runs refer to."
   }
 
   assert {
-    condition     = [for policy in google_artifact_registry_repository.images.cleanup_policies : policy.condition[0].tag_state] == ["UNTAGGED"]
+    condition = toset([
+      for policy in google_artifact_registry_repository.images.cleanup_policies : policy.condition[0].tag_state if policy.action == "DELETE" && !contains(coalesce(one(policy.condition[*].package_name_prefixes), []), "base")
+    ]) == toset(["UNTAGGED"])
     error_message = "Images that have a tag must stay: runs refer to them."
   }
 
   assert {
-    condition     = output.image_registry == "europe-west4-docker.pkg.dev/test-project/digits"
-    error_message = "The output must be what image names begin with."
-  }
-
-  assert {
-    condition     = output.python_index == "https://europe-west4-python.pkg.dev/test-project/digits-python/"
-    error_message = "The output must be the address of the package index."
-  }
-
-  assert {
-    condition     = output.artifacts_bucket == "test-project-digits-artifacts" && output.data_bucket == "test-project-digits-data"
-    error_message = "The outputs must not mix the buckets up."
+    condition     = output.image_registry == "europe-west4-docker.pkg.dev/test-project/digits" && output.python_index == "https://europe-west4-python.pkg.dev/test-project/digits-python/"
+    error_message = "The outputs must be what names of images begin with, and the address of the package index."
   }
 }

@@ -14,7 +14,9 @@ variables {
   name          = "digits"
   bucket_prefix = "test-project-digits"
   accelerator   = "none"
+  gpu_driver    = "google"
   engineers     = []
+  leads         = []
 
   service_accounts = {
     nodes   = "digits-nodes"
@@ -32,6 +34,7 @@ run "names" {
     bucket_prefix    = "ends-with-a-dash-"
     service_accounts = { nodes = "digits-nodes", trainer = "an-id-has-at-most-30-characters", mlflow = "digits-mlflow" }
     engineers        = ["ada@example.com", "group:everybody@example.com"]
+    leads            = ["ada"]
   }
 
   expect_failures = [
@@ -40,6 +43,7 @@ run "names" {
     var.bucket_prefix,
     var.service_accounts,
     var.engineers,
+    var.leads,
   ]
 }
 
@@ -54,7 +58,7 @@ run "names_at_their_longest" {
   }
 
   assert {
-    condition     = length(google_storage_bucket.main["artifacts"].name) <= 63
+    condition     = alltrue([for bucket in google_storage_bucket.main : length(bucket.name) <= 63])
     error_message = "The name of a bucket has at most 63 characters."
   }
 
@@ -99,18 +103,24 @@ run "limits" {
   command = plan
 
   variables {
-    accelerator         = "nvidia-l4"
-    noncurrent_days     = 0
-    system_nodes        = { max = 2 }
-    cpu_nodes           = { max = 0 }
-    gpu_nodes           = { max = 0 }
-    release_channel     = "UNSPECIFIED"
-    network_ranges      = { pods = "10.20.0.0" }
-    authorized_networks = { everybody = "0.0.0.0/0" }
+    accelerator           = "nvidia-l4"
+    noncurrent_days       = 0
+    checkpoint_days       = 0
+    backup_days           = 1.5
+    distributed_gpu_nodes = -1
+    system_nodes          = { max = 2 }
+    cpu_nodes             = { max = 0 }
+    gpu_nodes             = { max = 0 }
+    release_channel       = "UNSPECIFIED"
+    network_ranges        = { pods = "10.20.0.0" }
+    authorized_networks   = { everybody = "0.0.0.0/0" }
   }
 
   expect_failures = [
     var.noncurrent_days,
+    var.checkpoint_days,
+    var.backup_days,
+    var.distributed_gpu_nodes,
     var.system_nodes,
     var.cpu_nodes,
     var.gpu_nodes,
@@ -125,11 +135,13 @@ run "unknown_gpu" {
 
   variables {
     accelerator      = "nvidia-h100"
+    gpu_driver       = "nobody"
     service_accounts = { nodes = "digits-nodes", trainer = "digits-mlflow", mlflow = "digits-mlflow" }
   }
 
   expect_failures = [
     var.accelerator,
+    var.gpu_driver,
     var.service_accounts,
   ]
 }
@@ -154,4 +166,18 @@ run "machine_with_two_gpus" {
   }
 
   expect_failures = [var.gpu_nodes]
+}
+
+run "times" {
+  command = plan
+
+  variables {
+    maintenance_window     = { start = "2026-01-04T18:00:00Z", end = "2026-01-04T06:00:00Z" }
+    maintenance_exclusions = { march = { start = "2026-03-01", end = "2026-03-02" } }
+  }
+
+  expect_failures = [
+    var.maintenance_window,
+    var.maintenance_exclusions,
+  ]
 }

@@ -28,9 +28,15 @@ mock_resource "google_container_cluster" {
 
 mock_resource "google_service_account" {
   defaults = {
-    id     = "projects/test-project/serviceAccounts/mock@test-project.iam.gserviceaccount.com"
-    name   = "projects/test-project/serviceAccounts/mock@test-project.iam.gserviceaccount.com"
-    email  = "mock@test-project.iam.gserviceaccount.com"
-    member = "serviceAccount:mock@test-project.iam.gserviceaccount.com"
+    id     = "projects/test-project/serviceAccounts/digits-mock@test-project.iam.gserviceaccount.com"
+    name   = "projects/test-project/serviceAccounts/digits-mock@test-project.iam.gserviceaccount.com"
+    email  = "digits-mock@test-project.iam.gserviceaccount.com"
+    member = "serviceAccount:digits-mock@test-project.iam.gserviceaccount.com"
+  }
+}
+
+mock_resource "google_sql_database_instance" {
+  defaults = {
+    connection_name = "test-project:europe-west4:digits"
   }
 }

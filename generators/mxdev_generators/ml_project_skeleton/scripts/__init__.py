@@ -1,0 +1,1 @@
+"""Programs that a rendered project runs in other people's images; they are put into its manifests as they are."""
