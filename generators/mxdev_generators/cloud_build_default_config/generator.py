@@ -103,7 +103,6 @@ class CloudBuildDefaultConfig(Generator):
                 "mx generate CloudBuildDefaultConfig --repository URL",
                 "when the secrets have values, on GitHub with --app-installation NUMBER; then apply once more: that makes the triggers",
             )
-
         access.add(tree, values, "cloud-build", "build")
 
     def _without_terraform(self, tree: Tree, values: dict[str, Any]) -> None:
@@ -126,9 +125,10 @@ class CloudBuildDefaultConfig(Generator):
             f"for the documentation; then give {email} the roles Artifact Registry Writer, Storage Object User, Secret Manager "
             "Secret Accessor and Logs Writer, and reviews only the last one",
         )
+        access.add(tree, values, "cloud-build", "build")
         tree.next_step(
             f"gcloud secrets create --project={project} --data-file=FILE {builds.kubeconfig_secret(values)}",
-            "a kubeconfig that may create, watch and delete jobs in the namespace of the project, and no more",
+            "a kubeconfig with the token that `kubectl create token` makes for the service account cloud-build-access",
         )
         tree.next_step(
             f"gcloud builds submit --project={project} --region={region} --config={builds.FOLDER}/push.yaml"

@@ -68,16 +68,16 @@ class GitHubActions(Generator):
                 "put it into the variable GCP_WORKLOAD_IDENTITY_PROVIDER in Settings > Secrets and variables > "
                 "Actions > Variables; it is no secret",
             )
-        else:
-            self._own_cluster(tree, values)
         access.add(tree, values, "github", "github")
+        if values["cloud"] != "gcp":
+            self._own_cluster(tree, values)
         tree.next_step(f"git push origin HEAD:{values['branch']}", self._before_the_push())
 
     def _own_cluster(self, tree: Tree, values: dict[str, Any]) -> None:
-        """What lets jobs train on a cluster of one's own, and the cluster pull what they built."""
+        """What lets jobs train on a cluster of one's own, and push to a registry of one's own."""
         tree.next_step(
             "gh secret set KUBECONFIG < FILE",
-            "a kubeconfig that may create, watch and delete jobs in the namespace of the project, and no more; without it "
+            "a kubeconfig with the token that `kubectl create token` makes for the service account github-access; without it "
             "nothing is trained",
         )
         if own_registry(values):
@@ -85,14 +85,17 @@ class GitHubActions(Generator):
             tree.next_step("gh secret set REGISTRY_PASSWORD", "that user's password or token")
 
     def _before_the_push(self) -> str:
-        branch = self.values.branch
-        protect = (
-            f"before that, on GitHub: Settings > Rules > Rulesets: protect {branch} and tags v*, without which no job gets "
-            "into Google Cloud"
-        )
-        if self.values.publish_docs:
-            return (
-                f"{protect}; Settings > Pages > Source: GitHub Actions: the documentation is public then, whoever may read "
-                "the repository"
+        """What is to be set on GitHub before the first push."""
+        said = []
+        if self.values.cloud == "gcp":
+            said.append(
+                f"Settings > Rules > Rulesets: protect {self.values.branch} and tags v*, without which no job gets into "
+                "Google Cloud"
             )
-        return f"{protect}; the documentation is an artifact, which --publish-docs makes public"
+        if self.values.publish_docs:
+            said.append(
+                "Settings > Pages > Source: GitHub Actions; the documentation is public then, whoever may read the repository"
+            )
+        if said:
+            return f"before that, on GitHub: {'; '.join(said)}"
+        return "starts the first of these workflows"

@@ -7,7 +7,15 @@ from typing import Any
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.ci import access
-from mxdev_generators.ci.options import NUMBER, account, common, cron, identity_pool, publish_docs
+from mxdev_generators.ci.options import (
+    NUMBER,
+    account,
+    common,
+    cron,
+    identity_pool,
+    own_registry,
+    publish_docs,
+)
 from mxdev_generators.gitlab_ci import pipeline
 from mxdev_generators.ml_project_skeleton.mx_source import missing
 
@@ -79,14 +87,28 @@ class GitLabCI(Generator):
                 "terraform -chdir=infrastructure/terraform output -raw gitlab_workload_identity_provider",
                 f"put it into the variable GCP_WORKLOAD_IDENTITY_PROVIDER in {settings}; it is no secret",
             )
-        else:
-            tree.next_step(
-                "git add --all && git commit", f"MLFLOW_TRACKING_URI in {settings} says where runs are kept"
-            )
         access.add(tree, values, "gitlab", "gitlab")
+        if values["cloud"] != "gcp":
+            self._own_cluster(tree, values, settings)
         schedule = f"; Build > Pipeline schedules: {cron(values)} (UTC)" if values["schedule"] else ""
+        pages = (
+            "; Settings > General > Visibility > Pages: who sees the documentation, which is everybody unless you choose"
+            if values["publish_docs"]
+            else ""
+        )
         tree.next_step(
             "git push",
             "then, on GitLab: Settings > Repository > Protected tags: v*, of which releases are made"
-            + schedule,
+            + schedule
+            + pages,
+        )
+
+    def _own_cluster(self, tree: Tree, values: dict[str, Any], settings: str) -> None:
+        """What lets jobs train on a cluster of one's own, and push to a registry of one's own."""
+        own = own_registry(values)
+        also = f"; REGISTRY_USER and REGISTRY_PASSWORD are who pushes images to {own}" if own else ""
+        tree.next_step(
+            f"kubectl --namespace {values['name']} create token gitlab-access --duration 8760h",
+            f"prints the token for a kubeconfig, which goes into the variable KUBECONFIG_FILE, of type File, in {settings}; "
+            f"without it nothing is trained{also}",
         )
