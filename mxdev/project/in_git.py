@@ -85,6 +85,8 @@ def would_ignore(root: Path, rules: Mapping[str, bytes], paths: Iterable[str]) -
         rules: the `.gitignore` files by path.
         paths: relative to `root`.
     """
+    from mxdev.system import git
+
     wanted = sorted(set(paths))
     found = set(ignored(root, wanted)) if root.is_dir() else set()
     if not rules or not wanted:

@@ -43,8 +43,12 @@ FIRST_NEW: Tree = {
 }
 FIRST = [change("mx.yaml", None, b"version: 1\n"), change(".mx/.gitignore", None, b"lock\n")]
 RECORD_OLD: Tree = {"theirs.txt": ("file", 0o644, b"theirs\n"), ".mx": ("folder", 0o755)}
-RECORD_NEW: Tree = {**RECORD_OLD, ".mx/record.yaml": ("file", 0o644, b"a: 1\n")}
-RECORD = [change(".mx/record.yaml", None, b"a: 1\n")]
+RECORD_NEW: Tree = {
+    **RECORD_OLD,
+    ".mx/record.yaml": ("file", 0o644, b"a: 1\n"),
+    ".mx/second.yaml": ("file", 0o644, b"b: 1\n"),
+}
+RECORD = [change(".mx/record.yaml", None, b"a: 1\n"), change(".mx/second.yaml", None, b"b: 1\n")]
 
 
 @dataclass
