@@ -205,7 +205,7 @@ def _decoded(data: bytes, where: str) -> str:
         raise MxError(f"The template {where} is no UTF-8: {error}") from error
 
 
-_ODD = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2066-\u2069]|[. ]$")
+_ODD = re.compile(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029\u202a-\u202e\u2066-\u2069]|[. ]$")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
@@ -222,8 +222,8 @@ def check_path(path: str) -> None:
         raise MxError(f"a generator rendered the path {path!r}, which is not a plain path inside the project")
     if odd := next((part for part in parts if _ODD.search(part) or _DEVICE.fullmatch(part)), None):
         raise MxError(
-            f"a generator rendered the path {path!r}; {odd!r} cannot be the name of a file everywhere: no control characters "
-            "and line breaks, no dot or blank at the end, and none of Windows' devices, such as CON and NUL"
+            f"a generator rendered the path {path!r}; {odd!r} cannot be the name of a file everywhere: no line breaks "
+            "and marks of writing direction, no dot or blank at the end, and none of Windows' devices, such as CON and NUL"
         )
     if parts[0].lower() == ".mx" or ".git" in map(str.lower, parts) or path.lower() == "mx.yaml":
         raise MxError(f"a generator rendered {path!r}, which is not for generators to write")

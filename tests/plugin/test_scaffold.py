@@ -32,7 +32,7 @@ def test_templates_in_any_folder_are_kept_and_no_code(tmp_path: Path) -> None:
     for arguments in (["check"], ["format", "--check"]):
         subprocess.run([sys.executable, "-m", "ruff", *arguments, "."], cwd=tmp_path, check=True)
     collected = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "--noconftest", "tests/snapshots"],
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "test_it" not in collected.stdout

@@ -219,7 +219,7 @@ def test_a_pattern_matches_the_whole_value() -> None:
 
 
 def test_the_variable_of_an_option() -> None:
-    assert environment_name(option("--project-id")) == "MX_OPT_PROJECT_ID"
+    assert environment_name(option("--project-id").name) == "MX_OPT_PROJECT_ID"
 
 
 # --- the file of values -----------------------------------------------------------------------------------------------
