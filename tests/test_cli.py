@@ -321,10 +321,7 @@ def test_a_render_imports_what_it_needs_and_not_rich(samples: Path, tmp_path: Pa
     modules, _ = imported(tmp_path, "generate", "SampleBase", "demo", "--no-input")
     assert parts(modules) >= {"jinja2", "yaml", "acme_samples"}
     assert not parts(modules) & {"rich", "mlflow", "torch", "tomlkit", "difflib", "asyncio"}
-    assert (
-        not modules & {"importlib.metadata", "mxdev.system.git", "mxdev.plugins.checked_plan"}
-        or "mxdev.plugins.scan" in modules
-    )
+    assert not modules & {"importlib.metadata", "mxdev.plugins.checked_plan"}
 
 
 # --- what plugins may not do ------------------------------------------------------------------------------------------
