@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -106,3 +108,20 @@ def test_bash_itself_completes(samples: Path, tmp_path: Path, mx: Mx) -> None:
         check=False,
     )
     assert done.stdout.strip() == "sample-base", done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("name", ["x$(id)", "x`id`", "x;id", "x y", "x|id", "x>f", "x*", "-x", "x'"])
+def test_a_name_with_a_meaning_to_a_shell_is_not_offered(
+    project: Path, monkeypatch: pytest.MonkeyPatch, shell: str, name: str
+) -> None:
+    """Names come from records, which came with the project; Tab and Return would run what is in them."""
+    record = project / ".mx/generators/SampleBase.yaml"
+    text = record.read_text()
+    (record.parent / f"{name}.yaml").write_text(
+        re.sub("^instance: .*", lambda _: f"instance: {json.dumps(name)}", text, flags=re.MULTILINE)
+    )
+    monkeypatch.chdir(project)
+    offered = "\n".join(complete("mx destroy ", shell))
+    assert "SampleBase" in offered
+    assert name not in offered

@@ -213,7 +213,7 @@ def test_links_are_refused_and_repositories_that_tasks_make_are_left_out(
     )
     assert mx("generate", "Template", source, "--trust", "--json", cwd=here).rows.keys() == {"a", "mx.yaml"}
     (source / "b").symlink_to("a")
-    refused = mx("update", cwd=here)
+    refused = mx("generate", "Template", source, "--trust", cwd=here)
     assert refused.code == 4
     assert "The template renders b, which is a symbolic link" in refused.err
 

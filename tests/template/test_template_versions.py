@@ -277,7 +277,7 @@ def test_a_template_with_migrations_has_messages_too(mx: Any, here: Path, reposi
     }, "v1.0.0")  # fmt: skip
     assert "  hello\n" in mx("generate", "Template", made.path, "--trust", cwd=here).err
     made.commit({"a.txt": "2\n"}, "v1.1.0")
-    said = mx("update", cwd=here).err
+    said = mx("generate", "Template", made.path, "--trust", cwd=here).err
     assert said.startswith("Template:moves says:\n  Before.\nTemplate:moves says:\n  After, in ")
     assert "First of" not in said
     assert "hello" not in said
