@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _BOM = b"\xef\xbb\xbf"
 # Reads the text of a file of the kind that is merged.
 Load = Callable[[str], Any]
-LARGEST = 1 << 20
+LARGEST = 1 << 19
 """So many bytes are merged by keys; what more would take shows that limit as the reason, and a person decides."""
 
 
@@ -41,7 +41,7 @@ def merge(path: str, base: bytes, ours: bytes, theirs: bytes) -> Merge | None:
         return None
     size = max(map(len, (base, ours, theirs)))
     if size > LARGEST:
-        limit = f"it is too large to be merged by its keys ({size >> 20} MB; up to {LARGEST >> 20} MB are)"
+        limit = f"it is too large to be merged by its keys ({size / (1 << 20):.1f} MB; up to {LARGEST / (1 << 20):.1f} MB are)"
         return Merge(ours, False, reason=limit)
     try:
         sides = [_text(side) for side in (base, ours, theirs)]

@@ -86,10 +86,10 @@ def yaml_tree(text: str) -> Tree:
     Raises:
         NoTreeError: it is something else.
     """
-    from mxdev.sections.yaml_document import Document
+    from mxdev.sections.yaml_document import document_of
 
     try:
-        document = Document("", text)
+        document = document_of("", text)
     except MxError as error:
         raise NoTreeError from error
     if document.bom or document.root is None:
@@ -265,10 +265,10 @@ def _space(text: str, at: int) -> int:
 
 
 def _load_yaml(text: str) -> Any:
-    from mxdev.sections.yaml_document import Document
+    from mxdev.sections.yaml_document import document_of
     from mxdev.sections.yaml_values import value_of
 
-    document = Document("", text)
+    document = document_of("", text)
     return value_of(document, document.root)
 
 

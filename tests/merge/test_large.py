@@ -122,7 +122,7 @@ def test_mappings_that_are_too_large_to_be_merged_by_keys_are_said(monkeypatch: 
     assert time.process_time() - start < 2
     assert not merged.clean
     assert merged.mergeable  # by lines, if a person says so
-    assert merged.reason == "it is too large to be merged by its keys (1 MB; up to 1 MB are)"
+    assert merged.reason == "it is too large to be merged by its keys (1.7 MB; up to 1.0 MB are)"
 
 
 def test_the_diff_of_a_large_file_shows_the_changed_line() -> None:

@@ -8,7 +8,8 @@ from changing import World
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxdev.plan.overrides import derive, overlay
+from mxdev.generator.tree import Section
+from mxdev.plan.overrides import derive, lay_over, overlay
 
 DEVSPACE = "devspace.yaml"
 OVER = f".mx/overrides/{DEVSPACE}"
@@ -103,3 +104,11 @@ MAPPINGS = st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3)
 def test_what_is_derived_gives_what_is_wanted(rendered: dict[str, object], wanted: dict[str, object]) -> None:
     assert overlay(rendered, derive(rendered, wanted)) == wanted
     assert derive(wanted, wanted) == {}
+
+
+@pytest.mark.parametrize(("rendered", "over"), [(1, True), (0, False), (1, 1.0)])
+def test_an_override_that_only_python_takes_for_the_same_is_laid_over(rendered: object, over: object) -> None:
+    section = Section("devspace.yaml", "a", {"x": rendered})
+    laid, changed = lay_over([section], {"devspace.yaml": {"a": {"x": over}}})
+    assert changed == ["a"]
+    assert repr(laid[0].value) == repr({"x": over})

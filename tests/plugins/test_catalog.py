@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,13 @@ def test_order_is_by_requirements_and_not_by_arrival(graph: dict[str, list[str]]
 def test_a_circle_is_told() -> None:
     with pytest.raises(MxError, match="in a circle: a, b"):
         catalog.by_requirements(["a", "b"], lambda name: ["b" if name == "a" else "a"])
+
+
+def test_a_long_chain_of_requirements_is_ordered_at_once() -> None:
+    names = [f"n{number:05}" for number in range(20_000)]
+    start = time.process_time()
+    ordered = catalog.by_requirements(
+        reversed(names), lambda name: [f"n{int(name[1:]) - 1:05}"] if name != "n00000" else []
+    )
+    assert time.process_time() - start < 5
+    assert ordered == names
