@@ -21,13 +21,13 @@ from mxdev.workflow.render import Run
 # A shell line by which a CI makes up for what another one brings along.
 PLATFORM = re.compile(
     r"#!|set -euo|command -v uv|pip install|apt-get |printf \"%s\" \"\$GCP_ID_TOKEN\"|"
-    r"FEDERATED=|GOOGLE_TOKEN=|REGISTRY_PASSWORD=|UV_PUBLISH_PASSWORD=|export UV_PUBLISH_PASSWORD$|REGISTRY=\"ghcr|"
+    r"FEDERATED=|GOOGLE_TOKEN=|export GOOGLE_OAUTH|REGISTRY_PASSWORD=|UV_PUBLISH_PASSWORD=|export UV_PUBLISH_PASSWORD$|REGISTRY=\"ghcr|"
     r'PATH="\$HOME/.local/bin|docker buildx create |chmod --recursive go-w \.$|'
     r'KUBECONFIG_DATA=|test -n "\$KUBECONFIG_DATA" '
 )
 AGAIN = "echo 'The same on your machine: "
-# How a BuildKit that is no part of Docker is told to make plain images; Docker's own makes no others.
-BUILDER = {"BUILDX_NO_DEFAULT_ATTESTATIONS"}
+# What only one CI has to be told: how a BuildKit that is no part of Docker makes plain images; as whom it goes to Google.
+OWN = {"BUILDX_NO_DEFAULT_ATTESTATIONS", "GOOGLE_ACCOUNT", "GOOGLE_PROVIDER"}
 MEANINGS = {
     "$CI_COMMIT_SHA": "commit", "${{ github.sha }}": "commit", "$COMMIT_SHA": "commit",
     "$CI_COMMIT_TAG": "tag", "${{ github.ref_name }}": "tag", "$TAG_NAME": "tag",
@@ -42,6 +42,10 @@ GITLAB_RULES = {
 # What must be set up before a job can get anywhere; until then it does not run.
 GUARD = re.compile(
     r" && (?:\$GCP_WORKLOAD_IDENTITY_PROVIDER|\$KUBECONFIG_FILE|vars\.GCP_WORKLOAD_IDENTITY_PROVIDER != '')$"
+)
+# What else keeps a job from running: a fork's pull request has no token, and without changes there is nothing to apply.
+OTHERWISE = re.compile(
+    r" && (?:!github\.event\.pull_request\.head\.repo\.fork|needs\.terraform-plan\.outputs\.changes == 'true')$"
 )
 # Looks at, or ends, a training that its job has left: GitLab's own affair, as is the workflow that does it on GitHub.
 LATER = re.compile(r"mx-train-(?:result-\d+h|cancel)")
@@ -105,10 +109,19 @@ def gitlab_jobs(text: str) -> dict[str, dict[str, Any]]:
         own = loaded[name]
         above = own.get("extends", [])
         for base in [above] if isinstance(above, str) else above:
-            job |= whole(base)
-        return job | {key: value for key, value in own.items() if key != "extends"}
+            job = _extended(job, whole(base))
+        return _extended(job, {key: value for key, value in own.items() if key != "extends"})
 
     return {name: whole(name) for name in loaded if not name.startswith(".")}
+
+
+def _extended(job: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What `extends` makes of two jobs: mappings are merged, all else is replaced."""
+    found = {**job, **own}
+    for key in job.keys() & own.keys():
+        if isinstance(job[key], dict) and isinstance(own[key], dict):
+            found[key] = _extended(job[key], own[key])
+    return found
 
 
 def gitlab(text: str) -> Graph:
@@ -171,7 +184,10 @@ def _kind(said: str, event: str) -> str:
 
 def kinds(condition: str) -> list[str]:
     """For which of them a job runs."""
-    own = GUARD.sub("", f" && {condition}").removeprefix(" && ")
+    own = f" && {condition}"
+    for pattern in (OTHERWISE, GUARD):
+        own = pattern.sub("", own)
+    own = own.removeprefix(" && ")
     if not own:
         return list(KINDS)
     one, several = (
@@ -258,14 +274,16 @@ def _found(
             str(value), str(value) if name in ("REGISTRY", "MX_REQUIREMENT", "UV_INDEX") else "set"
         )
         for name, value in environment.items()
-        if name not in BUILDER
+        if name not in OWN
     }
     # What a line of the CI's own assigns is there as well as what it declares.
     for line in lines[:at]:
-        match = re.match(r"(?:export )?((?:REGISTRY|UV_PUBLISH|GOOGLE_TOKEN|KUBECONFIG_DATA)\w*)=", line)
+        match = re.match(
+            r"(?:export )?((?:REGISTRY|UV_PUBLISH|GOOGLE_(?:OAUTH|TOKEN)|KUBECONFIG_DATA)\w*)=", line
+        )
         if match:
             meant.setdefault(match[1], "set")
-    if "REGISTRY_PASSWORD" in meant:
+    if {"REGISTRY_PASSWORD", "GOOGLE_OAUTH_ACCESS_TOKEN"} & meant.keys():
         # Where one CI has it from.
         meant.pop("GOOGLE_TOKEN", None)
     return Found(

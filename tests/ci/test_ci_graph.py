@@ -106,6 +106,22 @@ def test_terraform_is_checked_where_there_is_some() -> None:
     assert not [graph for graph in rendered(cloud="existing").values() if "terraform" in graph]
 
 
+def test_terraform_is_planned_and_applied_only_when_asked() -> None:
+    """In GitLab and GitHub alike; what is applied is the plan that was shown, and after somebody approved it."""
+    found = {
+        name: graphs(render_all(name, name="churn-model", terraform="apply"))
+        for name in ("GitLabCI", "GitHubActions")
+    }
+    gitlab, github = found["GitLabCI"]["gitlab"], found["GitHubActions"]["github"]
+    assert set(gitlab) == (JOBS | {"terraform-plan", "terraform-apply"}) - {"publish-docs"}
+    # Each CI shows a plan in a way of its own.
+    assert differences(gitlab, github, {"terraform-plan"}) == []
+    assert gitlab["terraform-plan"].events == {"review", "push"}
+    assert gitlab["terraform-apply"].events == {"push"}
+    assert gitlab["terraform-apply"].after == {"terraform-plan"}
+    assert gitlab["terraform-apply"].commands.endswith("apply -input=false terraform.tfplan")
+
+
 def test_what_waits_runs_whenever_it_does() -> None:
     """A job must not wait for one that its event leaves out: GitHub would skip it, GitLab refuse the pipeline."""
     for graph in rendered(cloud="gcp", schedule="17 3 * * 1").values():

@@ -122,7 +122,7 @@ def test_a_cache_is_kept_only_where_nothing_is_released() -> None:
 
 @pytest.mark.parametrize("cloud", ["gcp", "existing"])
 def test_a_pull_request_gets_no_token(cloud: str) -> None:
-    """Jobs that may write, but to code scanning, are not for reviews; and no secret is handed on."""
+    """Jobs that may write, but to code scanning, are not for reviews; and no secret is handed on. Who plans may look, if asked."""
     for job in workflow(JOBS, cloud=cloud, publish_docs=True)["jobs"].values():
         writes = {scope for scope, level in job["permissions"].items() if level == "write"}
         if writes - {"security-events"}:
@@ -167,6 +167,24 @@ def test_whoever_publishes_is_told_that_it_is_public(publish: bool, tmp_path: Pa
     assert "Pages" in step.why or not publish
     help_text = mx("generate", "GitHubActions", "--help", cwd=tmp_path).stdout
     assert "public, even from a private repository" in " ".join(help_text.split())
+
+
+def test_terraform_is_applied_after_somebody_approved() -> None:
+    jobs = workflow(JOBS, terraform="apply")["jobs"]
+    plan, apply = jobs["terraform-plan"], jobs["terraform-apply"]
+    assert apply["environment"] == "terraform"
+    assert "needs.terraform-plan.outputs.changes == 'true'" in apply["if"]
+    for role, job in (("plan", plan), ("apply", apply)):
+        (given,) = [given for uses, given in steps(job) if uses.startswith("google-github-actions/auth@")]
+        assert given["service_account"].startswith(f"churn-model-github-{role}@")
+        assert given["workload_identity_provider"] == f"${{{{ vars.GCP_WORKLOAD_IDENTITY_PROVIDER }}}}-{role}"
+    # The very plan that was shown.
+    (kept,) = [given for uses, given in steps(plan) if uses.startswith("actions/upload-artifact@")]
+    (taken,) = [given for uses, given in steps(apply) if uses.startswith("actions/download-artifact@")]
+    assert kept["name"] == taken["name"]
+    assert "infrastructure/terraform/terraform.tfplan" in kept["path"]
+    assert plan["permissions"] == {"contents": "read", "id-token": "write", "pull-requests": "write"}
+    assert "pull-requests" not in apply["permissions"]
 
 
 def test_no_training_is_dropped_while_it_waits() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +182,60 @@ def test_what_is_not_set_up_yet_does_not_run(cloud: str, needed: str) -> None:
     assert guarded == images | {name for name in jobs if name.startswith("mx-train")}
     for name, job in jobs.items():
         assert {need["job"] for need in job["needs"]} & guarded == set() or name in guarded
+
+
+def test_who_plans_is_not_who_applies() -> None:
+    """A review's job acts as an account that looks; applying is somebody's click, in an environment that may be protected."""
+    jobs = pipeline(terraform="apply", repository_id="4711")
+    for role in ("plan", "apply"):
+        job = jobs[f"mx-terraform-{role}"]
+        assert (
+            job["variables"]["GOOGLE_ACCOUNT"]
+            == f"churn-model-gitlab-{role}@churn-model.iam.gserviceaccount.com"
+        )
+        assert job["variables"]["GOOGLE_PROVIDER"] == f"$GCP_WORKLOAD_IDENTITY_PROVIDER-{role}"
+        assert job["id_tokens"]["GCP_ID_TOKEN"]["aud"] == "https://iam.googleapis.com/$GOOGLE_PROVIDER"
+    assert {rule["when"] for rule in jobs["mx-terraform-apply"]["rules"]} == {"manual"}
+    assert jobs["mx-terraform-apply"]["environment"] == {"name": "terraform"}
+    assert jobs["mx-terraform-plan"]["artifacts"]["reports"] == {"terraform": "build/plan.json"}
+    assert (
+        jobs["mx-train"]["variables"]["GOOGLE_ACCOUNT"]
+        == "churn-model-gitlab@churn-model.iam.gserviceaccount.com"
+    )
+    assert not [name for name in pipeline() if name.startswith("mx-terraform-")]
+
+
+def test_what_a_plan_would_do_is_counted(tmp_path: Path) -> None:
+    """As GitLab shows it in a merge request."""
+    actions = [["create"], ["create"], ["update"], ["delete", "create"], ["no-op"]]
+    plan = {"resource_changes": [{"change": {"actions": found}} for found in actions]}
+    (tmp_path / "terraform").write_text(f"#!/bin/sh\ncat {tmp_path}/plan\n")
+    (tmp_path / "terraform").chmod(0o755)
+    (tmp_path / "plan").write_text(json.dumps(plan))
+    (tmp_path / "build").mkdir()
+    environ = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    command = pipeline(terraform="apply")["mx-terraform-plan"]["script"][-1]
+    subprocess.run(["bash", "-eo", "pipefail", "-c", command], cwd=tmp_path, env=environ, check=True)
+    assert json.loads((tmp_path / "build/plan.json").read_text()) == {"create": 3, "update": 1, "delete": 1}
+
+
+def test_terraform_comes_as_it_was_published(tmp_path: Path) -> None:
+    """Another archive than the one that is known by its hash is not unpacked."""
+    (tmp_path / "curl").write_text(f"#!/bin/sh\necho something else > {tmp_path}/terraform.zip\n")
+    (tmp_path / "curl").chmod(0o755)
+    environ = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
+    script = "\n".join(pipeline()["mx-terraform"]["before_script"]).replace("/tmp/", f"{tmp_path}/")
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "terraform.zip: FAILED" in done.stdout
+    assert not (tmp_path / ".local").exists()
 
 
 def test_every_job_has_a_timeout_and_says_how_to_do_it_again() -> None:

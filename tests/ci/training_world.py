@@ -143,7 +143,7 @@ def make(
     server = plane.api.server.removeprefix("https://")
     _programs(tools, token=plane.api.token, server=server)
     kubeconfig = scratch / "of-the-project"
-    kubeconfig.write_text(plane.kubeconfig.read_text())
+    kubeconfig.write_text(_kubeconfig(plane, project, name))
     kept = {
         key: value
         for key, value in os.environ.items()
@@ -162,6 +162,17 @@ def make(
         "KUBECACHEDIR": str(scratch / "discovery"),
     }
     return World(project, image, node, Server(tracking_uri, {}), environ, scratch, free_port()), jobs
+
+
+def _kubeconfig(plane: ControlPlane, project: Path, namespace: str) -> str:
+    """The kubeconfig of a CI on a cluster of one's own: that of a service account with the rights that are rendered for it."""
+    access = project / "infrastructure/kubernetes/gitlab-access/access.yaml"
+    plane.kubectl("apply", "-f", access)
+    config = json.loads(plane.kubeconfig.read_text())
+    if "cloud: existing" in (project / "mx.yaml").read_text():
+        token = plane.kubectl("create", "token", "gitlab-access", "-n", namespace).stdout.strip()
+        config["users"][0]["user"] = {"token": token}
+    return json.dumps(config)
 
 
 def _programs(tools: Path, **facts: str) -> None:

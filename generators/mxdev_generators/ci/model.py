@@ -18,7 +18,7 @@ SITE = "docs/_build/html"
 UV_VERSION = "0.13.8"
 
 # What a job needs beyond the code; each is a way in which a renderer prepares it.
-Need = Literal["mx", "project", "images", "packages", "cluster"]
+Need = Literal["mx", "project", "images", "packages", "cluster", "infrastructure"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class Facts:
         schedule: whether a schedule exists.
         publish_docs: whether documentation goes where others can read it.
         watch_minutes: for how long a training that was started is watched.
+        terraform: "check", or "apply": whether Terraform is also planned and applied.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Facts:
     schedule: bool
     publish_docs: bool
     watch_minutes: int
+    terraform: str
 
 
 MX = ('uv tool install --quiet "$MX_REQUIREMENT"', 'PATH="$(uv tool dir --bin):$PATH"')

@@ -106,6 +106,7 @@ def facts(values: Mapping[str, Any], *, lint_report: str, publish_docs: bool, re
         schedule=bool(values["schedule"]),
         publish_docs=publish_docs,
         watch_minutes=values["watch_minutes"],
+        terraform=values.get("terraform", "check"),
     )
 
 

@@ -92,6 +92,7 @@ _WHY = {
     "id-token": "shows Google Cloud or GitHub Pages who it is",
     "packages": "pushes images",
     "pages": "publishes the documentation",
+    "pull-requests": "says what Terraform would change",
     "security-events": "reports to code scanning",
     "statuses": "says at a commit how its training is",
 }

@@ -24,13 +24,19 @@ def setup_uv(values: Mapping[str, Any], cache: str | bool) -> Step:
     )
 
 
-def auth(values: Mapping[str, Any]) -> Step:
-    """A token for an hour, of the jobs' account on Google Cloud."""
+def auth(values: Mapping[str, Any], role: str = "") -> Step:
+    """A token for an hour, of the jobs' account on Google Cloud.
+
+    Args:
+        values: the options.
+        role: "plan" or "apply": of an account that Terraform runs as, to which another provider leads.
+    """
+    suffix = f"-{role}" if role else ""
     return actions.AUTH.step(
         id="auth",
         project_id=values["project_id"],
-        workload_identity_provider=f"${{{{ vars.{PROVIDER} }}}}",
-        service_account=account_email(values, "github"),
+        workload_identity_provider=f"${{{{ vars.{PROVIDER} }}}}{suffix}",
+        service_account=account_email(values, f"github{suffix}"),
         token_format="access_token",  # noqa: S106
         create_credentials_file=False,
     )

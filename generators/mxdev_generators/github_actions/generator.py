@@ -6,7 +6,7 @@ from typing import Any
 
 from mxdev import Generator, Tree, option
 from mxdev.generator import Values
-from mxdev_generators.ci import access
+from mxdev_generators.ci import access, terraform
 from mxdev_generators.ci.options import (
     BRANCH,
     NUMBER,
@@ -28,6 +28,7 @@ class GitHubActions(Generator):
         option("--repository-id", type=NUMBER, default="0",
                help="The repository's number: the only one that Google Cloud lets in."),
         option("--branch", type=BRANCH, default="main", help="The default branch."),
+        terraform.OPTION,
         publish_docs("on GitHub Pages: public, even from a private repository (except with GitHub Enterprise Cloud)"),
         *common(),
     )  # fmt: skip
@@ -45,6 +46,7 @@ class GitHubActions(Generator):
             **values,
             "account": account(values, "github"),
             "pool": identity_pool(values, "github"),
+            **{f"{role}_account": account(values, f"github-{role}") for role in terraform.ROLES.values()},
         }
 
     def generate(self, tree: Tree) -> None:
@@ -91,6 +93,10 @@ class GitHubActions(Generator):
             said.append(
                 f"Settings > Rules > Rulesets: protect {self.values.branch} and tags v*, without which no job gets into "
                 "Google Cloud"
+            )
+        if self.values.cloud == "gcp" and self.values.terraform == "apply":
+            said.append(
+                f"Settings > Environments > {terraform.ENVIRONMENT}: who must approve what Terraform applies"
             )
         if self.values.publish_docs:
             said.append(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mxdev_generators.ci import terraform
 from mxdev_generators.ci.graph import jobs
 from mxdev_generators.ci.model import REPORTS, SITE, Event, Job
 from mxdev_generators.ci.options import (
@@ -39,6 +40,7 @@ KINDS: Mapping[str, tuple[Event, ...]] = {
     "tag": ("tag",),
     "train": ("schedule", "manual"),
 }
+_ON_GOOGLE = {"images", "packages", "cluster", "infrastructure"}
 _HEADS = {
     JOBS: "The jobs of this project, which the other workflows call.",
     CI: "Every pull request and every commit of the default branch.",
@@ -152,6 +154,11 @@ def _job(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
     rendered["runs-on"] = RUNNER
     rendered["timeout-minutes"] = job.minutes
     rendered["permissions"] = _permissions(job, values)
+    if job.name == "terraform-plan":
+        rendered["outputs"] = {"changes": "${{ steps.terraform-plan.outputs.changes }}"}
+    if job.name == "terraform-apply":
+        rendered["environment"] = terraform.ENVIRONMENT
+        rendered["concurrency"] = {"group": "terraform", "cancel-in-progress": False}
     if job.name == "publish-docs":
         url = "${{ steps.deployment.outputs.page_url }}"
         rendered["environment"] = {"name": "github-pages", "url": url}
@@ -166,9 +173,19 @@ def _condition(job: Job, values: Mapping[str, Any]) -> str:
     """When a job runs: for what started the workflow, and only once there is what it needs to get anywhere."""
     kinds = [kind for kind, events in KINDS.items() if set(job.events) & set(events)]
     parts = [] if len(kinds) == len(KINDS) else [_is(*kinds)]
-    if values["cloud"] == "gcp" and {"images", "packages", "cluster"} & set(job.uses):
+    if _google(job, values):
         parts.append(f"vars.{PROVIDER} != ''")
+    if job.name == "terraform-plan":
+        # The pull request of a fork gets no token.
+        parts.append("!github.event.pull_request.head.repo.fork")
+    if job.name == "terraform-apply":
+        parts.append("needs.terraform-plan.outputs.changes == 'true'")
     return " && ".join(parts)
+
+
+def _google(job: Job, values: Mapping[str, Any]) -> bool:
+    """Whether a job goes to Google Cloud."""
+    return values["cloud"] == "gcp" and bool(_ON_GOOGLE & set(job.uses))
 
 
 def _is(*kinds: str) -> str:
@@ -179,11 +196,10 @@ def _is(*kinds: str) -> str:
 
 
 def _permissions(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
-    gcp = values["cloud"] == "gcp"
     if job.name == "publish-docs":
         return {"pages": "write", "id-token": "write"}
     granted = {"contents": "read"}
-    if gcp and {"images", "packages", "cluster"} & set(job.uses):
+    if _google(job, values):
         granted["id-token"] = "write"
     elif "images" in job.uses and not own_registry(values):
         granted["packages"] = "write"
@@ -191,6 +207,8 @@ def _permissions(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
         granted["contents"] = "write"
     if job.name == "lint":
         granted["security-events"] = "write"
+    if job.name == "terraform-plan":
+        granted["pull-requests"] = "write"
     return granted | (results.PERMISSIONS if job.name == "train" else {})
 
 
@@ -200,8 +218,10 @@ def _before(job: Job, values: Mapping[str, Any]) -> list[Step]:
         steps.append(setup_uv(values, cache="${{ inputs.cache }}"))
     if "packages" in job.uses:
         steps.append(actions.DOWNLOAD.step(name="dist", path="dist"))
-    if values["cloud"] == "gcp" and {"images", "packages", "cluster"} & set(job.uses):
-        steps.append(auth(values))
+    if _google(job, values):
+        steps.append(auth(values, terraform.ROLES.get(job.name, "")))
+    if job.name == "terraform-apply":
+        steps.append(actions.DOWNLOAD.step(name="terraform-plan"))
     return steps
 
 
@@ -229,6 +249,7 @@ def _run(job: Job, values: Mapping[str, Any]) -> Step:
         "UV_PUBLISH_PASSWORD": token,
         "GH_TOKEN": "${{ github.token }}",
         "GOOGLE_TOKEN": token,
+        "GOOGLE_OAUTH_ACCESS_TOKEN": token,
         "KUBECONFIG_DATA": "${{ secrets.KUBECONFIG }}",
     }
     given = {name: value for name in job.environment if (value := known[name]) is not None}
@@ -239,8 +260,10 @@ def _run(job: Job, values: Mapping[str, Any]) -> Step:
         lines += kubeconfig("nothing is trained")
     lines += [*job.prepare, f"echo 'The same on your machine: {job.again}'", *job.commands]
     script = "".join(line.rstrip("\n") + "\n" for line in lines)
-    # The name by which a later step asks how it ended.
-    asked = {"id": job.name} if job.name == "train" else {}
+    if job.name == "terraform-plan":
+        script += 'test "$CODE" = 0 || echo changes=true >> "$GITHUB_OUTPUT"\n'
+    # The name by which a later step or job asks how it ended.
+    asked = {"id": job.name} if job.name in ("train", "terraform-plan") else {}
     return {**asked, "name": job.title, **({"env": given} if given else {}), "run": script}
 
 
@@ -270,6 +293,27 @@ def _after(job: Job, values: Mapping[str, Any]) -> list[Step]:
         return [actions.UPLOAD_PAGES.step(when=_is("push"), path=SITE)] if values["publish_docs"] else [kept]
     if job.name == "package":
         return [actions.UPLOAD.step(name="dist", path="dist", if_no_files_found="error")]
+    if job.name == "terraform-plan":
+        return _after_plan()
     if job.name == "train":
         return results.after_training(f"{RESULT}.yaml")
     return []
+
+
+def _after_plan() -> list[Step]:
+    """The plan as a comment of the pull request, which a later plan replaces, on the summary page, and for the job that applies."""
+    # A comment has at most 65,536 characters.
+    written = (
+        f"{{ echo 'The plan of Terraform:'; echo '```'; head -c 60000 {terraform.PLAN}; echo '```'; }} > build/plan.md\n"
+        'cat build/plan.md >> "$GITHUB_STEP_SUMMARY"\n'
+    )
+    comment = 'gh pr comment "$NUMBER" --edit-last --create-if-none --body-file build/plan.md\n'
+    number = {"GH_TOKEN": "${{ github.token }}", "NUMBER": "${{ github.event.pull_request.number }}"}
+    kept = f"{terraform.PLAN_FILE}\n{terraform.PLAN}"
+    return [
+        {"name": "Show the plan", "run": written},
+        {"name": "Say it in the pull request", "if": _is("review"), "env": number, "run": comment},
+        actions.UPLOAD.step(
+            when=_is("push"), name="terraform-plan", path=kept, if_no_files_found="error", retention_days=7
+        ),
+    ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
-from mxdev_generators.ci import access
+from mxdev_generators.ci import access, terraform
 from mxdev_generators.ci.options import (
     NUMBER,
     account,
@@ -44,6 +44,7 @@ class GitLabCI(Generator):
                help="The stage of all jobs: one that .gitlab-ci.yml knows, if it has stages of its own."),
         option("--image-runner", type=_RUNNER, default="",
                help="The tag of the runners that build images, such as saas-linux-medium-amd64; empty: any runner."),
+        terraform.OPTION,
         publish_docs("on GitLab Pages: public unless Settings > General > Visibility says otherwise"),
         *common(),
     )  # fmt: skip
@@ -61,6 +62,7 @@ class GitLabCI(Generator):
             **values,
             "account": account(values, "gitlab"),
             "pool": identity_pool(values, "gitlab"),
+            **{f"{role}_account": account(values, f"gitlab-{role}") for role in terraform.ROLES.values()},
         }
 
     def generate(self, tree: Tree) -> None:
@@ -96,6 +98,8 @@ class GitLabCI(Generator):
             if values["publish_docs"]
             else ""
         )
+        if values["cloud"] == "gcp" and values["terraform"] == "apply":
+            schedule += f"; Settings > CI/CD > Protected environments: {terraform.ENVIRONMENT}, for whoever must approve what Terraform applies"
         tree.next_step(
             "git push",
             "then, on GitLab: Settings > Repository > Protected tags: v*, of which releases are made"

@@ -13,12 +13,26 @@ _GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _KIND = "urn:ietf:params:oauth:token-type"
 
 
+def account(values: Mapping[str, Any], role: str = "") -> dict[str, str]:
+    """The variables that say as which account a job goes to Google Cloud, and which provider leads to it.
+
+    Args:
+        values: the options.
+        role: "plan" or "apply": of an account that Terraform runs as; empty: the jobs' own.
+    """
+    suffix = f"-{role}" if role else ""
+    return {
+        "GOOGLE_ACCOUNT": account_email(values, f"gitlab{suffix}"),
+        "GOOGLE_PROVIDER": f"$GCP_WORKLOAD_IDENTITY_PROVIDER{suffix}",
+    }
+
+
 def job(values: Mapping[str, Any]) -> dict[str, Any]:
     """What jobs have in common that go to Google Cloud: GOOGLE_TOKEN, for one hour, exchanged at Google and never stored."""
-    email = account_email(values, "gitlab")
     read = "python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])'"
     return {
-        "id_tokens": {"GCP_ID_TOKEN": {"aud": "https://iam.googleapis.com/$GCP_WORKLOAD_IDENTITY_PROVIDER"}},
+        "variables": account(values),
+        "id_tokens": {"GCP_ID_TOKEN": {"aud": "https://iam.googleapis.com/$GOOGLE_PROVIDER"}},
         "before_script": [
             f'printf "%s" "$GCP_ID_TOKEN" > {_JWT}',
             "FEDERATED=$(curl --fail-with-body --silent --show-error https://sts.googleapis.com/v1/token"
@@ -26,12 +40,12 @@ def job(values: Mapping[str, Any]) -> dict[str, Any]:
             f" --data-urlencode requested_token_type={_KIND}:access_token"
             f" --data-urlencode subject_token_type={_KIND}:jwt"
             f" --data-urlencode subject_token@{_JWT}"
-            ' --data-urlencode "audience=//iam.googleapis.com/$GCP_WORKLOAD_IDENTITY_PROVIDER"'
+            ' --data-urlencode "audience=//iam.googleapis.com/$GOOGLE_PROVIDER"'
             f" --data-urlencode scope={_SCOPE} | {read} access_token)",
             'GOOGLE_TOKEN=$(printf "header = \\"Authorization: Bearer %s\\"" "$FEDERATED"'
             " | curl --fail-with-body --silent --show-error --config -"
             f' --json \'{{"scope": ["{_SCOPE}"], "lifetime": "3600s"}}\''
-            f" https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{email}:generateAccessToken"
+            ' "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/$GOOGLE_ACCOUNT:generateAccessToken"'
             f" | {read} accessToken)",
         ],
     }

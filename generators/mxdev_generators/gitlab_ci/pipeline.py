@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mxdev_generators.ci import images, training
+from mxdev_generators.ci import images, terraform, training
 from mxdev_generators.ci.graph import jobs
 from mxdev_generators.ci.model import MX, REPORTS, SITE, Event, Facts, Job
 from mxdev_generators.ci.options import (
@@ -34,10 +34,19 @@ RULES: Mapping[Event, str] = {
 }
 _PACKAGES = "$CI_API_V4_URL/projects/$CI_PROJECT_ID/packages/pypi"
 # Whose results a job takes: from -> to.
-_PASSED = {("docs", "publish-docs"), ("package", "publish-package")}
+_PASSED = {("docs", "publish-docs"), ("package", "publish-package"), ("terraform-plan", "terraform-apply")}
 # Hours after which a training that is followed no longer is looked at. Waiting for that takes no runner.
 _LOOKS = (1, 6, 24)
+_ON_GOOGLE = {"images", "cluster", "infrastructure"}
 _MOST_HOURS = 168  # GitLab delays a job by a week at most
+
+_COUNTED = "build/plan.json"
+# What GitLab shows in a merge request: how much would be made, changed and removed.
+_COUNT = (
+    f"terraform -chdir={terraform.FOLDER} show -json terraform.tfplan | python3 -c 'import json, sys; "
+    'found = [action for change in json.load(sys.stdin).get("resource_changes", []) for action in change["change"]["actions"]]; '
+    f'print(json.dumps({{name: found.count(name) for name in ("create", "update", "delete")}}))\' > {_COUNTED}'
+)
 
 HEAD = """\
 The jobs of this project, included by .gitlab-ci.yml.
@@ -73,11 +82,8 @@ def _base(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _job(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
-    gcp = values["cloud"] == "gcp"
     builds = "images" in job.uses
-    rendered: dict[str, Any] = {
-        "extends": [BASE, GOOGLE] if gcp and {"images", "cluster"} & set(job.uses) else BASE
-    }
+    rendered: dict[str, Any] = {"extends": [BASE, GOOGLE] if _google(job, values) else BASE}
     if builds:
         if values["image_runner"]:
             rendered["tags"] = [values["image_runner"]]
@@ -111,17 +117,27 @@ def _job(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
     rendered["script"] = script
     if job.name == "train":
         rendered["after_script"] = _cancelled()
+    if job.name == "terraform-plan":
+        rendered["script"] = [*script, _COUNT]
+    if job.name == "terraform-apply":
+        rendered["rules"] = [{**rule, "when": "manual", "allow_failure": True} for rule in rendered["rules"]]
+        rendered |= {"environment": {"name": terraform.ENVIRONMENT}, "resource_group": "terraform"}
     return rendered | _results(job)
 
 
 def _rules(job: Job, values: Mapping[str, Any]) -> list[str]:
     """When a job runs: only once there is what it needs to get anywhere."""
     needed = ""
-    if values["cloud"] == "gcp" and {"images", "cluster"} & set(job.uses):
+    if _google(job, values):
         needed = " && $GCP_WORKLOAD_IDENTITY_PROVIDER"
     elif "cluster" in job.uses:
         needed = " && $KUBECONFIG_FILE"
     return [RULES[event] + needed for event in job.events]
+
+
+def _google(job: Job, values: Mapping[str, Any]) -> bool:
+    """Whether a job goes to Google Cloud."""
+    return values["cloud"] == "gcp" and bool(_ON_GOOGLE & set(job.uses))
 
 
 def _buildkit(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,6 +158,7 @@ def _variables(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
         "REGISTRY_USER": "oauth2accesstoken" if gcp else None if own else "$CI_REGISTRY_USER",
         "REGISTRY_PASSWORD": None if gcp or own else "$CI_REGISTRY_PASSWORD",
         "GOOGLE_TOKEN": None,
+        "GOOGLE_OAUTH_ACCESS_TOKEN": None,
         "KUBECONFIG_DATA": None,
         "UV_PUBLISH_URL": _PACKAGES,
         "UV_PUBLISH_USERNAME": "gitlab-ci-token",
@@ -150,6 +167,8 @@ def _variables(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
     variables = {name: value for name in job.environment if (value := known[name]) is not None}
     if "images" in job.uses:
         variables |= images.ENVIRONMENT
+    if "infrastructure" in job.uses:
+        variables |= google.account(values, terraform.ROLES[job.name])
     return variables
 
 
@@ -169,6 +188,8 @@ def _platform(job: Job, values: Mapping[str, Any]) -> list[str]:
             lines.append('REGISTRY_PASSWORD="$GOOGLE_TOKEN"')
     if "cluster" in job.uses:
         lines += _cluster(values)
+    if "infrastructure" in job.uses:
+        lines.append('export GOOGLE_OAUTH_ACCESS_TOKEN="$GOOGLE_TOKEN"')
     return lines
 
 
@@ -217,6 +238,9 @@ def _results(job: Job) -> dict[str, Any]:
         return {"pages": {"publish": SITE}, "artifacts": {"paths": [f"{SITE}/"], "expire_in": "1 day"}}
     if not job.results:
         return {}
+    if job.name == "terraform-plan":
+        paths = [*job.results, _COUNTED]
+        return {"artifacts": {"paths": paths, "expire_in": "1 week", "reports": {"terraform": _COUNTED}}}
     if job.name == "train":
         return {"artifacts": {"paths": list(job.results), "expire_in": "1 week", "when": "always"}}
     artifacts: dict[str, Any] = {"paths": [f"{path}/" for path in job.results], "expire_in": "1 week"}
