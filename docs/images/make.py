@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.text import Text
 
 COMMAND = "mx generate MLProjectSkeleton churn-model --no-input"
-SHOWN = 9
 
 
 def output(folder: str) -> str:
@@ -41,17 +40,14 @@ def output(folder: str) -> str:
 
 
 def main() -> None:
-    """Write generate.svg beside this file; the middle of the table is left out, and the picture says so."""
+    """Write generate.svg beside this file: all that the command prints, in a terminal of 84 columns."""
     folder = tempfile.mkdtemp()
     try:
         lines = output(folder).splitlines()
     finally:
         shutil.rmtree(folder)
-    end = next(number for number, line in enumerate(lines) if not line.strip()) - 2
-    hidden = end - 2 * SHOWN
-    shown = [*lines[:SHOWN], f"            ... {hidden} more ...", *lines[end - SHOWN :]]
     console = Console(record=True, width=84, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
-    console.print(Text.from_ansi(f"\x1b[1m$ {COMMAND}\x1b[0m\n" + "\n".join(shown)))
+    console.print(Text.from_ansi(f"\x1b[1m$ {COMMAND}\x1b[0m\n" + "\n".join(lines)))
     # Without the font that rich would have the reader's browser fetch.
     svg = re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="mx"), flags=re.DOTALL)
     Path(__file__).with_name("generate.svg").write_text(svg, encoding="utf-8")
