@@ -19,6 +19,11 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 REQUIREMENTS = (
+    "fsspec>=2025.3",
+    "gcsfs>=2025.3",
+    "pillow>=11,<14",
+    "pyarrow>=18",
+    "zarr>=3.0.8,<4",
     "torch>=2.7,<3",
     "mlflow>=3.12,<4",
     "scikit-learn>=1.6,<2",

@@ -84,9 +84,9 @@ def test_two_processes_are_as_good_as_one(trainer: Trainer) -> None:
 
 
 def test_the_processes_do_together_what_one_does_alone(trainer: Trainer) -> None:
-    """Without dropout, and with shares of one size, only the order of additions differs."""
+    """Without dropout, and with shares of one size, only the order of additions differs; in two parts, too."""
     arguments = ("training.epochs=4", "task.dropout=0", "training.batch_size=66")
-    one, three = trainer.train(*arguments), trainer.train(*arguments, processes=3)
+    one, three = trainer.train(*arguments), trainer.train(*arguments, "training.accumulate=2", processes=3)
     assert set(one["metrics"]) == set(three["metrics"])
     for metric in ("train_loss", "validation_loss", "test_loss"):
         alone, together = ([value for _, value in run["metrics"][metric]] for run in (one, three))
@@ -110,6 +110,33 @@ def test_a_killed_process_goes_on_from_the_checkpoint(
     (interrupted,) = trainer.runs()
     assert interrupted["status"] == "FINISHED"
     assert interrupted["metrics"] == never_killed()["metrics"]
+
+
+def test_when_one_machine_is_told_to_end_both_go_on_where_they_were(
+    trainer: Trainer, never_killed: Callable[[], dict[str, Any]]
+) -> None:
+    """The process there tells the other one, which has the checkpoint. The next time the machine gets a copy of it."""
+    run_id, told = trainer.new_run(), ""
+    for last in (False, True):
+        port = free_port()
+        machines = [trainer.machine(rank, port, *QUICK, MLFLOW_RUN_ID=run_id) for rank in (0, 1)]
+        try:
+            if not last:
+                told = lines(machines[0], "epoch  3/8")
+                machines[1].send_signal(signal.SIGTERM)
+            said = [machine.communicate(timeout=600)[0] for machine in machines]
+        finally:
+            for machine in machines:
+                if machine.poll() is None:
+                    torchrun.kill_all(machine)
+        assert [machine.returncode == 0 for machine in machines] == [last, last], said
+    assert re.findall(r"^epoch +(\d+)/8", told, re.M) == ["1", "2", "3"]
+    again = re.findall(r"^epoch +(\d+)/8", said[0], re.M)
+    assert again[-1] == "8"
+    assert int(again[0]) >= 4
+    (run,) = trainer.runs()
+    assert run["status"] == "FINISHED"
+    assert run["metrics"] == never_killed()["metrics"]
 
 
 def test_one_that_fails_ends_all(trainer: Trainer) -> None:

@@ -55,11 +55,11 @@ class Trainer:
             head += ["--standalone", f"--nproc-per-node={processes}", f"--max-restarts={restarts}", "-m"]
         return self._start(head, arguments, more)
 
-    def machine(self, rank: int, port: int, *arguments: str) -> subprocess.Popen[str]:
+    def machine(self, rank: int, port: int, *arguments: str, **more: str) -> subprocess.Popen[str]:
         """Start one of two torchruns with a process each, as the pods of a job do; the first listens on `port`."""
         where = {"PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
         head = [self.python, "-m", "torch.distributed.run", "--nproc-per-node=1", "-m"]
-        return self._start(head, arguments, {**where, "PET_NNODES": "2", "PET_NODE_RANK": str(rank)})
+        return self._start(head, arguments, {**where, "PET_NNODES": "2", "PET_NODE_RANK": str(rank), **more})
 
     def _start(
         self, head: list[str | Path], arguments: tuple[str, ...], more: dict[str, str]
