@@ -7,6 +7,7 @@ from mlflow.tracking import MlflowClient
 from toy import Toy, ToyConfig
 
 from churn_model import config, evaluation, fit, tracking, trainer
+from churn_model.data import Version
 from churn_model.data.loader import Loader
 from churn_model.processes import Processes
 
@@ -144,9 +145,9 @@ def test_what_makes_the_run_repeatable_is_logged(toy_run, toy_config):
 
 def test_other_data_is_no_continuation(toy_run):
     with mlflow.start_run(run_id=toy_run.info.run_id):
-        tracking.log_version("f" * 64)
+        tracking.log_version(Version("f" * 64))
         with pytest.raises(RuntimeError, match="data has changed since the run began"):
-            tracking.log_version("0" * 64)
+            tracking.log_version(Version("0" * 64))
 
 
 def test_the_logged_metrics_are_those_of_the_logged_model(toy_run, toy_config):
@@ -155,6 +156,23 @@ def test_the_logged_metrics_are_those_of_the_logged_model(toy_run, toy_config):
     predicted = torch.from_numpy(model.predict(points.numpy())).argmax(dim=1)
     share = (predicted == labels).double().mean().item()
     assert toy_run.data.metrics["test_accuracy"] == pytest.approx(share)
+
+
+def test_a_model_is_registered_once(toy_run, toy_config):
+    run_id, registry = (
+        toy_run.info.run_id,
+        toy_config("registry.registered_model_name=toy").registry,
+    )
+    with mlflow.start_run(run_id=run_id):
+        tracking.register_model(f"runs:/{run_id}/model", toy_config().registry, {"loss": 0.5})
+        assert MlflowClient().search_registered_models() == [], "only where it has a name"
+        # A run that was interrupted in between comes here twice.
+        for _ in range(2):
+            tracking.register_model(f"runs:/{run_id}/model", registry, {"loss": 0.5})
+    version = MlflowClient().get_model_version_by_alias("toy", "candidate")
+    assert (int(version.version), version.run_id, version.tags["test_loss"]) == (1, run_id, "0.5")
+    assert len(MlflowClient().search_model_versions("name = 'toy'")) == 1
+    mlflow.pytorch.load_model("models:/toy@candidate")
 
 
 def test_a_run_that_mlflow_started_is_joined(toy_config, monkeypatch, models):

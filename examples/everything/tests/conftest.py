@@ -74,7 +74,7 @@ def toy_config(trainer_config: Callable[..., config.TrainerConfig]) -> Callable[
     def make(*overrides: str, **task: Any) -> ToyConfig:
         short = ("training.epochs=2", "training.batch_size=16", "training.learning_rate=0.02")
         made = trainer_config(*short, *overrides)
-        return ToyConfig(made.experiment, made.seed, Toy(**task), made.training)
+        return ToyConfig(made.experiment, made.seed, Toy(**task), made.training, made.registry)
 
     return make
 
@@ -101,8 +101,9 @@ def models(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     """The weights of the models that are logged, by run. They are only noted: to export them takes longer than to train them."""
     noted: dict[str, dict[str, Any]] = {}
 
-    def note(model: torch.nn.Module, *_arguments: Any) -> None:
+    def note(model: torch.nn.Module, *_arguments: Any) -> str:
         noted[mlflow.active_run().info.run_id] = model.state_dict()
+        return ""
 
     monkeypatch.setattr(tracking, "log_model", note)
     return noted

@@ -16,6 +16,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.metrics import confusion_matrix as reference
 
 from everything import evaluation, task, trainer
+from everything.data import Version
 
 SHA256 = "faf2d98f61250c1cdc0b114323133d3c58da04f5c5d28bb78e4bde3c936a75b1"
 ADVICE = (
@@ -55,7 +56,7 @@ def trained_run(trainer_config):
 
 
 def test_the_data_has_not_changed(digits):
-    assert digits.datasets().version() == SHA256, ADVICE
+    assert digits.datasets().version() == Version(SHA256), ADVICE
 
 
 def test_every_image_is_in_exactly_one_part(parts):

@@ -7,7 +7,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from everything.config import TrainerConfig
-from everything.data import Datasets, Stream
+from everything.data import Datasets, Stream, Version
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Toy:
         train, validation, test = (
             self.part(seed, size) for seed, size in enumerate((self.examples, 33, 35))
         )
-        return Datasets(train, validation, test, version=lambda: "f" * 64)
+        return Datasets(train, validation, test, version=lambda: Version("f" * 64))
 
     def part(self, seed, size):
         points = torch.randn(size, 2, generator=torch.Generator().manual_seed(seed))

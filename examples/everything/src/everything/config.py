@@ -38,6 +38,14 @@ class TrainingConfig:
 
 
 @dataclass
+class RegistryConfig:
+    """Whether and how the model is registered (`conf/trainer.yaml`)."""
+
+    registered_model_name: str
+    alias: str
+
+
+@dataclass
 class TrainerConfig:
     """Everything that a training run depends on (`conf/trainer.yaml`)."""
 
@@ -45,6 +53,7 @@ class TrainerConfig:
     seed: int
     task: Task
     training: TrainingConfig
+    registry: RegistryConfig
 
 
 @dataclass

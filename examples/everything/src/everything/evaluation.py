@@ -132,7 +132,7 @@ def run(config: EvaluationConfig, schema: type[TrainerConfig] = TrainerConfig) -
     run_id = trained.info.run_id
     then = _as_trained(run_id, schema)
     datasets = then.task.datasets()
-    if datasets.version() != trained.data.params.get(tracking.DATA):
+    if datasets.version().sha256 != trained.data.params.get(tracking.DATA):
         log.warning("The data is not what run %s was trained on.", run_id)
     model = mlflow.pytorch.load_model(f"runs:/{run_id}/model").to(processes.device)
     loader = Loader(datasets.test, datasets.collate, then.training, processes)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import TensorDataset
 
-from .data import Datasets
+from .data import Datasets, Version
 
 CLASSES = tuple("0123456789")
 IMAGE_SIZE = 8
@@ -52,7 +52,7 @@ class Task:
             TensorDataset(torch.from_numpy(images[part]), torch.from_numpy(labels[part]))
             for part in split_indices(labels, self)
         )
-        return Datasets(train, validation, test, version=lambda: sha256(images, labels))
+        return Datasets(train, validation, test, version=lambda: Version(sha256(images, labels)))
 
     def model(self) -> nn.Module:
         """A network that has learned nothing yet."""

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from . import config as configuration
 from . import provenance
-from .config import TrainerConfig
+from .config import RegistryConfig, TrainerConfig
+from .data import Version
 from .processes import Processes
 from .provenance import Code, project_root
 
@@ -29,6 +30,8 @@ STAGE = "stage"
 DATA = "data.sha256"
 # A tag has room for 8,000 characters.
 _TAG = 5000
+# Characters of the list of all files; a longer one is in the run by its hash alone.
+_MANIFEST = 5_000_000
 
 
 def open_store(experiment: str) -> str:
@@ -85,26 +88,30 @@ def log_code(code: Code) -> None:
             mlflow.log_artifact(str(path))
 
 
-def log_version(version: str) -> None:
-    """Log the version of the data to the active run.
+def log_version(version: Version) -> None:
+    """Log the version of the data to the active run, and what it was made of where that is short.
 
     Raises:
         RuntimeError: the run has begun with other data.
     """
     active = mlflow.active_run()
     before = MlflowClient().get_run(active.info.run_id).data.params.get(DATA) if active else None
-    if before not in (None, version):
+    if before == version.sha256:
+        return
+    if before:
         raise RuntimeError(
-            f"The data has changed since the run began: {DATA} was {before} and is {version}. Start a new run."
+            f"The data has changed since the run began: {DATA} was {before} and is {version.sha256}. Start a new run."
         )
-    mlflow.log_param(DATA, version)
+    mlflow.log_param(DATA, version.sha256)
+    if 0 < len(version.manifest) <= _MANIFEST:
+        mlflow.log_text(version.manifest, "data.txt")
 
 
-def log_model(model: nn.Module, example: Tensor) -> None:
-    """Log the model with its signature, as a graph that loads without this package and without pickle."""
+def log_model(model: nn.Module, example: Tensor) -> str:
+    """Log the model with its signature, as a graph that loads without this package and without pickle; its URI."""
     with torch.no_grad():
         signature = infer_signature(example.numpy(), model(example).numpy())
-    mlflow.pytorch.log_model(
+    logged = mlflow.pytorch.log_model(
         model,
         name="model",
         signature=signature,
@@ -113,6 +120,25 @@ def log_model(model: nn.Module, example: Tensor) -> None:
         # Named here because finding them out takes MLflow longer than the training.
         pip_requirements=[f"{name}=={metadata.version(name)}" for name in ("mlflow", "torch")],
     )
+    return str(logged.model_uri)
+
+
+def register_model(model_uri: str, config: RegistryConfig, metrics: dict[str, float]) -> None:
+    """Make the model a version of the registered one, if it is to be one: with the metrics, and with the alias.
+
+    A run that was interrupted after this has a version already, and gets no second one.
+    """
+    name, active = config.registered_model_name, mlflow.active_run()
+    if not name or active is None:
+        return
+    client, run_id = MlflowClient(), active.info.run_id
+    made = [one for one in client.search_model_versions(f"run_id = '{run_id}'") if one.name == name]
+    version = made[0] if made else mlflow.register_model(model_uri, name)
+    for metric, value in metrics.items():
+        client.set_model_version_tag(name, version.version, f"test_{metric}", f"{value:.6g}")
+    if config.alias:
+        client.set_registered_model_alias(name, config.alias, version.version)
+    log.info("registered as version %s of %s", version.version, name)
 
 
 def last_step(run_id: str) -> int:

@@ -18,7 +18,7 @@ from . import evaluation, tracking
 from . import processes as together
 from .checkpoint import Keeper, Progress
 from .config import TrainerConfig
-from .data import Datasets
+from .data import Datasets, Version
 from .data.loader import Loader
 from .device import DeviceError, describe, make_repeatable, use_tf32
 from .evaluation import Report
@@ -55,7 +55,8 @@ def run(config: TrainerConfig, stopping: Stopping | None = None) -> str:
             model, report = train(config, datasets, processes, folder, keeper, on_epoch, stopping)
             evaluation.log_report(config.task, report)
             tracking.log_version(version.result())
-            tracking.log_model(model.cpu(), config.task.example())
+            model_uri = tracking.log_model(model.cpu(), config.task.example())
+            tracking.register_model(model_uri, config.registry, report.metrics)
     log.info("test %s, run %s", report.words, run_id)
     return run_id
 
@@ -105,7 +106,7 @@ def keeper_of(config: TrainerConfig, run_id: str, folder: Path) -> Keeper:
 
 
 def _log_epoch(
-    config: TrainerConfig, run_id: str, version: Future[str]
+    config: TrainerConfig, run_id: str, version: Future[Version]
 ) -> Callable[[Progress, Metrics], None]:
     started, epochs = time.perf_counter(), config.training.epochs
     # Epochs after the checkpoint that the run goes on from are trained twice, with the same result.

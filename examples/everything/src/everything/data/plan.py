@@ -158,7 +158,7 @@ def ranges(order: Any, ends: Any, low: int, high: int) -> list[Range]:
 def steps_together(sizes: Sequence[int], share: Share, window: int) -> int:
     """How many steps a window of a stream has: `window`, or more, so that no shard is read for more than two windows."""
     mine = share.of(share.batch_size)
-    return max(window, -(-max(sizes) // mine))
+    return max(window, -(-int(np.max(sizes)) // mine))
 
 
 def skipped(first: int, window: int) -> int:

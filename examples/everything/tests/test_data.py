@@ -1,0 +1,263 @@
+"""Data from elsewhere: every reader gives back what was written, from a folder and from a store that only fsspec knows."""
+
+import hashlib
+import io
+import subprocess
+import time
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from everything.data import Part, divide
+from everything.data import folder as folders
+from everything.data.folder import Folder
+from everything.data.images import ImageFolder, decoded
+from everything.data.parquet import Parquet
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory, monkeypatch):
+    """Hashes are remembered in a place of the tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(params=["file", "memory"])
+def uri(request, tmp_path):
+    """An empty folder: on the disk, and in fsspec's store in memory, which stands for a bucket."""
+    if request.param == "file":
+        yield str(tmp_path / "my data")
+    else:
+        yield "memory://bucket/my data"
+        fsspec.filesystem("memory").rm("/bucket", recursive=True)
+
+
+def write(uri, name, content):
+    with fsspec.open(f"{uri}/{name}", "wb", auto_mkdir=True) as file:
+        file.write(content)
+
+
+def png(red):
+    content = io.BytesIO()
+    Image.new("RGB", (5, 3), (red, 0, 255)).save(content, "png")
+    return content.getvalue()
+
+
+def every(shards):
+    """All shards, whole."""
+    return [(number, 0, int(size)) for number, size in enumerate(shards.sizes)]
+
+
+def test_images_and_their_classes(uri):
+    for number, name in enumerate(["cat/a [1].png", "cat/b.PNG", "dog/a.png"]):
+        write(uri, f"train/{name}", png(number))
+    write(uri, "train/notes.txt", b"no image")
+    write(uri, "test/cat/c.png", png(9))
+    images = ImageFolder(Folder(uri), "train")
+    assert images.classes == ["cat", "dog"]
+    assert images.sizes.tolist() == [1, 1, 1]
+    examples = images.read(every(images))
+    assert [label for _, label in examples] == [0, 0, 1]
+    pictures = [decoded(content) for content, _ in examples]
+    assert [picture[0, 0, 0].item() for picture in pictures] == [0, 1, 2]
+    assert (pictures[0].shape, pictures[0].dtype) == ((3, 3, 5), torch.uint8)
+    assert decoded(examples[0][0], "L").shape == (1, 3, 5)
+
+
+def test_rows_of_parquet(uri):
+    columns = {
+        "number": list(range(10)),
+        "name": [f"é{number}" for number in range(10)],
+        "vector": [[float(number), 1.0] for number in range(10)],
+        "unused": [b"x" * 1000] * 10,
+    }
+    for part, rows in enumerate((slice(0, 7), slice(7, 10))):
+        content = io.BytesIO()
+        table = pa.table({name: values[rows] for name, values in columns.items()})
+        pq.write_table(table, content, row_group_size=4)
+        write(uri, f"part-{part}.parquet", content.getvalue())
+    rows = Parquet(Folder(uri), columns=["number", "name", "vector"])
+    assert rows.sizes.tolist() == [4, 3, 3]
+    found = rows.read(every(rows))
+    assert [row["number"] for row in found] == columns["number"]
+    assert [row["name"] for row in found] == columns["name"]
+    assert [row["vector"].tolist() for row in found] == columns["vector"]
+    assert set(found[0]) == {"number", "name", "vector"}
+    some = rows.read([(2, 1, 3), (0, 3, 4)])
+    assert [row["number"] for row in some] == [8, 9, 3]
+
+
+def test_arrays_of_zarr(uri):
+    zarr = pytest.importorskip("zarr")
+    images = np.arange(7 * 2 * 2).reshape(7, 2, 2).astype("float32")
+    group = zarr.open_group(f"{uri}/train.zarr", mode="w")
+    group.create_array("images", data=images, chunks=(3, 2, 2))
+    group.create_array("labels", data=np.arange(7), chunks=(7,))
+    group.create_array("others", data=np.arange(6), chunks=(6,))
+    arrays = folders_zarr().ZarrArrays(Folder(uri), ("images", "labels"), "train.zarr")
+    assert arrays.sizes.tolist() == [3, 3, 1]
+    found = arrays.read(every(arrays))
+    np.testing.assert_array_equal(np.stack([image for image, _ in found]), images)
+    assert [label for _, label in found] == list(range(7))
+    assert [label for _, label in arrays.read([(1, 1, 3), (2, 0, 1)])] == [4, 5, 6]
+    with pytest.raises(ValueError, match=r"different lengths: .*'others': 6"):
+        folders_zarr().ZarrArrays(Folder(uri), ("images", "others"), "train.zarr")
+
+
+def folders_zarr():
+    from everything.data import zarr_arrays
+
+    return zarr_arrays
+
+
+def test_nothing_to_read_is_said(uri):
+    write(uri, "a.txt", b"")
+    with pytest.raises(FileNotFoundError, match=r"no files \(.parquet\) below .*/train/"):
+        Parquet(Folder(uri), "train")
+    with pytest.raises(FileNotFoundError, match="no files below"):
+        _ = Folder(f"{uri}/nowhere").files
+
+
+def test_a_store_whose_package_is_missing_says_which(monkeypatch):
+    def missing(_uri):
+        raise ImportError("Please install s3fs")
+
+    monkeypatch.setattr(fsspec, "url_to_fs", missing)
+    with pytest.raises(ImportError, match=r"s3://bucket: Please install s3fs: .*\[s3\]"):
+        _ = Folder("s3://bucket").files
+
+
+class TestVersion:
+    """The version of data: another one when a byte changes, and nothing is read for it twice."""
+
+    @pytest.fixture
+    def reads(self, monkeypatch):
+        """The names of files that are opened, from now on."""
+        opened, real = [], Folder.open
+        monkeypatch.setattr(
+            Folder, "open", lambda self, name: opened.append(name) or real(self, name)
+        )
+        return opened
+
+    @pytest.fixture
+    def old(self, monkeypatch):
+        """Files that were just written are as good as old."""
+        monkeypatch.setattr(time, "time", lambda: 4e9)
+
+    def test_it_is_that_of_names_and_contents(self, uri):
+        write(uri, "b/c.bin", b"12")
+        write(uri, "a.bin", b"3")
+        sums = [hashlib.sha256(content).hexdigest() for content in (b"3", b"12")]
+        found = Folder(uri).version()
+        assert found.manifest == f"sha256:{sums[0]}  1  a.bin\nsha256:{sums[1]}  2  b/c.bin\n"
+        assert found.sha256 == hashlib.sha256(found.manifest.encode()).hexdigest()
+        write(uri, "a.bin", b"4")
+        assert Folder(uri).version().sha256 != found.sha256
+
+    def test_a_file_is_read_once(self, tmp_path, reads, old):
+        write(tmp_path, "a.bin", b"1")
+        write(tmp_path, "b.bin", b"2")
+        found = Folder(str(tmp_path)).version()
+        assert reads == ["a.bin", "b.bin"]
+        assert Folder(str(tmp_path)).version() == found
+        assert reads == ["a.bin", "b.bin"]
+        write(tmp_path, "b.bin", b"3")
+        assert Folder(str(tmp_path)).version() != found
+        assert reads == ["a.bin", "b.bin", "b.bin"]
+
+    def test_a_file_that_was_just_written_is_read_again(self, tmp_path, reads):
+        write(tmp_path, "a.bin", b"1")
+        for _ in range(2):
+            Folder(str(tmp_path)).version()
+        assert reads == ["a.bin", "a.bin"]
+
+    def test_without_a_place_for_hashes_files_are_read(self, tmp_path, reads, old, monkeypatch):
+        write(tmp_path, "a.bin", b"1")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a.bin"))
+        assert Folder(str(tmp_path)).version() == Folder(str(tmp_path)).version()
+        assert reads == ["a.bin", "a.bin"]
+
+    def test_of_objects_with_checksums_nothing_is_read(self, reads, monkeypatch):
+        """What gcsfs and s3fs list."""
+        listed = {
+            "bucket/a": {"type": "file", "size": 3, "md5Hash": "q83v", "generation": "17"},
+            "bucket/b": {"type": "file", "size": 4, "crc32c": "AAAA", "generation": 18},
+            "bucket/c": {"type": "file", "size": 5, "ETag": '"9b2c-2"', "VersionId": None},
+            "bucket/d": {"type": "directory", "size": 0},
+        }
+
+        class Store:
+            protocol = ("gs", "gcs")
+
+            def find(self, root, detail):
+                return listed
+
+            def invalidate_cache(self, root):
+                pass
+
+        monkeypatch.setattr(fsspec, "url_to_fs", lambda _uri: (Store(), "bucket"))
+        found = Folder("gs://bucket").version()
+        assert found.manifest.splitlines() == [
+            "17  md5:q83v  3  a",
+            "18  crc32c:AAAA  4  b",
+            "etag:9b2c-2  5  c",
+        ]
+        assert reads == []
+        listed["bucket/a"]["generation"] = "19"
+        assert Folder("gs://bucket").version().sha256 == found.sha256, "the same content"
+        listed["bucket/b"]["crc32c"] = "AAAB"
+        assert Folder("gs://bucket").version().sha256 != found.sha256
+
+    def test_a_list_of_hashes_takes_the_place_of_reading(self, tmp_path, reads):
+        write(tmp_path, "a.bin", b"1")
+        write(tmp_path, "b/c d.bin", b"2")
+        read = Folder(str(tmp_path)).version()
+        reads.clear()
+        names = ["./a.bin", "./b/c d.bin"]
+        made = subprocess.run(["sha256sum", *names], cwd=tmp_path, capture_output=True, check=True)
+        write(tmp_path, folders.SUMS, made.stdout)
+        assert Folder(str(tmp_path)).version() == read
+        assert reads == []
+        write(tmp_path, "new.bin", b"3")
+        with pytest.raises(ValueError, match=r"SHA256SUMS does not name new.bin"):
+            Folder(str(tmp_path)).version()
+        (tmp_path / "new.bin").unlink()
+        (tmp_path / "a.bin").unlink()
+        with pytest.raises(ValueError, match=r"names, and there is no a.bin"):
+            Folder(str(tmp_path)).version()
+
+
+class Numbers:
+    """Shards of different sizes; an example is its shard and its place in it."""
+
+    sizes = (3, 1, 4, 1, 5, 9, 2, 6)
+
+    def read(self, ranges):
+        return [(shard, place) for shard, low, high in ranges for place in range(low, high)]
+
+
+def test_shards_are_divided():
+    whole = Numbers()
+    test, validation, train = divide(whole, (0.2, 0.2), seed=1)
+    parts = [part.read(every(part)) for part in (test, validation, train)]
+    assert sorted(sum(parts, [])) == whole.read(every(whole))  # noqa: RUF017
+    assert all(len(part) >= 2 for part in parts)
+    assert len(parts[2]) > len(parts[0])
+    again = divide(whole, (0.2, 0.2), seed=1)
+    assert [list(part.numbers) for part in again] == [
+        list(p.numbers) for p in (test, validation, train)
+    ]
+    other = divide(whole, (0.2, 0.2), seed=2)
+    assert [list(part.numbers) for part in other] != [list(part.numbers) for part in again]
+    with pytest.raises(ValueError, match="8 shards are too few"):
+        divide(whole, (0.5, 0.5), seed=1)
+
+
+def test_a_part_knows_its_shards_only():
+    part = Part(Numbers(), [4, 2])
+    assert part.sizes.tolist() == [5, 4]
+    assert part.read([(1, 1, 3), (0, 0, 1)]) == [(2, 1), (2, 2), (4, 0)]
