@@ -298,9 +298,8 @@ def test_the_readme_speaks_of_what_is_there(cloud: str) -> None:
             for path in [*tree.files, "devspace.yaml", "mx.yaml"]
         ), name
     claims = re.findall(r"pvc/(\w+)-(\w+)-0", readme)
-    assert claims == (
-        [("data", "postgresql")] if cloud == "gcp" else [("data", "postgresql"), ("artifacts", "mlflow")]
-    )
+    own = [("artifacts", "mlflow"), ("backups", "mlflow")] if cloud == "existing" else []
+    assert claims == [("data", "postgresql"), *own]
 
 
 def test_the_smoke_test_runs_in_the_project_s_own_image_as_training_does() -> None:
