@@ -294,12 +294,12 @@ def test_the_readme_speaks_of_what_is_there(cloud: str) -> None:
         one(tree, {"deployment": "Deployment", "statefulset": "StatefulSet"}[kind], name)
     for name in re.findall(r"`((?:train-infrastructure|cuda-drivers)/[\w.]*|[\w/]+\.yaml)`", readme):
         assert any(
-            path.startswith(f"{FOLDER}/{name}") or path == name for path in [*tree.files, "devspace.yaml"]
+            path.startswith(f"{FOLDER}/{name}") or path == name
+            for path in [*tree.files, "devspace.yaml", "mx.yaml"]
         ), name
     claims = re.findall(r"pvc/(\w+)-(\w+)-0", readme)
-    assert claims == (
-        [("data", "postgresql")] if cloud == "gcp" else [("data", "postgresql"), ("artifacts", "mlflow")]
-    )
+    own = [("artifacts", "mlflow"), ("backups", "mlflow")] if cloud == "existing" else []
+    assert claims == [("data", "postgresql"), *own]
 
 
 def test_the_smoke_test_runs_in_the_project_s_own_image_as_training_does() -> None:
@@ -357,7 +357,7 @@ def test_volumes_have_the_class_that_keeps_them(options: dict[str, str], expecte
 def test_a_cluster_of_one_s_own_keeps_artifacts_in_a_store_of_one_s_own(store: str) -> None:
     endpoint = "http://minio.minio.svc:9000" if store.startswith("s3") else ""
     tree = project(cloud="existing", artifact_store=store, artifact_endpoint=endpoint)
-    assert environment(server(tree))["MLFLOW_ARTIFACTS_DESTINATION"] == store
+    assert environment(server(tree))["MLFLOW_ARTIFACTS_DESTINATION"] == f"{store}/mlflow"
     assert environment(server(tree)).get("MLFLOW_S3_ENDPOINT_URL") == (endpoint or None)
     claims = [
         item["metadata"]["name"] for item in objects(tree) if "volumeClaimTemplates" in item.get("spec", {})
@@ -370,6 +370,16 @@ def test_a_cluster_of_one_s_own_keeps_artifacts_in_a_store_of_one_s_own(store: s
         if step.get("envFrom") == [{"secretRef": {"name": "artifact-store", "optional": True}}]
     ]
     assert sorted(using) == ["fetch", "keep", "keep", "migrate", "mlflow"]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"cloud": "existing"}, {"cloud": "existing", "artifact_store": "s3://acme-ml/churn"}]
+)
+def test_the_server_hands_out_no_dump(options: dict[str, str]) -> None:
+    """It reads and deletes whatever is at its destination, for whoever asks."""
+    values = environment(server(project(**options)))
+    assert not f"{values['BACKUPS']}/".startswith(f"{values['MLFLOW_ARTIFACTS_DESTINATION']}/")
+    assert not f"{values['MLFLOW_ARTIFACTS_DESTINATION']}/".startswith(f"{values['BACKUPS']}/")
 
 
 def test_training_pulls_with_the_project_s_secret() -> None:

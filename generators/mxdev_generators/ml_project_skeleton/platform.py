@@ -129,11 +129,15 @@ def artifact_root(values: Mapping[str, Any], bucket_prefix: str) -> str:
     """Where MLflow keeps the files of runs: a URI, or a folder of a volume."""
     if values["cloud"] == "gcp":
         return f"gs://{bucket_prefix}-artifacts/mlflow"
-    return str(values["artifact_store"]) or "/mlflow/artifacts"
+    store = str(values["artifact_store"])
+    return f"{store}/mlflow" if store else "/mlflow/artifacts"
 
 
 def backup_root(values: Mapping[str, Any], bucket_prefix: str) -> str:
-    """Where dumps of the database are kept: a URI, or a folder of a volume."""
+    """Where dumps of the database are kept: a URI, or a folder of a volume.
+
+    Beside what the tracking server hands out and deletes for whoever asks, never within it.
+    """
     if values["cloud"] == "gcp":
         return f"gs://{bucket_prefix}-backups"
     store = str(values["artifact_store"])
