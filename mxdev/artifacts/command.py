@@ -27,7 +27,7 @@ def build() -> None:
 @click.option(
     "--registry",
     metavar="PREFIX",
-    help="What the image's name begins with. Default: the project's registry on Google Cloud, else its name.",
+    help="What the image's name begins with. Default: the option registry, the registry on Google Cloud, or localhost/NAME.",
 )
 @click.option(
     "--commit", metavar="COMMIT", help="The commit that is built, the image's tag. Default: what Git says."

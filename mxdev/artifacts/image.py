@@ -95,11 +95,16 @@ def build(root: Path, options: Mapping[str, object], request: ImageRequest) -> i
 
 
 def default_registry(options: Mapping[str, object]) -> str:
-    """What the names of a project's images begin with: its registry on Google Cloud, else just its name."""
+    """What the names of a project's images begin with: its option `registry`, else its registry on Google Cloud.
+
+    Without either it is `localhost/NAME`, which is nobody's on Docker Hub: such an image is found where it was loaded into the nodes.
+    """
+    if registry := options.get("registry"):
+        return str(registry)
     name = str(options.get("name") or "project")
     if options.get("cloud") == "gcp":
         return f"{options.get('region')}-docker.pkg.dev/{options.get('project-id')}/{name}"
-    return name
+    return f"localhost/{name}"
 
 
 def run_image(root: Path, options: Mapping[str, object], registry: str | None = None) -> str:

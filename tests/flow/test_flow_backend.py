@@ -222,7 +222,7 @@ def test_a_dry_run_shows_what_would_be_submitted(root: Path) -> None:
     pod = manifest["spec"]["template"]
     assert pod["metadata"]["labels"] == labels
     container = pod["spec"]["containers"][0]
-    assert container["image"] == f"tiny/run:{commit}"
+    assert container["image"] == f"localhost/tiny/run:{commit}"
     assert container["env"] == [
         {"name": "KEPT", "value": "1"},
         {"name": "MLFLOW_RUN_ID", "value": "run-id"},

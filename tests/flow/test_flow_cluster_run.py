@@ -79,7 +79,7 @@ def test_the_configuration(root: Path) -> None:
         "template": str(root / "infrastructure/kubernetes/train_job.yaml"),
         "kind": "Job",
         "name": "tiny",
-        "image": f"tiny/run:{commit}",
+        "image": f"localhost/tiny/run:{commit}",
         "context": None,
         "namespace": "team",
         "tracking_uri": "https://mlflow.example.com",
