@@ -1,4 +1,8 @@
-"""Find bright spots in noise: a segmentation, whose images and masks lie in a Zarr group. Takes the place of a project's task.py."""
+"""Another task for a generated project: a segmentation, whose images and masks lie in a Zarr group."""
+
+# The content of its task.py.
+SOURCE = '''\
+"""Find bright spots in noise: a segmentation, whose images and masks lie in a Zarr group."""
 
 from dataclasses import dataclass
 
@@ -75,3 +79,4 @@ def example(row: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, Tensor]:
     """What the readers of the data give, as tensors."""
     image, mask = (torch.from_numpy(array.astype("float32"))[None] for array in row)
     return image, mask
+'''

@@ -47,8 +47,7 @@ def project(ml_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("swap")
     testing.write(rendered(), root)
     subprocess.run([ml_python, "-c", _DATA, root / "spots"], check=True)
-    source = Path(swapped_task.__file__).read_text(encoding="utf-8")
-    (root / "src/m1/task.py").write_text(source, encoding="utf-8")
+    (root / "src/m1/task.py").write_text(swapped_task.SOURCE, encoding="utf-8")
     (root / "src/m1/conf/task/default.yaml").write_text(
         f"data: {root / 'spots'}\nchannels: 8\n", encoding="utf-8"
     )
