@@ -63,7 +63,33 @@ def has(folder: Path, distribution: str) -> bool:
 
 
 def _packages(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("lib/python*/site-packages"), folder / "Lib" / "site-packages"])
+    """Where its packages lie: its own folder of them, the folders that `.pth` files add, and the system's if it sees them."""
+    found = sorted([*folder.glob("lib/python*/site-packages"), folder / "Lib" / "site-packages"])
+    found += [place for site in list(found) for place in _added(site)]
+    try:
+        settings = (folder / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return found
+    home = re.search(r"^home\s*=\s*(.+?)\s*$", settings, re.MULTILINE)
+    if home and re.search(
+        r"^include-system-site-packages\s*=\s*true\s*$", settings, re.MULTILINE | re.IGNORECASE
+    ):
+        base = Path(home[1]).parent
+        found += sorted([*base.glob("lib/python3*/site-packages"), *base.glob("lib/python3*/dist-packages")])
+    return found
+
+
+def _added(site: Path) -> list[Path]:
+    """The folders that the `.pth` files of `site` add to its path; their lines of code (`import ...`) are not run."""
+    found = []
+    for file in sorted(site.glob("*.pth")):
+        try:
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        words = (line.strip() for line in lines)
+        found += [site / word for word in words if word and not word.startswith(("#", "import ", "import\t"))]
+    return [place for place in found if "\0" not in str(place) and place.is_dir()]
 
 
 def environment_of(python: Path, root: Path) -> Path | None:

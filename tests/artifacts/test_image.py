@@ -157,7 +157,7 @@ def test_an_index_of_one_s_own_reaches_the_build_as_a_secret(project: Path, fake
     assert " --secret id=uv_index,env=UV_INDEX " in fake.calls[-1]
     assert "token" not in fake.calls[-1] + done.stdout + done.stderr
     dockerfile = (project / image.DOCKERFILE).read_text()
-    assert dockerfile.count("--mount=type=secret,id=uv_index") == dockerfile.count("uv pip install") == 2
+    assert dockerfile.count("--mount=type=secret,id=uv_index") >= dockerfile.count("&& uv pip install") >= 2
 
 
 def test_a_dry_run_prints_what_would_run(project: Path, fake: Tools) -> None:
@@ -193,7 +193,7 @@ def test_no_builder_is_an_error_that_says_how_to_get_one(project: Path, fake: To
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["image", "serve"], "no stage called serve; there are: uv, python, requirements, builder, base, dev, run"),
+        (["image", "serve"], "no stage called serve; there are: uv, python, requirements, base, dev, run"),
         (["image", "--commit", "a b"], "cannot be the tag of an image"),
         (["image", "--registry", "Example.COM/x"], "is no name that an image can have"),
         (["image", "--registry", "example.com/x:1"], "is no name that an image can have"),
@@ -270,8 +270,11 @@ def test_names_of_registries(project: Path, fake: Tools, registry: str) -> None:
     assert f" --tag {registry}/run:abc " in fake.calls[-1]
 
 
-def test_an_image_without_a_cloud_has_the_project_s_name() -> None:
-    assert image.default_registry({"name": "churn", "cloud": "existing"}) == "churn"
+def test_an_image_without_a_registry_is_nobody_s_on_docker_hub() -> None:
+    assert image.default_registry({"name": "churn", "cloud": "existing"}) == "localhost/churn"
+    assert (
+        image.default_registry({"name": "churn", "cloud": "existing", "registry": "ghcr.io/a"}) == "ghcr.io/a"
+    )
 
 
 def test_package_builds_both(project: Path) -> None:

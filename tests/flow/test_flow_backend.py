@@ -60,6 +60,7 @@ print(json.dumps(results))
 def root(ml_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose environment has MLflow, and mx as an installed plugin of it."""
     root = with_templates(project(tmp_path_factory.mktemp("backend") / "p"))
+    (root / ".gitignore").write_text(".venv/\n")
     packages = environment(root / ".venv", ml_python)
     install(packages, "tiny", root)
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"

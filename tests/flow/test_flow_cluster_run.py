@@ -177,7 +177,7 @@ def test_what_is_not_committed_is_said(root: Path, capsys: pytest.CaptureFixture
     ]
     cluster_run.say_changes(root, CLUSTER)
     said = capsys.readouterr().err
-    assert "not in the image of this commit: mlproject.new, src/tiny/__init__.py, new 0.py" in said
+    assert "not in the image of this commit: mlproject.new, new 0.py, new 1.py" in said
     assert "and 2 more" in said
     cluster_run.say_changes(root, Options("kubernetes", image="own:1"))
     assert "only if own:1 was built with them" in capsys.readouterr().err
