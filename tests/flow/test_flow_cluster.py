@@ -253,7 +253,7 @@ def test_in_two_pods(world: World) -> None:
     """MLflow -> PyTorchJob -> training operator -> two pods -> torchrun -> two ranks -> one run in MLflow."""
     done = world.mx("flow", "run", "--backend", "distributed", "-P", "epochs=2")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^master-0 \| .*in 2 processes", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^master-0 \| .*process 0 of 2", done.stdout, re.MULTILINE), done.stdout
     assert re.search(r"^master-0 \| .*epoch +2/2", done.stdout, re.MULTILINE)
     run = world.run(run_id(done.stderr))
     assert (run.status, run.entry_point, run.tags["processes"]) == ("FINISHED", "distributed", "2")
@@ -298,7 +298,7 @@ def test_by_kubeflows_trainer(world: World) -> None:
     )
     done = world.mx("flow", "run", "--backend", "distributed", "-P", "epochs=2")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^node-0 \| .*in 2 processes", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^node-0 \| .*process 0 of 2", done.stdout, re.MULTILINE), done.stdout
     run = world.run(run_id(done.stderr))
     assert (run.status, run.tags["processes"]) == ("FINISHED", "2")
     assert run.tags["mx.job"] == f"TrainJob/{world.node.namespace}/{NAME}-{run.id[:10]}"
