@@ -143,11 +143,9 @@ def go_on(place: Path, config: Any) -> float:
     if child == 0:
         first = started()
         first._optimization.step(0, iter([first.model(torch.zeros(1, 10)).mean()]))
-        state = {
-            "model": first.model.state_dict(),
-            "best": first.model.state_dict(),
-            **first._optimization.state(),
-        }
+        weights = first.model.state_dict()
+        best = {name: value.clone() for name, value in weights.items()}
+        state = {"model": weights, "best": best, **first._optimization.state()}
         checkpoint.write(path, checkpoint.Progress(epoch=1, best_epoch=1), state)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
