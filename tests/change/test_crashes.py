@@ -291,8 +291,8 @@ def test_a_file_that_changes_between_plan_and_apply_stops_the_run(
     prepare(world, "update")
     show = apply.show
 
-    def meanwhile(*arguments: Any) -> None:
-        show(*arguments)
+    def meanwhile(*arguments: Any, **named: Any) -> None:
+        show(*arguments, **named)
         if what == "edited":
             world.write("updated.txt", "person\n")
         elif what == "made":
