@@ -1,5 +1,9 @@
 """Training: repeatable, on the right data, and logged whole. What is learned does not matter here (toy.py)."""
 
+import sys
+import threading
+from dataclasses import replace
+
 import mlflow
 import pytest
 import torch
@@ -141,6 +145,25 @@ def test_what_makes_the_run_repeatable_is_logged(toy_run, toy_config):
     versions = mlflow.artifacts.load_text(f"runs:/{run_id}/requirements.txt").splitlines()
     assert f"mlflow=={mlflow.__version__}" in versions
     assert toy_run.data.tags["git.commit"]
+
+
+def test_nobody_waits_for_the_version_when_training_ends_early(toy_config, monkeypatch):
+    never = threading.Event()
+    datasets = Toy.datasets
+    slow = lambda self: replace(datasets(self), version=never.wait)  # noqa: E731
+    monkeypatch.setattr(Toy, "datasets", slow)
+    monkeypatch.setattr(fit.Fit, "run", lambda self, on_epoch: sys.exit(143))
+    with pytest.raises(SystemExit):
+        trainer.run(toy_config())
+    never.set()
+
+
+def test_a_version_that_cannot_be_told_ends_the_run():
+    def fails():
+        raise ValueError("SHA256SUMS does not name a.bin")
+
+    with pytest.raises(ValueError, match=r"SHA256SUMS"):
+        trainer.beside(fails).result()
 
 
 def test_other_data_is_no_continuation(toy_run):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from everything import device
-from everything.device import DeviceError, choose_device, make_repeatable
+from everything.device import DeviceError, choose_device
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def _no_gpu(monkeypatch):
     monkeypatch.setattr(device, "_nvidia", lambda: [])
     monkeypatch.setattr(device, "DRIVER", "libcuda-is-not-here.so.1")
     yield
-    make_repeatable(1, 1)
+    device.make_repeatable(1, 1)
 
 
 def test_auto_is_the_cpu_where_there_is_nothing_else():
@@ -74,7 +74,7 @@ def test_a_device_that_is_none_is_said(name):
 
 @pytest.mark.parametrize(("deterministic", "expected"), [("false", 0), ("warn", 1), ("true", 2)])
 def test_deterministic(deterministic, expected):
-    make_repeatable(1, 1, deterministic)
+    device.make_repeatable(1, 1, deterministic)
     assert torch.get_deterministic_debug_mode() == expected
 
 

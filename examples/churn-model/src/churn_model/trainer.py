@@ -3,9 +3,10 @@
 import logging
 import random
 import tempfile
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 
 import hydra
@@ -46,9 +47,9 @@ def run(config: TrainerConfig, stopping: Stopping | None = None) -> str:
         # MLflow draws the run's name: without this, runs of one sweep would all draw the same one.
         random.seed()
         # `mlflow run` has started a run already; this one joins it. What was interrupted goes on.
-        with mlflow.start_run() as active, ThreadPoolExecutor(1) as beside:
+        with mlflow.start_run() as active:
             run_id: str = active.info.run_id
-            version = beside.submit(datasets.version)
+            version = beside(datasets.version)
             tracking.log_origin(config, processes)
             keeper = keeper_of(config, run_id, folder)
             on_epoch = _log_epoch(config, run_id, version)
@@ -59,6 +60,20 @@ def run(config: TrainerConfig, stopping: Stopping | None = None) -> str:
             tracking.register_model(model_uri, config.registry, report.metrics)
     log.info("test %s, run %s", report.words, run_id)
     return run_id
+
+
+def beside(function: Callable[[], Version]) -> Future[Version]:
+    """Call it beside the training. Nobody waits for it when training ends early."""
+    future: Future[Version] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as problem:
+            future.set_exception(problem)
+
+    threading.Thread(target=call, daemon=True).start()
+    return future
 
 
 def settle(config: TrainerConfig, processes: Processes) -> None:

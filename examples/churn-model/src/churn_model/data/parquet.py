@@ -46,9 +46,14 @@ class Parquet:
         part = table.slice(low, high - low)
         columns = [part.column(name).to_numpy() for name in part.column_names]
         for values in zip(*columns, strict=True):
-            yield dict(zip(part.column_names, values, strict=True))
+            yield dict(zip(part.column_names, map(_own, values), strict=True))
 
     def _row_groups(self, name: str) -> list[int]:
         with self._folder.open(name) as opened:
             metadata = pq.ParquetFile(opened).metadata
         return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+
+
+def _own(value: Any) -> Any:
+    """A value that does not keep the whole row group in memory, and may be written to."""
+    return value.copy() if isinstance(value, np.ndarray) else value
