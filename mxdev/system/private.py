@@ -50,11 +50,20 @@ def read(path: str | os.PathLike[str]) -> bytes | None:
         handle = os.open(path, _READ)
     except (OSError, ValueError):
         return None
-    with os.fdopen(handle, "rb") as stream, contextlib.suppress(OSError):
+    try:
         found = os.fstat(handle)
-        regular = stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST
-        if regular and _is_ours(found) and not _others_write(found):
-            return stream.read()
+        if (
+            stat.S_ISREG(found.st_mode)
+            and found.st_size <= _LARGEST
+            and _is_ours(found)
+            and not _others_write(found)
+        ):
+            with os.fdopen(handle, "rb", closefd=False) as stream:
+                return stream.read()
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
     return None
 
 

@@ -81,10 +81,11 @@ def test_what_a_generator_says_of_itself() -> None:
 
     assert Shout.summary() == "One line."
     assert [made.name for made in Shout.declared()] == ["name", "loud"]
-    assert Shout(Values({"loud": 1}), "Shout:a").variables() | {"mx_version": ""} == {
+    assert Shout(Values({"loud": 1}), "Shout:a").variables() | {"mx_version": "", "project": {}} == {
         "loud": 1,
         "mx_version": "",
         "instance": "Shout:a",
+        "project": {},
     }
 
 

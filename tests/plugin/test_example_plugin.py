@@ -43,7 +43,7 @@ def test_the_example_in_a_fresh_environment(tmp_path: Path) -> None:
     shown = fresh.run(f"{mx} set region=europe-west1 --dry-run", project, env).stdout
     assert "from mx-devtool" not in shown  # one plugin alone: nothing to tell apart
     fresh.run(f"{mx} generate AuditTrail --no-input", project, env)
-    shown = fresh.run(f"{mx} update --dry-run", project, env).stdout
+    shown = fresh.run(f"{mx} update --dry-run --verbose", project, env).stdout
     assert "docs/audit.md  (from acme-mx)" in shown
     assert (
         "devspace.yaml  (from mx-devtool, acme-mx)" in shown

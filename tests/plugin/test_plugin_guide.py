@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 import threading
 from collections.abc import Iterator
@@ -52,7 +53,9 @@ def test_every_public_name_is_explained_in_the_reference() -> None:
         assert (getattr(mxdev, name).__doc__ or "").strip(), name
     for module, names in re.findall(r"automodule:: (\S+)\n +:members: (.+)", reference):
         for name in names.split(", "):
-            assert (getattr(importlib.import_module(module), name).__doc__ or "").strip(), f"{module}.{name}"
+            value = getattr(importlib.import_module(module), name)
+            if isinstance(value, type) or inspect.isroutine(value):
+                assert (value.__doc__ or "").strip(), f"{module}.{name}"
 
 
 class Index(BaseHTTPRequestHandler):

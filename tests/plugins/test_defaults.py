@@ -160,6 +160,8 @@ from mxdev import Generator, hookimpl, option
 class SampleBasis(Generator):
     "Has names that are close to others."
     options = (option("--kinds", default=""),)
+    def generate(self, tree):
+        tree.file("kinds.txt", "")
 @hookimpl
 def mx_generators():
     return [SampleBasis]

@@ -109,16 +109,12 @@ def test_the_line_is_told(world: World) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({5: "x"}, "'5' is no name of an option"),
         ({"a\x1b": "x"}, "is no name of an option"),
-        ({"since": "!date"}, "is an option whose value is a date; put it in quotes"),
-        ({"deep": {"a": {1: 2}}}, "is an option whose value has keys that are no text"),
+        ({"a\nb": "x"}, "is no name of an option"),
     ],
 )
 def test_an_option(world: World, options: dict, words: str) -> None:
     change(world, lambda record: record.update(options=options))
-    text = world.record().replace("'!date'", "2024-01-01")
-    world.write(".mx/generators/WorldBase.yaml", text)
     for command in COMMANDS:
         refused(world, command, words)
 

@@ -144,7 +144,7 @@ BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
         ("mx.yaml", "options:\n", "options:\n  odd: &a [*a]\n", ("status",), "mx.yaml cannot be read: an alias stands for what it is in itself"),
         ("mx.yaml", "options:\n", BOMB + "options:\n", ("status",), "mx.yaml cannot be read: its aliases stand for more than a million values"),
         ("mx.yaml", "options:\n", f"x: '{'y' * (1 << 20)}'\noptions:\n", ("status",), "mx.yaml is too large (1.0 MB; mx reads 1 MB)"),
-        (RECORD, "files:\n", f'files:\n  "a\\0b": {{sha256: "{HASH}"}}\n', ("status",), "NUL"),
+        (RECORD, "files:\n", f'files:\n  "a\\0b": {{sha256: "{HASH}"}}\n', ("status",), "it has characters that do not"),
         (RECORD, "options:\n", "options:\n  5: w\n", ("status",), ""),
         (RECORD, "sections:\n", f'sections:\n  - {{path: x.yaml, address: x, sha256: "{HASH}", trace: {{containers: 2024-01-01}}}}\n', ("destroy", "SampleBase", "--dry-run"), "is no list of texts (containers of a section)"),
         (".mx/overrides/shared.yaml", "base:\n", f"base:\n  deep: {DEEP}\n", ("status",), ".mx/overrides/shared.yaml cannot be read: "),

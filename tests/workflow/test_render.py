@@ -60,12 +60,18 @@ from mxdev import Generator, hookimpl, lazy, option
 class First(Generator):
     "One."
     requires = ("Second",)
+    def generate(self, tree):
+        pass
 class Second(Generator):
     "Two."
     requires = ("First",)
+    def generate(self, tree):
+        pass
 class Lonely(Generator):
     "Three."
     requires = ("NotInstalled",)
+    def generate(self, tree):
+        pass
 class Keeper(Generator):
     "Has secrets."
     scope = "anywhere"
