@@ -176,7 +176,10 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="module")
 def before(kept: World) -> Answer:
-    """What is said of it."""
+    """What is said of it as it was made, whichever test asks first."""
+    shutil.rmtree(kept.root)
+    shutil.copytree(kept.home / "as-made", kept.root, symlinks=True)
+    kept.mx("status")
     return kept.answer()
 
 
