@@ -125,7 +125,7 @@ def test_status_needs_no_repository_and_an_update_says_that_it_does(
         mx("set", "Template:api.name=y", cwd=here)
         assert text(here) == "head\ny\n\n\n\nversion 1\n"
     everything = mx("update", cwd=here)
-    assert everything.code == 0
+    assert everything.code == 4
     assert "Template:api is left as it is" in everything.err
     named = mx("update", "Template:api", cwd=here)
     assert named.code == 4
