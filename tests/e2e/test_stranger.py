@@ -67,7 +67,7 @@ def test_every_caller_of_git(hostile: tuple[World, Trap]) -> None:
     head = plain_git(root, "-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null", "rev-parse", "HEAD")
     assert image._git_commit(root) == f"{head}-changed"
     assert "a.txt" in uncommitted(root)
-    assert resolve._from_index(root, "a.txt") is None
+    assert resolve._base(root, "a.txt") is None
     listed = {path.relative_to(root).as_posix() for path in select([], root).files}
     assert {"a.txt", "c.txt", "mx.yaml"} <= listed
     with checkout(root, head, b"", filters=False) as folder:
