@@ -39,7 +39,9 @@ class Session:
         self.lines: list[str] = []
 
     def mx(self, *arguments: str) -> None:
-        done = mx(*arguments, cwd=self.at, env={"TZ": "UTC", "COLUMNS": "80", "GIT_CONFIG_GLOBAL": os.devnull})
+        done = mx(
+            *arguments, cwd=self.at, env={"TZ": "UTC", "COLUMNS": "80", "GIT_CONFIG_GLOBAL": os.devnull}
+        )
         where = self.at.relative_to(self.folder).as_posix()
         self.lines += [f"{where}$ mx {' '.join(arguments)}", *self._plain(done.stdout).splitlines()]
         self.lines += [f"2> {line}" for line in self._plain(done.stderr).splitlines()]

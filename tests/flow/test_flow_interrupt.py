@@ -145,7 +145,7 @@ def test_control_c_on_a_terminal(root: Path) -> None:
 FOREGROUND = """\
 import os, sys
 from pathlib import Path
-from mxdev.flow import foreground
+from mxdev.system import foreground
 program = "import time; print('up', flush=True); print('got', input(), flush=True)"
 ended = foreground.run([sys.executable, "-c", program], cwd=Path("."), environ=os.environ)
 print("ended", ended.code, flush=True)
