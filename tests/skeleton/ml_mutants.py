@@ -96,7 +96,7 @@ MUTANTS = (
     Mutant("files named like secrets are recorded", "provenance.py", "if _SECRET_NAME.search(os.fsdecode(name)):", "if False:", ("test_provenance.py", "-k", "secret")),
     Mutant("there is no limit", "provenance.py", "size > MOST_OF_A_FILE or total + size > MOST", "False", ("test_provenance.py",)),
     Mutant("data is recorded", "provenance.py", "elif not _CODE.search(os.fsdecode(name)):", "elif False:", ("test_provenance.py",)),
-    Mutant("a program of somebody makes the diff", "provenance.py", '"--no-ext-diff", ', "", ("test_provenance.py", "-k", "somebody")),
+    Mutant("settings of somebody change the diff", "provenance.py", 'root, "diff-index", *_DIFF, base', 'root, "diff", "--binary", base', ("test_provenance.py", "-k", "somebody or nobodys")),
     Mutant("the environment leads elsewhere", "provenance.py", 'if not name.startswith("GIT_")', "if True", ("test_provenance.py",)),
 )  # fmt: skip
 
