@@ -33,7 +33,9 @@ def uri(request, tmp_path):
         yield str(tmp_path / "my data")
     else:
         yield "memory://bucket/my data"
-        fsspec.filesystem("memory").rm("/bucket", recursive=True)
+        store = fsspec.filesystem("memory")
+        if store.exists("/bucket"):  # a test that was skipped wrote nothing
+            store.rm("/bucket", recursive=True)
 
 
 def write(uri, name, content):
