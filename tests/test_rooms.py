@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -70,3 +71,13 @@ def test_a_room_has_one_job_and_a_file_one_concept() -> None:
     assert {
         str(path): lines for path in FILES.values() if (lines := path.read_text().count("\n")) > 500
     } == {}
+
+
+def test_no_two_files_of_tests_outside_of_packages_have_one_name() -> None:
+    """pytest imports such a file by its name alone, and stops at the second."""
+    files = [
+        path
+        for path in Path(__file__).parent.rglob("test_*.py")
+        if not (path.parent / "__init__.py").exists()
+    ]
+    assert [name for name, count in Counter(path.name for path in files).items() if count > 1] == []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.control_plane import ControlPlane
+from control_plane.control_plane import ControlPlane
 
 from mxdev.testing import render_all, write
 
