@@ -17,7 +17,7 @@ from mxdev.project.content import stored_content
 from mxdev.project.project import Project
 from mxdev.sections import sections
 from mxdev.sections.yaml_values import equal
-from mxdev.workflow.render import recorded_jobs, rerun
+from mxdev.workflow.render import as_recorded, rerun
 from mxdev.workflow.values import Sources
 
 
@@ -39,7 +39,7 @@ def plan(project: Project, path: str) -> Plan:
             f"{path} is no file that generators share.", hint="`mx adopt devspace.yaml` is what this is for."
         )
     sources = Sources(environment={}, defaults=defaults.company())
-    rendered = rerun(project, recorded_jobs(project, sources, names))
+    rendered = rerun(project, as_recorded(project, sources, names))
     for error in rendered.failed.values():
         raise error
     _nothing_waits(build(project, rendered.renderings, rendered.options, rendered.order))

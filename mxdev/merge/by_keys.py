@@ -10,7 +10,7 @@ from mxdev.errors import MxError
 
 if TYPE_CHECKING:
     from mxdev.merge.by_lines import Merge
-    from mxdev.merge.key_texts import Entry, Tree
+    from mxdev.merge.key_texts import KeyText, KeyTexts
 
 _BOM = b"\xef\xbb\xbf"
 # Reads the text of a file of the kind that is merged.
@@ -72,7 +72,7 @@ def _text(side: bytes) -> str:
 
 def _by_keys(cut: Any, load: Load, sides: list[str], ours: bytes) -> bytes | None:
     """Our file with the keys that they changed; None if the texts of a key cannot be told apart or are in conflict."""
-    from mxdev.merge.key_texts import NoTreeError
+    from mxdev.merge.key_texts import NoKeysError
 
     windows, unix = ours.count(b"\r\n"), ours.count(b"\n")
     if windows not in (0, unix):
@@ -81,7 +81,7 @@ def _by_keys(cut: Any, load: Load, sides: list[str], ours: bytes) -> bytes | Non
     try:
         trees = [cut(text if text.endswith("\n") else text + "\n") for text in texts]
         text = _merge_trees(load, *trees).render()
-    except (NoTreeError, _ConflictError, RecursionError):
+    except (NoKeysError, _ConflictError, RecursionError):
         return None
     if not texts[1].endswith("\n"):
         text = text.removesuffix("\n")
@@ -90,11 +90,11 @@ def _by_keys(cut: Any, load: Load, sides: list[str], ours: bytes) -> bytes | Non
     return (_BOM if ours.startswith(_BOM) else b"") + text.encode()
 
 
-def _merge_trees(load: Load, base: Tree | None, ours: Tree, theirs: Tree) -> Tree:
-    from mxdev.merge.key_texts import Tree
+def _merge_trees(load: Load, base: KeyTexts | None, ours: KeyTexts, theirs: KeyTexts) -> KeyTexts:
+    from mxdev.merge.key_texts import KeyTexts
     from mxdev.merge.values import merged_order
 
-    def by_key(tree: Tree | None) -> dict[Any, Entry]:
+    def by_key(tree: KeyTexts | None) -> dict[Any, KeyText]:
         entries = {entry.key: entry for entry in tree.entries} if tree else {}
         if tree and len(entries) < len(tree.entries):
             raise _ConflictError
@@ -104,13 +104,15 @@ def _merge_trees(load: Load, base: Tree | None, ours: Tree, theirs: Tree) -> Tre
     keys = merged_order(list(mine), list(its))
     entries = [_merge_entry(load, was.get(key), mine.get(key), its.get(key)) for key in keys]
     tail = _merge_text(base.tail if base else "", ours.tail, theirs.tail)
-    return Tree(
+    return KeyTexts(
         [entry for entry in entries if entry is not None], tail, ours.column, ours.joint or theirs.joint
     )
 
 
-def _merge_entry(load: Load, base: Entry | None, ours: Entry | None, theirs: Entry | None) -> Entry | None:
-    from mxdev.merge.key_texts import Entry
+def _merge_entry(
+    load: Load, base: KeyText | None, ours: KeyText | None, theirs: KeyText | None
+) -> KeyText | None:
+    from mxdev.merge.key_texts import KeyText
 
     if ours is None or theirs is None:
         left = ours or theirs
@@ -121,19 +123,19 @@ def _merge_entry(load: Load, base: Entry | None, ours: Entry | None, theirs: Ent
         return None
     lead = _merge_text(base.lead if base else None, ours.lead, theirs.lead)
     if base is not None and ours.text == base.text:
-        return Entry(ours.key, lead, theirs.text, theirs.head, theirs.inner, theirs.foot)
+        return KeyText(ours.key, lead, theirs.text, theirs.head, theirs.inner, theirs.foot)
     if ours.text == theirs.text or (base is not None and theirs.text == base.text):
-        return Entry(ours.key, lead, ours.text, ours.head, ours.inner, ours.foot)
+        return KeyText(ours.key, lead, ours.text, ours.head, ours.inner, ours.foot)
     if ours.inner is None or theirs.inner is None or (base is not None and base.inner is None):
         if not _says_the_same(load, ours.text, theirs.text):
             raise _ConflictError
-        return Entry(ours.key, lead, ours.text, ours.head, ours.inner, ours.foot)
+        return KeyText(ours.key, lead, ours.text, ours.head, ours.inner, ours.foot)
     head = _merge_text(base.head if base else None, ours.head, theirs.head)
     foot = _merge_text(base.foot if base else None, ours.foot, theirs.foot)
     inner = _merge_trees(load, base.inner if base else None, ours.inner, theirs.inner)
     if not inner.entries:
         raise _ConflictError  # `{}` or nothing at all: not for a text to decide
-    return Entry(ours.key, lead, "", head, inner, foot)
+    return KeyText(ours.key, lead, "", head, inner, foot)
 
 
 def _says_the_same(load: Load, ours: str, theirs: str) -> bool:

@@ -1,6 +1,6 @@
 """YAML, TOML and JSON mappings cut into the texts of their keys, so that a merge can take each text from one side or the other.
 
-Nothing is ever written anew: `Tree.render` of an unchanged tree is the file, byte for byte.
+Nothing is ever written anew: `KeyTexts.render` of an unchanged tree is the file, byte for byte.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 from mxdev.errors import MxError
 
 
-class NoTreeError(Exception):
+class NoKeysError(Exception):
     """The file is no mapping whose keys stand on lines of their own."""
 
 
 @dataclass
-class Entry:
+class KeyText:
     """The text of one key.
 
     Attributes:
@@ -35,7 +35,7 @@ class Entry:
     lead: str
     text: str
     head: str = ""
-    inner: Tree | None = None
+    inner: KeyTexts | None = None
     foot: str = ""
 
     def render(self) -> str:
@@ -44,7 +44,7 @@ class Entry:
 
 
 @dataclass
-class Tree:
+class KeyTexts:
     """The keys of one mapping in their order, and the text behind the last.
 
     Attributes:
@@ -52,7 +52,7 @@ class Tree:
         joint: what stands between two keys.
     """
 
-    entries: list[Entry]
+    entries: list[KeyText]
     tail: str
     column: int = 0
     joint: str = ""
@@ -67,52 +67,52 @@ def _moved(text: str, column: int) -> str:
     """Lines moved to the right, or (negative) to the left. A blank line stays.
 
     Raises:
-        NoTreeError: a line cannot be moved to the left without losing something.
+        NoKeysError: a line cannot be moved to the left without losing something.
     """
     if column >= 0:
         return re.sub(r"^(?=[^\n])", " " * column, text, flags=re.MULTILINE) if column else text
     lines = text.split("\n")
     if any(line and not line.startswith(" " * -column) for line in lines):
-        raise NoTreeError
+        raise NoKeysError
     return "\n".join(line[-column:] for line in lines)
 
 
 # -- YAML -----------------------------------------------------------------------------------------------------
 
 
-def yaml_tree(text: str) -> Tree:
+def yaml_tree(text: str) -> KeyTexts:
     """The keys of a YAML file in block style with `\\n` line breaks and one at the end.
 
     Raises:
-        NoTreeError: it is something else.
+        NoKeysError: it is something else.
     """
     from mxdev.sections.yaml_document import document_of
 
     try:
         document = document_of("", text)
     except MxError as error:
-        raise NoTreeError from error
+        raise NoKeysError from error
     if document.bom or document.root is None:
-        raise NoTreeError
+        raise NoKeysError
     return _yaml_mapping(document, document.root, 0, len(document.lines))
 
 
-def _yaml_mapping(document: Any, mapping: Any, first: int, end: int) -> Tree:
+def _yaml_mapping(document: Any, mapping: Any, first: int, end: int) -> KeyTexts:
     """The tree of a block mapping that has the lines from `first` up to `end`."""
     from mxdev.sections.yaml_places import region
 
-    entries: list[Entry] = []
+    entries: list[KeyText] = []
     column, at = None, first
     if mapping.kind != "mapping" or mapping.flow:
-        raise NoTreeError
+        raise NoKeysError
     for number, (key, value) in enumerate(mapping.entries):
         there = region(document, mapping, number)
         if there is None or key.kind != "scalar" or (column is not None and there.column != column):
-            raise NoTreeError
+            raise NoKeysError
         column = there.column
         lead = "".join(document.lines[at : there.first])
         body = document.lines[there.first : there.last + 1]
-        entry = Entry(
+        entry = KeyText(
             (key.value, key.plain and key.value == "<<"),
             _moved(lead, -column),
             _moved("".join(body), -column),
@@ -122,13 +122,13 @@ def _yaml_mapping(document: Any, mapping: Any, first: int, end: int) -> Tree:
                 inner = _yaml_mapping(document, value, there.first + 1, there.last + 1)
                 inner.column -= column
                 entry.head, entry.inner = _moved(body[0], -column), inner
-            except NoTreeError:
+            except NoKeysError:
                 pass  # an atom then
         entries.append(entry)
         at = there.last + 1
     assert column is not None
     tail = "".join(document.lines[at:end])
-    return Tree(entries, _moved(tail, -column), column)
+    return KeyTexts(entries, _moved(tail, -column), column)
 
 
 # -- TOML -----------------------------------------------------------------------------------------------------
@@ -136,13 +136,13 @@ def _yaml_mapping(document: Any, mapping: Any, first: int, end: int) -> Tree:
 _HEADER = re.compile(r"[ \t]*(\[\[?)")
 
 
-def toml_tree(text: str) -> Tree:
+def toml_tree(text: str) -> KeyTexts:
     """The tables and keys of a TOML file with `\\n` line breaks and one at the end. Arrays of tables are atoms.
 
     Raises:
-        NoTreeError: it is no TOML.
+        NoKeysError: it is no TOML.
     """
-    root = Tree([], "")
+    root = KeyTexts([], "")
     tree, lead = root, ""
     lines = re.findall(r"[^\n]*\n", text)
     at = 0
@@ -157,12 +157,12 @@ def toml_tree(text: str) -> Tree:
         while (path := _toml_path("".join(lines[at:end]), header is not None)) is None:
             end += 1
             if header or end > len(lines):
-                raise NoTreeError
-        entry = Entry(path, lead, "".join(lines[at:end]))
+                raise NoKeysError
+        entry = KeyText(path, lead, "".join(lines[at:end]))
         array = root.entries[-1].key if root.entries and root.entries[-1].key[0] == "[[" else None
         if header is not None and array is not None and path[1][: len(array[1])] == array[1]:
             root.entries[-1].text += lead + entry.text  # one more table of the array, or a table in it
-            tree = Tree([], "")
+            tree = KeyTexts([], "")
         elif header is None and array is not None:
             root.entries[-1].text += lead + entry.text
         else:
@@ -171,7 +171,7 @@ def toml_tree(text: str) -> Tree:
                 tree = root
             tree.entries.append(entry)
             if header is not None and header[1] == "[":
-                tree = entry.inner = Tree([], "")
+                tree = entry.inner = KeyTexts([], "")
         lead = ""
         at = end
     for entry in root.entries:
@@ -207,26 +207,26 @@ def _toml_path(text: str, header: bool) -> tuple[str, tuple[str, ...]] | None:
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
-def json_tree(text: str) -> Tree:
+def json_tree(text: str) -> KeyTexts:
     """The keys of a JSON object; the text around it belongs to it.
 
     Raises:
-        NoTreeError: it is no JSON object, or has space in front of a comma.
+        NoKeysError: it is no JSON object, or has space in front of a comma.
     """
     start = _space(text, 0)
     end, tree = _json_object(text, start)
     if _space(text, end) != len(text):
-        raise NoTreeError
-    whole = Entry("", text[:start], text[start:end], "{", tree, "}")
-    return Tree([whole], text[end:])
+        raise NoKeysError
+    whole = KeyText("", text[:start], text[start:end], "{", tree, "}")
+    return KeyTexts([whole], text[end:])
 
 
-def _json_object(text: str, start: int) -> tuple[int, Tree]:
+def _json_object(text: str, start: int) -> tuple[int, KeyTexts]:
     """The object that begins at `start`, and where it ends."""
     decoder = json.JSONDecoder()
     if text[start : start + 1] != "{":
-        raise NoTreeError
-    tree = Tree([], "", joint=",")
+        raise NoKeysError
+    tree = KeyTexts([], "", joint=",")
     at = start + 1
     while True:
         first = _space(text, at)
@@ -239,10 +239,10 @@ def _json_object(text: str, start: int) -> tuple[int, Tree]:
             value = _space(text, colon + 1)
             parsed, end = decoder.raw_decode(text, value)
         except ValueError as error:
-            raise NoTreeError from error
+            raise NoKeysError from error
         if text[colon] != ":" or not isinstance(key, str):
-            raise NoTreeError
-        entry = Entry(key, text[at:first], text[first:end])
+            raise NoKeysError
+        entry = KeyText(key, text[at:first], text[first:end])
         if isinstance(parsed, dict):
             entry.head, entry.foot = text[first : value + 1], "}"
             _, entry.inner = _json_object(text, value)
@@ -252,7 +252,7 @@ def _json_object(text: str, start: int) -> tuple[int, Tree]:
             tree.tail = text[end:closing]
             return closing + 1, tree
         if text[end : end + 1] != ",":
-            raise NoTreeError
+            raise NoKeysError
         at = end + 1
 
 
@@ -287,7 +287,7 @@ def _load_json(text: str) -> Any:
     return json.loads(text, object_pairs_hook=once)
 
 
-READERS: dict[str, tuple[Callable[[str], Tree], Callable[[str], Any]]] = {
+READERS: dict[str, tuple[Callable[[str], KeyTexts], Callable[[str], Any]]] = {
     ".yaml": (yaml_tree, _load_yaml),
     ".yml": (yaml_tree, _load_yaml),
     ".toml": (toml_tree, _load_toml),

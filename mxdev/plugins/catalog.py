@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mxdev.errors import MxError, UsageProblem
 from mxdev.plugins import registry
-from mxdev.plugins.model import Entry
+from mxdev.plugins.model import Announced
 
 if TYPE_CHECKING:
     from mxdev.generator.generator import Generator
@@ -21,19 +21,19 @@ def dashed(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
 
 
-def available() -> dict[str, Entry]:
+def available() -> dict[str, Announced]:
     """All generators by the name they answer to: the bare name, or `dist/Name` where two have the same."""
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, list[Announced]] = {}
     for entry in registry.entries("mx_generators"):
         found.setdefault(dashed(entry.name), []).append(entry)
-    names: dict[str, Entry] = {}
+    names: dict[str, Announced] = {}
     for same in found.values():
         for entry in same:
             names[entry.name if len(same) == 1 else f"{entry.dist}/{entry.name}"] = entry
     return names
 
 
-def find(name: str) -> Entry:
+def find(name: str) -> Announced:
     """The generator called `name`, in either spelling, or formerly called so.
 
     Raises:
@@ -69,7 +69,7 @@ def is_role(need: str) -> bool:
     return need[:1].islower()
 
 
-def players(role: str) -> list[Entry]:
+def players(role: str) -> list[Announced]:
     """The generators that play a role, in order of their names. Imports all of them."""
     found = []
     for entry in available().values():
@@ -79,7 +79,7 @@ def players(role: str) -> list[Entry]:
     return found
 
 
-def load(entry: Entry) -> type[Generator]:
+def load(entry: Announced) -> type[Generator]:
     """Import a generator's class.
 
     Raises:

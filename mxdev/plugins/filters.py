@@ -7,7 +7,7 @@ from typing import Any
 
 from mxdev.errors import MxError
 from mxdev.plugins import model, registry
-from mxdev.plugins.model import Entry
+from mxdev.plugins.model import Announced
 
 
 def known_to(dist: str) -> dict[str, Callable[..., Any]]:
@@ -15,7 +15,7 @@ def known_to(dist: str) -> dict[str, Callable[..., Any]]:
 
     Of two equal names the plugin's own counts; of two of others neither does, and it is said.
     """
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, list[Announced]] = {}
     for entry in registry.entries("mx_template_filters"):
         found.setdefault(entry.name, []).append(entry)
     if not found:
@@ -45,7 +45,7 @@ def _taken() -> dict[str, str]:
     }
 
 
-def _once_used(entry: Entry) -> Callable[..., Any]:
+def _once_used(entry: Announced) -> Callable[..., Any]:
     """The filter, imported when it is called; what it raises names its plugin."""
     loaded: list[Callable[..., Any]] = []
 

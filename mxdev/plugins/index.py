@@ -13,7 +13,7 @@ import os
 import sys
 import zlib
 
-from mxdev.plugins.model import API, Entry, Plugin
+from mxdev.plugins.model import API, Announced, Plugin
 from mxdev.system import private
 from mxdev.system.user_dirs import cache_place
 
@@ -86,7 +86,7 @@ def _read(path: str, key: str) -> list[Plugin] | None:
             Plugin(**{
                 **item,
                 "entries": {
-                    hook: [Entry(*entry) for entry in found] for hook, found in item["entries"].items()
+                    hook: [Announced(*entry) for entry in found] for hook, found in item["entries"].items()
                 },
             })
             for item in data["plugins"]

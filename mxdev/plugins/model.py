@@ -38,7 +38,7 @@ def lazy(target: str, help: str = "", *, name: str | None = None) -> Lazy:
     return Lazy(target, help, name or attribute)
 
 
-class Entry(NamedTuple):
+class Announced(NamedTuple):
     """One thing that one plugin announced."""
 
     name: str
@@ -91,7 +91,7 @@ class Plugin:
         dist: str,
         version: str,
         module: str,
-        entries: dict[str, list[Entry]] | None = None,
+        entries: dict[str, list[Announced]] | None = None,
         data: dict[str, dict[str, Any]] | None = None,
         working: dict[str, list[str]] | None = None,
         unknown: list[str] | None = None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mxdev.plugins.model import Entry, Failed, HookFailed, Plugin, foreign, warn_once
+from mxdev.plugins.model import Announced, Failed, HookFailed, Plugin, foreign, warn_once
 
 
 def installed() -> list[Plugin]:
@@ -30,7 +30,7 @@ def looked_at_again() -> list[Plugin]:
     return installed()
 
 
-def entries(hook: str, *, quiet: bool = False) -> Iterator[Entry]:
+def entries(hook: str, *, quiet: bool = False) -> Iterator[Announced]:
     """What all working plugins announced for `hook`; each broken plugin is one warning a process, if not `quiet`."""
     for plugin in (one for one in installed() if one.error is None) if quiet else working():
         yield from plugin.entries.get(hook, ())

@@ -23,7 +23,7 @@ from mxdev.plugins.model import (
     HOOKS,
     SLOW,
     WORKING_HOOKS,
-    Entry,
+    Announced,
     Failed,
     Lazy,
     Plugin,
@@ -181,9 +181,9 @@ def _plain(result: Any, hook: str, module: Any) -> dict[str, Any]:
     return data
 
 
-def _entry(item: Any, plugin: Plugin, module: Any) -> Entry:
+def _entry(item: Any, plugin: Plugin, module: Any) -> Announced:
     if isinstance(item, Lazy):
-        return Entry(item.name, item.help, item.target, plugin.dist, plugin.version)
+        return Announced(item.name, item.help, item.target, plugin.dist, plugin.version)
     name = getattr(item, "name", None) or getattr(item, "__name__", None)
     if not isinstance(name, str):
         raise TypeError(
@@ -204,4 +204,4 @@ def _entry(item: Any, plugin: Plugin, module: Any) -> Entry:
     ):
         raise TypeError(f"{name} is announced and cannot be found again: give it a name in {module.__name__}")
     target = f"{module.__name__}:{here}" if here else f"{made.__module__}:{made.__qualname__}"
-    return Entry(name, summary.partition("\n")[0], target, plugin.dist, plugin.version)
+    return Announced(name, summary.partition("\n")[0], target, plugin.dist, plugin.version)

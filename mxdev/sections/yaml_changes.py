@@ -9,7 +9,7 @@ from mxdev.sections.address import Step, Steps
 from mxdev.sections.yaml_document import Document, Node, with_entries, with_items
 from mxdev.sections.yaml_places import Place, Region, position, region
 
-Entry = tuple[Node, Node] | Node
+KeyOrItem = tuple[Node, Node] | Node
 """What a container holds: a key with its value, or an item."""
 
 
@@ -27,7 +27,7 @@ class Child:
         inner: its value as a container, where something in it changes.
     """
 
-    entry: Entry
+    entry: KeyOrItem
     number: int = -1
     there: Region | None = None
     at: int = -1
@@ -91,7 +91,7 @@ class Changes:
             outer = above, above.numbered[place.positions[len(steps) - 1]]
         new = Container(steps, node, outer)
         if node is not None and not node.empty:
-            entries: list[Entry] = [*node.entries, *node.items]
+            entries: list[KeyOrItem] = [*node.entries, *node.items]
             new.numbered = [Child(entry, number) for number, entry in enumerate(entries)]
             new.children, new.live = list(new.numbered), len(new.numbered)
         if outer:
@@ -152,7 +152,7 @@ class Changes:
 
     def tree(self, container: Container) -> Node:
         """The container as it is meant to be, for `yaml_document.same`."""
-        entries: list[Entry] = []
+        entries: list[KeyOrItem] = []
         for found in container.children:
             if found.gone:
                 continue

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mxdev.errors import MxError
 from mxdev.sections.address import Item, Key, Order, Step, Steps, unparse
 from mxdev.sections.traces import LaterError, Trace, hash_of
-from mxdev.sections.yaml_changes import Changes, Child, Container, Entry
+from mxdev.sections.yaml_changes import Changes, Child, Container, KeyOrItem
 from mxdev.sections.yaml_document import Document, Node, document_of, same
 from mxdev.sections.yaml_places import (
     Place,
@@ -213,7 +213,7 @@ class Batch:
             raise LaterError  # comments above what is taken may be its comments from now on
         return at
 
-    def _meant(self, text: str, steps: Steps, replaced: Region | None) -> Entry:
+    def _meant(self, text: str, steps: Steps, replaced: Region | None) -> KeyOrItem:
         """The entry that a fragment is; refuses one whose anchors would change what aliases elsewhere mean."""
         document = self.document
         written, entry = parsed_fragment(document.path, text, steps)

@@ -31,7 +31,7 @@ _INSTANCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")  # it becomes the name of 
 
 
 @dataclass(frozen=True)
-class Job:
+class ToRender:
     """One instance that a run renders.
 
     Attributes:
@@ -125,15 +125,15 @@ def run(
     Raises:
         UsageProblem, MxError: a value is wrong or missing, a generator is not installed, a template is broken.
     """
-    jobs = [
-        Job(cls, sources if cls is generators[-1] else replace(sources, command_line={}))
+    ones = [
+        ToRender(cls, sources if cls is generators[-1] else replace(sources, command_line={}))
         for cls in generators
     ]
     result = Run(project, dict(project.options))
-    for job in jobs:
-        _render(result, job, downgrade)
+    for one in ones:
+        _render(result, one, downgrade)
     reached, result.failed = loadable(project, _reached(result), quiet(sources))
-    _render_each(result, recorded_jobs(project, quiet(sources), reached), downgrade)
+    _render_each(result, as_recorded(project, quiet(sources), reached), downgrade)
     return finish(result)
 
 
@@ -159,22 +159,22 @@ def _reached(result: Run) -> list[str]:
     return found
 
 
-def rerun(project: Project, jobs: Sequence[Job], *, downgrade: bool = False) -> Run:
+def rerun(project: Project, ones: Sequence[ToRender], *, downgrade: bool = False) -> Run:
     """Render recorded instances again: what `mx update` and `mx set` do. Parameters and errors as those of `run`.
 
     An instance whose generator fails stops only itself: it stands in `Run.failed`.
     """
     result = Run(project, dict(project.options))
-    _render_each(result, jobs, downgrade)
+    _render_each(result, ones, downgrade)
     return finish(result)
 
 
-def _render_each(result: Run, jobs: Sequence[Job], downgrade: bool) -> None:
-    for job in jobs:
+def _render_each(result: Run, ones: Sequence[ToRender], downgrade: bool) -> None:
+    for one in ones:
         try:
-            _render(result, job, downgrade)
+            _render(result, one, downgrade)
         except GeneratorFailed as error:
-            result.failed[job.name] = error
+            result.failed[one.name] = error
 
 
 def loadable(
@@ -192,8 +192,8 @@ def loadable(
     return found, failed
 
 
-def recorded_jobs(project: Project, sources: Sources, names: Sequence[str] | None = None) -> list[Job]:
-    """A job for each recorded instance (or for those called `names`), in order of what they require.
+def as_recorded(project: Project, sources: Sources, names: Sequence[str] | None = None) -> list[ToRender]:
+    """What to render of each recorded instance (or for those called `names`), in order of what they require.
 
     Raises:
         MxError: a plugin is not installed any more.
@@ -201,7 +201,9 @@ def recorded_jobs(project: Project, sources: Sources, names: Sequence[str] | Non
     wanted = list(project.instances) if names is None else list(names)
     records = {name: project.instances[name] for name in wanted}
     ordered = catalog.by_requirements(records, lambda name: records[name].requires)
-    return [Job(recorded_class(records[name], sources), sources, records[name], name) for name in ordered]
+    return [
+        ToRender(recorded_class(records[name], sources), sources, records[name], name) for name in ordered
+    ]
 
 
 def recorded_class(record: Record, sources: Sources) -> type[Generator]:
@@ -257,18 +259,18 @@ def _code_of(cls: type[Generator], name: str) -> Iterator[None]:
         ) from error
 
 
-def _render(result: Run, job: Job, downgrade: bool) -> None:
+def _render(result: Run, one: ToRender, downgrade: bool) -> None:
     """Render one instance: find its record, migrate, resolve, generate, note what will be recorded."""
-    cls, given = job.generator, job.sources.defaults
-    job = replace(job, sources=replace(job.sources, defaults=company.of(cls.__name__, given)))
+    cls, given = one.generator, one.sources.defaults
+    one = replace(one, sources=replace(one.sources, defaults=company.of(cls.__name__, given)))
     earlier = _inherited(result, cls, given)
-    name, record = _which(result, job, earlier)
+    name, record = _which(result, one, earlier)
     if record is not None and not downgrade:
         _refuse_older(cls, name, record.version)
     recorded = _migrated(cls, record, name)
     if cls.instance_argument is not None:  # it may have been asked for: once is enough
         recorded.setdefault(cls.instance_argument.lower(), name.partition(":")[2])
-    cls, resolved = _resolved(result, job, name, earlier, recorded)
+    cls, resolved = _resolved(result, one, name, earlier, recorded)
     secrets = {option.key for option in cls.declared() if option.secret}
     shared = {option.name: option for option in cls.declared() if option.shared}
     above = {**earlier, **{o.key: resolved.typed[o.key] for o in shared.values() if o.key in resolved.typed}}
@@ -279,8 +281,8 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
     }
     hidden = {key: value for key, value in resolved.typed.items() if key in secrets}
     tree = _generate(result.project, cls, values, name, Occasion(
-        result.project, record, recorded, own_origin, hidden, job.sources.ask is not None, job.sources.freshness,
-        job.sources.reading,
+        result.project, record, recorded, own_origin, hidden, one.sources.ask is not None, one.sources.freshness,
+        one.sources.reading,
     ))  # fmt: skip
     result._values[cls.__name__] = values
     result._classes[cls.__name__] = cls
@@ -290,7 +292,7 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
             result.options.pop(old, None)
     result.options.update({key: value for key, value in stored.items() if key in shared})
     result.origin[name] = dict(resolved.origin)
-    result.defaulted |= _defaulted(job, cls, resolved)
+    result.defaulted |= _defaulted(one, cls, resolved)
     own = {key: value for key, value in stored.items() if key not in shared} | tree.remembered
     own = {key: value for key, value in own.items() if value is not None or key not in tree.remembered}
     understood = {old for option in cls.declared() for old in option.names} | set(tree.remembered)
@@ -304,31 +306,31 @@ def _render(result: Run, job: Job, downgrade: bool) -> None:
 
 
 def _resolved(
-    result: Run, job: Job, name: str, earlier: Mapping[str, Any], recorded: Mapping[str, Any]
+    result: Run, one: ToRender, name: str, earlier: Mapping[str, Any], recorded: Mapping[str, Any]
 ) -> tuple[type[Generator], Resolved]:
     """The values of all options, project options first, and the class that declares them.
 
     What the project knows of an option is what `mx.yaml` says of a project option and the record of any other. An option
     may have changed from the one to the other since: then the other place has the value still.
     """
-    cls = job.generator
+    cls = one.generator
     known: dict[str, Any] = {}
     for option in cls.declared():
         first, second = (result.options, recorded) if option.shared else (recorded, result.project.options)
         place = next((at for at in (first, second) if any(n in at for n in option.names)), {})
         known |= {n: place[n] for n in option.names if n in place}
-    sources = replace(job.sources, project=known)
-    wanted = _wanted(job, cls)
+    sources = replace(one.sources, project=known)
+    wanted = _wanted(one, cls)
     resolved = resolve(wanted, sources, earlier)
     own = {o.name: resolved.stored[o.name] for o in wanted if not o.shared}
     with _code_of(cls, name):
         special = cls.specialise({**recorded, **own}, sources.freshness, recorded)
     if special is cls:
         return cls, resolved
-    more = [option for option in _wanted(job, special) if option not in wanted]
+    more = [option for option in _wanted(one, special) if option not in wanted]
     sources = replace(sources, project={**recorded, **known})
     rest = resolve(more, sources, {**earlier, **resolved.typed})
-    _refuse_unknown(job, special)
+    _refuse_unknown(one, special)
     declared = {option.name: option.key for option in special.declared()}
     both = Resolved(
         {**resolved.typed, **rest.typed},
@@ -342,11 +344,11 @@ def _resolved(
     )
 
 
-def _defaulted(job: Job, cls: type[Generator], resolved: Resolved) -> dict[str, str]:
+def _defaulted(one: ToRender, cls: type[Generator], resolved: Resolved) -> dict[str, str]:
     """The values that are a company's defaults, with their source, in words and by option name."""
     found = {}
     for option in cls.declared():
-        default = next((job.sources.defaults[n] for n in option.names if n in job.sources.defaults), None)
+        default = next((one.sources.defaults[n] for n in option.names if n in one.sources.defaults), None)
         if default and resolved.origin.get(option.name) == default.source:
             found[option.name] = str(Default(reveal(resolved.stored[option.name]), default.source))
     return found
@@ -369,17 +371,17 @@ def _needed(result: Run, need: str) -> tuple[str, ...]:
     return tuple(former) or (need,)
 
 
-def _wanted(job: Job, cls: type[Generator]) -> list[Option]:
+def _wanted(one: ToRender, cls: type[Generator]) -> list[Option]:
     """The options to resolve, project options first: no secret one where nobody can give it."""
-    nobody = job.sources.ask is None and not job.sources.command_line and not job.sources.environment
+    nobody = one.sources.ask is None and not one.sources.command_line and not one.sources.environment
     return sorted(
         (o for o in cls.declared() if not (nobody and o.secret)), key=lambda option: not option.shared
     )
 
 
-def _refuse_unknown(job: Job, cls: type[Generator]) -> None:
+def _refuse_unknown(one: ToRender, cls: type[Generator]) -> None:
     known = {name for option in cls.declared() for name in option.names}
-    if unknown := sorted(set(job.sources.command_line) - known):
+    if unknown := sorted(set(one.sources.command_line) - known):
         raise UsageProblem(f"{cls.__name__} has no option {', '.join(unknown)}.")
 
 
@@ -395,22 +397,22 @@ def _generate(project: Project, cls: type[Generator], values: Values, name: str,
     return tree
 
 
-def _which(result: Run, job: Job, earlier: Mapping[str, Any]) -> tuple[str, Record | None]:
+def _which(result: Run, one: ToRender, earlier: Mapping[str, Any]) -> tuple[str, Record | None]:
     """The instance's name, and its record. A generator that was renamed takes its old instances over."""
-    cls = job.generator
-    if job.record is not None:
-        part = job.name.partition(":")[2]
-        return (f"{cls.__name__}:{part}" if part else cls.__name__), job.record
+    cls = one.generator
+    if one.record is not None:
+        part = one.name.partition(":")[2]
+        return (f"{cls.__name__}:{part}" if part else cls.__name__), one.record
     name = cls.__name__
     if cls.instance_argument is not None:
         wanted = cls.instance_argument.lower()
-        options = _wanted(job, cls)
+        options = _wanted(one, cls)
         naming = next(option for option in options if option.name == wanted)
         # A name that is computed is made from the options before it.
         computed = callable(naming.default)
         needed = options[: options.index(naming) + 1] if computed else [naming]
         shared = {n: result.options[n] for o in needed if o.shared for n in o.names if n in result.options}
-        sources = replace(job.sources, project=shared, ask=None if computed else job.sources.ask)
+        sources = replace(one.sources, project=shared, ask=None if computed else one.sources.ask)
         part = str(reveal(resolve(needed, sources, earlier).typed[naming.key]))
         if not _INSTANCE.fullmatch(part):
             raise UsageProblem(

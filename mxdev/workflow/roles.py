@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mxdev.errors import MxError, UsageProblem
 from mxdev.generator.generator import Generator
 from mxdev.plugins import catalog
-from mxdev.plugins.model import CORE, Entry
+from mxdev.plugins.model import CORE, Announced
 from mxdev.project.project import Project
 
 
@@ -38,7 +38,7 @@ def player(need: str, project: Project, at_hand: Iterable[type[Generator]] = ())
     return catalog.load(_installed(need))
 
 
-def _installed(role: str) -> Entry:
+def _installed(role: str) -> Announced:
     found = catalog.players(role)
     if not found:
         raise MxError(f"A {role} is required, and no generator that is installed provides one.")

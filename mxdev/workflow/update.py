@@ -15,7 +15,7 @@ from mxdev.plan.model import Plan, Rendering, Wishes
 from mxdev.plugins import catalog, defaults
 from mxdev.project import missing
 from mxdev.project.project import Project
-from mxdev.workflow.render import Job, Run, finish, loadable, recorded_jobs, rerun
+from mxdev.workflow.render import Run, ToRender, as_recorded, finish, loadable, rerun
 from mxdev.workflow.values import Sources
 
 
@@ -50,11 +50,11 @@ def update(
     """Render instances again (all of them, if `names` is None) with what is recorded; `reading`: nothing will be written."""
     sources = Sources(environment={}, defaults=defaults.company(), freshness=freshness, reading=reading)
     found, failed = installed_instances(project, names, sources)
-    jobs = recorded_jobs(project, sources, found)
-    result = rerun(project, jobs, downgrade=downgrade)
+    ones = as_recorded(project, sources, found)
+    result = rerun(project, ones, downgrade=downgrade)
     if names is not None and result.failed:
         raise next(iter(result.failed.values()))
-    notes = [*_drop_undeclared(result, jobs), *default_lines(result)]
+    notes = [*_drop_undeclared(result, ones), *default_lines(result)]
     _check_wishes(project, wishes)
     plan = build(project, result.renderings, result.options, result.order, wishes)
     plan.notes = [*notes, *template_records.check_accepted(plan)]
@@ -78,49 +78,49 @@ def change_options(
     """
     sources = Sources(environment={}, defaults=defaults.company(), reading=reading)
     found, failed = installed_instances(project, None, sources)
-    jobs = recorded_jobs(project, sources, found)
-    given: dict[str, dict[str, Any]] = {job.name: {} for job in jobs}
+    ones = as_recorded(project, sources, found)
+    given: dict[str, dict[str, Any]] = {one.name: {} for one in ones}
     for key, value in changes.items():
-        owners = _owners(key, jobs)
-        for job, option in owners:
-            given[job.name][option.name] = [] if option.multiple and value == "" else value
-    jobs = [replace(job, sources=replace(job.sources, command_line=given[job.name])) for job in jobs]
-    result = rerun(project, jobs, downgrade=downgrade)
+        owners = _owners(key, ones)
+        for one, option in owners:
+            given[one.name][option.name] = [] if option.multiple and value == "" else value
+    ones = [replace(one, sources=replace(one.sources, command_line=given[one.name])) for one in ones]
+    result = rerun(project, ones, downgrade=downgrade)
     for name in result.failed:
         if given[name]:  # what the option was to change is what cannot be rendered
             raise result.failed[name]
-    notes = [*_drop_undeclared(result, jobs), *default_lines(result)]
+    notes = [*_drop_undeclared(result, ones), *default_lines(result)]
     plan = build(project, result.renderings, result.options, result.order, notes=notes)
     plan.failed = failed | result.failed
     return plan
 
 
-def _known_as(job: Job) -> list[str]:
+def _known_as(one: ToRender) -> list[str]:
     """The names of an instance: those that its generator had before, too."""
-    part = job.name.partition(":")[1:]
-    return [job.name, *("".join((name, *part)) for name in (job.generator.__name__, *job.generator.formerly))]
+    part = one.name.partition(":")[1:]
+    return [one.name, *("".join((name, *part)) for name in (one.generator.__name__, *one.generator.formerly))]
 
 
-def _owners(key: str, jobs: Sequence[Job]) -> list[tuple[Job, Option]]:
+def _owners(key: str, ones: Sequence[ToRender]) -> list[tuple[ToRender, Option]]:
     """Who declares the option: all that share it, or the one instance it belongs to."""
     instance, dot, name = key.rpartition(".")
     name = name.removeprefix("--").replace("_", "-")
     found = []
-    for job in jobs:
-        option = next((option for option in job.generator.declared() if name in option.names), None)
+    for one in ones:
+        option = next((option for option in one.generator.declared() if name in option.names), None)
         if option is not None and (
-            not dot or catalog.dashed(instance) in map(catalog.dashed, _known_as(job))
+            not dot or catalog.dashed(instance) in map(catalog.dashed, _known_as(one))
         ):
-            found.append((job, option))
+            found.append((one, option))
     if not found:
-        known = sorted({option.name for job in jobs for option in job.generator.declared()})
+        known = sorted({option.name for one in ones for option in one.generator.declared()})
         raise UsageProblem(f"No option here is called {key}.", hint=f"There are: {', '.join(known)}.")
     if not all(option.shared for _, option in found) and len(found) > 1:
-        names = ", ".join(f"{job.name}.{name}" for job, _ in found)
+        names = ", ".join(f"{one.name}.{name}" for one, _ in found)
         raise UsageProblem(f"More than one instance has the option {name}: name one of {names}.")
-    for job, option in found:
-        if job.generator.instance_argument and option.name == job.generator.instance_argument.lower():
-            raise UsageProblem(f"{option.name} names the instance {job.name} and cannot be changed.")
+    for one, option in found:
+        if one.generator.instance_argument and option.name == one.generator.instance_argument.lower():
+            raise UsageProblem(f"{option.name} names the instance {one.name} and cannot be changed.")
     return found
 
 
@@ -145,7 +145,7 @@ def destroy(project: Project, names: Sequence[str], *, with_dependents: bool) ->
         result.renderings.append(
             Rendering(name, record.generator, record.plugin, record.version, {}, (), None)
         )
-    stays, notes = _jobs_that_load(project, going), []
+    stays, notes = _those_that_load(project, going), []
     if len(stays) == len(project.instances) - len(going):
         notes = _drop_undeclared(finish(result), stays, going)
     return build(project, result.renderings, result.options, finish(result).order, notes=notes)
@@ -162,14 +162,14 @@ def _dependents(project: Project, going: Iterable[str]) -> list[tuple[str, str]]
     ]
 
 
-def _jobs_that_load(project: Project, going: Sequence[str]) -> list[Job]:
-    """A job for each instance that stays and whose plugin is installed."""
+def _those_that_load(project: Project, going: Sequence[str]) -> list[ToRender]:
+    """What to render of each instance that stays and whose plugin is installed."""
     staying = [name for name in project.instances if name not in going]
     sources = Sources(environment={})
-    return recorded_jobs(project, sources, loadable(project, staying, sources)[0])
+    return as_recorded(project, sources, loadable(project, staying, sources)[0])
 
 
-def _drop_undeclared(result: Run, jobs: Sequence[Job], going: Sequence[str] = ()) -> list[str]:
+def _drop_undeclared(result: Run, ones: Sequence[ToRender], going: Sequence[str] = ()) -> list[str]:
     """Project options that nothing declares any more go; says which. Unknown while a plugin is missing.
 
     They were of instances that go, or of another version of a generator. Where neither is so, an option is a person's own: it stays.
@@ -179,14 +179,14 @@ def _drop_undeclared(result: Run, jobs: Sequence[Job], going: Sequence[str] = ()
         for instance, names in result.dropped.items()
     ]
     covered = (
-        {job.name for job in jobs}
+        {one.name for one in ones}
         | {r.instance for r in result.renderings}
         | {r.known_as for r in result.renderings}
     )
     if set(result.project.instances) - covered:
         return notes
     declared = {
-        option.name for cls in {job.generator for job in jobs} for option in cls.declared() if option.shared
+        option.name for cls in {one.generator for one in ones} for option in cls.declared() if option.shared
     }
     known = result.project.instances
     upgraded = any(
@@ -200,7 +200,7 @@ def _drop_undeclared(result: Run, jobs: Sequence[Job], going: Sequence[str] = ()
         theirs = not upgraded and name not in going_too
         if not theirs:
             del result.options[name]
-        if name in result.project.options and jobs:
+        if name in result.project.options and ones:
             what = "it stays in mx.yaml; delete the line if it is not yours" if theirs else "it is dropped"
             notes.append(f"Nothing declares the project option {name}{' any more' * (not theirs)}; {what}.")
     return notes
@@ -209,8 +209,8 @@ def _drop_undeclared(result: Run, jobs: Sequence[Job], going: Sequence[str] = ()
 def _declared_by(project: Project, names: Sequence[str]) -> set[str]:
     """The project options that these instances declare, as far as their plugins are installed."""
     sources = Sources(environment={})
-    jobs = recorded_jobs(project, sources, loadable(project, names, sources)[0])
-    options = (option for job in jobs for option in job.generator.declared() if option.shared)
+    ones = as_recorded(project, sources, loadable(project, names, sources)[0])
+    options = (option for one in ones for option in one.generator.declared() if option.shared)
     return {name for option in options for name in option.names}
 
 

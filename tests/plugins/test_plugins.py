@@ -337,7 +337,7 @@ def test_what_a_class_says_of_itself_when_it_is_not_lazy(site: Path) -> None:
 def test_loading_names_the_plugin(site: Path) -> None:
     for target in ("sys:nothing", "no_such_module:x", "acme_samples.exploding:SampleExploding"):
         with pytest.raises(MxError, match=r"X of the plugin p 1 cannot be loaded"):
-            model.Entry("X", "", target, "p", "1").load()
+            model.Announced("X", "", target, "p", "1").load()
 
 
 @pytest.mark.parametrize("target", ["", "x", ":y", "x:"])
