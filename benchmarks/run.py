@@ -134,7 +134,7 @@ def median_of(
 
 def table(title: str, medians: dict[str, Cost], to: str) -> str:
     """A table of medians and of the ratios to one of them, in Markdown."""
-    lines = [f"### {title}", "", f"| command | seconds | CPU seconds | x {to}, by CPU |", "|---|---|---|---|"]
+    lines = [f"## {title}", "", f"| command | seconds | CPU seconds | x {to}, by CPU |", "|---|---|---|---|"]
     lines += [
         f"| {name} | {one.wall:.3f} | {one.cpu:.3f} | {one.cpu / medians[to].cpu:.2f} |"
         for name, one in medians.items()

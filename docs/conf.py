@@ -1,8 +1,12 @@
 """Sphinx's configuration."""
 
 import importlib
+import sys
+from pathlib import Path
 
 import mxdev
+
+sys.path.insert(0, str(Path(__file__).parent))  # commands_of_generators
 
 # Names that are loaded when they are used: loaded here, so that autodoc finds them.
 for _name in ("mxdev", "mxdev.generator", "mxdev.plugins", "mxdev.project", "mxdev.template"):
@@ -14,7 +18,7 @@ project = "mx"
 copyright = "the authors of mx"
 author = "the authors of mx"
 release = mxdev.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = "mx"

@@ -39,8 +39,8 @@ def output(folder: str) -> str:
     return b"".join(parts).decode().replace("\r\n", "\n")
 
 
-def main() -> None:
-    """Write generate.svg beside this file: all that the command prints, in a terminal of 84 columns."""
+def picture() -> str:
+    """All that the command prints, in a terminal of 84 columns, as SVG."""
     folder = tempfile.mkdtemp()
     try:
         lines = output(folder).splitlines()
@@ -49,8 +49,14 @@ def main() -> None:
     console = Console(record=True, width=84, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
     console.print(Text.from_ansi(f"\x1b[1m$ {COMMAND}\x1b[0m\n" + "\n".join(lines)))
     # Without the font that rich would have the reader's browser fetch.
-    svg = re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="mx"), flags=re.DOTALL)
-    Path(__file__).with_name("generate.svg").write_text(svg, encoding="utf-8")
+    return re.sub(
+        r"@font-face \{.*?\}\s*", "", console.export_svg(title="mx", unique_id="mx"), flags=re.DOTALL
+    )
+
+
+def main() -> None:
+    """Write generate.svg beside this file."""
+    Path(__file__).with_name("generate.svg").write_text(picture(), encoding="utf-8")
 
 
 if __name__ == "__main__":
