@@ -15,6 +15,9 @@ from mxdev.flow.words import ENDED, ENTRY_POINT, PARENT
 from mxdev.system import programs
 
 RERUN_OF = "mx.rerun_of"
+# Tags by the project's code: why Git could not tell what was not committed; what of it is not in the diff.
+GIT_PROBLEM = "git.problem"
+LEFT_OUT = "git.left_out"
 BACKENDS = ("local", "kubernetes", "distributed")
 
 
@@ -140,7 +143,11 @@ def origin(run: LoggedRun, backend: str | None, context: str | None = None) -> O
     commit, unsure = _commit(run)
     diff = run.diff or b""
     if run.tags.get("git.uncommitted") == "True" and not diff:
+        if problem := run.tags.get(GIT_PROBLEM):
+            raise _refused(run, f"Git could not tell what was not committed ({problem.rstrip('.')})")
         raise _refused(run, "there were uncommitted changes, and its artifact uncommitted.diff is gone")
+    if missing := run.tags.get(LEFT_OUT):
+        unsure = f"what was not committed is not whole, these are not in it: {missing}"
     was = run.tags.get("mx.backend") or run.tags.get("mlflow.project.backend") or "local"
     backend = backend or was
     if backend == "local":
