@@ -37,6 +37,8 @@ _CHANGED = "-changed"
 _NO_COMMIT = "none"
 # uv's variable for a package index beside the usual one.
 _INDEX = "UV_INDEX"
+# The build argument of the Dockerfile with which another platform is built than the project's own.
+_PLATFORM = "PLATFORM"
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,15 @@ def build(root: Path, options: Mapping[str, object], request: ImageRequest) -> i
         raise MxError(f"{path} does not exist, so there is nothing to build an image from.")
     _check_stage(path, request.target)
     registry = _registry(options, request.registry)
+    platform = _platform(options, request.build_args)
     tool = _find(request.tool)
-    image = f"{registry}/{request.target}:{_tag(root, request)}"
+    image = f"{registry}/{request.target}:{_tag(root, request, platform)}"
     if request.push and _is_there(tool, image, request):
         console.status(f"{image} is in the registry already; nothing to build")
         console.out(image)
         return 0
-    code = call(_command(root, request, tool, registry, image), root, dry_run=request.dry_run)
+    command = _command(root, request, tool, registry, image, platform)
+    code = call(command, root, dry_run=request.dry_run)
     if code == 0 and request.push and not _is_docker(tool):
         code = call([tool, "push", image], root, dry_run=request.dry_run)
     if code == 0 and not request.dry_run:
@@ -136,8 +140,14 @@ def _registry(options: Mapping[str, object], given: str | None) -> str:
     return registry
 
 
-def base_tag(root: Path, dockerfile: str, build_args: tuple[str, ...]) -> str:
-    """The hash of all that goes into the base image: the Dockerfile, what is required, the build arguments.
+def _platform(options: Mapping[str, object], build_args: tuple[str, ...]) -> str:
+    """What the image is built for: the Dockerfile's build argument, else the project's option; empty: nobody says."""
+    given = dict(pair.partition("=")[::2] for pair in build_args)
+    return str(given.get(_PLATFORM) or options.get("platform") or "")
+
+
+def base_tag(root: Path, dockerfile: str, build_args: tuple[str, ...], platform: str = "") -> str:
+    """The hash of all that goes into the base image: the Dockerfile, what is required, the build arguments, the platform.
 
     Of pyproject.toml only what is required counts, and with a lock file not even that.
     """
@@ -153,6 +163,7 @@ def base_tag(root: Path, dockerfile: str, build_args: tuple[str, ...]) -> str:
         required,
         helper.read_bytes() if helper.is_file() else b"",
         json.dumps(sorted(build_args)).encode(),
+        platform.encode(),
     ):
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()[:_DIGITS]
@@ -166,9 +177,9 @@ def _check_stage(path: Path, target: str) -> None:
         raise UsageProblem(f"{path} has no stage called {target}; there are: {', '.join(stages) or 'none'}.")
 
 
-def _tag(root: Path, request: ImageRequest) -> str:
+def _tag(root: Path, request: ImageRequest, platform: str) -> str:
     if request.target == BASE:
-        return base_tag(root, request.dockerfile, request.build_args)
+        return base_tag(root, request.dockerfile, request.build_args, platform)
     commit = request.commit or _git_commit(root)
     if not _TAG.fullmatch(commit):
         raise UsageProblem(f"--commit {commit!r} cannot be the tag of an image.")
@@ -242,8 +253,12 @@ def _is_docker(tool: str) -> bool:
     return Path(tool).name.startswith("docker")
 
 
-def _command(root: Path, request: ImageRequest, tool: str, registry: str, image: str) -> list[str]:
+def _command(
+    root: Path, request: ImageRequest, tool: str, registry: str, image: str, platform: str
+) -> list[str]:
     arguments = [tool, *(["buildx"] if _is_docker(tool) else []), "build"]
+    # The Dockerfile's stages may say the same; the image's own description of itself is what the builder was told.
+    arguments += ["--platform", platform] if platform else []
     arguments += ["--file", request.dockerfile, "--target", request.target, "--tag", image]
     if _is_docker(tool):
         # Pushed by the builder itself: a builder in a container would leave nothing here to push.
@@ -262,7 +277,7 @@ def _command(root: Path, request: ImageRequest, tool: str, registry: str, image:
     if request.target != BASE:
         arguments += ["--build-arg", f"GIT_COMMIT={image.rpartition(':')[2]}"]
     if request.target == "run" and request.push:
-        base = f"{registry}/{BASE}:{base_tag(root, request.dockerfile, request.build_args)}"
+        base = f"{registry}/{BASE}:{base_tag(root, request.dockerfile, request.build_args, platform)}"
         if request.dry_run or _is_there(tool, base, request):
             arguments += ["--build-context", f"{BASE}=docker-image://{base}"]
         else:

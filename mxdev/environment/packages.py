@@ -54,6 +54,7 @@ def commands(
     into: Interpreter | None = None,
     constraints: Path | None = None,
     again: bool = False,
+    locked: bool = False,
 ) -> list[list[str]]:
     """The commands that make the environment, to be run in the project's folder.
 
@@ -65,6 +66,7 @@ def commands(
         into: an interpreter that is there already and only needs the packages.
         constraints: a file of versions to keep to.
         again: install also what seems to be there, because an earlier time was cut short.
+        locked: there will be a lock file by then.
     """
     steps: list[list[str]] = []
     if into is None:
@@ -74,7 +76,7 @@ def commands(
             steps.append([program, "venv", "--python", base, "--allow-existing", ".venv"])
         else:
             steps.append([base, "-m", "venv", ".venv"])
-    files = [LOCK] if (root / LOCK).is_file() else []
+    files = [LOCK] if locked or (root / LOCK).is_file() else []
     limit = [
         part
         for file in (*files, *([str(constraints)] if constraints else []))

@@ -12,13 +12,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mxdev.environment import requirements_lock
 from mxdev.environment.interpreter import Interpreter, belongs, distribution_name, locate, probe, venv_python
 from mxdev.environment.on_disk import inspect, refuse_tracked
-from mxdev.environment.packages import base_python, commands, kept_versions
+from mxdev.environment.packages import LOCK, base_python, commands, kept_versions
 from mxdev.errors import INTERRUPTED, MxError
 from mxdev.system import console, foreground
 
-# Written into the environment before anything else. "done" for the same pyproject.toml: there is nothing to do.
+# Written into the environment before anything else. "done" for the same pyproject.toml and lock file: there is nothing to do.
 # "unfinished": an earlier setup was cut short. "made": mx made this environment, and may clear it when it is broken.
 _STAMP = "mx-setup.json"
 
@@ -45,7 +46,9 @@ def make(
     if dry_run:
         found = _finished(root, folder, run_nothing=True)
         if found is None:
-            for command in commands(root, python=base_python(root, explicit)):
+            locking = requirements_lock.command(root, environ)
+            first, *rest = commands(root, python=base_python(root, explicit), locked=locking is not None)
+            for command in (first, *filter(None, [locking]), *rest):
                 console.out(f"cd {shlex.quote(str(root))} && {shlex.join(command)}", data=True)
         return found
     with _alone(root):
@@ -80,21 +83,56 @@ def _build(root: Path, folder: Path, explicit: str | None, environ: Mapping[str,
         _same_version(present, explicit)
         _write_stamp(folder, root, "unfinished", made=before.get("made") is True)
     console.status(f"installing {name or root.name} and what it needs into {folder}")
-    with kept_versions(root, present, explicit, environ, again=cut_short) as constraints:
+    # Where the versions are locked, PyTorch's is too.
+    here = (
+        contextlib.nullcontext()
+        if (root / LOCK).is_file()
+        else kept_versions(root, present, explicit, environ, again=cut_short)
+    )
+    with here as constraints:
         try:
-            _do(commands(root, into=present, constraints=constraints, again=cut_short), root, environ)
+            _install(root, present, constraints, environ, again=cut_short)
         except MxError as problem:
             if constraints is None or problem.code == INTERRUPTED:
                 raise
             console.warn(
                 f"that did not work with {constraints.read_text().strip()}, which is here already; without:"
             )
-            _do(commands(root, into=present, again=cut_short), root, environ)
+            _install(root, present, None, environ, again=cut_short)
     done = probe(present.python, name)
     if done is None or (name and not belongs(done, root)):
         raise MxError(f"{folder} was made, but {name} is not installed in it.")
     _write_stamp(folder, root, "done", made=before.get("made") is True)
     return done
+
+
+def _install(
+    root: Path, into: Interpreter, constraints: Path | None, environ: Mapping[str, str], *, again: bool
+) -> None:
+    """Install the project, with its versions locked first if nobody has locked them yet.
+
+    Raises:
+        MxError: installing failed, or was interrupted. A lock file that was made for it is gone then.
+    """
+    lock = root / LOCK
+    locking = requirements_lock.command(root, environ, constraints)
+    if locking:
+        try:
+            _do([locking], root, environ)
+        except MxError as problem:
+            lock.unlink(missing_ok=True)
+            if problem.code == INTERRUPTED or constraints is not None:
+                raise
+            console.warn(f"the versions could not be locked, so there is no {LOCK}; without:")
+            locking = None
+    try:
+        _do(commands(root, into=into, constraints=constraints, again=again), root, environ)
+    except MxError:
+        if locking:
+            lock.unlink(missing_ok=True)
+        raise
+    if locking:
+        console.status(f"{LOCK} is new: commit it, and images and colleagues have the same versions")
 
 
 def _finished(root: Path, folder: Path, *, run_nothing: bool = False) -> Interpreter | None:
@@ -109,7 +147,9 @@ def _finished(root: Path, folder: Path, *, run_nothing: bool = False) -> Interpr
 
 def _digest(root: Path) -> str:
     """What the environment was made from."""
-    return hashlib.sha256((root / "pyproject.toml").read_bytes()).hexdigest()
+    lock = root / LOCK
+    parts = [(root / "pyproject.toml").read_bytes(), lock.read_bytes() if lock.is_file() else b""]
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
 def _stamp(folder: Path) -> dict[str, Any]:

@@ -90,6 +90,12 @@ def flow() -> None:
     help="Print the command and its environment, or the manifest of the job, for which the environment's MLflow is asked; "
     "run nothing of the project.",
 )
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object with the run's id; what training prints goes to stderr.",
+)
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -101,6 +107,7 @@ def run(
     python: str | None,
     setup: bool,
     dry_run: bool,
+    as_json: bool,
     **cluster: Any,
 ) -> int:
     """Train: run an entry point of the project with MLflow.
@@ -129,6 +136,7 @@ def run(
         python=python,
         setup=setup,
         dry_run=dry_run,
+        as_json=as_json,
         cluster=Options(**cluster),
     )
     return run_flow(root, name, request, os.environ)
@@ -213,6 +221,45 @@ def rerun(run_id: str, backend: str | None, context: str | None, python: str | N
     return repeat(root, name, RerunRequest(run_id, backend, context, python, dry_run), os.environ)
 
 
+@flow.command("resume")
+@click.argument("run_id")
+@click.option(
+    "--context", metavar="NAME", help="On a cluster: which one, as kubectl knows it; by default as it was."
+)
+@click.option(
+    "--cluster-tracking-uri",
+    "tracking_uri",
+    metavar="URI",
+    help="On a cluster: where pods find the tracking server; by default as for `mx flow run`.",
+)
+@click.option("--python", metavar="PYTHON", help="The interpreter to run in.")
+@click.option("--detach", is_flag=True, help="On a cluster: do not wait for the job; see `mx flow status`.")
+@click.option(
+    "--force", is_flag=True, help="Also a run of this machine that says it is running: its process is gone."
+)
+@click.option(
+    "--dry-run",
+    "--pretend",
+    "dry_run",
+    is_flag=True,
+    help="Check that it can go on, and print the command or the manifest of the job; run nothing.",
+)
+def resume(**asked: Any) -> int:
+    """Let the run RUN_ID go on: one that failed, was cancelled, or lost its machine.
+
+    It stays the same run of MLflow, and training goes on from its last checkpoint. On a cluster its job is submitted again:
+    with the image and the command that it had, and what else the job's template says now. A local run goes on here, with the code as it is
+    now. RUN_ID may be the beginning of an id.
+    """
+    from mxdev.flow.resume import ResumeRequest
+    from mxdev.flow.resume import resume as go_on
+    from mxdev.project.project import Project, project_root
+
+    root = project_root()
+    name = str(Project.load(root).options.get("name") or root.name)
+    return go_on(root, name, ResumeRequest(**asked), os.environ)
+
+
 def _somewhere(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say where the jobs are."""
     command = click.option(
@@ -254,7 +301,8 @@ def status(run: str | None, context: str | None, namespace: str | None, as_json:
 def logs(run: str, follow: bool, context: str | None, namespace: str | None) -> int:
     """Print the logs of the job of RUN.
 
-    They are those of all its replicas, each line with the replica's name in front. With --follow the exit code is 0 if the job succeeded and 1 if not.
+    They are those of all its replicas, each line with the replica's name in front. With --follow the exit code is 0 if the job succeeded, 1 if it failed or was
+    deleted, and 4 if the cluster was lost before the job ended: then nothing is known of it.
     """
     from mxdev.flow.cluster import commands
 

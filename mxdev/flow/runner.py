@@ -15,7 +15,7 @@ from typing import Any
 from mxdev.environment.choose import choose
 from mxdev.environment.interpreter import Interpreter, venv_python
 from mxdev.environment.local_folder import through
-from mxdev.errors import INTERRUPTED, MxError
+from mxdev.errors import INTERRUPTED, MxError, UsageProblem
 from mxdev.flow import mlproject, tracking
 from mxdev.flow.cluster import options as cluster_run
 from mxdev.system import console, foreground
@@ -35,6 +35,7 @@ class RunRequest:
         run_name: `--run-name`.
         python: `--python`.
         cluster: the backend, and what is said of the cluster.
+        as_json: print what became of it as one JSON object; training's own output goes to stderr then.
     """
 
     entry: str | None = None
@@ -45,6 +46,7 @@ class RunRequest:
     python: str | None = None
     setup: bool = False
     dry_run: bool = False
+    as_json: bool = False
     cluster: cluster_run.Options = field(default_factory=cluster_run.Options)
 
 
@@ -52,7 +54,7 @@ class RunRequest:
 class Launch:
     """What is run: the arguments of MLflow, what differs in the environment, where, and what its backend is told.
 
-    `tags` are put on the run as soon as it is made.
+    `tags` are put on the run as soon as it is made. `run_id` is that of a run that goes on; None: one is made.
     """
 
     root: Path
@@ -64,6 +66,7 @@ class Launch:
     experiment: str | None = None
     config: Mapping[str, Any] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    run_id: str | None = None
 
 
 def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) -> int:
@@ -81,6 +84,8 @@ def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) 
     Raises:
         MxError: it cannot be run.
     """
+    if request.as_json and request.dry_run:
+        raise UsageProblem("--json tells of a run, and with --dry-run there is none; leave one of them out.")
     cluster_run.check(request.cluster, request.passed_on)
     project = mlproject.read(root)
     given = mlproject.parse_parameters(request.parameters)
@@ -101,7 +106,7 @@ def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) 
     if config is not None:
         config = cluster_run.prepare(root, request.cluster, config)
         launch = plan(root, name, request, given, python, environ, config)
-    return execute(launch, environ)[0].code
+    return execute(launch, environ, as_json=request.as_json)[0].code
 
 
 def _interpreter(root: Path, request: RunRequest, environ: Mapping[str, str]) -> Path:
@@ -202,12 +207,22 @@ def preview(launch: Launch, environ: Mapping[str, str]) -> str:
     return shown(launch) if launch.config is None else cluster_run.rendered(_ask(launch, environ))
 
 
-def execute(launch: Launch, environ: Mapping[str, str]) -> tuple[foreground.Ended, dict[str, Any] | None]:
-    """Run it and say what became of it: how it ended, and what `inside/run.py` reported, None when no run was made."""
+def execute(
+    launch: Launch, environ: Mapping[str, str], *, as_json: bool = False
+) -> tuple[foreground.Ended, dict[str, Any] | None]:
+    """Run it and say what became of it: how it ended, and what `inside/run.py` reported, None when no run was made.
+
+    Args:
+        launch: what is run.
+        environ: the environment variables.
+        as_json: say it on stdout as one JSON object, too, and let training's output go to stderr.
+    """
     what = "running in" if launch.config is None else "submitting from"
     console.status(f"{what} {launch.interpreter}; recording in {tracking.shown(launch.store)}")
-    ended, result = _inside(launch, environ)
+    ended, result = _inside(launch, environ, output_to_stderr=as_json)
     _tell(launch, result)
+    if as_json:
+        console.out(json.dumps({"version": 1, "run_id": None, **(result or {}), "exit_code": ended.code}))
     if ended.interrupted and ended.code == INTERRUPTED:
         console.status("interrupted")
     return ended, result
@@ -228,7 +243,7 @@ def _ask(launch: Launch, environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _inside(
-    launch: Launch, environ: Mapping[str, str], *, dry_run: bool = False
+    launch: Launch, environ: Mapping[str, str], *, dry_run: bool = False, output_to_stderr: bool = False
 ) -> tuple[foreground.Ended, dict[str, Any] | None]:
     """Run `inside/run.py` in the project's interpreter: how it ended, and what it reported."""
     with tempfile.TemporaryDirectory(prefix="mx-flow-") as scratch:
@@ -246,6 +261,7 @@ def _inside(
                 "cluster": launch.config is not None,
                 "dry_run": dry_run,
                 "tags": dict(launch.tags),
+                "run_id": launch.run_id,
             }
         )
         script = Path(__file__).parent / "inside" / "run.py"
@@ -254,7 +270,7 @@ def _inside(
                 [launch.interpreter, script, *launch.arguments],
                 cwd=launch.root,
                 environ=variables,
-                output_to_stderr=dry_run,
+                output_to_stderr=dry_run or output_to_stderr,
             )
         except OSError as problem:
             raise MxError(f"{launch.interpreter} could not be started: {problem}.") from problem

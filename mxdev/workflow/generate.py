@@ -30,7 +30,7 @@ from mxdev.workflow.apply import Policy
 from mxdev.workflow.door import answer, answering, said
 from mxdev.workflow.render import Run, run, with_requirements
 from mxdev.workflow.show import next_steps
-from mxdev.workflow.update import default_lines
+from mxdev.workflow.update import unasked_lines
 from mxdev.workflow.values import Sources, read_values_file
 
 
@@ -98,7 +98,7 @@ def _run(
             plan = build(project, result.renderings, result.options, result.order)
         except OwnersClash as clash:
             raise _clash(generator, wanted[:-1], clash) from clash
-        plan.notes += default_lines(result)
+        plan.notes += unasked_lines(result)
         plan.failed = result.failed
         outcome = apply.carry_out(plan, operations, policy, title=title, new=new)
         code = said(outcome, lambda: answer(outcome, plan, policy))

@@ -24,7 +24,7 @@ from mxdev.plugins.defaults import Default
 from mxdev.project.project import Project
 from mxdev.project.records import Record
 from mxdev.system.versions import older
-from mxdev.workflow import roles, template_overrides
+from mxdev.workflow import moved_options, roles, template_overrides
 from mxdev.workflow.values import Resolved, Sources, resolve
 
 _INSTANCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")  # it becomes the name of a file
@@ -58,6 +58,7 @@ class Run:
         order: all instances of the project after the run, in the order of their sections.
         origin: where each value comes from, by instance and option name.
         defaulted: values that are a company's defaults, with their source, in words and by option name.
+        moved: options of instances that have become project options, in words.
         dropped: options that were recorded and that nobody declares any more, by instance ("" for project options).
         failed: the instances that are left as they are because they cannot be rendered, with the reason.
     """
@@ -68,6 +69,7 @@ class Run:
     order: list[str] = field(default_factory=list)
     origin: dict[str, dict[str, str]] = field(default_factory=dict)
     defaulted: dict[str, str] = field(default_factory=dict)
+    moved: list[str] = field(default_factory=list)
     dropped: dict[str, list[str]] = field(default_factory=dict)
     failed: dict[str, MxError] = field(default_factory=dict)
     _values: dict[str, Values] = field(default_factory=dict)
@@ -129,7 +131,7 @@ def run(
         ToRender(cls, sources if cls is generators[-1] else replace(sources, command_line={}))
         for cls in generators
     ]
-    result = Run(project, dict(project.options))
+    result = _begun(project, ones)
     for one in ones:
         _render(result, one, downgrade)
     reached, result.failed = loadable(project, _reached(result), quiet(sources))
@@ -164,9 +166,23 @@ def rerun(project: Project, ones: Sequence[ToRender], *, downgrade: bool = False
 
     An instance whose generator fails stops only itself: it stands in `Run.failed`.
     """
-    result = Run(project, dict(project.options))
+    result = _begun(project, ones)
     _render_each(result, ones, downgrade)
     return finish(result)
+
+
+def _begun(project: Project, ones: Sequence[ToRender]) -> Run:
+    """A run that knows the project's options, also those that were an instance's own once."""
+    at_hand = {one.record.name: one.generator for one in ones if one.record is not None}
+
+    def load(record: Record) -> type[Generator] | None:
+        with contextlib.suppress(MxError):  # its plugin is gone: nobody knows what its options are
+            return at_hand.get(record.name) or recorded_class(record, Sources(environment={}))
+        return None
+
+    shared = {o.name: o for one in ones for o in one.generator.declared() if o.shared}
+    values, said = moved_options.find(project, shared.values(), load)
+    return Run(project, {**project.options, **values}, moved=said)
 
 
 def _render_each(result: Run, ones: Sequence[ToRender], downgrade: bool) -> None:

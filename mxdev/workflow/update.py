@@ -19,9 +19,9 @@ from mxdev.workflow.render import Run, ToRender, as_recorded, finish, loadable, 
 from mxdev.workflow.values import Sources
 
 
-def default_lines(result: Run) -> list[str]:
-    """What a company's defaults gave, a line for each option."""
-    return [f"{name} is {value}." for name, value in result.defaulted.items()]
+def unasked_lines(result: Run) -> list[str]:
+    """What nobody gave for this run: values that moved into mx.yaml and a company's defaults, a line for each option."""
+    return [*result.moved, *(f"{name} is {value}." for name, value in result.defaulted.items())]
 
 
 def installed_instances(
@@ -54,7 +54,7 @@ def update(
     result = rerun(project, ones, downgrade=downgrade)
     if names is not None and result.failed:
         raise next(iter(result.failed.values()))
-    notes = [*_drop_undeclared(result, ones), *default_lines(result)]
+    notes = [*_drop_undeclared(result, ones), *unasked_lines(result)]
     _check_wishes(project, wishes)
     plan = build(project, result.renderings, result.options, result.order, wishes)
     plan.notes = [*notes, *template_records.check_accepted(plan)]
@@ -89,7 +89,7 @@ def change_options(
     for name in result.failed:
         if given[name]:  # what the option was to change is what cannot be rendered
             raise result.failed[name]
-    notes = [*_drop_undeclared(result, ones), *default_lines(result)]
+    notes = [*_drop_undeclared(result, ones), *unasked_lines(result)]
     plan = build(project, result.renderings, result.options, result.order, notes=notes)
     plan.failed = failed | result.failed
     return plan

@@ -95,6 +95,28 @@ def test_docker_builds_the_run_image(project: Path, fake: Tools) -> None:
     assert "docker buildx build" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "told"), [([], "linux/arm64"), (["--build-arg", "PLATFORM=linux/riscv64"], "linux/riscv64")]
+)
+@pytest.mark.parametrize("tool", ["docker", "buildah"])
+def test_the_builder_is_told_the_platform(
+    tool: str, given: list[str], told: str, project: Path, fake: Tools
+) -> None:
+    """Also where the Dockerfile says none, as that of a project of an older version."""
+    fake.add("docker", "buildah")
+    known = project / "mx.yaml"
+    known.write_text(known.read_text() + "  platform: linux/arm64\n")
+    for target in ("base", "run"):
+        assert fake.mx("image", target, "--tool", tool, *given, "--commit", "a", cwd=project).code == 0
+    built = [call for call in fake.calls if " --file " in call]
+    assert [f" build --platform {told} --file " in call for call in built] == [True, True]
+
+
+def test_the_platform_is_in_the_hash_of_the_base(project: Path) -> None:
+    tags = {image.base_tag(project, image.DOCKERFILE, (), one) for one in ("linux/amd64", "linux/arm64")}
+    assert len(tags) == 2
+
+
 def test_buildah_pushes_the_base_image_once(project: Path, fake: Tools) -> None:
     fake.add("buildah", "skopeo")
     arguments = ("image", "base", "--tool", "buildah", "--push")

@@ -143,7 +143,7 @@ def test_a_training_is_started_and_not_held(cloud: str, minutes: int | None) -> 
     """With a run of its own before it starts, and mx's labels; its job ends before any CI ends it."""
     for name, graph in rendered(cloud=cloud, **({"watch_minutes": minutes} if minutes else {})).items():
         train = graph["train"]
-        assert "mx flow run --setup --backend kubernetes --detach" in train.commands, name
+        assert "mx flow run --json --setup --backend kubernetes --detach" in train.commands, name
         # The very image that the job before it pushed.
         assert '--image "$REGISTRY/run:$COMMIT"' in train.commands, name
         assert train.environment["REGISTRY"] == graph["image-run"].environment["REGISTRY"], name

@@ -5,7 +5,6 @@ Real are the API server, the Job controller, kubectl, MLflow's server and mx. Do
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
@@ -26,6 +25,7 @@ from control_plane.programs import free_port
 from extract import gitlab_jobs
 from ml_environment import uv
 
+from mxdev.environment import setup
 from mxdev.flow.cluster.mlflow_rest import Server
 from mxdev.testing import mx
 
@@ -193,9 +193,7 @@ def _environment(project: Path, ml_python: Path) -> None:
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
     real = subprocess.run([ml_python, "-c", where], capture_output=True, text=True, check=True).stdout
     (packages / "ml.pth").write_text(real)
-    digest = hashlib.sha256((project / "pyproject.toml").read_bytes()).hexdigest()
-    stamp = {"state": "done", "made": True, "pyproject": digest}
-    (project / ".venv" / "mx-setup.json").write_text(json.dumps(stamp))
+    setup._write_stamp(project / ".venv", project, "done", made=True)
 
 
 def _tracking(plane: ControlPlane, namespace: str, port: int) -> None:

@@ -56,9 +56,13 @@ class World:
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def popen(self, *arguments: str, stderr: int = subprocess.STDOUT) -> Mx:
-        """Start mx in the project. It is ended when it takes too long."""
+        """Start mx in the project, for the cluster. It is ended when it takes too long."""
+        return self.popen_here(*arguments, "--namespace", self.node.namespace, stderr=stderr)
+
+    def popen_here(self, *arguments: str, stderr: int = subprocess.STDOUT) -> Mx:
+        """The same for this machine."""
         process = Mx(
-            [*MX, *arguments, "--namespace", self.node.namespace],
+            [*MX, *arguments],
             cwd=self.root,
             env=clean(**self.environ),
             stdin=subprocess.DEVNULL,

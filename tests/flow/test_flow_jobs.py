@@ -15,6 +15,7 @@ from cluster_projects import Tracking, tracking_server, with_templates
 from flow_projects import project
 
 from mxdev.cluster.refusals import ClusterError
+from mxdev.cluster.state import State
 from mxdev.errors import Refused, UsageProblem
 from mxdev.flow.cluster import commands, jobs, mlflow_rest
 from mxdev.flow.cluster.jobs import Jobs
@@ -312,6 +313,38 @@ def test_the_logs_of_a_job_that_is_gone(look: Look, server: Tracking) -> None:
     server.add(A, "FINISHED", **tags(A))
     with pytest.raises(Refused, match="its logs went with it"):
         commands.logs(look(), A, follow=True)
+
+
+def test_how_following_the_logs_ends(
+    look: Look,
+    cluster: Cluster,
+    server: Tracking,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A run that failed is one thing, a cluster that went away another; also when it goes away after the end."""
+    cluster.add(A)
+    server.add(A, **tags(A))
+    lost = ClusterError("the API server is away", reason="Lost")
+
+    def away(*_: Any, **__: Any) -> Any:
+        raise lost
+
+    monkeypatch.setattr(commands.submit, "watch", away)
+    with pytest.raises(ClusterError) as problem:
+        commands.logs(look(), A, follow=True)
+    assert problem.value.code == 4
+    assert "tiny-aaaaaaaaaa may go on; `mx flow status aaaaaaaaaa`" in capsys.readouterr().err
+
+    for phase, code in (("failed", 1), ("gone", 1), ("succeeded", 0)):
+        there = look()
+
+        def watch(*_: Any, phase: Any = phase, there: Jobs = there, **__: Any) -> State:
+            monkeypatch.setattr(there, "look", away)
+            return State(phase)
+
+        monkeypatch.setattr(commands.submit, "watch", watch)
+        assert commands.logs(there, A, follow=True) == code
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,13 @@ def test_mlflow_knows_the_commit_when_training_does_not() -> None:
     assert "uncommitted changes" in str(found.unsure)
 
 
+def test_what_was_left_out_of_the_diff_is_said() -> None:
+    found = origin(
+        run(diff=b"x", tags={"git.uncommitted": "True", "git.left_out": "big.npy (9.0 MB, too large)"}), None
+    )
+    assert "big.npy (9.0 MB, too large)" in str(found.unsure)
+
+
 def test_a_run_of_a_cluster() -> None:
     tags = {
         "mx.backend": "distributed",
@@ -116,6 +123,10 @@ def test_a_run_of_a_cluster() -> None:
         ({"tags": {"git.commit": "--upload-pack=x"}}, "'--upload-pack=x' is no commit"),
         ({"tags": {"git.commit": f"{'a' * 40}-changed"}}, "its image was built from uncommitted changes"),
         ({"tags": {"git.uncommitted": "True"}}, "its artifact uncommitted.diff is gone"),
+        (
+            {"tags": {"git.uncommitted": "True", "git.problem": "fatal: bad object HEAD"}},
+            "Git could not tell what was not committed (fatal: bad object HEAD).",
+        ),
         ({"tags": {"mx.backend": "kubernetes"}}, "nobody knows in which image it ran"),
         ({"tags": {"mlflow.project.backend": "kubernetes"}}, "nobody knows in which image it ran"),
         ({"tags": {"mlflow.project.backend": "mx", "mx.image": "i"}}, "of which template its job was made"),

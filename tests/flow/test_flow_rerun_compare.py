@@ -71,6 +71,18 @@ def test_what_makes_it_another_run(changes: dict[str, Any], line: str) -> None:
     assert not repeated(compare(RUN, now))
 
 
+def test_code_that_was_not_all_logged_is_not_called_the_same() -> None:
+    before = replace(RUN, tags={**RUN.tags, "git.left_out": "big.npy (9.0 MB, too large)"})
+    assert rows(RUN, before)[1:3] == [
+        "code        unsure",
+        "  the old run did not log these changes: big.npy (9.0 MB, too large)",
+    ]
+    now = tagged(**{"git.problem": "fatal: bad object HEAD"})
+    assert "  the new run: Git could not tell what was not committed: fatal: bad object HEAD" in rows(now)
+    other = replace(before, diff=b"other")
+    assert rows(RUN, other)[1] == "code        differs"
+
+
 def test_other_versions_are_said_and_no_other_run() -> None:
     now = replace(RUN, requirements=PINS.replace("2.9+cpu", "2.10").replace("3.11.4", "3.12.1"))
     assert rows(now)[4:7] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -43,6 +44,25 @@ def test_what_is_said_afterwards(root: Path) -> None:
     assert "system/cpu" not in done.stderr
     assert "         and 10 more" in lines
     assert "open     `mx flow ui`, then http://127.0.0.1:5000/#/experiments/1/runs/abc123" in lines
+
+
+def test_one_json_object_is_all_of_stdout(root: Path) -> None:
+    done = mx("flow", "run", "--json", cwd=root)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert done.stdout.count("\n") == 1
+    assert (told["version"], told["run_id"], told["status"], told["exit_code"]) == (
+        1,
+        "abc123",
+        "FINISHED",
+        0,
+    )
+    assert told["metrics"]["test_accuracy"] == 0.975
+    assert "training\n" in done.stderr
+    failed = mx("flow", "run", "--json", "-e", "evaluate", "-P", "run_id=1", cwd=root)
+    assert failed.returncode == 1
+    assert json.loads(failed.stdout) == {"version": 1, "run_id": None, "exit_code": 1}
+    assert mx("flow", "run", "--json", "--dry-run", cwd=root).returncode == 2
 
 
 def test_the_exit_code_is_mlflows(root: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -298,3 +299,91 @@ def test_a_lock_file_is_kept_to(tmp_path: Path) -> None:
     (tmp_path / "requirements.lock").write_text("torch==2.15.0\n")
     command = packages.commands(tmp_path)[-1]
     assert command[command.index("--constraint") + 1] == "requirements.lock"
+
+
+def test_versions_are_locked_once(root: Path) -> None:
+    """By uv, for every platform; what is locked is kept to until the file is removed."""
+    if packages.uv() is None:
+        pytest.skip("uv is not installed")
+    shown = mx("flow", "run", "--setup", "--dry-run", cwd=root, CI="").stdout.splitlines()
+    assert ["pip compile" in line for line in shown[:3]] == [False, True, False]
+    assert "--constraint requirements.lock" in shown[2]
+    done = mx("flow", "run", "--setup", cwd=root, CI="")
+    assert done.returncode == 0, done.stderr
+    lock = root / "requirements.lock"
+    text = lock.read_text()
+    assert re.search(r"^mlflow @ file://", text, re.MULTILINE)
+    assert "tool" not in text, "images have no development tools"
+    assert "#    uv pip compile pyproject.toml --universal --output-file requirements.lock\n" in text
+    assert "requirements.lock is new: commit it" in done.stderr
+    assert "--python-version 3.11" in done.stderr
+
+    lock.write_text(text + "# mine\n")
+    again = mx("flow", "run", "--setup", cwd=root, CI="")
+    assert "--constraint requirements.lock" in again.stderr, "another lock file is another environment"
+    assert "pip compile" not in again.stderr
+    assert "$ " not in mx("flow", "run", "--setup", cwd=root, CI="").stderr
+    lock.unlink()
+    assert mx("flow", "run", "--setup", cwd=root, CI="").returncode == 0
+    assert lock.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("environ", "file", "dependencies"),
+    [
+        ({"CI": "true"}, "", "['click']"),
+        ({}, "uv.lock", "['click']"),
+        ({}, "requirements.lock", "['click']"),
+        ({}, "", "[]"),
+    ],
+)
+def test_where_no_lock_file_is_written(
+    tmp_path: Path, environ: dict[str, str], file: str, dependencies: str
+) -> None:
+    from mxdev.environment.requirements_lock import command
+
+    (tmp_path / "pyproject.toml").write_text(f"[project]\nname='a'\ndependencies={dependencies}\n")
+    if file:
+        (tmp_path / file).touch()
+    assert command(tmp_path, environ) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "oldest"),
+    [
+        (">=3.11", "3.11"),
+        (">=3.10,<3.13", "3.10"),
+        ("~=3.12.1", "3.12.1"),
+        ("==3.12.*", "3.12"),
+        ("", None),
+        ("<4", None),
+    ],
+)
+def test_the_lock_file_is_for_the_oldest_python_too(tmp_path: Path, wanted: str, oldest: str | None) -> None:
+    from mxdev.environment.requirements_lock import command
+
+    if packages.uv() is None:
+        pytest.skip("uv is not installed")
+    (tmp_path / "pyproject.toml").write_text(
+        f"[project]\nname='a'\ndependencies=['click']\nrequires-python='{wanted}'\n"
+    )
+    words = command(tmp_path, {}) or []
+    assert ("--python-version" in words) == (oldest is not None)
+    assert oldest is None or words[words.index("--python-version") + 1] == oldest
+
+
+def test_a_lock_that_cannot_be_made_stops_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    before = setup.requirements_lock.command
+
+    def broken(*arguments: Any) -> list[str] | None:
+        words = before(*arguments)
+        return words and [*words, "--no-such-option"]
+
+    monkeypatch.setattr(setup.requirements_lock, "command", broken)
+    assert setup.make(root, explicit=None, environ=dict(os.environ)) is not None
+    assert not (root / "requirements.lock").exists()
+    if packages.uv() is not None:
+        assert "the versions could not be locked" in capfd.readouterr().err

@@ -90,3 +90,55 @@ def test_a_hook_of_pre_commit_has_mx_in_its_own_environment(source: str) -> None
     assert hook["language"] == "python"
     assert hook["additional_dependencies"][-1].startswith("mx-devtool[lint]")
     assert (hook["additional_dependencies"][0] == f"--index-url={source}") == source.startswith("https://")
+
+
+def older(root: Path, **sources: str) -> None:
+    """Make the project one of the version in which every pipeline had a source of its own."""
+    known = root / "mx.yaml"
+    lines = [line for line in known.read_text().splitlines(keepends=True) if "mx-source" not in line]
+    known.write_text("".join(lines))
+    for instance, source in sources.items():
+        record = root / ".mx" / "generators" / f"{instance}.yaml"
+        text = record.read_text()
+        assert "\noptions:" in text
+        head, _, rest = text.partition("\noptions:")
+        rest = rest.removeprefix(" {}")
+        record.write_text(f"{head}\noptions:\n  mx-source: {source}{rest}")
+
+
+@pytest.mark.parametrize(
+    ("github", "told"), [("index", ""), ("https://pypi.example.com/simple/", "GitHubActions had")]
+)
+def test_a_source_of_each_pipeline_becomes_the_project_s(
+    github: str, told: str, mx: Mx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MX_OPT_MX_SOURCE")
+    monkeypatch.setattr(origin, "of_mx", lambda: None)
+    assert mx("generate", "MLProjectSkeleton", "churn", "--no-input", "--skip-git").code == 0
+    root = tmp_path / "churn"
+    for generator in ("GitLabCI", "GitHubActions"):
+        assert mx("generate", generator, "--mx-source", "index", "--no-input", cwd=root).code == 0
+    older(root, GitLabCI="index", GitHubActions=github)
+    first = "index" if github == "index" else github
+    done = mx("update", cwd=root)
+    assert done.code == 0, done.err
+    assert f"mx-source: {first}" in (root / "mx.yaml").read_text()
+    assert "mx-source is an option of the whole project now" in done.out + done.err
+    assert ("GitLabCI had index" in done.out + done.err) == bool(told)
+    assert "mx-source" not in (root / ".mx/generators/GitLabCI.yaml").read_text()
+    assert mx("update", "--dry-run", cwd=root).code == 0
+
+
+def test_a_pipeline_of_the_time_before_sources_can_be_told(
+    mx: Mx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MX_OPT_MX_SOURCE")
+    monkeypatch.setattr(origin, "of_mx", lambda: None)
+    assert mx("generate", "MLProjectSkeleton", "churn", "--no-input", "--skip-git").code == 0
+    root = tmp_path / "churn"
+    assert mx("generate", "GitLabCI", "--mx-source", "index", "--no-input", cwd=root).code == 0
+    older(root)
+    done = mx("update", cwd=root)
+    assert done.code == 2
+    assert "`mx set mx-source=SOURCE`" in done.err
+    assert mx("set", "mx-source=index", cwd=root).code == 0

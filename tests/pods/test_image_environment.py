@@ -101,6 +101,39 @@ def test_images_are_pinned_and_come_from_the_mirror(mirror: str) -> None:
     assert first == f"# syntax={mirror + '/' if mirror else ''}docker/dockerfile:1"
 
 
+@pytest.mark.parametrize("mirror", ["", "mirror.gcr.io"])
+def test_the_database_s_image_comes_from_the_mirror_too(mirror: str) -> None:
+    tree = rendered(docker_mirror=mirror)
+    images = {
+        line.split("image: ")[1]
+        for path, file in tree.files.items()
+        if path.startswith("infrastructure/kubernetes/")
+        for line in file.data.decode().splitlines()
+        if "image: " in line and "postgres:" in line
+    }
+    assert len(images) == 1
+    assert images.pop().startswith(f"{mirror or 'docker.io'}/library/postgres:17")
+
+
+def test_torchrun_waits_for_the_checkpoint_but_not_longer_than_the_pod() -> None:
+    for path, kind in (
+        ("train_job", ""),
+        ("distributed_job", "pytorchjob"),
+        ("training_runtime", "trainjob"),
+    ):
+        found = testing.render_all("DistributedTraining", name="ab", **({"runtime": kind} if kind else {}))
+        texts = [
+            file.data.decode()
+            for one in found.renderings
+            for name, file in one.tree.files.items()
+            if name == f"infrastructure/kubernetes/{path}.yaml"
+        ]
+        waits = re.findall(r'TORCH_ELASTIC_SHUTDOWN_TIMEOUT\n\s+value: "(\d+)"', texts[0])
+        granted = re.findall(r"terminationGracePeriodSeconds: (\d+)", texts[0])
+        assert len(waits) == len(granted) == 1
+        assert 30 < int(waits[0]) < int(granted[0])
+
+
 def test_build_tools_stay_behind(stages: dict[str, list[str]]) -> None:
     """What installs is there for one step, and nothing that compiles is installed at all."""
     for line in [*stages["python"], *stages["base"], *stages["run"]]:

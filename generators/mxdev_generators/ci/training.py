@@ -19,6 +19,9 @@ _READY = 20
 # How long the first answer of the tracking server may take, in seconds.
 _PATIENCE = 120
 
+# What `mx flow run` says of the run that it has started.
+_SUBMITTED = "/tmp/training.json"  # noqa: S108  (in the job's own container or machine)
+
 STILL = 75
 """The exit code of `result` for a training that goes on."""
 
@@ -95,11 +98,14 @@ done
 
 
 def _submit() -> tuple[str, ...]:
+    # The run is noted also where its job may not have been submitted: it may be there all the same, and can be cancelled.
     return (
-        'mx flow run --setup --backend kubernetes --detach --image "$REGISTRY/run:$COMMIT" 2>&1 | tee /tmp/training.log',
-        r"RUN=$(sed -n 's/^run  *\([0-9a-f]\{32\}\) .*/\1/p' /tmp/training.log)",
-        'test -n "$RUN"',
-        f'mkdir -p build && echo "$RUN" > {RUN_FILE}',
+        f"mkdir -p build && CODE=0 && mx flow run --json --setup --backend kubernetes --detach "
+        f'--image "$REGISTRY/run:$COMMIT" > {_SUBMITTED} || CODE=$?',
+        f'test -s {_SUBMITTED} || exit "$CODE"',
+        f"""RUN=$(python3 -c 'import json; print(json.load(open("{_SUBMITTED}"))["run_id"] or "")')""",
+        f'test -z "$RUN" || echo "$RUN" > {RUN_FILE}',
+        'test -n "$RUN" && test "$CODE" = 0',
     )
 
 

@@ -44,5 +44,6 @@ def missing(generator: str, source: str) -> list[str]:
         return []
     return [
         f"--mx-source is missing: {generator} installs mx, and this mx was installed from a folder, which no pipeline has. "
-        "Set it by --mx-source SOURCE: `index`, the address of an index, or `git+https://host/group/mx-devtool.git@COMMIT`."
+        "Set it by --mx-source SOURCE, or for what is there already by `mx set mx-source=SOURCE`: `index`, the address of an index, "
+        "or `git+https://host/group/mx-devtool.git@COMMIT`."
     ]

@@ -11,6 +11,7 @@ import click
 from mxdev import option
 from mxdev.generator import Option, Pattern, Values
 from mxdev_generators.ml_project_skeleton import scripts
+from mxdev_generators.ml_project_skeleton.naming import docker_image
 
 _PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 REGISTRY = Pattern(
@@ -36,9 +37,7 @@ ENDPOINT = Pattern(
 )
 
 # By digest where one is known: it is what public repositories pin under that tag (2026-09), for no registry was asked.
-POSTGRES_IMAGE = (
-    "docker.io/library/postgres:17.10@sha256:7958605b474b3d264a969cb3a123d6aa00ad1e1fe9da8a69984dabb704d93317"
-)
+POSTGRES = "postgres:17.10@sha256:7958605b474b3d264a969cb3a123d6aa00ad1e1fe9da8a69984dabb704d93317"
 PROXY_IMAGE = (
     "gcr.io/cloud-sql-connectors/cloud-sql-proxy:2.23.0"
     "@sha256:54e23cad9aeeedbf88ab75f993146631b878035f702b31c51885a932e0c7286c"
@@ -111,7 +110,7 @@ def variables(values: Mapping[str, Any], bucket_prefix: str, mlflow_account: str
         "own_volume_class": own_class,
         "volume_class": f"{values['name']}-retain" if own_class else values["storage_class"],
         "database_uri": database_uri(values, mlflow_account),
-        "postgres_image": POSTGRES_IMAGE,
+        "postgres_image": docker_image(values, POSTGRES, hub="docker.io/"),
         "mlflow_image": MLFLOW_IMAGE,
         "proxy_image": PROXY_IMAGE,
         "database_script": files(scripts).joinpath("database.py").read_text("utf-8").rstrip(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from dataclasses import asdict
@@ -11,6 +12,7 @@ from typing import Any
 from mxdev.cluster import logs as cluster_logs
 from mxdev.cluster import submit
 from mxdev.cluster.progress import Lines, Progress, described
+from mxdev.cluster.refusals import ClusterError
 from mxdev.errors import DONE, SAYS_NO, Refused
 from mxdev.flow.cluster.jobs import Job, Jobs
 from mxdev.flow.cluster.mlflow_rest import TrackedRun
@@ -52,6 +54,7 @@ def logs(jobs: Jobs, run: str, *, follow: bool) -> int:
 
     Raises:
         Refused: there is no such job.
+        ClusterError: the cluster was lost before the job ended, so that nobody knows how it did (exit code 4).
     """
     job = _job(_one(jobs, run))
     if not follow:
@@ -64,8 +67,16 @@ def logs(jobs: Jobs, run: str, *, follow: bool) -> int:
     except KeyboardInterrupt:
         console.status(f"{job.ref} goes on")
         raise
+    except ClusterError:
+        short = job.run_id[:SHORT]
+        console.warn(
+            f"{job.ref} may go on; `mx flow status {short}` and `mx flow logs {short} --follow` ask again."
+        )
+        raise
     console.status(f"{job.ref}: {state.phase}{f': {state.reason}' if state.reason else ''}")
-    jobs.look(job.run_id)
+    # To close the run. How the job ended is known; a cluster that goes away now must not take that back.
+    with contextlib.suppress(ClusterError):
+        jobs.look(job.run_id)
     return DONE if state.phase == "succeeded" else SAYS_NO
 
 

@@ -39,6 +39,8 @@ TO_CANCEL, TO_LEAVE = 600, 10
 # By outcome of the job; one that is only "submitted" goes on.
 STATUS = {"succeeded": "FINISHED", "failed": "FAILED", "refused": "FAILED", "killed": "KILLED"}
 _NEEDED = ("template", "name", "image")
+# As many characters of a tag does every version of MLflow keep.
+MOST_OF_A_TAG = 5000
 _SUBMITTER = (sys.executable, "-P", "-m", "mxdev.flow.cluster.submitter")
 
 
@@ -66,7 +68,9 @@ class ClusterBackend(AbstractBackend):  # type: ignore[misc,unused-ignore]
             ExecutionException: the job was not submitted, failed, or was cancelled.
         """
         folder, command = _command(backend_config, project_uri, entry_point, params, version)
-        run = get_or_create_run(None, project_uri, experiment_id, folder, version, entry_point, params)
+        # A run that goes on brings its id.
+        known = backend_config.get("run_id")
+        run = get_or_create_run(known, project_uri, experiment_id, folder, version, entry_point, params)
         run_id = run.info.run_id
         job = _job(backend_config, command, run_id, experiment_id)
         submitted = ClusterRun(run_id, job, backend_config)
@@ -85,7 +89,7 @@ def show(
 ) -> dict[str, Any]:
     """The job that `ClusterBackend.run` would submit, with placeholders for the run. Nothing is made, nobody asked."""
     _, command = _command(backend_config, project_uri, entry_point, params, version)
-    return _job(backend_config, command, RUN_ID, EXPERIMENT_ID)
+    return _job(backend_config, command, backend_config.get("run_id") or RUN_ID, EXPERIMENT_ID)
 
 
 def _command(
@@ -98,6 +102,8 @@ def _command(
             f"The configuration of the backend {NAME} lacks {', '.join(missing)}; `mx flow run` makes one."
         )
     folder = fetch_and_validate_project(uri, version, entry_point, params)
+    if config.get("command"):
+        return folder, config["command"]
     # Without a folder to download to, a parameter of type `path` stays as it was given: the path is one in the image.
     return folder, load_project(folder).get_entry_point(entry_point).compute_command(params, None)
 
@@ -132,6 +138,7 @@ class ClusterRun(SubmittedRun):  # type: ignore[misc,unused-ignore]
         self._client = MlflowClient()
         self._outcome: str | None = None
         self._detach = bool(config.get("detach"))
+        self._goes_on = bool(config.get("run_id"))
         self.told = ""
         tags = {
             MLFLOW_PROJECT_BACKEND: NAME,
@@ -139,6 +146,8 @@ class ClusterRun(SubmittedRun):  # type: ignore[misc,unused-ignore]
             "mx.backend": config.get("backend"),
             "mx.image": job["image"],
             "mx.context": job["context"],
+            # What to run when the run goes on. Longer ones MLflow would cut off.
+            "mx.command": job["command"] if len(job["command"]) <= MOST_OF_A_TAG else None,
             # The last one: from here on there may be a job.
             "mx.job": f"{config.get('kind')}/{job['namespace']}/{job['name']}",
         }
@@ -201,7 +210,9 @@ class ClusterRun(SubmittedRun):  # type: ignore[misc,unused-ignore]
         self._outcome = report["outcome"]
         because = f": {report['reason']}" if report.get("reason") else ""
         if status := STATUS.get(report["outcome"]):
-            self._end(status)
+            # A run that was to go on and did not is what it was.
+            if not (report["outcome"] == "refused" and self._goes_on):
+                self._end(status)
             self.told = f"Run (ID '{self._run_id}'): {report['outcome']}{because}"
         else:
             self.told = f"Run (ID '{self._run_id}') may go on{because}; `mx flow status` shows it"

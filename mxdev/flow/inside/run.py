@@ -53,6 +53,8 @@ def main() -> int:
     sys.path[:] = [place for place in sys.path if Path(place).resolve() != here]
     # On a cluster it is the backend that cancels, and gives that its time.
     watch = Watch(grace=0 if job["cluster"] else GRACE)
+    if not job["dry_run"]:
+        watch.run_id = job["run_id"]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, watch.receive)

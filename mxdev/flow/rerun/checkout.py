@@ -68,8 +68,7 @@ def _apply(folder: Path, commit: str, diff: bytes, filters: bool) -> None:
     applied = place.ask("apply", "--whitespace=nowarn", "-", input=diff, filters=filters, ok=(0, 1, 128))
     if applied.code:
         raise Refused(
-            f"the uncommitted changes of the run cannot be applied to {commit[:12]}: {applied.words}",
-            hint="A change of a binary file is in no such diff.",
+            f"the uncommitted changes of the run cannot be applied to {commit[:12]}: {applied.words}"
         )
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mxdev.flow.rerun.reading import LoggedRun
+from mxdev.flow.rerun.reading import GIT_PROBLEM, LEFT_OUT, LoggedRun
 
 DATA = "data.sha256"
 MISSING = "-"
@@ -33,7 +33,8 @@ class Part:
         count: how many things were compared.
         differences: those that are not the same.
         matters: whether a difference means that the run was not repeated.
-        note: what else there is to say.
+        note: what else there is to say of the differences.
+        unsure: why nobody can say that it is the same; empty: it is known.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Part:
     differences: tuple[Difference, ...]
     matters: bool = True
     note: str = ""
+    unsure: str = ""
 
 
 def compare(before: LoggedRun, now: LoggedRun) -> list[Part]:
@@ -67,11 +69,14 @@ def table(parts: list[Part]) -> list[str]:
     for part in parts:
         if not part.count:
             said = "none logged"
+        elif not part.differences and part.unsure:
+            said = "unsure"
         elif not part.differences:
             said = "the same" if part.count == 1 else f"{part.count}, all the same"
         else:
             said = "differs" if part.count == 1 else f"{len(part.differences)} of {part.count} differ"
         lines.append(f"{part.name:<11} {said}" + (f"; {part.note}" if part.note and part.differences else ""))
+        lines += [f"  {part.unsure}"] if part.unsure else []
         shown = part.differences[:_MOST]
         width = max((len(one.name) for one in shown), default=0)
         before = max((len(_cut(one.before)) for one in shown), default=0)
@@ -113,7 +118,15 @@ def _code(before: LoggedRun, now: LoggedRun) -> Part:
         for run in (before, now)
     ]
     part = _mapping("code", *facts)
-    return Part(part.name, min(part.count, 1), part.differences)
+    unsure = "; ".join(_unsure("the old run", before) + _unsure("the new run", now))
+    return Part(part.name, min(part.count, 1), part.differences, unsure=unsure)
+
+
+def _unsure(which: str, run: LoggedRun) -> list[str]:
+    """What is not known of a run's code."""
+    problem, missing = run.tags.get(GIT_PROBLEM), run.tags.get(LEFT_OUT)
+    said = [f"{which}: Git could not tell what was not committed: {problem}"] if problem else []
+    return said + ([f"{which} did not log these changes: {missing}"] if missing else [])
 
 
 def _changes(run: LoggedRun) -> str:

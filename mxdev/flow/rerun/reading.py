@@ -15,6 +15,11 @@ from mxdev.flow.words import ENDED, ENTRY_POINT, PARENT
 from mxdev.system import programs
 
 RERUN_OF = "mx.rerun_of"
+# Tags by the project's code: why Git could not tell what was not committed; what of it is not in the diff.
+GIT_PROBLEM = "git.problem"
+LEFT_OUT = "git.left_out"
+# What a run cannot be, unless it is another word.
+REPEATED = "repeated"
 BACKENDS = ("local", "kubernetes", "distributed")
 
 
@@ -42,6 +47,23 @@ class LoggedRun:
     def title(self) -> str:
         """How a person finds it."""
         return f"{self.id} ({self.name})"
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a run ran.
+
+    Attributes:
+        backend: "local", "kubernetes" or "distributed".
+        image: the image that it ran in; None for a local one.
+        namespace: where its job ran; None for a local one.
+        context: the cluster; None for a local one, and for the one that mx ran in.
+    """
+
+    backend: str
+    image: str | None = None
+    namespace: str | None = None
+    context: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,39 +153,59 @@ def origin(run: LoggedRun, backend: str | None, context: str | None = None) -> O
         Refused: it cannot be repeated; says why.
     """
     if run.deleted:
-        raise _refused(run, "it is deleted", f"`mlflow runs restore --run-id {run.id}` brings it back.")
+        raise refused(run, "it is deleted", f"`mlflow runs restore --run-id {run.id}` brings it back.")
     if run.status not in ENDED:
-        raise _refused(run, f"it has not ended, its status is {run.status}", "Wait for it.")
+        raise refused(run, f"it has not ended, its status is {run.status}", "Wait for it.")
     entry = run.tags.get(ENTRY_POINT)
     if not entry:
-        raise _refused(run, *_no_entry(run))
+        raise refused(run, *no_entry(run))
     commit, unsure = _commit(run)
     diff = run.diff or b""
     if run.tags.get("git.uncommitted") == "True" and not diff:
-        raise _refused(run, "there were uncommitted changes, and its artifact uncommitted.diff is gone")
+        if problem := run.tags.get(GIT_PROBLEM):
+            raise refused(run, f"Git could not tell what was not committed ({problem.rstrip('.')})")
+        raise refused(run, "there were uncommitted changes, and its artifact uncommitted.diff is gone")
+    if missing := run.tags.get(LEFT_OUT):
+        unsure = f"what was not committed is not whole, these are not in it: {missing}"
+    place = where(run, backend, context)
+    return Origin(commit, diff, entry, place.backend, place.image, place.namespace, place.context, unsure)
+
+
+def where(run: LoggedRun, backend: str | None, context: str | None, what: str = REPEATED) -> Where:
+    """Where the run ran.
+
+    Args:
+        run: the run.
+        backend: `--backend`; None: as it was.
+        context: `--context`; None: the one that it had.
+        what: what it cannot be, where it did not log enough.
+
+    Raises:
+        Refused: it did not log enough; says what.
+    """
     was = run.tags.get("mx.backend") or run.tags.get("mlflow.project.backend") or "local"
     backend = backend or was
     if backend == "local":
-        return Origin(commit, diff, entry, backend, unsure=unsure)
+        return Where(backend)
     image = run.tags.get("mx.image")
     if not image:
-        raise _refused(
+        raise refused(
             run,
             "nobody knows in which image it ran"
             if was != "local"
             else "it ran in no image, but on a machine",
-            "`--backend local` repeats it on this machine.",
+            "`--backend local` repeats it on this machine." if what == REPEATED else None,
+            what,
         )
     if backend not in BACKENDS:
         why = "it did not log of which template its job was made"
-        raise _refused(run, why, "Say it: `--backend kubernetes` or `--backend distributed`.")
+        raise refused(run, why, "Say it: `--backend kubernetes` or `--backend distributed`.", what)
     namespace = ([*run.tags.get("mx.job", "").split("/"), "", ""])[1]
-    context = context or run.tags.get("mx.context") or None
-    return Origin(commit, diff, entry, backend, image, namespace or None, context, unsure)
+    return Where(backend, image, namespace or None, context or run.tags.get("mx.context") or None)
 
 
-def _no_entry(run: LoggedRun) -> tuple[str, str | None]:
-    """Why a run that `mlflow run` did not make cannot be repeated, and what can."""
+def no_entry(run: LoggedRun) -> tuple[str, str | None]:
+    """Why a run that `mlflow run` did not make cannot be run again, and what can."""
     source = run.tags.get("mlflow.source.name", "")
     if parent := run.tags.get(PARENT):
         return f"it is a part of the run {parent}, which made it", f"Repeat that: `mx flow rerun {parent}`."
@@ -185,16 +227,17 @@ def _commit(run: LoggedRun) -> tuple[str, str | None]:
     logged = run.tags.get("git.commit") or ""
     commit = logged or run.tags.get("mlflow.source.git.commit") or ""
     if logged.endswith("-changed"):
-        raise _refused(run, f"its image was built from uncommitted changes on top of {logged[:12]}")
+        raise refused(run, f"its image was built from uncommitted changes on top of {logged[:12]}")
     if commit in ("", "none"):
-        raise _refused(run, "there was no commit yet, or no Git", "Commit, and the next run can be repeated.")
+        raise refused(run, "there was no commit yet, or no Git", "Commit, and the next run can be repeated.")
     # It becomes a word of a command line, and tags are anybody's who can write to the store.
     if not re.fullmatch(r"[0-9a-f]{7,64}", commit):
-        raise _refused(run, f"{commit!r} is no commit")
+        raise refused(run, f"{commit!r} is no commit")
     if not logged:
         return commit, "it did not log whether there were uncommitted changes, so there may have been some"
     return commit, None
 
 
-def _refused(run: LoggedRun, why: str, hint: str | None = None) -> Refused:
-    return Refused(f"the run {run.title} cannot be repeated: {why}.", hint=hint)
+def refused(run: LoggedRun, why: str, hint: str | None = None, what: str = REPEATED) -> Refused:
+    """The error that a run cannot be `what`, and why."""
+    return Refused(f"the run {run.title} cannot be {what}: {why}.", hint=hint)
