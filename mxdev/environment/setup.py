@@ -16,7 +16,7 @@ from mxdev.environment.interpreter import Interpreter, belongs, distribution_nam
 from mxdev.environment.on_disk import inspect, refuse_tracked
 from mxdev.environment.packages import base_python, commands, kept_versions
 from mxdev.errors import INTERRUPTED, MxError
-from mxdev.system import console, foreground
+from mxdev.system import console, foreground, plain
 
 # Written into the environment before anything else. "done" for the same pyproject.toml: there is nothing to do.
 # "unfinished": an earlier setup was cut short. "made": mx made this environment, and may clear it when it is broken.
@@ -109,14 +109,14 @@ def _finished(root: Path, folder: Path, *, run_nothing: bool = False) -> Interpr
 
 def _digest(root: Path) -> str:
     """What the environment was made from."""
-    return hashlib.sha256((root / "pyproject.toml").read_bytes()).hexdigest()
+    return hashlib.sha256(plain.read(root / "pyproject.toml")).hexdigest()
 
 
 def _stamp(folder: Path) -> dict[str, Any]:
     """What an earlier setup wrote into the environment; empty when there was none."""
     try:
-        stamp = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        stamp = json.loads(plain.read(folder / _STAMP))
+    except (OSError, ValueError, RecursionError):
         return {}
     return stamp if isinstance(stamp, dict) else {}
 
