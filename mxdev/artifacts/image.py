@@ -19,7 +19,7 @@ from pathlib import Path
 from mxdev.artifacts.running import call
 from mxdev.environment.interpreter import pyproject
 from mxdev.errors import MxError, UsageProblem
-from mxdev.system import console, git, programs
+from mxdev.system import console, git, plain, programs
 from mxdev.system.programs import Tool
 
 DOCKERFILE = "infrastructure/docker/Dockerfile"
@@ -155,13 +155,13 @@ def base_tag(root: Path, dockerfile: str, build_args: tuple[str, ...], platform:
     lock = root / "requirements.lock"
     project = pyproject(root).get("project", {})
     required = (
-        lock.read_bytes() if lock.is_file() else json.dumps(sorted(project.get("dependencies", []))).encode()
+        plain.read(lock) if lock.is_file() else json.dumps(sorted(project.get("dependencies", []))).encode()
     )
     helper = root / "infrastructure/docker/requirements.py"
     for part in (
-        (root / dockerfile).read_bytes(),
+        plain.read(root / dockerfile),
         required,
-        helper.read_bytes() if helper.is_file() else b"",
+        plain.read(helper) if helper.is_file() else b"",
         json.dumps(sorted(build_args)).encode(),
         platform.encode(),
     ):
@@ -170,9 +170,7 @@ def base_tag(root: Path, dockerfile: str, build_args: tuple[str, ...], platform:
 
 
 def _check_stage(path: Path, target: str) -> None:
-    stages = re.findall(
-        r"^\s*FROM\s.*?\sAS\s+(\S+)\s*$", path.read_text(encoding="utf-8"), re.IGNORECASE | re.MULTILINE
-    )
+    stages = re.findall(r"^\s*FROM\s.*?\sAS\s+(\S+)\s*$", plain.text(path), re.IGNORECASE | re.MULTILINE)
     if target not in stages:
         raise UsageProblem(f"{path} has no stage called {target}; there are: {', '.join(stages) or 'none'}.")
 

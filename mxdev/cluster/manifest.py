@@ -14,6 +14,7 @@ from typing import Any
 
 from mxdev.errors import MxError
 from mxdev.sections.yaml_write import render_entry
+from mxdev.system import plain
 
 Manifest = dict[str, Any]
 
@@ -72,15 +73,13 @@ def read(path: Path) -> Manifest:
     import yaml
 
     try:
-        documents = [
-            part for part in yaml.safe_load_all(path.read_text(encoding="utf-8")) if part is not None
-        ]
+        documents = [part for part in yaml.safe_load_all(plain.text(path)) if part is not None]
     except FileNotFoundError:
         raise MxError(
             f"{path} is missing: it is the template of the job that is submitted.",
             hint="`mx generate --list` shows the generators; one that trains on a cluster renders it.",
         ) from None
-    except (OSError, UnicodeDecodeError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise MxError(f"{path} cannot be read: {problem}.") from problem
     except yaml.YAMLError as problem:
         raise MxError(f"{path} is no valid YAML: {problem}") from problem

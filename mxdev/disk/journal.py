@@ -15,6 +15,7 @@ from typing import NamedTuple
 from mxdev.disk import fs, seal
 from mxdev.disk.journal_format import Journal, decode
 from mxdev.errors import MxError
+from mxdev.system import plain
 
 FOLDER = ".mx/journal"
 PREPARED = ".mx/journal/prepared"
@@ -59,7 +60,7 @@ def pending(root: Path) -> Pending | None:
 def read(path: Path) -> Journal:
     """Read a journal or an undo. Raises MxError when it is damaged or from a newer mx."""
     try:
-        return decode(path.read_bytes(), str(path))
+        return decode(plain.read(path), str(path))
     except OSError as error:
         raise fs.explain(error, "read", path) from error
 

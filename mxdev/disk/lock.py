@@ -20,8 +20,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mxdev.disk import fs
+from mxdev.disk.lock_file import LARGEST
 from mxdev.disk.paths import resolve_inside
 from mxdev.errors import Refused
+from mxdev.system import plain
 from mxdev.system.user_dirs import command_line
 
 try:
@@ -157,10 +159,9 @@ def _about_me() -> dict[str, object]:
 
 def _busy(path: str) -> Refused:
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123
-            about = json.loads(stream.read())
+        about = json.loads(plain.read(path, LARGEST))
         who = f"process {about['pid']} since {about['since']}: {about['command']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         who = "another process, which left no name"
     return Refused(
         f"Another mx is at work in {os.path.dirname(os.path.dirname(path))} ({who}).",

@@ -5,7 +5,7 @@ machine is removed. Of another machine nobody can tell.
 """
 
 # Strings and os functions on purpose, as in the lock itself.
-# ruff: noqa: PTH120, PTH123
+# ruff: noqa: PTH120
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ from typing import Any
 
 from mxdev.disk import fs
 from mxdev.errors import Refused
+from mxdev.system import plain
+
+LARGEST = 1 << 16
+"""So many bytes of a lock file are read."""
 
 NAME = ".mx/journal/lock"
 _PAUSE = 0.05
@@ -84,9 +88,8 @@ def _started(pid: int) -> str:
 
 def _read(path: str) -> dict[str, Any]:
     try:
-        with open(path, "rb") as stream:
-            found = json.loads(stream.read())
-    except (OSError, ValueError):
+        found = json.loads(plain.read(path, LARGEST))
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mxdev.errors import MxError
+from mxdev.system import plain
 
 # Runs inside the other interpreter, which may be old or broken: standard library only, no import of anything heavy.
 # That one is isolated (-I): no module beside, none that PYTHONPATH names, is imported by it. What is installed there, and
@@ -82,10 +83,10 @@ def pyproject(root: Path) -> dict[str, Any]:
 
     path = root / "pyproject.toml"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(plain.text(path))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise MxError(f"{path} cannot be read: {problem}.") from problem
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mxdev.environment.interpreter import Interpreter, folder_of, venv_python
 from mxdev.errors import MxError
-from mxdev.system import git
+from mxdev.system import git, plain
 
 _HINT = "Remove it and make your own with `mx flow run --setup`, or name one that you trust with --python."
 _VERSION = re.compile(r"^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
@@ -22,7 +22,7 @@ def inspect(folder: Path, distribution: str | None) -> Interpreter | None:
 
     python = venv_python(folder)
     try:
-        settings = (folder / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+        settings = plain.read(folder / "pyvenv.cfg").decode("utf-8", "replace")
     except OSError:
         return None
     packages = [str(path) for path in _packages(folder)]
@@ -67,7 +67,7 @@ def _packages(folder: Path) -> list[Path]:
     found = sorted([*folder.glob("lib/python*/site-packages"), folder / "Lib" / "site-packages"])
     found += [place for site in list(found) for place in _added(site)]
     try:
-        settings = (folder / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+        settings = plain.read(folder / "pyvenv.cfg").decode("utf-8", "replace")
     except OSError:
         return found
     home = re.search(r"^home\s*=\s*(.+?)\s*$", settings, re.MULTILINE)
@@ -84,7 +84,7 @@ def _added(site: Path) -> list[Path]:
     found = []
     for file in sorted(site.glob("*.pth")):
         try:
-            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = plain.read(file).decode("utf-8", "replace").splitlines()
         except OSError:
             continue
         words = (line.strip() for line in lines)

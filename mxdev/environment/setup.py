@@ -17,7 +17,7 @@ from mxdev.environment.interpreter import Interpreter, belongs, distribution_nam
 from mxdev.environment.on_disk import inspect, refuse_tracked
 from mxdev.environment.packages import LOCK, base_python, commands, kept_versions
 from mxdev.errors import INTERRUPTED, MxError
-from mxdev.system import console, foreground
+from mxdev.system import console, foreground, plain
 
 # Written into the environment before anything else. "done" for the same pyproject.toml and lock file: there is nothing to do.
 # "unfinished": an earlier setup was cut short. "made": mx made this environment, and may clear it when it is broken.
@@ -148,15 +148,15 @@ def _finished(root: Path, folder: Path, *, run_nothing: bool = False) -> Interpr
 def _digest(root: Path) -> str:
     """What the environment was made from."""
     lock = root / LOCK
-    parts = [(root / "pyproject.toml").read_bytes(), lock.read_bytes() if lock.is_file() else b""]
+    parts = [plain.read(root / "pyproject.toml"), plain.read(lock) if lock.is_file() else b""]
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
 def _stamp(folder: Path) -> dict[str, Any]:
     """What an earlier setup wrote into the environment; empty when there was none."""
     try:
-        stamp = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        stamp = json.loads(plain.read(folder / _STAMP))
+    except (OSError, ValueError, RecursionError):
         return {}
     return stamp if isinstance(stamp, dict) else {}
 

@@ -19,7 +19,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from mxdev.errors import DONE, MxError, Refused, UsageProblem
 from mxdev.flow.words import TEMPLATES
-from mxdev.system import console
+from mxdev.system import console, plain
 from mxdev.system.signals import as_control_c
 
 try:
@@ -55,7 +55,10 @@ def live(root: Path) -> Connection | None:
     if fcntl is None:
         return None
     try:
-        with (root.resolve() / FILE).open("rb") as handle:
+        path = root.resolve() / FILE
+        if not path.is_file():  # a pipe would wait for who writes into it
+            return None
+        with path.open("rb") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -163,9 +166,9 @@ def _namespace(root: Path) -> str:
 
     path = root / TEMPLATES["kubernetes"]
     try:
-        job = yaml.safe_load(path.read_text(encoding="utf-8"))
+        job = yaml.safe_load(plain.text(path))
         return str(job["metadata"]["namespace"])
-    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError) as problem:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, TypeError, KeyError) as problem:
         raise UsageProblem(
             f"{path} does not say in which namespace the tracking server runs "
             f"({'it does not exist' if isinstance(problem, FileNotFoundError) else 'it has no metadata.namespace'}).",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError, UsageProblem
+from mxdev.system import plain
 
 # MLflow runs a file with one of these endings as an entry point of its own.
 SCRIPTS = (".py", ".sh", ".R")
@@ -67,8 +68,8 @@ def read(root: Path) -> MLProject:
 
     path = find(root)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as problem:
+        content = yaml.safe_load(plain.text(path))
+    except (OSError, ValueError, RecursionError) as problem:
         raise MxError(f"{path} cannot be read: {problem}.") from problem
     except yaml.YAMLError as problem:
         raise MxError(f"{path} is no valid YAML: {' '.join(str(problem).split())}.") from problem

@@ -26,6 +26,7 @@ from mxdev.project.records import (
     pristine_sections_path,
     read_record,
 )
+from mxdev.system import plain
 from mxdev.version import __version__
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     "project_root",
     "read_pristine_sections",
 ]
+
+_LARGEST = 64 << 20  # of mx.yaml and of a record; less is refused later, by the number of its bytes
 
 
 def find_root(start: Path) -> Path | None:
@@ -126,7 +129,7 @@ class Project:
     def _load(cls, root: Path, source: bytes | None) -> Project:
         path = root / PROJECT_FILE
         try:
-            source = path.read_bytes() if source is None else source
+            source = plain.read(resolve_inside(root, PROJECT_FILE), _LARGEST) if source is None else source
         except FileNotFoundError:
             raise MxError(
                 f"{root} has no {PROJECT_FILE}.",
@@ -185,7 +188,7 @@ class Project:
         """
         place = resolve_inside(self.root, path)
         try:
-            return place.read_bytes()
+            return plain.read(place)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -219,6 +222,6 @@ def _records(root: Path) -> Iterator[tuple[str, bytes]]:
     for name in names:
         relative = f"{RECORDS}/{name}"
         try:
-            yield relative, resolve_inside(root, relative).read_bytes()
+            yield relative, plain.read(resolve_inside(root, relative), _LARGEST)
         except OSError as error:
             raise MxError(f"{relative} cannot be read: {error.strerror}") from error

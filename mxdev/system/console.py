@@ -85,7 +85,7 @@ def out(text: str = "", *, data: bool = False) -> None:
     """
     try:
         raw = data and not is_terminal(sys.stdout)
-        click.echo(text if raw else _shown(text), color=True if raw else None)
+        click.echo(text if raw else _shown(text), color=raw or coloured(sys.stdout))
     except BrokenPipeError:
         give_up()
 
@@ -114,7 +114,7 @@ def give_up() -> None:
 
 def err(text: str = "") -> None:
     """A line of talk, on stderr."""
-    click.echo(_shown(text), err=True)
+    click.echo(_shown(text), err=True, color=coloured(sys.stderr))
 
 
 def status(text: str) -> None:
@@ -155,10 +155,11 @@ def table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def diff(text: str) -> None:
-    """A unified diff on stdout."""
+    """A unified diff on stdout: coloured it is for eyes, wherever it goes; else a program may get it, as it is."""
+    data = not coloured(sys.stdout)
     for line in text.removesuffix("\n").split("\n"):
         colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
-        out(paint(line, colour) if colour else line, data=True)
+        out(paint(line, colour) if colour else line, data=data)
 
 
 def ask(question: str, default: str | None = None, *, hide: bool = False) -> str:

@@ -163,7 +163,8 @@ class Repository:
             place = self.top / os.fsdecode(row.partition(b"\t")[2])
             if row.startswith(b"160000 ") and os.path.lexists(place / ".git") and not place.is_symlink():
                 inner = find(place)
-                if inner is not None and inner.top != self.top and inner.changed():
+                # By a link on the way there two repositories could be in each other.
+                if inner is not None and self.top in inner.top.parents and inner.changed():
                     found.append(row.partition(b"\t")[2].decode("utf-8", "replace"))
         return found
 
@@ -189,7 +190,8 @@ def find(folder: Path) -> Repository | None:
     answer = _run(there, ("rev-parse", "--show-toplevel"))
     told = Path(os.fsdecode(answer.out.removesuffix(b"\n"))).resolve()
     # A `.git` that is none, such as an empty folder, is passed over by Git; `core.worktree` may point anywhere.
-    if told != folder and told not in folder.parents:
+    meant = told == there or os.path.lexists(told / ".git")
+    if not meant or (told != folder and told not in folder.parents):
         problem = GitFailed(
             f"The repository in {there} says that its files are in {told}, so mx does not use it.",
             hint=f"`git -C {there} config --unset core.worktree`, if that is not what you want.",

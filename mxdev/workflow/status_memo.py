@@ -16,7 +16,7 @@ the person edits), and its whole row, for as long as its files are as they are.
 """
 
 # Strings and os functions on purpose: this is the whole work of `mx status` in a project where nothing changed.
-# ruff: noqa: PTH116, PTH118, PTH120, PTH123
+# ruff: noqa: PTH116, PTH118, PTH120
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from mxdev.plugins import index
 from mxdev.plugins.model import warnings_said
 from mxdev.project.plain_files import PlainFiles
 from mxdev.project.records import PROJECT_FILE, pristine_path, pristine_sections_path
-from mxdev.system import private
+from mxdev.system import plain, private
 from mxdev.system.opened import Opened, watching
 from mxdev.system.user_dirs import cache_place
 from mxdev.version import __version__
@@ -285,11 +285,8 @@ def _marks_of_git(root: str) -> list[Any]:
         if folder == child:
             return []
     home = f"{folder}/.git"
-    with (
-        suppress(OSError, ValueError),
-        open(home, "rb") as stream,
-    ):  # of a worktree, a file that says where it is
-        home = os.path.join(folder, os.fsdecode(stream.read(4096).partition(b": ")[2].strip()))
+    with suppress(OSError, ValueError):  # of a worktree, a file that says where it is
+        home = os.path.join(folder, os.fsdecode(plain.read(home, 4096).partition(b": ")[2].strip()))
     owners = []
     with suppress(OSError):
         owners = [os.stat(place).st_uid for place in (folder, home)]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from mxdev.errors import MxError
 from mxdev.generator.tree import Override
 from mxdev.plugins import registry
+from mxdev.system import plain
 
 if TYPE_CHECKING:
     from mxdev.project.project import Project
@@ -84,6 +85,6 @@ def _files(folder: Path) -> list[Path]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return plain.read(path)
     except OSError as error:
         raise MxError(f"{path} cannot be read: {error.strerror}") from error

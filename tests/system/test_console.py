@@ -58,6 +58,20 @@ def test_colours_are_those_of_mx_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stream.getvalue() == "\x1b[32m\x1b[1mgreen\x1b[0m \\ufdd00\\ufdd1 \x1b[31m\\x1b[2J\x1b[0m\n"
 
 
+@pytest.mark.parametrize("say", [console.out, console.diff, console.err, console.error])
+def test_colours_that_are_wanted_off_a_terminal(say: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the log of CI, which shows them; what a file has in it is no more done there than on a terminal."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    say(f"+{console.paint('green', 'green')} \x1b[2J")  # type: ignore[operator]
+    printed = stream.getvalue()
+    assert "\x1b[32mgreen\x1b[0m \\x1b[2J" in printed
+    assert "\ufdd0" not in printed
+
+
 def test_without_colours_there_is_no_sequence(capsys: pytest.CaptureFixture[str]) -> None:
     console.out(console.paint("x", "green"))
     assert capsys.readouterr().out == "x\n"

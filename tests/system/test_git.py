@@ -153,6 +153,28 @@ def test_a_submodule_is_looked_into_by_the_same_rules(root: Path, trap: Trap, tm
     assert trap.ran == ""
 
 
+def test_the_files_of_a_repository_are_not_above_it(root: Path) -> None:
+    """`core.worktree` may name a folder above, such as a home folder: it is no repository, so nobody asks Git there."""
+    plain_git(root, "config", "core.worktree", str(root.parent))
+    with pytest.raises(git.GitFailed, match="says that its files are in") as problem:
+        git.find(root / "sub")
+    assert "core.worktree" in str(problem.value)
+
+
+def test_submodules_that_are_in_each_other(root: Path, tmp_path: Path) -> None:
+    """By links on the way: each would be looked into for the other, without an end."""
+    other = tmp_path / "other"
+    other.mkdir()
+    plain_git(other, "init", "--quiet")
+    plain_git(other, "commit", "--quiet", "--allow-empty", "-m", "x")
+    for place, path in ((root, "up/other"), (other, "up/project")):
+        commit = plain_git(other, "rev-parse", "HEAD")
+        (place / "up").symlink_to(tmp_path)
+        (place / ".gitmodules").touch()
+        plain_git(place, "update-index", "--add", "--cacheinfo", f"160000,{commit},{path}")
+    assert "a.txt" in found(root).changed()
+
+
 def test_objects_that_are_missing_are_not_fetched(root: Path, trap: Trap) -> None:
     """A partial clone would have them brought by the program that it names as its remote."""
     blob = plain_git(root, "rev-parse", "HEAD:a.txt")

@@ -10,6 +10,7 @@ from mxdev.lint.configs import STYLE
 from mxdev.lint.context import Context, Names, as_json, broke, readable
 from mxdev.lint.rule import Finding, Rule, Severity
 from mxdev.lint.rules import kinds
+from mxdev.system import plain
 
 if TYPE_CHECKING:
     from mxdev.system.programs import Result
@@ -109,8 +110,8 @@ def _configures_ruff(path: Path) -> bool:
     import tomllib
 
     try:
-        return "ruff" in tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
-    except (OSError, ValueError, AttributeError):
+        return "ruff" in tomllib.loads(plain.text(path)).get("tool", {})
+    except (OSError, ValueError, RecursionError, AttributeError):
         return True  # Ruff says better what is wrong with it.
 
 
