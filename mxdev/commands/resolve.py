@@ -31,7 +31,6 @@ from mxdev.system import console, git
 _OURS, _BASE, _THEIRS, _END = (
     re.compile(rb"^" + mark + rb"(?: .*)?\r?\n?$") for mark in (rb"<{7}", rb"\|{7}", rb"={7}", rb">{7}")
 )
-_BEGIN = re.compile(rb"^# >>> mx:(.*\S)\s*$", re.MULTILINE)
 Trace = dict[str, Any]
 
 
@@ -155,9 +154,9 @@ def _known(project: Project, path: str, sides: Sides) -> list[tuple[str, Trace, 
         rows = (section for section in records[name].sections if section.path == path)
         found += [(row.address, dict(row.trace), pristine.get(row.address)) for row in rows]
     if not sections.is_yaml(path):
-        there = dict.fromkeys(_BEGIN.findall(sides.ours) + _BEGIN.findall(sides.theirs))
-        names = [name.decode() for name in there]
-        found += [(name, {}, None) for name in names if name not in [address for address, _, _ in found]]
+        names = sections.named(path, sides.ours) + sections.named(path, sides.theirs)
+        known = {address for address, _, _ in found}
+        found += [(name, {}, None) for name in dict.fromkeys(names) if name not in known]
     return found
 
 

@@ -162,8 +162,18 @@ class Tree:
         self._add(File(path, content, executable, type(self.generator).__name__))
 
     def section(self, path: str, address: str, value: Any) -> None:
-        """Add a section of a shared file: `value` at `address`."""
+        """Add a section of a shared file: `value` at `address`.
+
+        Raises:
+            MxError: the kind of file has no comments, between which a section of text could stand; or it is there already.
+        """
+        from mxdev.sections.sections import is_yaml
+
         check_path(path)
+        if not is_yaml(path):
+            from mxdev.sections.marks import marks_of
+
+            marks_of(path)
         if any((section.path, section.address) == (path, address) for section in self.sections):
             raise MxError(f"{self.generator.instance} renders the section {address} of {path} twice")
         self.sections.append(Section(path, address, _plain(value, address)))

@@ -28,6 +28,7 @@ __all__ = [
     "Traces",
     "address",
     "is_yaml",
+    "named",
     "put",
     "read",
     "render",
@@ -260,6 +261,18 @@ class File:
         if self._made_by_mx and not self._data:
             self._data, self._batch = None, None
         self._made_by_mx = False
+
+
+def named(path: str, data: bytes) -> list[str]:
+    """The names of the sections that begin in a text file, whole or not; [] where its kind of file takes none."""
+    from mxdev.sections.marks import marks_of
+
+    try:
+        marks = marks_of(path)
+    except MxError:
+        return []
+    found = (marks.begins(line) for line in data.decode("utf-8", "replace").split("\n"))
+    return [name for name in found if name]
 
 
 def read(data: bytes | None, address: str, *, path: str = "the file.yaml") -> Fragment | None:

@@ -1,4 +1,4 @@
-"""Sections of text files (`.gitignore`): the lines between `# >>> mx:<Instance>` and `# <<< mx:<Instance>`."""
+"""Sections of text files (`.gitignore`): the lines between `# >>> mx:<Instance>` and `# <<< mx:<Instance>`, or the file's own comments."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mxdev.errors import MxError
+from mxdev.sections.marks import Marks, marks_of
 from mxdev.sections.traces import LaterError, Trace, hash_of
 
-BEGIN = "# >>> mx:"
-END = "# <<< mx:"
 _BOM = "\ufeff"
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _NAME = re.compile(r"\S(?:.*\S)?")
@@ -33,7 +32,7 @@ class _Piece:
     first: int = -1
 
 
-def _split(path: str, text: str) -> tuple[list[str], dict[str, Block]]:
+def _split(path: str, text: str, marks: Marks) -> tuple[list[str], dict[str, Block]]:
     """The lines of a text, and its sections by name."""
     lines = _LINE.findall(text)
     blocks: dict[str, Block] = {}
@@ -47,23 +46,21 @@ def _split(path: str, text: str) -> tuple[list[str], dict[str, Block]]:
 
     for number, line in enumerate(lines):
         content = line.rstrip()
-        if content.startswith(BEGIN):
+        if (begins := marks.begins(content)) is not None:
             if first >= 0:
-                raise wrong(first, f"the section `{BEGIN}{name}` has no end marker `{END}{name}`")
-            name, first = content[len(BEGIN) :], number
+                raise wrong(first, f"the section `{marks.begin(name)}` has no end marker `{marks.end(name)}`")
+            name, first = begins, number
             if name in blocks:
                 raise wrong(
                     number, f"the section `{content}` is there twice, first on line {blocks[name].first + 1}"
                 )
-        elif content.startswith(END):
-            if first < 0 or content[len(END) :] != name:
-                raise wrong(
-                    number, f"the end marker `{content}` has no begin marker `{BEGIN}{content[len(END) :]}`"
-                )
+        elif (ends := marks.ends(content)) is not None:
+            if first < 0 or ends != name:
+                raise wrong(number, f"the end marker `{content}` has no begin marker `{marks.begin(ends)}`")
             blocks[name] = Block(name, first, number)
             first = -1
     if first >= 0:
-        raise wrong(first, f"the section `{BEGIN}{name}` has no end marker `{END}{name}`")
+        raise wrong(first, f"the section `{marks.begin(name)}` has no end marker `{marks.end(name)}`")
     return lines, blocks
 
 
@@ -97,7 +94,8 @@ class Batch:
         self._path = path
         self._bom = _BOM if text.startswith(_BOM) else ""
         self._text = text
-        lines, blocks = _split(path, text[len(self._bom) :])
+        self._marks = marks_of(path)
+        lines, blocks = _split(path, text[len(self._bom) :], self._marks)
         self._newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
         self._order = {name: number for number, name in enumerate(order)}
         self._names = list(self._order)
@@ -142,12 +140,13 @@ class Batch:
         if not self._pieces and not self.empty:
             raise LaterError  # nothing is left: the file may go
         content = normal(content)
-        if any(line.startswith((BEGIN, END)) for line in content.splitlines()):
+        marks = self._marks
+        if any(marks.begins(line) or marks.ends(line) for line in content.splitlines()):
             raise MxError(
                 f"The section {name} of {self._path} holds a line that looks like a section marker."
             )
         body = content.split("\n")[:-1]
-        new = [line + self._newline for line in (f"{BEGIN}{_name(name)}", *body, f"{END}{name}")]
+        new = [line + self._newline for line in (marks.begin(_name(name)), *body, marks.end(name))]
         block = self._blocks.get(name)
         if block is None:
             at = self._where(name)

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from mxdev.errors import MxError, UsageProblem
-from mxdev.testing import render, render_all
+from mxdev.testing import contents, render, render_all
 from mxdev_generators.ml_project_skeleton import naming
 from mxdev_generators.names import installed, rules
 from mxdev_generators.plugin.generator import NAME as PLUGIN_NAME
@@ -29,7 +29,8 @@ REFUSED = {
     "attr": "what it requires", "tests": "folder of the project", "conf": "folder of the project", "no": "YAML",
     "on": "YAML", "off": "YAML", "yes": "YAML", "true": "YAML", "false": "YAML", "null": "YAML", "con": "Windows",
     "aux": "Windows", "nul": "Windows", "com1": "Windows", "default": "Kubernetes", "kube-system": "Kubernetes",
-    "kube-churn": "Kubernetes",
+    "kube-churn": "Kubernetes", "pip": "install packages with", "pkg-resources": "install packages with",
+    "hydra-plugins": "Hydra", "mlruns": "Git ignores", "mlartifacts": "Git ignores",
 }  # fmt: skip
 
 
@@ -44,7 +45,21 @@ def test_it_is_refused_and_another_is_not(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["test", "pytest", "no-mx-no", "mxdev", "mx-devtool", "click", "aux", "yes", "tests", "rich"],
+    [
+        "test",
+        "pytest",
+        "no-mx-no",
+        "mxdev",
+        "mx-devtool",
+        "click",
+        "aux",
+        "yes",
+        "tests",
+        "rich",
+        "pip",
+        "git",
+        "hydra-core",
+    ],
 )
 def test_a_plugin_of_such_a_name(name: str) -> None:
     if name == "no-mx-no":
@@ -151,6 +166,17 @@ def _installed(python: Path) -> list[str]:
     done = subprocess.run([python, "-c", _LIST], capture_output=True, text=True, check=True)
     found: list[str] = json.loads(done.stdout)
     return found
+
+
+def test_no_package_is_ignored_by_the_project_that_it_is_in() -> None:
+    """A pattern without a slash but at its end is one for every folder of that name, the package too."""
+    run = render_all("MLProjectSkeleton", name="churn-model", skip_git=True)
+    lines = contents(run)[".gitignore"].decode().splitlines()
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    folders = [pattern.rstrip("/") for pattern in patterns if "/" not in pattern.rstrip("/")]
+    assert "mlruns" in folders
+    accepted = [name for name in folders if re.fullmatch(naming.PROJECT_NAME.regex, name)]
+    assert [name for name in accepted if rules.problem(name, rules.PROJECT_NAME) is None] == []
 
 
 PATHS = ["a\nb", "CON", "con.txt", "docs/nul.md", "dot.", "blank ", "lpt1/x", "a\u202eb", "a\u2028b"]

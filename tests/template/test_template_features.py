@@ -205,17 +205,11 @@ def test_two_templates_in_one_project(mx: Any, here: Path, tmp_path: Path) -> No
     ]  # fmt: skip
 
 
-def test_links_are_refused_and_repositories_that_tasks_make_are_left_out(
-    mx: Any, here: Path, tmp_path: Path
-) -> None:
+def test_repositories_that_tasks_make_are_left_out(mx: Any, here: Path, tmp_path: Path) -> None:
     source = write(
         tmp_path / "links", {"copier.yml": "_preserve_symlinks: true\n_tasks: [git init -q]\n", "a": "a"}
     )
     assert mx("generate", "Template", source, "--trust", "--json", cwd=here).rows.keys() == {"a", "mx.yaml"}
-    (source / "b").symlink_to("a")
-    refused = mx("generate", "Template", source, "--trust", cwd=here)
-    assert refused.code == 4
-    assert "The template renders b, which is a symbolic link" in refused.err
 
 
 def test_what_tasks_make_and_the_template_ignores(mx: Any, here: Path, tmp_path: Path) -> None:

@@ -99,12 +99,38 @@ def _environment(distributions: Collection[str], modules: Collection[str]) -> Ca
     return problem
 
 
+# `python -m venv` puts pip there, and with older versions the others; whoever installs the project takes its installer away.
+_INSTALLERS = frozenset(["pip", "wheel", "pkg_resources", "easy_install", "distribute"])
+
+
+def _installer(name: str) -> str | None:
+    package = package_name(name)
+    if package in _INSTALLERS:
+        return f"{package} is what a new environment has to install packages with, and would be replaced"
+    return None
+
+
+def _hydra(name: str) -> str | None:
+    if package_name(name) == "hydra_plugins":
+        return "hydra_plugins is where Hydra looks for its plugins: it would import every file of the package at each start"
+    return None
+
+
 _IN_THE_PROJECT = frozenset(["tests", "docs", "conf", "src"])
 
 
 def _folder(name: str) -> str | None:
     if package_name(name) in _IN_THE_PROJECT:
         return f"{package_name(name)} is a folder of the project itself"
+    return None
+
+
+_IGNORED = frozenset(["mlruns", "mlartifacts"])
+
+
+def _gitignore(name: str) -> str | None:
+    if name in _IGNORED:
+        return f"Git ignores every folder called {name}: MLflow writes there, and the package would be in no commit"
     return None
 
 
@@ -158,6 +184,13 @@ PLUGIN = Rule(
     "pip and uv", "https://pip.pypa.io/en/stable/topics/dependency-resolution/",
     _environment(PLUGIN_DISTRIBUTIONS, PLUGIN_MODULES),
 )  # fmt: skip
+INSTALLER = Rule(
+    "venv", "https://docs.python.org/3/library/venv.html#creating-virtual-environments", _installer
+)
+HYDRA = Rule(
+    "Hydra", "https://hydra.cc/docs/advanced/plugins/develop/#automatic-plugin-discovery-process", _hydra
+)
+GITIGNORE = Rule("Git", "the project's .gitignore", _gitignore)
 FOLDER = Rule("the project's layout", "its own folders", _folder)
 YAML = Rule("YAML 1.1", "https://yaml.org/type/bool.html and https://yaml.org/type/null.html", _yaml)
 WINDOWS = Rule("Windows", "https://learn.microsoft.com/windows/win32/fileio/naming-a-file", _windows)
@@ -166,10 +199,22 @@ KUBERNETES = Rule(
 )
 BUCKET = Rule("Google Cloud Storage", "https://cloud.google.com/storage/docs/buckets#naming", _bucket)
 
-PROJECT_NAME: Sequence[Rule] = (PYTHON, STANDARD_LIBRARY, PROJECT, FOLDER, YAML, WINDOWS, KUBERNETES)
+PROJECT_NAME: Sequence[Rule] = (
+    PYTHON, STANDARD_LIBRARY, PROJECT, INSTALLER, HYDRA, FOLDER, GITIGNORE, YAML, WINDOWS, KUBERNETES,
+)  # fmt: skip
 """What a project's name goes to: a folder, a package, a distribution, a namespace, labels."""
-PLUGIN_NAME: Sequence[Rule] = (PYTHON, STANDARD_LIBRARY, PLUGIN, FOLDER, YAML, WINDOWS)
-"""What a plugin's name goes to: a folder, a package, a distribution."""
+PLUGIN_NAME: Sequence[Rule] = (
+    PYTHON,
+    STANDARD_LIBRARY,
+    PLUGIN,
+    PROJECT,
+    INSTALLER,
+    HYDRA,
+    FOLDER,
+    YAML,
+    WINDOWS,
+)
+"""What a plugin's name goes to: a folder, a package, a distribution. It is installed beside mx, often in a project's environment."""
 
 
 def problem(name: str, rules: Sequence[Rule]) -> str | None:

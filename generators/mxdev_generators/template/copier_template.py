@@ -68,9 +68,7 @@ class CopierTemplate(Generator):
         """The class with the questions of the template's version that `options` mean."""
         from mxdev_generators.template import questions, source
 
-        # The class as its author wrote it: `cls` may be one that was made below, of another version.
-        base = next(c for c in cls.__mro__ if "template" not in vars(c) or c is CopierTemplate)
-        assert issubclass(base, CopierTemplate)
+        base = cls._base()
         address = base._address() or str(options.get("source") or "")
         if not address:
             return cls
@@ -83,8 +81,7 @@ class CopierTemplate(Generator):
         found = replace(found, directory=_folder(str(options.get("directory") or base.directory)))
         if found == cls.template:
             return cls
-        own = {flag for o in (*base.arguments, *base.options) for flag in o.flags}
-        read = questions.read(found, own | set(_COMMON.split()))
+        read = questions.read(found, cls._taken())
         asked = tuple(q.option for q in read.questions.values() if not q.computed)
         made = type(cls.__name__, (base,), {
             "__doc__": cls.__doc__, "__module__": cls.__module__, "template": found, "questionnaire": read,
@@ -92,6 +89,19 @@ class CopierTemplate(Generator):
         })  # fmt: skip
         assert issubclass(made, CopierTemplate)
         return made
+
+    @classmethod
+    def _base(cls) -> type[CopierTemplate]:
+        """The class as its author wrote it: `cls` may be one that was made of it, for a version of the template."""
+        base = next(c for c in cls.__mro__ if "template" not in vars(c) or c is CopierTemplate)
+        assert issubclass(base, CopierTemplate)
+        return base
+
+    @classmethod
+    def _taken(cls) -> set[str]:
+        """The flags that no question can have."""
+        base = cls._base()
+        return {flag for o in (*base.arguments, *base.options) for flag in o.flags} | set(_COMMON.split())
 
     @classmethod
     def _address(cls) -> str:
@@ -207,6 +217,7 @@ class CopierTemplate(Generator):
         request = scratch.RenderRequest(
             self.template, kind, given, last, ask, trust, self._into.rpartition("/")[2] or root.name,
             self._answers_file, tasks, tuple(map(str, dict(settings.get("external_data") or {}).values())), *self._before(),
+            last_before=self._last_before(),
             place=str(root / self._into), updates=self.occasion.record is not None,
         )  # fmt: skip
 
@@ -251,6 +262,21 @@ class CopierTemplate(Generator):
             if data is not None and path.startswith(head):
                 before[path.removeprefix(head)] = (data, file.executable)
         return before, commit
+
+    def _last_before(self) -> dict[str, Any]:
+        """Recorded answers to what the version before asked: where there are migrations it is rendered once more."""
+        from mxdev_generators.template import questions
+
+        commit = str(self.occasion.recorded.get("commit") or "")
+        if not self.questionnaire.settings.get("migrations") or self.occasion.record is None or not commit:
+            return {}
+        assert self.template is not None
+        mirror = self.template.mirror
+        if mirror is None or mirror.commit(commit) is None:
+            return {}
+        asked = questions.read(replace(self.template, commit=commit), self._taken()).questions
+        recorded = self.occasion.recorded
+        return {name: recorded[q.option.name] for name, q in asked.items() if q.option.name in recorded}
 
     @property
     def _answers_file(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +26,7 @@ Files = dict[str, tuple[bytes, bool]]
 ANSWERS = ".copier-answers.yml"
 _SEED = "# What mx knows: the answers of the last run.\n"
 _ROUNDS = 5
+_SECONDS = 120  # which no template needs that runs no tasks
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class RenderRequest:
         reads: the files of the project that it reads; their names may be templates.
         before: what was rendered last, of a template that has migrations; None without any.
         commit_before: the commit that it was rendered from.
+        last_before: answers of the last run to questions that are asked no more, which the version before may need.
         place: the folder that it is rendered for; messages name it.
         updates: it was rendered before.
     """
@@ -59,6 +63,7 @@ class RenderRequest:
     reads: tuple[str, ...] = ()
     before: Files | None = None
     commit_before: str = ""
+    last_before: Mapping[str, Any] = field(default_factory=dict)
     place: str = ""
     updates: bool = False
 
@@ -120,7 +125,7 @@ def _rounds(request: RenderRequest, read: Read, lent: dict[str, bytes]) -> tuple
             missing = [path for path in response["missing"] if path not in lent]
             found = {path: data for path in missing if (data := read(path)) is not None}
             if not found:
-                return _collect(folder), response
+                return _without(response.get("temporary", {}), _collect(folder)), response
             lent |= found
             if ask:  # nobody is asked twice
                 ask, given = False, {**response["answers"], **response["secrets"], **given}
@@ -173,6 +178,8 @@ def _run(
         response = _work(scratch, request, {
             "kind": request.kind,
             "source": source,
+            "recorded": request.template.source,
+            "ref": request.template.ref,
             "commit": request.template.commit,
             "folder": os.fspath(folder),
             "scratch": os.fspath(scratch),
@@ -225,6 +232,7 @@ def _seed(request: RenderRequest, folder: Path) -> Path | None:
     place = folder / (request.answers_file or ANSWERS)
     known = dict(request.last)
     if request.before is not None:
+        known = {**request.last_before, **known}
         known |= {"_src_path": request.template.source, "_commit": request.commit_before}
     _write(place, (_SEED + json.dumps(known, ensure_ascii=False) + "\n").encode())
     return place
@@ -248,7 +256,18 @@ def _work(scratch: Path, request: RenderRequest, message: dict[str, Any]) -> dic
     question.touch(mode=0o600)  # there may be secrets in it
     question.write_text(json.dumps(message), encoding="utf-8")
     environment = _environment(request.template, scratch, request.trust)
-    code = process.run(question, answer, environment, scratch, talks=message["ask"])
+    # Tasks may take their time, and what they started would live on.
+    limit = None if request.trust and request.tasks else _SECONDS
+    try:
+        code = process.run(
+            question, answer, environment, scratch, talks=message["ask"], limit=limit,
+            wait=lambda: _say_once(f"The template {request.template.title} is still at work; ^C stops it."),
+        )  # fmt: skip
+    except TimeoutError:
+        raise MxError(
+            f"The template {request.template.title} was still being rendered after {_SECONDS} seconds, and was stopped.",
+            hint="Look for a loop in it that does not end, or tell its authors.",
+        ) from None
     if not answer.is_file():
         raise MxError(f"{request.kind} ended with exit code {code}; what it said stands above.")
     response: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
@@ -309,9 +328,15 @@ def _raise(request: RenderRequest, error: str, message: str) -> None:
         raise UsageProblem(
             f"{title}: {message}", hint="Answers are given as options, or by `--data NAME=VALUE`."
         )
-    raise MxError(
-        f"The template {title} cannot be rendered: {message or error}", hint="Tell the template's authors."
-    )
+    missing = re.search(r"No module named '([^'.]+)", message)
+    if error in ("ExtensionNotFoundError", "UnknownExtension", "ImportError") and missing:
+        raise MxError(
+            f"The template {title} needs the Python module {missing[1]} for its extensions, which is not installed beside mx.",
+            hint=f"Run `{sys.executable} -m pip install {missing[1].replace('_', '-')}`; if that is not its distribution's name, "
+            "the template's README says which is.",
+        )
+    said = message if " " in message else f"{error}: {message}".rstrip(": ")
+    raise MxError(f"The template {title} cannot be rendered: {said}", hint="Tell the template's authors.")
 
 
 class NeedsTrust(Refused):
@@ -327,23 +352,61 @@ def needs_trust(title: str, features: str) -> NeedsTrust:
     )
 
 
+def _without(temporary: Mapping[str, str], files: Files) -> Files:
+    """The files, with what they say of folders that are gone in a moment, and new ones each time, put right."""
+    for gone, real in sorted(temporary.items(), key=lambda item: -len(item[0])):
+        files = {
+            path: (data.replace(gone.encode(), real.encode()), executable)
+            for path, (data, executable) in files.items()
+        }
+    return files
+
+
 def _collect(folder: Path) -> Files:
     """Every file below a folder; a repository that a task made is none of them, nor a folder that the template ignores.
 
     Raises:
-        MxError: there is a link, or something else that is neither file nor folder.
+        MxError: there is something that is neither file nor folder nor a link to one of the template's own.
     """
     places = dict(_places(folder))
     files: Files = {}
     for path in places.keys() - _by_products(places):
-        place = places[path]
-        if place.is_symlink() or not place.is_file():
-            raise MxError(
-                f"The template renders {path}, which is a symbolic link or no file; mx keeps files only.",
-                hint="If its authors leave out `_preserve_symlinks`, Copier renders what a link leads to.",
-            )
-        files[path] = (place.read_bytes(), bool(place.stat().st_mode & 0o100))
+        for name, place in _followed(folder, path, places[path]).items():
+            files[name] = (place.read_bytes(), bool(place.stat().st_mode & 0o100))
     return dict(sorted(files.items()))
+
+
+def _followed(folder: Path, path: str, place: Path, through: tuple[Path, ...] = ()) -> dict[str, Path]:
+    """The file at `path`; of a link, the file or all the files that it leads to, as Copier renders links by default.
+
+    Raises:
+        MxError: it is none, or a link that leads nowhere, outside, round in a circle, or to an absolute path.
+    """
+    if not place.is_symlink():
+        if not place.is_file():
+            raise MxError(f"The template renders {path}, which is no file, no folder and no link.")
+        return {path: place}
+    where = place.readlink()
+    try:
+        target = place.resolve(strict=True)
+    except (OSError, RuntimeError):
+        target = folder.parent
+    inside = target.is_relative_to(folder) and ".git" not in target.relative_to(folder).parts
+    if where.is_absolute() or not inside or target in through or place.is_relative_to(target):
+        raise MxError(
+            f"The template renders {path}, a symbolic link to {where}: that leads to none of its own files.",
+            hint="mx takes relative links to files and folders that the template renders too.",
+        )
+    if not through:
+        _say_once(
+            f"The template's link {path} becomes a copy of what it leads to, {where}: mx keeps files only."
+        )
+    if target.is_file():
+        return {path: target}
+    found: dict[str, Path] = {}
+    for name, inner in _places(target):
+        found |= _followed(folder, f"{path}/{name}", inner, (*through, target))
+    return found
 
 
 def _places(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -107,6 +107,10 @@ def _keep_messages(request: dict[str, Any]) -> dict[str, str]:
         # It is called first before anything is done, and last when all is done.
         moment = "after" if said else "before"
         text = getattr(worker.template, f"message_{moment}_{request['operation']}")
+        if not text:
+            # Before the questions there are no answers, and a template's context hook may need them.
+            said[moment] = ""
+            return
         shown = _harmless(worker._render_string(text)).replace(request["folder"], request["place"])
         said[moment] = shown.replace(str(worker.template.local_abspath), request["source"])
         if moment == "before" and said[moment] and request["ask"]:
@@ -138,12 +142,17 @@ def cookiecutter(request: dict[str, Any]) -> dict[str, Any]:
     made = render(
         request["source"], no_input=not request["ask"], extra_context=request["data"],
         output_dir=str(kept / "out"), config_file=str(settings), accept_hooks=not request["skip_tasks"],
+        checkout=request["ref"] or None,
     )  # fmt: skip
     Path(made).rename(request["folder"])
     (replay,) = (kept / "replay").glob("*.json")
     context = json.loads(replay.read_text(encoding="utf-8"))["cookiecutter"]
     answers = {name: value for name, value in context.items() if not name.startswith("_")}
-    return {"answers": answers, "secrets": {}, "missing": []}
+    # What many templates keep, to be replayed: the address that a person would type, and no folder of this run.
+    temporary = {str(context.get(name, "")): request["recorded"] for name in ("_repo_dir", "_template")}
+    temporary |= {request["source"]: request["recorded"], str(context.get("_output_dir", "")): "."}
+    temporary.pop("", None)
+    return {"answers": answers, "secrets": {}, "missing": [], "temporary": temporary}
 
 
 def answer(question: str, response: str) -> None:
@@ -172,8 +181,8 @@ def answer(question: str, response: str) -> None:
 def serve() -> None:
     """Answer requests, each in a fork: to import Copier takes longer than to render with it.
 
-    A line on stdin is a JSON list: REQUEST, RESPONSE, the environment, the folder to work in. A line on stdout is an exit
-    status.
+    A line on stdin is a JSON list: REQUEST, RESPONSE, the environment, the folder to work in, and after how many seconds
+    it is stopped (0: never). A line on stdout is an exit status.
     """
     import contextlib
     import signal
@@ -185,9 +194,11 @@ def serve() -> None:
         copier.run_copy  # noqa: B018 (imported when it is named)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for line in sys.stdin:
-        question, response, environment, folder = json.loads(line)
+        question, response, environment, folder, limit = json.loads(line)
         child = os.fork()
         if child == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(limit)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             nothing = os.open(os.devnull, os.O_RDONLY)
             os.dup2(nothing, 0)
