@@ -65,14 +65,14 @@ def instance_names(project: Project, wanted: Iterable[str]) -> list[str]:
         UsageProblem: there is none of that name.
     """
     from mxdev.errors import UsageProblem
-    from mxdev.plugins.catalog import dashed
+    from mxdev.plugins.catalog import folded
 
     found = []
     for name in wanted:
         head, colon, part = name.partition(":")
         matches = [
             known for known in project.instances
-            if dashed(known.partition(":")[0]) == dashed(head) and (not colon or known.partition(":")[2] == part)
+            if folded(known.partition(":")[0]) == folded(head) and (not colon or known.partition(":")[2] == part)
         ]  # fmt: skip
         matches = matches or _renamed(project, head, part)
         if len(matches) > 1:

@@ -53,11 +53,22 @@ class Pattern(ParamType):
         """Return `value` if it has the form; click's BadParameter otherwise."""
         text = str(value)
         if not self.regex.fullmatch(text):
-            self.fail(f"{text!r} is not of the form: {self.form}", param, ctx)
+            near = self.nearest(text)
+            suggestion = f"; did you mean {near}?" if near else ""
+            self.fail(f"{text!r} is not of the form: {self.form}{suggestion}", param, ctx)
         problem = self.check(text) if self.check else None
         if problem:
             self.fail(problem, param, ctx)
         return text
+
+    def nearest(self, text: str) -> str | None:
+        """A value of this form that `text` was meant to be: `acme-churn` for `Acme_Churn`; None if there is none."""
+        plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", text).lower()
+        dashed = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+        for guess in (text.strip().lower(), dashed):
+            if guess and self.regex.fullmatch(guess) and not (self.check and self.check(guess)):
+                return guess
+        return None
 
 
 @dataclass(frozen=True)

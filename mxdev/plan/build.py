@@ -106,6 +106,7 @@ def build(
         MxError, Refused: nothing can be planned; nothing was written.
     """
     from mxdev.plan.files import plan_files
+    from mxdev.plan.moves import follow
     from mxdev.plan.project_file import plan_project_file
 
     check_owners(project, renderings)
@@ -114,7 +115,7 @@ def build(
         project, laid, [], options, wishes or Wishes(), dict(extra or {}), overridden, notes=list(notes)
     )
     plan.changes = [
-        *plan_files(plan), *_shared_rows(plan, order), plan_project_file(plan), *_extra_rows(plan),
+        *follow(plan, plan_files(plan)), *_shared_rows(plan, order), plan_project_file(plan), *_extra_rows(plan),
     ]  # fmt: skip
     plan.changes.sort(key=lambda change: change.path)
     home = {rendering.instance: rendering.plugin for rendering in renderings}

@@ -13,6 +13,8 @@ from mxdev.project import in_git, renames
 from mxdev.project.content import Content, as_stored, disk_content, like, moded
 from mxdev.project.records import FileRecord
 
+_NO_BASE = "mx's record of what it rendered is missing or damaged"
+
 
 def plan_files(plan: Plan) -> Iterator[Change]:
     """A change for every path that an instance renders now or rendered last."""
@@ -113,10 +115,10 @@ def _plan_file(
             change, None, disk, new, "you declined this before" if record.declined else "it is to be offered"
         )
     if base is None:
-        return _conflict(change, None, disk, new, "mx's record of what it rendered is missing or damaged")
+        return _conflict(change, None, disk, new, _NO_BASE)
     if new.data == base.data and new.executable == disk.executable:
         return replace(change, reason="you edited it")
-    return _merge(change, base, disk, new)
+    return merged(change, base, disk, new)
 
 
 def _missing(plan: Plan, rendering: Rendering, change: Change, new: Content | None) -> Change | None:
@@ -139,17 +141,27 @@ def _place(plan: Plan, path: str, record: FileRecord | None) -> tuple[str, Conte
     return renames.locate(plan.project, path, record.moved, rendered)
 
 
-def _merge(change: Change, base: Content, disk: Content, new: Content) -> Change:
+def merged(change: Change, base: Content | None, disk: Content, new: Content) -> Change:
+    """The row of a file that a person and the generator both changed: merged, kept or in conflict.
+
+    Args:
+        change: the row as far as it is known.
+        base: what was rendered last; None where mx's record of it is missing or damaged.
+        disk: the person's.
+        new: what is rendered now.
+    """
     from mxdev.merge.merge import merge_file
 
+    if base is None:
+        return _conflict(change, None, disk, new, _NO_BASE)
     if disk.data == base.data or new.data == base.data:
         data = new.data if disk.data == base.data else disk.data
         return replace(change, status="update", after=Content(data, new.executable))
-    merged = merge_file(change.path, base.data, disk.data, new.data)
-    if not merged.clean:
-        reason = merged.reason or "you and the generator changed the same place"
+    both = merge_file(change.path, base.data, disk.data, new.data)
+    if not both.clean:
+        reason = both.reason or "you and the generator changed the same place"
         return _conflict(change, base, disk, new, reason)
-    after = Content(merged.data, new.executable)
+    after = Content(both.data, new.executable)
     if after == disk:
         return replace(change, reason="your edit has it already", declined=False)
     return replace(change, status="merge", after=after)

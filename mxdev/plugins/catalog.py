@@ -15,17 +15,26 @@ from mxdev.plugins.model import Announced
 if TYPE_CHECKING:
     from mxdev.generator.generator import Generator
 
+_ONE_WORD = ("GitHub", "GitLab", "DevSpace", "MLflow")
+
 
 def dashed(name: str) -> str:
-    """`MLProjectSkeleton` as `ml-project-skeleton`: the other spelling of a generator's name."""
+    """`MLProjectSkeleton` as `ml-project-skeleton`, `GitLabCI` as `gitlab-ci`: the spelling of a generator's name in the docs."""
+    for trade_mark in _ONE_WORD:
+        name = name.replace(trade_mark, trade_mark.capitalize())
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
+
+
+def folded(name: str) -> str:
+    """A generator's name without capitals and dashes: what all its spellings have in common (`gitlab-ci`, `GitLabCI`)."""
+    return re.sub(r"[-_ ]", "", name).lower()
 
 
 def available() -> dict[str, Announced]:
     """All generators by the name they answer to: the bare name, or `dist/Name` where two have the same."""
     found: dict[str, list[Announced]] = {}
     for entry in registry.entries("mx_generators"):
-        found.setdefault(dashed(entry.name), []).append(entry)
+        found.setdefault(folded(entry.name), []).append(entry)
     names: dict[str, Announced] = {}
     for same in found.values():
         for entry in same:
@@ -34,7 +43,7 @@ def available() -> dict[str, Announced]:
 
 
 def find(name: str) -> Announced:
-    """The generator called `name`, in either spelling, or formerly called so.
+    """The generator called `name`, in any spelling (`GitLabCI`, `gitlab-ci`, `gitlabci`), or formerly called so.
 
     Raises:
         UsageProblem: there is none, or two plugins have one; the message suggests the nearest.
@@ -43,9 +52,9 @@ def find(name: str) -> Announced:
     dist, _, bare = name.rpartition("/")
     for known, entry in names.items():
         home, _, plain = known.rpartition("/")
-        if dashed(plain) == dashed(bare) and dist in (home, entry.dist):
+        if folded(plain) == folded(bare) and dist in (home, entry.dist):
             return entry
-    clashing = [known for known in names if "/" in known and dashed(known.rpartition("/")[2]) == dashed(bare)]
+    clashing = [known for known in names if "/" in known and folded(known.rpartition("/")[2]) == folded(bare)]
     if clashing:
         raise UsageProblem(
             f"{name} is in more than one plugin: {', '.join(clashing)}.",
@@ -54,7 +63,7 @@ def find(name: str) -> Announced:
     for entry in names.values():
         # Only the class knows its old names, so all are asked, once nothing else is left.
         with contextlib.suppress(MxError):
-            if dist in ("", entry.dist) and dashed(bare) in map(dashed, load(entry).formerly):
+            if dist in ("", entry.dist) and folded(bare) in map(folded, load(entry).formerly):
                 return entry
     import difflib
 

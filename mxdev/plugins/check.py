@@ -87,7 +87,7 @@ def _all_generators() -> dict[str, type[Generator]]:
     found = {}
     for entry in catalog.available().values():
         try:
-            found[catalog.dashed(entry.name)] = catalog.load(entry)
+            found[catalog.folded(entry.name)] = catalog.load(entry)
         except MxError:
             continue
     return found
@@ -113,7 +113,7 @@ def _overrides(plugin: Plugin) -> Iterator[str]:
     overrides = plugin.data.get("mx_template_overrides", {})
     generators = _all_generators() if overrides else {}
     for name, folder in overrides.items():
-        place, cls = Path(folder), generators.get(catalog.dashed(name))
+        place, cls = Path(folder), generators.get(catalog.folded(name))
         if cls is None:
             yield f"mx_template_overrides stands for templates of {name}, and there is no generator of that name"
         if not place.is_dir():

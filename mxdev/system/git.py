@@ -48,6 +48,7 @@ _WITHOUT_FILTERS = frozenset({"rev-parse", "cat-file", "ls-files", "ls-tree", "c
 _FILTER = re.compile(r"filter\..*\.(clean|smudge|process|required)", re.DOTALL)
 _HOOK = re.compile(r"(hook\..*)\.[a-z]+", re.DOTALL)
 _SECONDS = 120.0
+MAIN = "main"
 _MOST_WORDS = 3
 
 
@@ -202,13 +203,26 @@ def find(folder: Path) -> Repository | None:
     return Repository(told, "" if inside == "." else f"{inside}/")
 
 
-def initialize(folder: Path) -> None:
+def initialize(folder: Path) -> str:
     """Make a repository of a folder; the person's own template for that holds.
+
+    The branch is the one that the person set (`init.defaultBranch`), else `main`, whatever Git's own default is: pipelines
+    run on `main`.
+
+    Returns:
+        The name of the branch.
 
     Raises:
         GitError: Git is missing, or failed.
     """
-    _run(folder, ("init", "--quiet"))
+    own = (
+        _run(folder, ("config", "--get", "init.defaultBranch"), ok=(0, 1))
+        .out.decode("utf-8", "replace")
+        .strip()
+    )
+    # As a setting, not as `-b`: a Git before 2.28 passes it over.
+    _run(folder, ("init", "--quiet"), (f"init.defaultBranch={own or MAIN}",))
+    return own or MAIN
 
 
 def run_at(git_dir: Path, *arguments: str) -> bytes:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -15,7 +16,7 @@ from mxdev.disk.session import writing
 from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.generator.freetext import reveal
 from mxdev.generator.generator import Generator
-from mxdev.generator.options import REQUIRED, Option
+from mxdev.generator.options import REQUIRED, Option, Pattern
 from mxdev.plan.build import OwnersClash, build
 from mxdev.plan.model import Plan
 from mxdev.plan.operations import operations
@@ -169,13 +170,16 @@ def _new_root(
 ) -> tuple[Path, bool]:
     naming = generator.arguments[0]
     name = given.get(naming.name)
+    if name is not None and os.path.normpath(str(name)) == os.curdir:
+        del given[naming.name]
+        if found != here:
+            given[naming.name] = _resolved_name(_named_after(naming, here), generator, values_file, policy)
+        # Never by one rename: a shell that stands in the folder would be left in one that is gone.
+        return here, False
     if name is None and found is not None:
         return found, False
     if name is None:
-        options = Sources(file=_values(values_file, [generator]), ask=_asker(policy))
-        from mxdev.workflow.values import resolve
-
-        given[naming.name] = name = resolve([naming], options).stored[naming.name]
+        given[naming.name] = name = _resolved_name(naming, generator, values_file, policy)
     _check(naming, name)
     if found is not None and Project.load(found).options.get(naming.name) == name:
         return found, False
@@ -188,9 +192,26 @@ def _new_root(
     return target, empty
 
 
-def _check(option: Option, value: Any) -> None:
-    import click
+def _resolved_name(
+    naming: Option, generator: type[Generator], values_file: Path | None, policy: Policy
+) -> Any:
+    from mxdev.workflow.values import resolve
 
+    options = Sources(file=_values(values_file, [generator]), ask=_asker(policy))
+    return resolve([naming], options).stored[naming.name]
+
+
+def _named_after(naming: Option, folder: Path) -> Option:
+    """The argument that names a project, by default as the folder is called, in the form that it wants."""
+    try:
+        naming.convert(folder.name)
+    except click.BadParameter:
+        near = naming.type.nearest(folder.name) if isinstance(naming.type, Pattern) else None
+        return replace(naming, default=near or REQUIRED)
+    return replace(naming, default=folder.name)
+
+
+def _check(option: Option, value: Any) -> None:
     try:
         option.convert(value)
     except click.BadParameter as error:
@@ -257,7 +278,24 @@ def _afterwards(result: Run, plan: Plan, policy: Policy, outcome: str) -> None:
         return
     root = plan.project.root
     there = [] if root == Path.cwd() else [(f"cd {shlex.quote(os.path.relpath(root))}", "")]
-    next_steps([*there, *((step.command, step.why) for step in steps)])
+    commit = _first_commit(plan.project)
+    next_steps([*there, *commit, *((step.command, step.why) for step in steps)])
+
+
+def _first_commit(project: Project) -> list[tuple[str, str]]:
+    """The step that commits a new project, where its repository has no commit yet."""
+    from mxdev.system import git
+
+    if project.instances:
+        return []
+    try:
+        repository = git.find(project.root)
+        if repository is None or repository.commit() is not None:
+            return []
+    except git.GitError:  # said already, or by whoever needs Git
+        return []
+    command = 'git add --all && git commit --message "Generate the project"'
+    return [(command, "the first commit: a run can be repeated only from one")]
 
 
 def _warn_of_ignored(plan: Plan) -> None:
@@ -291,7 +329,7 @@ def _init_repository(root: Path, policy: Policy) -> None:
     if git.top(root) is not None:
         return
     try:
-        git.initialize(root)
+        branch = git.initialize(root)
     except git.NoGit:
         console.warn(
             "Git is not installed, so the project is in no repository; install it and run `git init`."
@@ -300,7 +338,7 @@ def _init_repository(root: Path, policy: Policy) -> None:
         console.warn(error.message)
     else:
         if not policy.json:
-            console.out(f"{console.verb('run')}  git init")
+            console.out(f"{console.verb('run')}  git init -b {branch}")
 
 
 def ask(option: Option, default: Any) -> Any:

@@ -31,13 +31,13 @@ def of(project: Project, generator: str) -> dict[str, Override]:
     Raises:
         MxError: two plugins replace the same template, or a file cannot be read.
     """
-    from mxdev.plugins.catalog import dashed
+    from mxdev.plugins.catalog import folded
 
     found: dict[str, tuple[Path, str]] = {}
     own = dict(_of_project(project, generator))
     for plugin, folders in registry.data("mx_template_overrides"):
         for name, folder in folders.items():
-            if dashed(name) != dashed(generator):
+            if folded(name) != folded(generator):
                 continue
             for path in _files(Path(folder)):
                 key = path.relative_to(folder).as_posix()
@@ -52,29 +52,29 @@ def of(project: Project, generator: str) -> dict[str, Override]:
 
 
 def _of_project(project: Project, generator: str) -> Iterator[tuple[str, Override]]:
-    from mxdev.plugins.catalog import dashed
+    from mxdev.plugins.catalog import folded
 
     base = project.root / FOLDER
     for path in _files(base):
         folder, _, key = path.relative_to(base).as_posix().partition("/")
         where = path.relative_to(project.root).as_posix()
-        if key and dashed(folder) == dashed(generator) and (data := project.read(where)) is not None:
+        if key and folded(folder) == folded(generator) and (data := project.read(where)) is not None:
             yield key, Override(data, where)
 
 
 def strays(project: Project) -> list[str]:
     """The files below `.mx/overrides/` that stand for nothing: no generator here is called so, and no shared file."""
-    from mxdev.plugins.catalog import dashed
+    from mxdev.plugins.catalog import folded
 
     records = project.instances.values()
-    generators = {dashed(record.generator) for record in records}
+    generators = {folded(record.generator) for record in records}
     shared = {section.path for record in records for section in record.sections}
     base = project.root / FOLDER
     names = [path.relative_to(base).as_posix() for path in _files(base)]
     return [
         f"{FOLDER}/{name}"
         for name in names
-        if name not in shared and ("/" not in name or dashed(name.partition("/")[0]) not in generators)
+        if name not in shared and ("/" not in name or folded(name.partition("/")[0]) not in generators)
     ]
 
 

@@ -109,7 +109,7 @@ def _owners(key: str, ones: Sequence[ToRender]) -> list[tuple[ToRender, Option]]
     for one in ones:
         option = next((option for option in one.generator.declared() if name in option.names), None)
         if option is not None and (
-            not dot or catalog.dashed(instance) in map(catalog.dashed, _known_as(one))
+            not dot or catalog.folded(instance) in map(catalog.folded, _known_as(one))
         ):
             found.append((one, option))
     if not found:

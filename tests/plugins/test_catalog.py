@@ -42,7 +42,7 @@ def test_both_spellings_find_it(samples: Path) -> None:
         ("SampelBase", "SampleBase"),
         ("sample-bas", "SampleBase"),
         ("MLProject", "MLProjectSkeleton"),
-        ("mlprojectskeleton", "MLProjectSkeleton"),
+        ("mlprojectskeletn", "MLProjectSkeleton"),
     ],
 )
 def test_a_wrong_name_suggests_the_nearest(samples: Path, name: str, near: str) -> None:
