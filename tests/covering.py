@@ -17,7 +17,8 @@ SKELETON: dict[str, Sequence[Any]] = {
     "name": ("churn-model", "m1", "a-name-of-forty-characters-is-as-long-as"),
     "description": (None, HOSTILE, "-"),
     "client": (None, HOSTILE),
-    "cloud": ("gcp", "existing"),
+    "task": ("image", "tabular", "text"),
+    "cloud": ("gcp", "existing", "none"),
     "project_id": (None, "acme-ml-4711"),
     "zone": (None, "", "europe-west4-a"),
     "domain": (None, "ml.example.com"),
@@ -29,10 +30,13 @@ SKELETON: dict[str, Sequence[Any]] = {
     "accelerator": ("none", "nvidia-t4", "nvidia-l4", "nvidia-a100"),
 }
 
+# Those of them with a cluster.
+CLUSTERS = SKELETON["cloud"][:2]
+
 # What is beneath the project, with the choices of the skeleton that reach it.
 PLATFORM: dict[str, Sequence[Any]] = {
     "name": ("churn-model",),
-    "cloud": SKELETON["cloud"],
+    "cloud": CLUSTERS,
     "accelerator": SKELETON["accelerator"],
     "gpu_driver": ("google", "daemonset"),
     "database": ("in-cluster", "cloud-sql"),
@@ -45,7 +49,7 @@ PLATFORM: dict[str, Sequence[Any]] = {
 # DistributedTraining, with the choices of the skeleton that reach it.
 DISTRIBUTED: dict[str, Sequence[Any]] = {
     "name": SKELETON["name"],
-    "cloud": SKELETON["cloud"],
+    "cloud": CLUSTERS,
     "accelerator": SKELETON["accelerator"],
     "runtime": ("pytorchjob", "trainjob"),
     "workers": (2, 1, 1024),

@@ -102,11 +102,18 @@ class Tree:
     _renderer: Renderer | None = None
     _folded: dict[str, str] = field(default_factory=dict)
 
-    def render(self, folder: str = "templates", to: str = "") -> None:
+    def render(
+        self, folder: str = "templates", to: str = "", *, keep: Callable[[str], bool] | None = None
+    ) -> None:
         """Render every file below `folder` (relative to the generator's module) to the project, below `to`.
 
         Files that end in `.jinja` are rendered, all others are copied byte for byte; the executable bit is kept. Names
         are rendered too; one that renders to nothing leaves the file out.
+
+        Args:
+            folder: the folder of the templates.
+            to: the folder of the project; by default its root.
+            keep: given the path of a template below `folder`, whether it is rendered; without it, all are.
 
         Raises:
             MxError: a template cannot be rendered, two files have the same path, a path leaves the project.
@@ -118,12 +125,14 @@ class Tree:
         for source in sorted(path for path in base.rglob("*") if path.is_file()):
             if "__pycache__" in source.relative_to(base).parts:
                 continue  # pip compiles every .py file that it installs, templates too
-            self._render_file(source, source.relative_to(base).parts, to, folder)
+            parts = source.relative_to(base).parts
+            key = "/".join(parts if folder == "templates" else (folder, *parts))
+            self.templates.add(key)
+            if keep is None or keep("/".join(parts)):
+                self._render_file(source, parts, to, key)
 
-    def _render_file(self, source: Path, parts: tuple[str, ...], to: str, folder: str) -> None:
+    def _render_file(self, source: Path, parts: tuple[str, ...], to: str, key: str) -> None:
         where = "/".join(parts)
-        key = where if folder == "templates" else f"{folder}/{where}"
-        self.templates.add(key)
         names = [
             self.text(part, f"name of {where}") if "{{" in part or "{%" in part else part for part in parts
         ]

@@ -82,6 +82,15 @@ def test_a_name_that_renders_to_nothing_leaves_the_file_out(make: Make, tmp_path
         assert sorted(tree.files) == paths
 
 
+def test_templates_that_are_not_kept_are_left_out_and_not_rendered(make: Make, tmp_path: Path) -> None:
+    put(tmp_path, "a.txt.jinja", "a")
+    put(tmp_path, "sub/b.txt.jinja", "{{ nobody_knows_this }}")
+    tree = make()
+    tree.render("templates", keep=lambda path: path != "sub/b.txt.jinja")
+    assert list(tree.files) == ["a.txt"]
+    assert tree.templates == {"a.txt.jinja", "sub/b.txt.jinja"}
+
+
 def test_what_python_leaves_among_templates_is_no_template(make: Make, tmp_path: Path) -> None:
     # pip compiles every .py file of a wheel that it installs.
     put(tmp_path, "src/data.py", "x = 1\n")

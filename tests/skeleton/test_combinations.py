@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from checks_kubernetes import check_devspace, check_manifests
 from checks_terraform import check_terraform
 from covering import PLATFORM, Row, label, rows
@@ -40,6 +41,11 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     done = mx("generate", "MLProjectSkeleton", *arguments(request.param), "--no-input", cwd=folder)
     assert done.code == 0, done.stderr
     return folder / str(request.param["name"])
+
+
+def cloud_of(project: Path) -> str:
+    """The option `cloud`."""
+    return str(yaml.safe_load((project / "mx.yaml").read_text())["options"]["cloud"])
 
 
 def test_lint_finds_nothing(project: Path) -> None:
@@ -75,12 +81,16 @@ def test_types(project: Path) -> None:
 
 def test_terraform(project: Path) -> None:
     folder = project / "infrastructure" / "terraform"
-    if "cloud: existing" in (project / "mx.yaml").read_text():
+    if cloud_of(project) != "gcp":
         assert not folder.exists()
     else:
         assert check_terraform(folder) == []
 
 
 def test_kubernetes(project: Path) -> None:
+    if cloud_of(project) == "none":
+        assert not (project / "infrastructure").exists()
+        assert not (project / "devspace.yaml").exists()
+        return
     assert check_manifests(project / "infrastructure" / "kubernetes") == []
     assert check_devspace(project / "devspace.yaml") == []

@@ -9,6 +9,7 @@ from mxdev.generator import Pattern, Values
 from mxdev_generators.ci import access
 from mxdev_generators.ci.options import BRANCH, NUMBER, account, account_email, common, cron
 from mxdev_generators.cloud_build_default_config import builds
+from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.mx_source import missing
 
 _REPOSITORY = Pattern(
@@ -38,8 +39,8 @@ class CloudBuildDefaultConfig(Generator):
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """Builds install mx, so somebody has to say where from; GitHub lets Cloud Build in by an app."""
-        found = missing(cls.__name__, values.mx_source)
+        """Builds make images and train on a cluster, and install mx, so somebody has to say where from; GitHub lets Cloud Build in by an app."""
+        found = [*refusal(cls.__name__, values.cloud), *missing(cls.__name__, values.mx_source)]
         if _on_github(values.repository) and values.app_installation == "0":
             found += [
                 "--repository is on GitHub, so --app-installation is needed: install https://github.com/apps/google-cloud-build "

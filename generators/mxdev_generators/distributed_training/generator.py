@@ -9,6 +9,7 @@ import click
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.distributed_training import devspace
+from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.machines import pod_size
 
 CPUS = Pattern(
@@ -42,7 +43,9 @@ class DistributedTraining(Generator):
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """GPUs come with the project's accelerator."""
+        """It needs a cluster, and GPUs come with the project's accelerator."""
+        if refused := refusal(cls.__name__, values.cloud):
+            return refused
         if values.gpus_per_worker and values.accelerator == "none":
             return [
                 f"--gpus-per-worker {values.gpus_per_worker}: the project has no accelerator; choose one with "

@@ -17,6 +17,7 @@ from mxdev_generators.ci.options import (
     publish_docs,
 )
 from mxdev_generators.gitlab_ci import pipeline
+from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.mx_source import missing
 
 _STAGE = Pattern(
@@ -52,8 +53,8 @@ class GitLabCI(Generator):
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """Pipelines install mx, so somebody has to say where from."""
-        return missing(cls.__name__, values.mx_source)
+        """They build images and train on a cluster, and install mx, so somebody has to say where from."""
+        return [*refusal(cls.__name__, values.cloud), *missing(cls.__name__, values.mx_source)]
 
     def variables(self) -> dict[str, Any]:
         """The options, and the names of the account that the jobs act as."""

@@ -8,7 +8,7 @@ import click
 
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Values
-from mxdev_generators.ml_project_skeleton import devspace, platform
+from mxdev_generators.ml_project_skeleton import devspace, laptop, platform, tasks
 from mxdev_generators.ml_project_skeleton.gpus import cluster_zone, zones
 from mxdev_generators.ml_project_skeleton.machines import MACHINES, pod_size
 from mxdev_generators.ml_project_skeleton.mx_source import MX_SOURCE, index, install_line, requirement
@@ -41,9 +41,11 @@ class MLProjectSkeleton(Generator):
     options = (
         option("--description", default="A machine-learning project.", help="What it is for, in one sentence.",
                ask=True, shared=True),
+        option("--task", type=click.Choice(list(tasks.EXAMPLES)), default="image",
+               help="What the project learns until you put your own data in its place: images, a table, or texts."),
         option("--client", default="", help="Whom it is for.", shared=True),
-        option("--cloud", type=click.Choice(["gcp", "existing"]), default="gcp", ask=True, shared=True,
-               help="gcp: with Terraform for Google Cloud; existing: bring your own cluster."),
+        option("--cloud", type=click.Choice(["gcp", "existing", "none"]), default="gcp", ask=True, shared=True,
+               help="gcp: with Terraform for Google Cloud; existing: bring your own cluster; none: this machine only."),
         option("--project-id", type=PROJECT_ID, default=default_project_id, ask=True, shared=True,
                help="The Google Cloud project's id; the project must exist."),
         option("--region", type=REGION, default="europe-west4", ask=True, shared=True, help="The cloud region."),
@@ -93,6 +95,7 @@ class MLProjectSkeleton(Generator):
             "gpu_zones": zones(),
             "zone": cluster_zone(values),
             "package": package_name(self.values.name),
+            "example": tasks.EXAMPLES[self.values.task],
             "bucket_prefix": prefix,
             "mx_requirement": requirement(values["mx_source"], values["mx_version"]),
             "mx_index": index(values["mx_source"]),
@@ -103,11 +106,21 @@ class MLProjectSkeleton(Generator):
             **platform.variables(values, prefix, accounts["mlflow_account"]),
         }
 
+    def _keeps(self, template: str) -> bool:
+        """Whether the template at this path is rendered."""
+        here = self.values.cloud != "none" or laptop.keeps(template)
+        return here and tasks.is_common(template, self.values.task)
+
     def generate(self, tree: Tree) -> None:
         """Render the templates, the head of devspace.yaml and its two deployments."""
-        tree.render("templates")
-        for address, value in devspace.sections(self.variables()):
-            tree.section("devspace.yaml", address, value)
+        tree.render("templates", keep=self._keeps)
+        if own := tasks.folder(self.values.task):
+            tree.render(own)
+        if self.values.cloud == "none":
+            tree.render(laptop.FOLDER)
+        else:
+            for address, value in devspace.sections(self.variables()):
+                tree.section("devspace.yaml", address, value)
         if not self.values.skip_git:
             tree.repository()
         tree.next_step("mx flow run --setup", "makes the project's environment and trains the model")
