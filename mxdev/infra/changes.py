@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -67,10 +66,9 @@ class Plan:
 
     Attributes:
         changes: what it does with resources, in order of verb and address.
-        resources: all that will be there when it is done: pairs of address, and type with values.
+        resources: all that will be there when it is done: address, type, and values as far as they are known.
         drift: addresses of what was changed behind Terraform's back.
         outputs: names of outputs that change.
-        variables: the values of its variables.
     """
 
     changes: tuple[Change, ...]
@@ -110,11 +108,14 @@ def read(document: Any) -> Plan:
             hint="`mx infra plan` makes a new one; mx knows format 1 of `terraform show -json`.",
         )
     changes = [change for raw in document.get("resource_changes") or () if (change := _change(raw))]
-    planned = (document.get("planned_values") or {}).get("root_module") or {}
     outputs = document.get("output_changes") or {}
     return Plan(
         tuple(sorted(changes, key=lambda one: (VERBS.index(one.verb), one.address))),
-        tuple(_resources(planned)),
+        tuple(
+            (str(raw["address"]), str(raw["type"]), raw["change"].get("after") or {})
+            for raw in document.get("resource_changes") or ()
+            if raw.get("mode") == "managed" and raw["change"]["actions"] not in (["delete"], ["forget"])
+        ),
         tuple(
             str(raw.get("address"))
             for raw in document.get("resource_drift") or ()
@@ -214,11 +215,3 @@ def _short(value: Any) -> str:
     if isinstance(value, str) and len(value) <= 60 and "\n" not in value:
         return f'"{value}"'
     return ""
-
-
-def _resources(module: dict[str, Any]) -> Iterable[tuple[str, str, dict[str, Any]]]:
-    for raw in module.get("resources") or ():
-        if raw.get("mode") == "managed":
-            yield str(raw["address"]), str(raw["type"]), raw.get("values") or {}
-    for child in module.get("child_modules") or ():
-        yield from _resources(child)

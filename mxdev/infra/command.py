@@ -54,8 +54,11 @@ def init(mode: Mode) -> int:
 @click.option(
     "--destroy", is_flag=True, help="Plan to take everything down, without deletion protection being lifted."
 )
+@click.option(
+    "--all", "every", is_flag=True, help="A line for each resource, also where many of a type are created."
+)
 @_JSON
-def plan(targets: tuple[str, ...], destroy: bool, as_json: bool) -> int:
+def plan(targets: tuple[str, ...], destroy: bool, every: bool, as_json: bool) -> int:
     """Show what would be made, changed and destroyed, and save it for `mx infra apply`.
 
     Each line is a resource; behind one that is changed or replaced stands why. What is destroyed is red, and data that would
@@ -70,7 +73,7 @@ def plan(targets: tuple[str, ...], destroy: bool, as_json: bool) -> int:
     if as_json:
         console.out(show.plan_json(made, outcome))
         return 0
-    show.plan(made)
+    show.plan(made, every=every)
     if not made.nothing:
         console.status(
             "Saved. `mx infra apply` does exactly this; `mx infra cost` says what of it is billed."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from mxdev.infra.changes import Change, Plan
@@ -20,16 +22,30 @@ _COLOURS = {
 }
 
 
-def plan(plan: Plan) -> None:
-    """A line for each resource, what is destroyed in red at the end."""
-    for line in lines(plan, paint=True):
+# With more to create than this, those of one type share a line.
+_FEW = 12
+
+
+def plan(plan: Plan, *, every: bool = False) -> None:
+    """A line for each resource, or for those of one type that are created; what is destroyed in red at the end."""
+    for line in lines(plan, paint=True, every=every):
         console.out(line)
     console.out(f"Plan: {plan.summary()}.")
 
 
-def lines(plan: Plan, *, paint: bool = False) -> list[str]:
-    """The lines of `plan`; coloured for a terminal if `paint`."""
-    found = [_line(change, paint) for change in plan.changes]
+def lines(plan: Plan, *, paint: bool = False, every: bool = False) -> list[str]:
+    """The lines of `plan`; coloured for a terminal if `paint`, one for each resource if `every`."""
+    created = Counter(change.type for change in plan.changes if change.verb == "create")
+    together = (
+        {} if every or sum(created.values()) <= _FEW else {one: n for one, n in created.items() if n > 1}
+    )
+    found: list[str] = []
+    for change in plan.changes:
+        if change.verb != "create" or change.type not in together:
+            found.append(_line(change, paint))
+        elif count := together[change.type]:
+            together[change.type] = 0
+            found.append(_line(replace(change, address=f"{change.type} ({count})"), paint))
     if plan.drift:
         found.append(f"Changed behind Terraform's back: {', '.join(plan.drift)}")
     if plan.outputs:
