@@ -16,9 +16,26 @@ if TYPE_CHECKING:
     from mxdev.generator.tree import Tree
     from mxdev.plugins.hookspecs import hookimpl
     from mxdev.plugins.model import lazy
+    from mxdev.steps.model import State, Step
+    from mxdev.steps.options import step_options
+    from mxdev.steps.runner import Mode, run_steps
     from mxdev.workflow.generate import run_generator
 
-__all__ = ["Generator", "Tree", "__version__", "argument", "hookimpl", "lazy", "option", "run_generator"]
+__all__ = [
+    "Generator",
+    "Mode",
+    "State",
+    "Step",
+    "Tree",
+    "__version__",
+    "argument",
+    "hookimpl",
+    "lazy",
+    "option",
+    "run_generator",
+    "run_steps",
+    "step_options",
+]
 
 _HOMES = {
     "Generator": "mxdev.generator.generator",
@@ -28,6 +45,11 @@ _HOMES = {
     "lazy": "mxdev.plugins.model",
     "Tree": "mxdev.generator.tree",
     "run_generator": "mxdev.workflow.generate",
+    "Mode": "mxdev.steps.runner",
+    "State": "mxdev.steps.model",
+    "Step": "mxdev.steps.model",
+    "run_steps": "mxdev.steps.runner",
+    "step_options": "mxdev.steps.options",
 }
 
 
