@@ -9,7 +9,7 @@ import mxdev
 sys.path.insert(0, str(Path(__file__).parent))  # commands_of_generators
 
 # Names that are loaded when they are used: loaded here, so that autodoc finds them.
-for _name in ("mxdev", "mxdev.generator", "mxdev.plugins", "mxdev.project", "mxdev.template"):
+for _name in ("mxdev", "mxdev.generator", "mxdev.plugins", "mxdev.project", "mxdev.steps", "mxdev.template"):
     _module = importlib.import_module(_name)
     for _public in _module.__all__:
         getattr(_module, _public)
