@@ -203,7 +203,7 @@ def _on_cluster(
     command = run.tags.get("mx.command")
     if command is None:
         console.warn(f"{run.title} did not log its command; MLproject says it, as it is here now.")
-    config = {**config, "run_id": run.id, "command": command}
+    config = {**config, "run_id": run.id, "experiment_id": run.experiment_id, "command": command}
     request = runner.RunRequest(entry=entry, passed_on=("--experiment-id", run.experiment_id))
     given = _parameters(root, run, entry)
     launch = runner.plan(root, name, request, given, python, environ, config)

@@ -169,6 +169,7 @@ def test_what_the_run_knows(results: dict[str, Any]) -> None:
     assert tags["mx.image"] == "r/run:1"
     assert tags["mx.context"] == "c"
     assert tags["mx.job"] == f"Job/n/tiny-{run_id[:10]}"
+    assert tags["mx.command"] == "python -m tiny.trainer 2 succeeded"
 
 
 def test_a_configuration_that_lacks_something(results: dict[str, Any]) -> None:
@@ -190,6 +191,39 @@ def test_by_mlflows_command_line(root: Path, plugin: Path) -> None:
     )
     assert done.returncode == 1
     assert "failed: so it is ===" in done.stderr
+
+
+def test_a_run_that_goes_on(root: Path, plugin: Path, results: dict[str, Any]) -> None:
+    """It keeps its id, runs the command that it had, and is what it was where nothing was submitted."""
+    run_id = results["killed"][3]
+    words = ["-m", "mlflow", "run", ".", "-e", "trainer", "--env-manager", "local", "-b", "mx"]
+    known = {
+        "template": "t",
+        "name": "n",
+        "image": "i",
+        "submitter": [sys.executable, "submitter.py"],
+        "run_id": run_id,
+    }
+    script = "import mlflow, sys; c = mlflow.MlflowClient(); print(c.get_run(sys.argv[1]).info.status, len(c.search_runs(['0', '1'])))"
+    env = clean(PYTHONPATH=str(plugin), MLFLOW_TRACKING_URI=f"sqlite:///{root}/runs.db")
+
+    def go_on(how: str) -> list[str]:
+        config = json.dumps({**known, "command": f"as it was {how}"})
+        python = root / ".venv/bin/python"
+        subprocess.run(
+            [python, *words, "-P", "note=other", "--experiment-id", "1", "-c", config],
+            cwd=root, env=env, capture_output=True, check=False,
+        )  # fmt: skip
+        asked = subprocess.run(
+            [python, "-c", script, run_id], env=env, capture_output=True, text=True, check=True
+        )
+        return asked.stdout.split()
+
+    before = go_on("refused")
+    assert before[0] == "KILLED"
+    job = json.loads((root / "job-refused.json").read_text())
+    assert (job["run_id"], job["command"]) == (run_id, "as it was refused")
+    assert go_on("closed-FINISHED-succeeded") == ["FINISHED", before[1]], "no other run was made"
 
 
 def test_a_dry_run_shows_what_would_be_submitted(root: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 
+import yaml
 from flow_projects import mx
 from ml_environment import ml_python
 from test_flow_cluster import World, root, run_id, tracking_uri, until, world
@@ -29,7 +30,10 @@ def test_a_cancelled_job(world: World) -> None:
 
     shown = mx("flow", "resume", name[:10], "--dry-run", cwd=world.root, **world.environ)
     assert shown.returncode == 0, shown.stderr
-    assert f"value: {name}" in shown.stdout
+    container = yaml.safe_load(shown.stdout)["spec"]["template"]["spec"]["containers"][0]
+    given = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert given["MLFLOW_RUN_ID"] == name
+    assert given["MLFLOW_EXPERIMENT_ID"].isdigit()
     assert "training.epochs=60" in shown.stdout
     assert world.objects("jobs") == []
 

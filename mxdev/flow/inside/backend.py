@@ -89,7 +89,8 @@ def show(
 ) -> dict[str, Any]:
     """The job that `ClusterBackend.run` would submit, with placeholders for the run. Nothing is made, nobody asked."""
     _, command = _command(backend_config, project_uri, entry_point, params, version)
-    return _job(backend_config, command, backend_config.get("run_id") or RUN_ID, EXPERIMENT_ID)
+    run_id = backend_config.get("run_id") or RUN_ID
+    return _job(backend_config, command, run_id, backend_config.get("experiment_id") or EXPERIMENT_ID)
 
 
 def _command(
