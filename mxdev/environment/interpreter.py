@@ -77,17 +77,42 @@ def pyproject(root: Path) -> dict[str, Any]:
     """pyproject.toml of a project as data; empty when there is none.
 
     Raises:
-        MxError: it cannot be read.
+        MxError: it cannot be read, or what mx looks at in `project` has another shape than the standard says
+            (https://packaging.python.org/en/latest/specifications/pyproject-toml/).
     """
     import tomllib
 
     path = root / "pyproject.toml"
     try:
-        return tomllib.loads(plain.text(path))
+        found = tomllib.loads(plain.text(path))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as problem:
         raise MxError(f"{path} cannot be read: {problem}.") from problem
+    for key, shape in _misshapen(found.get("project", {})):
+        raise MxError(
+            f"{path}: `{key}` must be {shape}.", hint="Correct the file, then run the command again."
+        )
+    return found
+
+
+def _misshapen(project: Any) -> Iterator[tuple[str, str]]:
+    """What has another shape than the standard says, and what it must be."""
+    if not isinstance(project, dict):
+        yield "project", "a table"
+        return
+    for key in ("name", "requires-python"):
+        if not isinstance(project.get(key, ""), str):
+            yield f"project.{key}", "text"
+    if not _is_texts(project.get("dependencies", [])):
+        yield "project.dependencies", "a list of texts"
+    extras = project.get("optional-dependencies", {})
+    if not isinstance(extras, dict) or not all(map(_is_texts, extras.values())):
+        yield "project.optional-dependencies", "a table of lists of texts"
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def probe(python: Path, distribution: str | None) -> Interpreter | None:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import GeneratorType
 from typing import Any, NoReturn, SupportsIndex
 
+from mxdev.generator import bounds
+
 _ARGUMENT = re.compile(r"\d+|[^\W\d]\w*")
 _NUMBER = re.compile(r"\d+")
 _WIDEST = 1000
@@ -107,7 +109,9 @@ class FreeText:
         method = getattr(self.__text, name)
 
         def call(*args: object, **keywords: object) -> Any:
-            return conceal(method(*reveal(args), **reveal(keywords)))
+            given, named = reveal(args), reveal(keywords)
+            bounds.check(f"`{name}`", bounds.of_method(self.__text, name, given, named))
+            return conceal(method(*given, **named))
 
         return call
 

@@ -20,6 +20,7 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mxdev.errors import MxError
+from mxdev.generator import bounds
 from mxdev.generator.freetext import FreeText, FreeTextError, conceal, contains, reveal
 from mxdev.generator.languages import FILTERS
 from mxdev.system import private
@@ -28,7 +29,10 @@ from mxdev.version import __version__
 # What would make the same inputs give other bytes: a template is a pure function.
 _IMPURE_FILTERS = ("random",)
 _IMPURE_GLOBALS = ("lipsum",)
-_LARGEST = 10_000_000
+# Of these the result may be larger by far than what they get.
+_GROWING = frozenset(
+    ("center", "slice", "batch", "indent", "round", "tojson", "format", "replace", "wordwrap", "join")
+)
 _LAZY = (GeneratorType, map, filter, zip)
 
 
@@ -36,32 +40,23 @@ class RenderError(MxError):
     """A template cannot be rendered; the message names the template, the line and the cause."""
 
 
-def _size(operator: str, left: Any, right: Any) -> int:
-    """About how many characters or digits `left * right` or `left ** right` has."""
-    left, right = reveal(left), reveal(right)
-    if isinstance(left, int) and isinstance(right, int):
-        return (
-            left.bit_length() * max(right, 0) if operator == "**" else left.bit_length() + right.bit_length()
-        )
-    if operator == "*":
-        for some, times in ((left, right), (right, left)):
-            if isinstance(some, str | list | tuple) and isinstance(times, int):
-                return len(some) * max(times, 0)
-    return 0
-
-
 def _settle(value: Any) -> Any:
     # A lazy iterable can be looked into only once: make it a list.
     return list(value) if isinstance(value, _LAZY) else value
 
 
-def _through(function: Callable[..., Any], skip: int = 0) -> Callable[..., Any]:
-    """`function`, but what it makes of free text is free text; the first `skip` arguments are Jinja's own."""
+def _through(function: Callable[..., Any], skip: int = 0, name: str = "") -> Callable[..., Any]:
+    """`function`, but what it makes of free text is free text; the first `skip` arguments are Jinja's own.
+
+    Of Jinja's filter `name` the size of its result is bounded.
+    """
 
     @functools.wraps(function)
     def call(*args: Any, **keywords: Any) -> Any:
         own, rest = args[:skip], [_settle(item) for item in args[skip:]]
         keywords = {key: _settle(item) for key, item in keywords.items()}
+        if name in _GROWING:
+            bounds.check(f"the filter `{name}`", bounds.of_filter(name, reveal(rest), reveal(keywords)))
         if not contains(rest) and not contains(keywords):
             return function(*own, *rest, **keywords)
         return conceal(_settle(function(*own, *reveal(rest), **reveal(keywords))))
@@ -131,7 +126,9 @@ class Environment(ImmutableSandboxedEnvironment):
             cache_size=0,
         )
         for name, function in self.filters.items():
-            self.filters[name] = _through(function, skip=1 if hasattr(function, "jinja_pass_arg") else 0)
+            self.filters[name] = _through(
+                function, skip=1 if hasattr(function, "jinja_pass_arg") else 0, name=name
+            )
         for name in _IMPURE_FILTERS:
             del self.filters[name]
         for name in _IMPURE_GLOBALS:
@@ -141,14 +138,14 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def concat_values(self, values: tuple[Any, ...]) -> Any:
         """What `~` gives: free text, if any part of it is."""
+        bounds.check("`~`", sum(len(value) for value in values if isinstance(value, str | FreeText)))
         if contains(values):
             return FreeText("".join(str(reveal(value)) for value in values))
         return "".join(str(value) for value in values)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """`%` and `+`: free text on either side gives free text. `*` and `**`: only of a size that a file can have."""
-        if operator in ("*", "**") and _size(operator, left, right) > _LARGEST:
-            raise jinja2.exceptions.SecurityError(f"the result of `{operator}` is too large")
+        """What an operator gives, of a size that a file can have; with free text on either side of `%` or `+` it is free text."""
+        bounds.check(f"`{operator}`", bounds.of_operator(operator, reveal(left), reveal(right)))
         if contains(left) or contains(right):
             return conceal(self._operators[operator](reveal(left), reveal(right)))
         return self._operators[operator](left, right)
@@ -159,6 +156,9 @@ class Environment(ImmutableSandboxedEnvironment):
         owner = getattr(getattr(__obj, "__wrapped__", __obj), "__self__", None)
         if isinstance(owner, str | list | tuple | dict):
             args, keywords = tuple(map(_settle, args)), {key: _settle(item) for key, item in keywords.items()}
+            if isinstance(owner, str):
+                name = getattr(getattr(__obj, "__wrapped__", __obj), "__name__", "")
+                bounds.check(f"`{name}`", bounds.of_method(owner, name, reveal(args), reveal(keywords)))
             if isinstance(owner, str) and (contains(args) or contains(keywords)):
                 return conceal(super().call(__context, __obj, *reveal(args), **reveal(keywords)))
         return super().call(__context, __obj, *args, **keywords)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from flow_projects import environment, fake_mlflow, install, project, with_environment
 
 from mxdev.environment.choose import choose
-from mxdev.environment.interpreter import venv_python
+from mxdev.environment.interpreter import pyproject, venv_python
 from mxdev.errors import MxError
 
 
@@ -103,3 +104,26 @@ def test_a_broken_pyproject_is_named(root: Path) -> None:
     (root / "pyproject.toml").write_text("<<<<<<< yours\n")
     with pytest.raises(MxError, match=r"pyproject\.toml cannot be read"):
         choose(root, explicit=sys.executable, environ={})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("project = 5", "`project` must be a table"),
+        ("[project]\nname = 5", "`project.name` must be text"),
+        ("[project]\nrequires-python = [1]", "`project.requires-python` must be text"),
+        ("[project]\ndependencies = {a = 1}", "`project.dependencies` must be a list of texts"),
+        ("[project]\ndependencies = [1]", "`project.dependencies` must be a list of texts"),
+        ("[project]\noptional-dependencies = [1]", "`project.optional-dependencies` must be a table of lists"),
+        ("[project.optional-dependencies]\ndev = 'x'", "`project.optional-dependencies` must be a table of lists"),
+        ("a = " + "[" * 50_000, "cannot be read"),
+        ("a = ", "cannot be read"),
+        ("\0", "cannot be read"),
+    ],
+)  # fmt: skip
+def test_a_pyproject_of_another_shape_is_said(tmp_path: Path, text: str, says: str) -> None:
+
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(MxError, match=re.escape(says)) as problem:
+        pyproject(tmp_path)
+    assert str(tmp_path / "pyproject.toml") in str(problem.value)
