@@ -11,6 +11,7 @@ from mxdev.generator.tree import File
 from mxdev.plan.model import Change, Plan, Rendering, Resolution
 from mxdev.project import in_git, renames
 from mxdev.project.content import Content, as_stored, disk_content, like, moded
+from mxdev.project.guests import guests_of, with_guests
 from mxdev.project.records import FileRecord
 
 
@@ -71,7 +72,8 @@ def _plan_file(
     plan: Plan, rendering: Rendering, path: str, file: File | None, record: FileRecord | None, former: str
 ) -> Change | None:
     place, disk = _place(plan, path, record)
-    new = Content(file.data, file.executable) if file else None
+    guests = guests_of(plan.project).get(path, ())
+    new = with_guests(path, guests, Content(file.data, file.executable) if file else None, disk)
     change = Change(place, "keep", (rendering.instance,), disk, disk, rendered=path)
     if record is None:
         assert new is not None  # a path is rendered, recorded or both
@@ -88,7 +90,7 @@ def _plan_file(
         reason, gone = f"it is {disk.foreign} now", new is None
         return replace(change, status="orphan" if gone else "keep", reason=reason, away=not gone)
     data = plan.project.pristine(former, path)
-    base = None if data is None else Content(data, record.executable)
+    base = None if data is None else with_guests(path, guests, Content(data, record.executable), disk)
     if disk is None:
         return _missing(plan, rendering, change, new)
     base, new = moded(plan.project, base, disk), moded(plan.project, new, disk)
@@ -97,6 +99,11 @@ def _plan_file(
         change.before = change.after = disk = like(plan.project, place, disk, new)
     if new is None:
         if disk == base and not record.adopted and place == path:
+            going = [r.known_as for r in plan.renderings if r.tree is None]
+            staying = guests_of(plan.project, going).get(path, ())
+            left = with_guests(path, staying, Content(b"", disk.executable), disk)
+            if left is not None and left.data:
+                return replace(change, status="update", after=left, reason="sections of others stay in it")
             return replace(change, status="remove", after=None)
         why = "you edited it" if disk != base else "you renamed it" if place != path else "it was adopted"
         return replace(change, status="orphan", reason=why)

@@ -72,6 +72,23 @@ def _name(name: str) -> str:
     return name
 
 
+def _check_toml(path: str, before: str, after: str) -> None:
+    """Refuse what makes a TOML file unreadable, such as a table that is there already."""
+    import tomllib
+
+    try:
+        tomllib.loads(before.removeprefix(_BOM))
+    except tomllib.TOMLDecodeError:
+        return  # it was none before
+    try:
+        tomllib.loads(after.removeprefix(_BOM))
+    except tomllib.TOMLDecodeError as error:
+        raise MxError(
+            f"{path} could not be read with the section in it: {error}.",
+            hint="A table may be there only once. A section stands at the end of the file, and has tables of its own.",
+        ) from error
+
+
 def normal(text: str) -> str:
     """The text of a section as mx keeps it: `\\n` line breaks, one at the end unless it is empty."""
     text = text if not text or text.endswith("\n") else text + "\n"
@@ -189,6 +206,8 @@ class Batch:
         if self.empty:
             return self._text
         result = self._bom + "".join(line for piece in self._pieces for line in piece.lines)
+        if self._path.endswith(".toml"):
+            _check_toml(self._path, self._text, result)
         made = Batch(self._path, result)
         for name, content in self._put.items():
             if (made.read(name) or ("", 0))[0] != content or len(made._blocks) != len(self._blocks):

@@ -119,3 +119,10 @@ def test_what_a_person_adds_in_the_meantime_survives(text: str, above: str, belo
     edit = sections.put(PATH, text.encode(), "A", "x\n")
     grown = (above + "\n").encode() + edit.data + below.encode()
     assert sections.take(PATH, grown, "A", edit.trace) == (above + "\n" + text + below).encode()
+
+
+def test_a_section_that_makes_a_toml_file_unreadable_is_refused() -> None:
+    edit = sections.put("pyproject.toml", b"[a]\nx = 1\n", "A", "[b]\ny = 1\n")
+    assert edit.data.endswith(b"# >>> mx:A\n[b]\ny = 1\n# <<< mx:A\n")
+    with pytest.raises(MxError, match=r"pyproject.toml could not be read with the section in it"):
+        _ = sections.put("pyproject.toml", b"[a]\nx = 1\n", "A", "[a]\ny = 1\n").data
