@@ -92,7 +92,7 @@ def _plan_file(
     data = plan.project.pristine(former, path)
     base = None if data is None else with_guests(path, guests, Content(data, record.executable), disk)
     if disk is None:
-        return _missing(plan, rendering, change, new)
+        return _missing(plan, rendering, change, new, never=record.private and base is None)
     base, new = moded(plan.project, base, disk), moded(plan.project, new, disk)
     change.before = change.after = disk = like(plan.project, place, disk, base)
     if disk != base:
@@ -126,8 +126,10 @@ def _plan_file(
     return _merge(change, base, disk, new)
 
 
-def _missing(plan: Plan, rendering: Rendering, change: Change, new: Content | None) -> Change | None:
-    """What becomes of a file that was rendered and is not there."""
+def _missing(
+    plan: Plan, rendering: Rendering, change: Change, new: Content | None, *, never: bool
+) -> Change | None:
+    """What becomes of a file that was rendered and is not there; `never`: Git ignores it, so that no clone has it."""
     if new is not None and not plan.wishes.restore.isdisjoint((change.path, change.rendered)):
         return replace(change, status="create", after=new, reason="restored", declined=False)
     why = in_git.absence(plan.root, change.path)
@@ -135,7 +137,8 @@ def _missing(plan: Plan, rendering: Rendering, change: Change, new: Content | No
         return None
     if new is None and rendering.tree is None:
         return replace(change, status="orphan", reason="it is not here, and Git has it")
-    return replace(change, reason=in_git.ABSENT[why], away=True)
+    reason = "it is not here: Git ignores it, so that no clone has it" if never else in_git.ABSENT[why]
+    return replace(change, reason=reason, away=True)
 
 
 def _place(plan: Plan, path: str, record: FileRecord | None) -> tuple[str, Content | None]:

@@ -85,7 +85,10 @@ def of(project: Project, record: Record) -> Drift:
         if edit.rendered is None and not file.private:
             drift.damaged.append(edit.path)
         if edit.disk is None:
-            drift.missing.append(edit.path)
+            if not (
+                file.private and edit.rendered is None
+            ):  # no clone has what Git ignores: nobody deleted it
+                drift.missing.append(edit.path)
         elif edit.rendered is not None and edit.disk != edit.rendered:
             drift.edited.append(edit.place)
         if edit.disk is not None and edit.disk != edit.rendered and has_markers(edit.disk.data):
