@@ -54,6 +54,7 @@ class Audited(Generator):
         tree.section(".dockerignore", "Audited", "!audit.yaml\\n")
         tree.section("README.md", "Audited", "\\n## Audit\\n\\nEvery run is audited.\\n")
         tree.section("pyproject.toml", "Audited", "[tool.audit]\\nlevel = 2\\n")
+        tree.section("pyproject.toml", "Audited in project.dependencies", '  "boto3>=1.35",\\n')
         tree.section("MLproject", "entry_points.audit", {"command": "python -m audit"})
         tree.section(".pre-commit-config.yaml", "repos[repo=https://example.com/audit]",
                      {"repo": "https://example.com/audit", "rev": "v1", "hooks": [{"id": "audit"}]})
@@ -163,9 +164,10 @@ def test_a_plugin_adds_to_the_files_of_the_built_in_skeleton(house: Path, tmp_pa
     before = {name: (project / name).read_text() for name in names}
     ok(project, "generate", "Audited", "--no-input")
     after = {name: (project / name).read_text() for name in names}
-    assert all(
-        after[name].startswith(before[name].rstrip("\n")) and after[name] != before[name] for name in names
-    )
+    for name in (name for name in names if name != "pyproject.toml"):
+        assert after[name].startswith(before[name].rstrip("\n"))
+        assert after[name] != before[name]
+    assert tomllib.loads(after["pyproject.toml"])["project"]["dependencies"][-1] == "boto3>=1.35"
     assert tomllib.loads(after["pyproject.toml"])["tool"]["audit"] == {"level": 2}
     assert yaml.safe_load(after["MLproject"])["entry_points"]["audit"] == {"command": "python -m audit"}
     assert [repo["repo"] for repo in yaml.safe_load(after[".pre-commit-config.yaml"])["repos"]][-1].endswith(
