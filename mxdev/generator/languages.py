@@ -17,8 +17,10 @@ from mxdev.generator.freetext import reveal
 
 # Line ends of YAML, HCL, JavaScript and terminals; lone surrogates cannot be written as UTF-8.
 _BREAKS = re.compile("[\r\n\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029]+")
-_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufeff\ud800-\udfff\ufffe\uffff]")
-_INVISIBLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+# What turns the direction of writing would show a reader another line than tools read (CVE-2021-42574).
+_TURNING = "\u202a-\u202e\u2066-\u2069"
+_CONTROLS = re.compile(f"[\x00-\x08\x0e-\x1f\x7f-\x9f{_TURNING}\ufeff\ud800-\udfff\ufffe\uffff]")
+_INVISIBLE = re.compile(f"[\x7f-\x9f\u2028\u2029{_TURNING}\ufeff\ud800-\udfff\ufffe\uffff]")
 _STRING_OR_EXPONENT = re.compile(r'("(?:[^"\\]|\\.)*")|(-?\b\d+(?:\.\d+)?)(e[+-]?\d+)')
 # What a tool reads in a comment: the encoding of a Python file (PEP 263), the directives of a Dockerfile.
 _CODING = re.compile(r"coding(?=[:=])")
@@ -26,7 +28,7 @@ _DIRECTIVE = re.compile(r"^([A-Za-z][A-Za-z0-9]*)(?=\s*=)")
 
 
 def _one_line(value: Any) -> str:
-    """The text on one line: breaks and tabs are blanks, control characters are gone, ends are trimmed."""
+    """The text on one line: breaks and tabs are blanks, control characters and those that turn its direction are gone, ends are trimmed."""
     text = _BREAKS.sub(" ", str(reveal(value))).replace("\t", " ")
     return _CONTROLS.sub("", text).strip()
 

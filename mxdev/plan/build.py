@@ -33,13 +33,14 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
     """
     files: dict[str, str] = {}
     sections: dict[tuple[str, str], str] = {}
-    shared: dict[str, str] = {}
+    shared: dict[str, set[str]] = {}
     running = {rendering.known_as for rendering in renderings}
     for name, record in project.instances.items():
         if name not in running:
             files.update(dict.fromkeys(record.files, name))
             sections.update({(section.path, section.address): name for section in record.sections})
-            shared.update({section.path: name for section in record.sections})
+            for recorded in record.sections:
+                shared.setdefault(recorded.path, set()).add(name)
     for rendering in renderings:
         if rendering.tree is None:
             continue
@@ -48,7 +49,7 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
         for section in rendering.tree.sections:
             key = (section.path, section.address)
             _claim(sections, key, f"the section {section.address} of {section.path}", rendering.instance)
-            shared[section.path] = rendering.instance
+            shared.setdefault(section.path, set()).add(rendering.instance)
     folded: dict[str, str] = {}
     for path, owner in files.items():
         other = folded.setdefault(path.casefold(), path)
@@ -58,10 +59,8 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
                 f"{files[other]} renders {other}, and {owner} renders {path}: one file on macOS and Windows, where capitals "
                 "do not count.",
             )
-        if path in shared:
-            raise OwnersClash(
-                (owner, shared[path]), f"{owner} renders {path} whole, and {shared[path]} a section of it."
-            )
+        if owner in shared.get(path, ()):
+            raise OwnersClash((owner, owner), f"{owner} renders {path} whole, and a section of it too.")
         parts = path.split("/")
         for depth in range(1, len(parts)):
             above = "/".join(parts[:depth])
@@ -114,9 +113,9 @@ def build(
     plan = Plan(
         project, laid, [], options, wishes or Wishes(), dict(extra or {}), overridden, notes=list(notes)
     )
-    plan.changes = [
-        *follow(plan, plan_files(plan)), *_shared_rows(plan, order), plan_project_file(plan), *_extra_rows(plan),
-    ]  # fmt: skip
+    whole = {change.path: change for change in follow(plan, plan_files(plan))}
+    shared = {change.path: change for change in _shared_rows(plan, order, whole)}
+    plan.changes = [*(whole | shared).values(), plan_project_file(plan), *_extra_rows(plan)]
     plan.changes.sort(key=lambda change: change.path)
     home = {rendering.instance: rendering.plugin for rendering in renderings}
     for change in plan.changes:
@@ -125,13 +124,16 @@ def build(
     return plan
 
 
-def _shared_rows(plan: Plan, order: Sequence[str]) -> Iterable[Change]:
-    """The rows of shared files; where there are none, what edits them is not imported."""
+def _shared_rows(plan: Plan, order: Sequence[str], whole: Mapping[str, Change]) -> Iterable[Change]:
+    """The rows of shared files, those with sections in files that others render whole among them, in place of their rows.
+
+    Where there are none, what edits them is not imported.
+    """
     recorded = any(record.sections for record in plan.project.instances.values())
     if recorded or any(rendering.sections for rendering in plan.renderings):
         from mxdev.plan.shared_files import plan_shared_files
 
-        return plan_shared_files(plan, order)
+        return plan_shared_files(plan, order, whole)
     return ()
 
 

@@ -11,6 +11,7 @@ from mxdev.generator.tree import File
 from mxdev.plan.model import Change, Plan, Rendering, Resolution
 from mxdev.project import in_git, renames
 from mxdev.project.content import Content, as_stored, disk_content, like, moded
+from mxdev.project.guests import guests_of, with_guests
 from mxdev.project.records import FileRecord
 
 _NO_BASE = "mx's record of what it rendered is missing or damaged"
@@ -73,7 +74,8 @@ def _plan_file(
     plan: Plan, rendering: Rendering, path: str, file: File | None, record: FileRecord | None, former: str
 ) -> Change | None:
     place, disk = _place(plan, path, record)
-    new = Content(file.data, file.executable) if file else None
+    guests = guests_of(plan.project).get(path, ())
+    new = with_guests(path, guests, Content(file.data, file.executable) if file else None, disk)
     change = Change(place, "keep", (rendering.instance,), disk, disk, rendered=path)
     if record is None:
         assert new is not None  # a path is rendered, recorded or both
@@ -90,15 +92,20 @@ def _plan_file(
         reason, gone = f"it is {disk.foreign} now", new is None
         return replace(change, status="orphan" if gone else "keep", reason=reason, away=not gone)
     data = plan.project.pristine(former, path)
-    base = None if data is None else Content(data, record.executable)
+    base = None if data is None else with_guests(path, guests, Content(data, record.executable), disk)
     if disk is None:
-        return _missing(plan, rendering, change, new)
+        return _missing(plan, rendering, change, new, never=record.private and base is None)
     base, new = moded(plan.project, base, disk), moded(plan.project, new, disk)
     change.before = change.after = disk = like(plan.project, place, disk, base)
     if disk != base:
         change.before = change.after = disk = like(plan.project, place, disk, new)
     if new is None:
         if disk == base and not record.adopted and place == path:
+            going = [r.known_as for r in plan.renderings if r.tree is None]
+            staying = guests_of(plan.project, going).get(path, ())
+            left = with_guests(path, staying, Content(b"", disk.executable), disk)
+            if left is not None and left.data:
+                return replace(change, status="update", after=left, reason="sections of others stay in it")
             return replace(change, status="remove", after=None)
         why = "you edited it" if disk != base else "you renamed it" if place != path else "it was adopted"
         return replace(change, status="orphan", reason=why)
@@ -121,8 +128,10 @@ def _plan_file(
     return merged(change, base, disk, new)
 
 
-def _missing(plan: Plan, rendering: Rendering, change: Change, new: Content | None) -> Change | None:
-    """What becomes of a file that was rendered and is not there."""
+def _missing(
+    plan: Plan, rendering: Rendering, change: Change, new: Content | None, *, never: bool
+) -> Change | None:
+    """What becomes of a file that was rendered and is not there; `never`: Git ignores it, so that no clone has it."""
     if new is not None and not plan.wishes.restore.isdisjoint((change.path, change.rendered)):
         return replace(change, status="create", after=new, reason="restored", declined=False)
     why = in_git.absence(plan.root, change.path)
@@ -130,7 +139,8 @@ def _missing(plan: Plan, rendering: Rendering, change: Change, new: Content | No
         return None
     if new is None and rendering.tree is None:
         return replace(change, status="orphan", reason="it is not here, and Git has it")
-    return replace(change, reason=in_git.ABSENT[why], away=True)
+    reason = "it is not here: Git ignores it, so that no clone has it" if never else in_git.ABSENT[why]
+    return replace(change, reason=reason, away=True)
 
 
 def _place(plan: Plan, path: str, record: FileRecord | None) -> tuple[str, Content | None]:

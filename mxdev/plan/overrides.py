@@ -78,6 +78,8 @@ _NOTHING: Any = object()
 
 
 def _at(overrides: Mapping[str, Any], address: str) -> Any:
+    if not overrides:  # as of files that are no YAML, in which an address is any name
+        return _NOTHING
     value: Any = overrides
     for step in parse(address):
         if not isinstance(step, Key) or not isinstance(value, Mapping) or step.name not in value:

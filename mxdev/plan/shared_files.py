@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mxdev.errors import MxError, Refused
@@ -35,29 +35,37 @@ class _Case:
     absent: bool = False
 
 
-def plan_shared_files(plan: Plan, order: Sequence[str]) -> Iterator[Change]:
-    """A change for every shared file that an instance of the run has, or had, a section of."""
+def plan_shared_files(plan: Plan, order: Sequence[str], whole: Mapping[str, Change]) -> Iterator[Change]:
+    """A change for every shared file that an instance of the run has, or had, a section of.
+
+    Args:
+        plan: so far.
+        order: all instances, in the order in which their sections stand.
+        whole: what becomes of files that an instance of the run renders whole: sections go into that.
+    """
     paths: set[str] = set()
     for rendering in plan.renderings:
         paths.update(section.path for section in rendering.sections)
         paths.update(section.path for section in _records(plan, rendering.known_as))
     for path in sorted(paths):
-        change = _plan_shared(plan, path, order)
+        change = _plan_shared(plan, path, order, whole.get(path))
         if change is not None:
             yield change
 
 
-def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
+def _plan_shared(plan: Plan, path: str, order: Sequence[str], host: Change | None) -> Change | None:
     known = any(s.path == path for record in plan.project.instances.values() for s in record.sections)
     before = recorded_content(plan.project, path) if known else disk_content(plan.project, path)
     before = as_stored(plan.project, path, before)
     if before is not None and before.foreign:
-        return _out_of_reach(plan, path, before)
+        out = _out_of_reach(plan, path, before)
+        return out if host is None else host
     if before is not None:
         refuse_markers({path: before.data})
     records = (s for record in plan.project.instances.values() for s in record.sections if s.path == path)
     traces = Traces({section.address: dict(section.trace) for section in records})
-    file = File(path, before.data if before else None, order=_addresses(plan, path, order), traces=traces)
+    start = before if host is None or host.status == "conflict" else host.after
+    file = File(path, start.data if start else None, order=_addresses(plan, path, order), traces=traces)
     cases = [case for rendering in plan.renderings for case in _cases(plan, rendering, path)]
     _hand_over(cases)
     away = known and before is None and in_git.absence(plan.root, path) == "away"
@@ -74,6 +82,18 @@ def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
             _restore(case, found)
         if path in plan.wishes.retry and (case.address in declined or not declined):
             _offer(case, found)
+    _edit(file, path, cases, start)
+    _remember(plan, path, cases, file, away=away)
+    change = _row(plan, path, before, cases, file, executable=bool(start and start.executable))
+    if host is not None:
+        return _in_host(host, change, path, cases, file.order)
+    if change is not None and change.before is None and change.after is None:
+        change.reason = in_git.ABSENT[in_git.absence(plan.root, path)]
+    return change
+
+
+def _edit(file: File, path: str, cases: Sequence[_Case], start: Content | None) -> None:
+    """Put and take the sections as was decided."""
     for case in cases:
         if case.verdict == "take":
             file.take(case.address)
@@ -82,13 +102,35 @@ def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
                 file.put(case.address, case.text)
             except MxError:
                 # The person's own file has other lines than mx's draft: the error is told with those, if it is one there too.
-                File(path, before.data if before else None, order=file.order).put(case.address, case.text)
+                File(path, start.data if start else None, order=file.order).put(case.address, case.text)
                 raise
-    _remember(plan, path, cases, file, away=away)
-    change = _row(plan, path, before, cases, file)
-    if change is not None and change.before is None and change.after is None:
-        change.reason = in_git.ABSENT[in_git.absence(plan.root, path)]
-    return change
+
+
+def _in_host(
+    host: Change, row: Change | None, path: str, cases: Sequence[_Case], order: Sequence[str]
+) -> Change:
+    """One row for a file that an instance renders whole, and for the sections of others in it."""
+    if row is None:
+        return host
+    generators = tuple(dict.fromkeys([*host.generators, *row.generators]))
+    reason = "; ".join(filter(None, [host.reason, row.reason]))
+    if host.status != "conflict":
+        quiet = host.status in ("identical", "keep", "orphan", "remove")
+        status = (
+            row.status if row.status == "conflict" or (quiet and row.before != row.after) else host.status
+        )
+        return replace(
+            host, status=status, after=row.after, choices=row.choices, generators=generators, reason=reason,
+        )  # fmt: skip
+    choices: dict[Resolution, Content | None] = {}
+    for name, content in host.choices.items():
+        traces = Traces({case.address: dict(case.record.trace) for case in cases if case.record})
+        file = File(path, content.data if content else None, order=order, traces=traces)
+        _edit(file, path, cases, content)
+        choices[name] = (
+            None if file.data is None else Content(file.data, bool(content and content.executable))
+        )
+    return replace(host, choices=choices, generators=generators, reason=reason)
 
 
 def _out_of_reach(plan: Plan, path: str, before: Content) -> Change:
@@ -217,9 +259,10 @@ def _remember(plan: Plan, path: str, cases: Sequence[_Case], file: File, *, away
         plan.section_flags[key] = frozenset(flags)
 
 
-def _row(plan: Plan, path: str, before: Content | None, cases: Sequence[_Case], file: File) -> Change | None:
+def _row(
+    plan: Plan, path: str, before: Content | None, cases: Sequence[_Case], file: File, *, executable: bool
+) -> Change | None:
     verdicts = {case.verdict for case in cases}
-    executable = bool(before and before.executable)
     after = None if file.data is None else Content(file.data, executable)
     generators = tuple(dict.fromkeys(case.instance for case in cases))
     change = Change(path, "identical", generators, before, after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from dataclasses import dataclass, field, replace
 
@@ -132,16 +133,31 @@ def state_of(content: Content | None) -> State:
 
 
 def operation(path: str, before: Content | None, after: Content | None, mode: int | None = None) -> Operation:
-    """What the journal does to `path`; the new bytes end their lines as those that stand there. `mode` is for a file that is created."""
-    if before is not None and after is not None and after.raw is None and _ends_in_crlf(before):
-        after = replace(after, raw=after.data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+    """What the journal does to `path`; the new bytes end their lines, and are encoded, as those that stand there.
+
+    `mode` is for a file that is created.
+    """
+    if before is not None and before.raw is not None and after is not None and after.raw is None:
+        after = replace(after, raw=_written_like(before, after.data))
     return Operation(path, state_of(before), state_of(after), after.on_disk if after else None, mode)
 
 
-def _ends_in_crlf(content: Content) -> bool:
-    raw = content.raw
-    return (
-        raw is not None
-        and raw.count(b"\n") == raw.count(b"\r\n")
-        and raw.count(b"\n") > content.data.count(b"\r\n")
-    )
+def _written_like(before: Content, data: bytes) -> bytes | None:
+    """`data` in the encoding and with the ends of lines of what stands there; None: as it is."""
+    raw = before.raw or b""
+    encoded = in_git.encoding_of(raw)
+    try:
+        plain = raw.decode(encoded).encode() if encoded else raw
+        text = data.decode() if encoded else ""
+    except UnicodeDecodeError:
+        return None
+    if encoded and plain.replace(b"\r\n", b"\n") != before.data.replace(b"\r\n", b"\n"):
+        return None  # something else than its encoding made the difference
+    crlf = plain.count(b"\n") == plain.count(b"\r\n") > before.data.count(b"\r\n")
+    if crlf:
+        data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        text = data.decode() if encoded else ""
+    if not encoded:
+        return data if crlf else None
+    big = raw.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
+    return raw[: 2 if encoded == "utf-16" else 4] + text.encode(f"{encoded}-{'be' if big else 'le'}")

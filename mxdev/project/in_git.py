@@ -6,6 +6,7 @@ all answers are those of a folder without Git; where Git does not answer, that i
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import tempfile
@@ -108,14 +109,28 @@ def would_ignore(root: Path, rules: Mapping[str, bytes], paths: Iterable[str]) -
     return found | {path for path in os.fsdecode(answer.out).split("\0") if path}
 
 
+# What `working-tree-encoding` makes of a file; the longer marks first, of which one begins as a shorter one does.
+_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
+          (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+
+
+def encoding_of(data: bytes) -> str:
+    """The encoding that a byte order mark tells, but for UTF-8's; "" for none."""
+    return next((name for mark, name in _MARKS if data.startswith(mark)), "")
+
+
 def stored(root: Path, path: str, data: bytes) -> bytes:
-    """`data` as Git would store it at `path`, as far as the ends of lines go: with LF where its settings say so."""
-    if b"\r\n" not in data:
+    """`data` as Git would store it at `path`, as far as ends of lines and encoding go: LF and UTF-8 where its settings say so."""
+    encoded = encoding_of(data)
+    if b"\r\n" not in data and not encoded:
         return data
     found = repository(root)
     if found is None:
         return data
-    plain = data.replace(b"\r\n", b"\n")
+    try:
+        plain = (data.decode(encoded).encode() if encoded else data).replace(b"\r\n", b"\n")
+    except UnicodeDecodeError:
+        return data
     return plain if _hash(found, path, data) == _blob(found, plain) else data
 
 

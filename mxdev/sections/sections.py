@@ -71,7 +71,8 @@ class Edit:
 
 def is_yaml(path: str) -> bool:
     """Whether sections of this file are YAML keys and items; otherwise they are marked lines."""
-    return PurePosixPath(path).suffix in (".yaml", ".yml")
+    place = PurePosixPath(path)
+    return place.suffix in (".yaml", ".yml") or place.name == "MLproject"  # MLflow's, which is YAML
 
 
 def address(*steps: str | tuple[str, str] | Step) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mxdev.errors import MxError
 from mxdev.sections.marks import Marks, marks_of
+from mxdev.sections.toml_places import end_of, list_of
 from mxdev.sections.traces import LaterError, Trace, hash_of
 
 _BOM = "\ufeff"
@@ -70,6 +71,23 @@ def _name(name: str) -> str:
             f"{name!r} cannot name a section of a text file: it must be one line without spaces around it."
         )
     return name
+
+
+def _check_toml(path: str, before: str, after: str) -> None:
+    """Refuse what makes a TOML file unreadable, such as a table that is there already."""
+    import tomllib
+
+    try:
+        tomllib.loads(before.removeprefix(_BOM))
+    except tomllib.TOMLDecodeError:
+        return  # it was none before
+    try:
+        tomllib.loads(after.removeprefix(_BOM))
+    except tomllib.TOMLDecodeError as error:
+        raise MxError(
+            f"{path} could not be read with the section in it: {error}.",
+            hint="A table may be there only once. A section stands at the end of the file, and has tables of its own.",
+        ) from error
 
 
 def normal(text: str) -> str:
@@ -149,7 +167,8 @@ class Batch:
         new = [line + self._newline for line in (marks.begin(_name(name)), *body, marks.end(name))]
         block = self._blocks.get(name)
         if block is None:
-            at = self._where(name)
+            wanted = list_of(self._path, name)
+            at = self._where(name) if wanted is None else self._in_list(*wanted)
             if at == len(self._pieces) and at and not (last := self._pieces[-1].lines)[-1].endswith("\n"):
                 trace["newline"] = sorted({*trace.get("newline", ()), hash_of(last[-1])})
                 last[-1] += self._newline
@@ -189,6 +208,8 @@ class Batch:
         if self.empty:
             return self._text
         result = self._bom + "".join(line for piece in self._pieces for line in piece.lines)
+        if self._path.endswith(".toml"):
+            _check_toml(self._path, self._text, result)
         made = Batch(self._path, result)
         for name, content in self._put.items():
             if (made.read(name) or ("", 0))[0] != content or len(made._blocks) != len(self._blocks):
@@ -197,13 +218,29 @@ class Batch:
                 )
         return result
 
+    def _in_list(self, table: str, key: str) -> int:
+        """Cut the lines where the items of a list end, and give the place between."""
+        number = end_of(self._path, [line for piece in self._pieces for line in piece.lines], table, key)
+        for at, piece in enumerate(self._pieces):
+            if number < len(piece.lines):
+                self._pieces[at : at + 1] = [
+                    _Piece(lines) for lines in (piece.lines[:number], piece.lines[number:]) if lines
+                ]
+                return at + 1 if number else at
+            number -= len(piece.lines)
+        raise AssertionError("the line is none of the file's")
+
     def _where(self, name: str) -> int:
         if name in self._order:
             mine = self._order[name]
             for number in range(mine - 1, -1, -1):
-                if (other := self._blocks.get(self._names[number])) is not None:
+                if (other := self._beside(self._names[number])) is not None:
                     return self._pieces.index(other) + 1
             for number in range(mine + 1, len(self._names)):
-                if (other := self._blocks.get(self._names[number])) is not None:
+                if (other := self._beside(self._names[number])) is not None:
                     return self._pieces.index(other)
         return len(self._pieces)
+
+    def _beside(self, name: str) -> _Piece | None:
+        """A section that others may stand beside: one inside of a list is none."""
+        return None if list_of(self._path, name) else self._blocks.get(name)

@@ -10,6 +10,7 @@ from mxdev.errors import MxError
 from mxdev.merge.by_lines import has_markers
 from mxdev.project import renames
 from mxdev.project.content import Content, like, moded, stored_content
+from mxdev.project.guests import guests_of, with_guests
 from mxdev.project.project import Project
 from mxdev.project.records import FileRecord, Record, SectionRecord
 from mxdev.sections import sections
@@ -59,10 +60,12 @@ class Edit:
 
 def file_edits(project: Project, record: Record) -> Iterator[tuple[FileRecord, Edit]]:
     """Every file that an instance renders whole, as rendered (None: pristine is damaged) and as it is."""
+    guests = guests_of(project)
     for path, file in record.files.items():
         place, disk = renames.locate(project, path, file.moved)
         data = project.pristine(record.name, path)
         rendered = None if data is None else Content(data, file.executable)
+        rendered = with_guests(path, guests.get(path, ()), rendered, disk)
         if disk is not None:
             rendered = moded(project, rendered, disk)
             disk = like(project, place, disk, rendered)
@@ -82,7 +85,10 @@ def of(project: Project, record: Record) -> Drift:
         if edit.rendered is None and not file.private:
             drift.damaged.append(edit.path)
         if edit.disk is None:
-            drift.missing.append(edit.path)
+            if not (
+                file.private and edit.rendered is None
+            ):  # no clone has what Git ignores: nobody deleted it
+                drift.missing.append(edit.path)
         elif edit.rendered is not None and edit.disk != edit.rendered:
             drift.edited.append(edit.place)
         if edit.disk is not None and edit.disk != edit.rendered and has_markers(edit.disk.data):

@@ -433,3 +433,12 @@ def test_every_filter_is_tested_here() -> None:
     assert set(tested) == {
         "yaml", "hcl", "toml", "json", "py", "sh", "md", "rst", "html", "dockerfile", "comment"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS.keys() - {"sh"}))
+def test_nothing_turns_the_direction_of_a_line(name: str) -> None:
+    """It would show a reader another line than tools read; a shell has no escape for it inside single quotes."""
+    for character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069":
+        result = FILTERS[name](FreeText(f"a{character}b"))
+        assert character not in result
+        assert result.strip("\"'") in ("ab", f"a\\u{ord(character):04x}b")

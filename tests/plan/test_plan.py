@@ -294,7 +294,6 @@ def test_links_that_lead_outside_are_refused_and_links_are_not_written_through(
         (Wanted(sections=[("s.yaml", "x", 1)]), Wanted(sections=[("s.yaml", "x", 1)]), "A and B both render the section x of s.yaml"),
         (Wanted({"a": "1"}), Wanted({"a/b": "2"}), "A renders the file a, and B renders a/b below it"),
         (Wanted({"a/b/c": "1"}), Wanted({"a": "2"}), "B renders the file a, and A renders a/b/c below it"),
-        (Wanted({"s.yaml": "1"}), Wanted(sections=[("s.yaml", "x", 1)]), "A renders s.yaml whole, and B a section of it"),
     ],
 )  # fmt: skip
 def test_two_instances_in_one_place_are_an_error_naming_both(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from changing import Answer, call
 from conftest import installed
 from sites import make_distribution
@@ -44,6 +46,19 @@ class NewName(Generator):
     def generate(self, tree):
         tree.file(f"{self.values.name}.txt", tree.text("{{ name }} of {{ project.name }}: {{ size }}\\n"))
 
+class Audited(Generator):
+    "Adds to the files that everybody has."
+    requires = ("skeleton",)
+    def generate(self, tree):
+        tree.section(".gitignore", "Audited", "/audit-log/\\n")
+        tree.section(".dockerignore", "Audited", "!audit.yaml\\n")
+        tree.section("README.md", "Audited", "\\n## Audit\\n\\nEvery run is audited.\\n")
+        tree.section("pyproject.toml", "Audited", "[tool.audit]\\nlevel = 2\\n")
+        tree.section("pyproject.toml", "Audited in project.dependencies", '  "boto3>=1.35",\\n')
+        tree.section("MLproject", "entry_points.audit", {"command": "python -m audit"})
+        tree.section(".pre-commit-config.yaml", "repos[repo=https://example.com/audit]",
+                     {"repo": "https://example.com/audit", "rev": "v1", "hooks": [{"id": "audit"}]})
+
 @click.command()
 @click.option("--typo", is_flag=True)
 def onboard(typo):
@@ -52,7 +67,7 @@ def onboard(typo):
 
 @hookimpl
 def mx_generators():
-    return [HouseSkeleton, NewName]
+    return [HouseSkeleton, NewName, Audited]
 
 @hookimpl
 def mx_commands():
@@ -132,6 +147,44 @@ def test_a_command_runs_a_generator(house: Path) -> None:
     answer = call("onboard", "--typo", cwd=house)
     assert answer.code == 2
     assert "NewName has no option siz." in answer.err
+
+
+def test_a_plugin_adds_to_the_files_of_the_built_in_skeleton(house: Path, tmp_path: Path) -> None:
+    """No byte beside its sections changes, updates go on as before, and taking it away leaves what was there."""
+    ok(tmp_path, "generate", "MLProjectSkeleton", "churn", "--no-input", "--skip-git")
+    project = tmp_path / "churn"
+    names = [
+        ".gitignore",
+        ".dockerignore",
+        "README.md",
+        "pyproject.toml",
+        "MLproject",
+        ".pre-commit-config.yaml",
+    ]
+    before = {name: (project / name).read_text() for name in names}
+    ok(project, "generate", "Audited", "--no-input")
+    after = {name: (project / name).read_text() for name in names}
+    for name in (name for name in names if name != "pyproject.toml"):
+        assert after[name].startswith(before[name].rstrip("\n"))
+        assert after[name] != before[name]
+    assert tomllib.loads(after["pyproject.toml"])["project"]["dependencies"][-1] == "boto3>=1.35"
+    assert tomllib.loads(after["pyproject.toml"])["tool"]["audit"] == {"level": 2}
+    assert yaml.safe_load(after["MLproject"])["entry_points"]["audit"] == {"command": "python -m audit"}
+    assert [repo["repo"] for repo in yaml.safe_load(after[".pre-commit-config.yaml"])["repos"]][-1].endswith(
+        "/audit"
+    )
+    assert "<!-- >>> mx:Audited -->" in after["README.md"]
+    assert call("status", "--exit-code", cwd=project).code == 0
+    ok(project, "update", "--no-input")
+    assert {name: (project / name).read_text() for name in names} == after
+    ok(project, "set", "description=Other words.", "--no-input")
+    changed = (project / "README.md").read_text()
+    assert "Other words." in changed
+    assert changed.endswith(after["README.md"][after["README.md"].index("<!-- >>> mx:") :])
+    ok(project, "set", "description=A machine-learning project.", "--no-input")
+    ok(project, "destroy", "Audited", "--no-input")
+    assert {name: (project / name).read_text() for name in names} == before
+    assert call("status", "--exit-code", cwd=project).code == 0
 
 
 def test_free_text_of_the_project_is_free_text_still() -> None:

@@ -24,18 +24,7 @@ LINES = {
     "a.cu": "// >>> mx:A", "a.css": "/* >>> mx:A */", "a.sql": "-- >>> mx:A", "a.lua": "-- >>> mx:A", "a.tex": "% >>> mx:A",
     "a.bat": ":: >>> mx:A", "Jenkinsfile": "// >>> mx:A", "init.el": "; >>> mx:A", "README.mdx": "{/* >>> mx:A */}",
 }  # fmt: skip
-NONE = [
-    "a.json",
-    "a.ipynb",
-    "a.csv",
-    "LICENSE",
-    "notes.txt",
-    "a.rst",
-    "a.png",
-    "a.unknown",
-    ".prettierrc",
-    "VERSION",
-]
+NONE = ["a.json", "a.ipynb", "a.csv", "LICENSE", "license.txt", "a.rst", "a.png", "a.unknown", ".prettierrc", "VERSION"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", LINES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Any
 
 import pytest
@@ -119,3 +120,70 @@ def test_what_a_person_adds_in_the_meantime_survives(text: str, above: str, belo
     edit = sections.put(PATH, text.encode(), "A", "x\n")
     grown = (above + "\n").encode() + edit.data + below.encode()
     assert sections.take(PATH, grown, "A", edit.trace) == (above + "\n" + text + below).encode()
+
+
+def test_a_section_that_makes_a_toml_file_unreadable_is_refused() -> None:
+    edit = sections.put("pyproject.toml", b"[a]\nx = 1\n", "A", "[b]\ny = 1\n")
+    assert edit.data.endswith(b"# >>> mx:A\n[b]\ny = 1\n# <<< mx:A\n")
+    with pytest.raises(MxError, match=r"pyproject.toml could not be read with the section in it"):
+        _ = sections.put("pyproject.toml", b"[a]\nx = 1\n", "A", "[a]\ny = 1\n").data
+
+
+PYPROJECT = b"""[project]
+name = "x"
+dependencies = [
+  "numpy>=2",  # mine
+]
+
+[tool.a]
+dependencies = [
+  "other",
+]
+"""
+
+
+def test_items_of_a_list_in_toml() -> None:
+    name = "Audit in project.dependencies"
+    edit = sections.put("pyproject.toml", PYPROJECT, name, '  "boto3>=1",\n')
+    made = edit.data.decode()
+    assert tomllib.loads(made)["project"]["dependencies"] == ["numpy>=2", "boto3>=1"]
+    assert tomllib.loads(made)["tool"] == {"a": {"dependencies": ["other"]}}
+    assert f"# >>> mx:{name}\n" in made
+    both = sections.put("pyproject.toml", edit.data, "Audit", "[tool.audit]\n", order=[name, "Audit"])
+    assert both.data.startswith(edit.data)
+    more = sections.put(
+        "pyproject.toml", both.data, "Other in project.dependencies", '  "six",\n', order=[name, "Audit"]
+    )
+    assert tomllib.loads(more.data.decode())["project"]["dependencies"] == ["numpy>=2", "boto3>=1", "six"]
+    left = sections.take("pyproject.toml", more.data, "Other in project.dependencies", more.trace)
+    assert left == both.data
+    assert sections.take("pyproject.toml", edit.data, name, edit.trace) == PYPROJECT
+    found = sections.read(more.data, name, path="pyproject.toml")
+    assert found is not None
+    assert found.text == '  "boto3>=1",\n'
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (
+            b'[project]\ndependencies = ["a"]\n',
+            "has no list project.dependencies that stands over several lines",
+        ),
+        (b"[tool.x]\ndependencies = [\n]\n", "has no list project.dependencies"),
+        (
+            b'[project]\ndependencies = [\n  "a"\n]\n',
+            "pyproject.toml:3: the last item of project.dependencies has no comma",
+        ),
+    ],
+)
+def test_a_list_that_takes_no_items(data: bytes, says: str) -> None:
+    with pytest.raises(MxError, match=says):
+        _ = sections.put("pyproject.toml", data, "A in project.dependencies", '"b",\n')
+
+
+def test_a_list_without_items() -> None:
+    edit = sections.put(
+        "pyproject.toml", b"[project]\ndependencies = [\n]\n", "A in project.dependencies", '"b",\n'
+    )
+    assert tomllib.loads(edit.data.decode()) == {"project": {"dependencies": ["b"]}}

@@ -139,3 +139,28 @@ def test_a_replay_file_of_cookiecutter_has_the_real_source(mx: Any, here: Path, 
         "slug": "x", "_template": str(made.path), "_repo_dir": str(made.path), "_output_dir": ".", "_checkout": "v1",
     }  # fmt: skip
     assert mx(*command, "--json", cwd=here).rows[".cookiecutter.json"] == "identical"
+
+
+def test_a_small_folder_that_tasks_made_and_the_template_ignores(mx: Any, here: Path, tmp_path: Path) -> None:
+    """It is left out however small; what the template renders itself, and single files, are the project's. No clone misses them."""
+    tasks = "_tasks:\n- mkdir -p node_modules/a sub && touch node_modules/a/i.js sub/key.pem && echo TOKEN=1 > .env\n"
+    ignored = "node_modules\n.env\n*.pem\n.local/\n"
+    source = write(tmp_path / "t", {"copier.yml": tasks, ".gitignore": ignored, "a": "a", ".local/b": "b"})
+    git = Repository(here / "repository")
+    made = mx("generate", "Template", source, "--trust", "--json", cwd=git.path)
+    assert made.rows.keys() == {".env", ".gitignore", ".local/b", "a", "mx.yaml", "sub/key.pem"}, made.err
+    git.commit({})
+    git.git("clone", "-q", ".", "../clone")
+    assert sorted(path.name for path in (here / "clone").iterdir()) == [
+        ".git",
+        ".gitignore",
+        ".mx",
+        "a",
+        "mx.yaml",
+    ]
+    assert "missing" not in mx("status", cwd=here / "clone").out
+    again = mx("generate", "Template", source, "--trust", "--no-input", cwd=here / "clone")
+    assert "(it is not here: Git ignores it, so that no clone has it)" in again.out
+    assert "you deleted it" not in again.out
+    (git.path / "sub/key.pem").unlink()
+    assert "missing  sub/key.pem" in mx("status", cwd=git.path).out

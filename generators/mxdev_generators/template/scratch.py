@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -125,11 +125,22 @@ def _rounds(request: RenderRequest, read: Read, lent: dict[str, bytes]) -> tuple
             missing = [path for path in response["missing"] if path not in lent]
             found = {path: data for path in missing if (data := read(path)) is not None}
             if not found:
-                return _without(response.get("temporary", {}), _collect(folder)), response
+                bare = partial(_before_tasks, request, given, lent)
+                return _without(response.get("temporary", {}), _collect(folder, bare)), response
             lent |= found
             if ask:  # nobody is asked twice
                 ask, given = False, {**response["answers"], **response["secrets"], **given}
     raise MxError(f"The template {request.template.title} reads ever more files of the project.")
+
+
+def _before_tasks(
+    request: RenderRequest, given: Mapping[str, Any], lent: Mapping[str, bytes]
+) -> frozenset[str] | None:
+    """The paths that are rendered without the template's tasks; None where none ran."""
+    if not (request.tasks and request.trust):
+        return None
+    with _run(request, given, lent, ask=False, tasks=False) as (folder, _):
+        return frozenset(dict(_places(folder)))
 
 
 def _skipped(
@@ -362,15 +373,17 @@ def _without(temporary: Mapping[str, str], files: Files) -> Files:
     return files
 
 
-def _collect(folder: Path) -> Files:
+def _collect(folder: Path, bare: Callable[[], frozenset[str] | None]) -> Files:
     """Every file below a folder; a repository that a task made is none of them, nor a folder that the template ignores.
+
+    `bare` gives the paths that are rendered without tasks; None where none ran.
 
     Raises:
         MxError: there is something that is neither file nor folder nor a link to one of the template's own.
     """
     places = dict(_places(folder))
     files: Files = {}
-    for path in places.keys() - _by_products(places):
+    for path in places.keys() - _by_products(places, bare):
         for name, place in _followed(folder, path, places[path]).items():
             files[name] = (place.read_bytes(), bool(place.stat().st_mode & 0o100))
     return dict(sorted(files.items()))
@@ -417,10 +430,11 @@ def _places(folder: Path) -> Iterator[tuple[str, Path]]:
             yield place.relative_to(folder).as_posix(), place
 
 
-def _by_products(places: Mapping[str, Path]) -> set[str]:
-    """What lies in folders that the rendered `.gitignore` ignores whole and tasks filled, such as `.venv/` and `node_modules/`.
+def _by_products(places: Mapping[str, Path], bare: Callable[[], frozenset[str] | None]) -> set[str]:
+    """What lies in folders that the rendered `.gitignore` ignores whole and tasks made, such as `.venv/` and `node_modules/`.
 
-    They have links in them, or very many files. A file that is ignored by itself, such as `.env`, is the project's all the same.
+    So is one that has links in it, or very many files. A file that is ignored by itself, such as `.env`, is the project's all
+    the same.
     """
     rules = {
         path: place.read_bytes()
@@ -440,9 +454,13 @@ def _by_products(places: Mapping[str, Path]) -> set[str]:
         ]
         if outer:
             found[path] = outer[-1]
-    of_tasks = {
-        top for top in found.values() if _is_by_product([places[p] for p, t in found.items() if t == top])
-    }
+    tops = set(found.values())
+    of_tasks = {top for top in tops if _is_by_product([places[p] for p, t in found.items() if t == top])}
+    if whole := would_ignore(Path(os.devnull), rules, [f"{top}/" for top in tops - of_tasks]):
+        rendered = bare()
+        made = {t for path, t in found.items() if rendered is not None and path not in rendered}
+        kept_tops = {t for path, t in found.items() if rendered is None or path in rendered}
+        of_tasks |= {top for top in made - kept_tops if f"{top}/" in whole}
     for top in sorted(of_tasks):
         _say_once(
             f"The template's tasks made {top}/, which its .gitignore ignores: mx leaves that folder out."

@@ -1,0 +1,53 @@
+"""Where in a TOML file the items of a section go that belong into a list, such as `Audit in project.dependencies`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mxdev.errors import MxError
+
+_IN = re.compile(r"\S.* in (?P<table>[\w-]+(?:\.[\w-]+)*)\.(?P<key>[\w-]+)")
+_TABLE = re.compile(r"\s*\[\s*([\w.-]+)\s*\]\s*(?:#.*)?")
+_OTHER_TABLE = re.compile(r"\s*\[")
+_END = re.compile(r"\s*\]\s*(?:#.*)?")
+
+
+def list_of(path: str, name: str) -> tuple[str, str] | None:
+    """The table and the key of the list that a section's name says; None: it stands for itself, as in files that are no TOML."""
+    found = _IN.fullmatch(name) if path.endswith(".toml") else None
+    return None if found is None else (found["table"], found["key"])
+
+
+def end_of(path: str, lines: Sequence[str], table: str, key: str) -> int:
+    """The line, from 0, before which new items of a list go: that of its `]`.
+
+    Raises:
+        MxError: there is no such list, or it does not have its lines for itself; what to do.
+    """
+    begin = re.compile(rf"\s*{re.escape(key)}\s*=\s*\[\s*(?:#.*)?")
+    inside, first = False, -1
+    for number, line in enumerate(lines):
+        text = line.rstrip()
+        if first >= 0 and _END.fullmatch(text):
+            above = next((other for other in reversed(lines[first + 1 : number]) if _has_item(other)), ",")
+            if not re.sub(r"\s+#[^\"']*$", "", above.rstrip()).endswith(","):
+                raise MxError(
+                    f"{path}:{number}: the last item of {table}.{key} has no comma behind it.",
+                    hint="Write one, then run the command again. Nothing was changed.",
+                )
+            return number
+        if first < 0 and (found := _TABLE.fullmatch(text)):
+            inside = found[1] == table
+        elif first < 0 and _OTHER_TABLE.match(text):
+            inside = False
+        elif inside and first < 0 and begin.fullmatch(text):
+            first = number
+    raise MxError(
+        f"{path} has no list {table}.{key} that stands over several lines, `{key} = [` and `]` each on one of their own.",
+        hint="Write it so, then run the command again. Nothing was changed.",
+    )
+
+
+def _has_item(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
