@@ -54,7 +54,9 @@ def _plan_shared(plan: Plan, path: str, order: Sequence[str]) -> Change | None:
     if before is not None and before.foreign:
         return _out_of_reach(plan, path, before)
     if before is not None:
-        refuse_markers({path: before.data})
+        refuse_markers(
+            {path: before.data}, "After a Git merge `mx resolve` puts them right; else resolve them by hand"
+        )
     records = (s for record in plan.project.instances.values() for s in record.sections if s.path == path)
     traces = Traces({section.address: dict(section.trace) for section in records})
     file = File(path, before.data if before else None, order=_addresses(plan, path, order), traces=traces)

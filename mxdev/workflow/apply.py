@@ -15,6 +15,7 @@ from mxdev.system import console
 from mxdev.workflow.show import bytes_of, show
 
 JSON_VERSION = 1
+_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Policy:
         json: print one object, and nothing else.
         no_input: ask nothing.
         verbose: show also the files that stay as they are.
+        confirm: the question that is asked before more than a few files are removed; empty: none is.
     """
 
     on_conflict: Resolution | None = None
@@ -36,6 +38,7 @@ class Policy:
     json: bool = False
     no_input: bool = False
     verbose: bool = False
+    confirm: str = ""
 
     @property
     def may_ask(self) -> bool:
@@ -183,6 +186,9 @@ def carry_out(
         if not policy.json:
             console.out("Dry run: nothing was written.")
         return Outcome("planned", SAYS_NO if markers else DONE)
+    if not _confirmed(work, policy):
+        console.err("Nothing was written.")
+        return Outcome("refused", SAYS_NO)
     todo = operations(work)
     undoes = getattr(work, "undoes", ())
     effective = any(change.before != change.after for change in work.changes) or bool(undoes and todo)
@@ -200,6 +206,15 @@ def carry_out(
             )
         return Outcome("markers", SAYS_NO)
     return Outcome("applied" if effective else "nothing", DONE)
+
+
+def _confirmed(work: Work, policy: Policy) -> bool:
+    """Whether a person who can be asked wants that many files removed."""
+    count = sum(change.status == "remove" for change in work.changes)
+    if not policy.confirm or not policy.may_ask or count <= _FEW:
+        return True
+    answer = console.ask(f"{policy.confirm.format(count=count)} [y/N]", "n")
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _tell(work: Work, *, first: bool) -> None:
