@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mxdev.flow.runs import compare_runs, list_runs
+
 if TYPE_CHECKING:
     from mxdev.flow.cluster.jobs import Jobs
 
@@ -281,5 +283,5 @@ def cancel(run: str, context: str | None, namespace: str | None) -> int:
     return commands.cancel(_jobs(context, namespace), run)
 
 
-for _command in (status, logs, cancel):
+for _command in (list_runs, compare_runs, status, logs, cancel):
     flow.add_command(_command)
