@@ -13,6 +13,8 @@ from mxdev.errors import DONE, SAYS_NO, MxError
 from mxdev.system import console
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mxdev.plan.model import Plan
     from mxdev.project.project import Project
     from mxdev.project.records import Record
@@ -79,11 +81,23 @@ def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
     else:
         for row in rows:
             _print(row)
+        _warn_of_strayed(root, rows)
         for path in strays:
             console.warn(f"{path} overrides nothing: no generator here is called so, and no shared file.")
         if not rows:
             console.out("Nothing has been generated here.")
     return SAYS_NO if exit_code and needed else DONE
+
+
+def _warn_of_strayed(root: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Say which answers of mx.yaml were changed elsewhere only."""
+    if not any(path.endswith(".tfvars") for row in rows for path in row["edited"]):
+        return
+    from mxdev.project.answers import strayed
+    from mxdev.project.project import Project
+
+    for one in strayed(Project.load(root)):
+        console.warn(f"{one.path}:{one.line}: {one.message}.")
 
 
 def _warn_of_plugins() -> None:
