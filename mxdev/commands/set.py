@@ -36,7 +36,7 @@ def complete_keys(ctx: click.Context, param: click.Parameter, incomplete: str) -
 def set_options(assignments: tuple[str, ...], **parameters: Any) -> int:
     """Change options and update what they reach, in one plan.
 
-    KEY is a project option (`region`) or an option of one instance (`StreamlitApp:demo.port`). An option that takes several values is
+    KEY is a project option (`region`) or an option of one instance (`GitHubActions.repository-id`). An option that takes several values is
     given several times; `KEY=` without a value empties it.
     """
     from mxdev.workflow import update
