@@ -29,6 +29,7 @@ from mxdev.system import console
 from mxdev.workflow import apply, roles, top_of_repository
 from mxdev.workflow.apply import Policy
 from mxdev.workflow.door import answer, answering, said
+from mxdev.workflow.found import finder
 from mxdev.workflow.render import Run, run, with_requirements
 from mxdev.workflow.show import next_steps
 from mxdev.workflow.update import default_lines
@@ -94,7 +95,8 @@ def _run(
         for line in defaults.misspelt(wanted):
             console.warn(line)
         _offer(generator, wanted[:-1], policy)
-        result = run(project, wanted, _sources(given, values_file, wanted, policy), downgrade=downgrade)
+        sources = replace(_sources(given, values_file, wanted, policy), found=finder(root))
+        result = run(project, wanted, sources, downgrade=downgrade)
         try:
             plan = build(project, result.renderings, result.options, result.order)
         except OwnersClash as clash:
