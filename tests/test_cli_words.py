@@ -76,3 +76,11 @@ def test_no_colour_vanishes_on_a_light_or_a_solarized_terminal(
     # Bright black is the background of Solarized Dark, its other bright ones are greys; black and white vanish on one or the other.
     assert codes
     assert codes <= {"31", "32", "33", "34", "35", "36"}
+
+
+def test_silence(mx: Mx, tmp_path: Path) -> None:
+    assert mx("generate", "SampleBase", "demo", "-q") == mx("update", "-q", cwd=tmp_path / "demo")
+    (tmp_path / "demo" / "README.md").write_text("mine\n")
+    result = mx("generate", "SampleBase", "--size", "2", "-q", cwd=tmp_path / "demo")
+    assert (result.code, result.out) == (1, "")
+    assert "README.md" in result.err

@@ -34,8 +34,10 @@ PLAN_OPTIONS = (
     click.Option(
         ["-v", "--verbose", "verbose"], is_flag=True, help="Show also the files that stay as they are."
     ),
+    # Without a long name: a generator may have an option `--quiet` of its own.
+    click.Option(["-q", "silent"], is_flag=True, help="Print problems and questions only, no plan."),
 )
-_POLICY = ("on_conflict", "dry_run", "diff", "json", "no_input", "verbose")
+_POLICY = ("on_conflict", "dry_run", "diff", "json", "no_input", "verbose", "silent")
 DOWNGRADE = click.Option(
     ["--allow-downgrade"], is_flag=True, help="Render with an older version than the one that rendered last."
 )

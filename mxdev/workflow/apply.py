@@ -30,6 +30,7 @@ class Policy:
         json: print one object, and nothing else.
         no_input: ask nothing.
         verbose: show also the files that stay as they are.
+        silent: print problems and questions only.
         confirm: the question that is asked before more than a few files are removed; empty: none is.
     """
 
@@ -39,6 +40,7 @@ class Policy:
     json: bool = False
     no_input: bool = False
     verbose: bool = False
+    silent: bool = False
     confirm: str = ""
 
     @property
@@ -193,7 +195,7 @@ def carry_out(
     except Quit:
         console.err("Quit; nothing was written.")
         return Outcome("refused", SAYS_NO)
-    if not policy.json:
+    if not policy.json and not policy.silent:
         show(work, diff=policy.diff, verbose=policy.verbose)
     if refused := unresolved(work):
         if not policy.json:
