@@ -30,6 +30,7 @@ ABOUT_MX = {
     "recover": ("mxdev.commands.recover:recover", "Finish or take back an interrupted run."),
     "completion": ("mxdev.commands.completion:completion", "Print the completion script of a shell."),
 }
+HELP = "help"
 # The order in which the larger capabilities are listed; one that is not named here comes after them.
 LISTED = ("lint", "build", "flow", "infra")
 ALIASES = {"g": "generate"}
@@ -81,6 +82,11 @@ class Root(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click's, with a suggestion for a wrong name."""
+        if args and args[0] == HELP:  # `mx help set` is `mx set --help`
+            args = [*args[1:], "--help"]
+            if len(args) == 1:
+                click.echo(ctx.get_help())
+                ctx.exit()
         name = args[0] if args else ""
         if name and not name.startswith("-") and self.get_command(ctx, name) is None:
             import difflib
@@ -220,7 +226,10 @@ def _show(error: click.ClickException) -> None:
 
     said = io.StringIO()
     error.show(file=said)
-    console.err(said.getvalue().removesuffix("\n"))
+    usage, _, message = said.getvalue().removesuffix("\n").partition("Error: ")
+    if usage.strip():
+        console.err(usage.rstrip("\n"))
+    console.error(message)
 
 
 def _answer(arguments: list[str], message: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,10 @@ from mxdev.commands.planning import (
     with_options,
 )
 
+if TYPE_CHECKING:
+    from mxdev.plan.model import Plan
+    from mxdev.project.project import Project
+
 
 @with_options(*PLAN_OPTIONS)
 @click.command()
@@ -22,16 +27,19 @@ from mxdev.commands.planning import (
 def destroy(instances: tuple[str, ...], with_dependents: bool, **parameters: Any) -> int:
     """Remove what INSTANCES added and you did not touch.
 
-    Files that you edited, and files that were there before, stay and are named. Cloud resources are not touched: destroy those first, with
+    Files that you edited, and files that were there before, stay and are named. On a terminal you are asked before more than
+    three files go; `mx undo` brings them back. Cloud resources are not touched: destroy those first, with
     Terraform or DevSpace, while their files are still there.
     """
     from mxdev.workflow import update
     from mxdev.workflow.door import change_project
 
-    return change_project(
-        "mx destroy",
-        policy_of(parameters),
-        lambda project: update.destroy(
-            project, instance_names(project, instances), with_dependents=with_dependents
-        ),
-    )
+    policy = replace(policy_of(parameters), confirm="Remove {count} files? `mx undo` brings them back.")
+
+    def plan(project: Project) -> Plan:
+        found = update.destroy(project, instance_names(project, instances), with_dependents=with_dependents)
+        if not policy.dry_run and found.effective:
+            found.notes.append("`mx undo` brings back what was removed.")
+        return found
+
+    return change_project("mx destroy", policy, plan)

@@ -7,12 +7,12 @@ import difflib
 import hashlib
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from mxdev.commands.planning import complete_instances, instance_names
+from mxdev.commands.planning import below, complete_instances, named, owners
 from mxdev.errors import MxError
 from mxdev.merge.diff import unified
 from mxdev.plugins import catalog
@@ -28,13 +28,21 @@ if TYPE_CHECKING:
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-def patch(project: Project, records: list[Record]) -> Iterator[str]:
-    """The patch, one piece a file. Applied to a project as it was rendered, it gives the project as it is."""
+def patch(project: Project, records: list[Record], paths: Sequence[str] = (".",)) -> Iterator[str]:
+    """The patch, one piece a file. Applied to a project as it was rendered, it gives the project as it is.
+
+    Args:
+        project: the project.
+        records: the instances whose files are looked at.
+        paths: the files and folders that count.
+    """
     edits = [
         edit for record in records for _, edit in file_edits(project, record) if edit.rendered is not None
     ]
     edits += list(_shared(project, records))
     for edit in sorted(edits, key=lambda edit: edit.place):
+        if not any(below(known, path) for known in (edit.path, edit.place) for path in paths):
+            continue
         if edit.rendered != edit.disk or edit.path != edit.place:
             yield _piece(edit)
 
@@ -154,17 +162,23 @@ def _literal(data: bytes) -> str:
     help="Print instead how the templates that you or a plugin override have changed since.",
 )
 def diff(instances: tuple[str, ...], template: bool) -> None:
-    """Print your edits of what INSTANCES (default: all) rendered, as a patch that `git apply` takes."""
+    """Print your edits of what was rendered, as a patch that `git apply` takes.
+
+    INSTANCES may also be files and folders, from where you stand; by default it is all that was rendered.
+    """
     from mxdev.project.project import project_root
     from mxdev.system import console
     from mxdev.workflow.door import whole_project
 
     project = whole_project(project_root())
-    names = instance_names(project, instances) or list(project.instances)
+    names, paths = named(project, instances)
+    whole = [project.instances[name] for name in names or ([] if paths else project.instances)]
+    touched = [name for name in project.instances if any(name in owners(project, path) for path in paths)]
     if template:
-        _templates(project, names)
+        _templates(project, [*dict.fromkeys([*(record.name for record in whole), *touched])])
         return
-    for piece in patch(project, [project.instances[name] for name in names]):
+    parts = [project.instances[name] for name in touched if name not in names]
+    for piece in (*patch(project, whole), *patch(project, parts, paths)):
         if console.coloured(sys.stdout):
             console.diff(piece)
         else:

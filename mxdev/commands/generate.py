@@ -56,6 +56,10 @@ class Generators(click.Group):
         names = {name: entry.help for name, entry in catalog.available().items()}
         if incomplete and incomplete == incomplete.lower():
             names = {catalog.dashed(name): text for name, text in names.items()}
+        if not any(name.startswith(incomplete) for name in names):  # `gith` for GitHubActions, `gitlabc`
+            begun = catalog.folded(incomplete)
+            names = {name: text for name, text in names.items() if catalog.folded(name).startswith(begun)}
+            return [CompletionItem(name, help=text) for name, text in names.items()]
         return [
             CompletionItem(name, help=text) for name, text in names.items() if name.startswith(incomplete)
         ]

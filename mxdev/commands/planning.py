@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +13,7 @@ from mxdev.errors import MxError
 
 if TYPE_CHECKING:
     from mxdev.project.project import Project
+    from mxdev.project.records import Record
     from mxdev.workflow.apply import Policy
 
 _HARMLESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+@/-]*")
@@ -33,8 +34,10 @@ PLAN_OPTIONS = (
     click.Option(
         ["-v", "--verbose", "verbose"], is_flag=True, help="Show also the files that stay as they are."
     ),
+    # Without a long name: a generator may have an option `--quiet` of its own.
+    click.Option(["-q", "silent"], is_flag=True, help="Print problems and questions only, no plan."),
 )
-_POLICY = ("on_conflict", "dry_run", "diff", "json", "no_input", "verbose")
+_POLICY = ("on_conflict", "dry_run", "diff", "json", "no_input", "verbose", "silent")
 DOWNGRADE = click.Option(
     ["--allow-downgrade"], is_flag=True, help="Render with an older version than the one that rendered last."
 )
@@ -84,6 +87,76 @@ def instance_names(project: Project, wanted: Iterable[str]) -> list[str]:
     return found
 
 
+def named(project: Project, wanted: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The instances and the paths that a person named.
+
+    A path is meant from where one stands, or else from the project's root; it may be a folder.
+
+    Returns:
+        Instances, and paths from the project's root.
+
+    Raises:
+        UsageProblem: a word is neither.
+    """
+    from mxdev.errors import UsageProblem
+
+    instances: list[str] = []
+    paths: list[str] = []
+    for word in wanted:
+        try:
+            instances += instance_names(project, [word])
+        except UsageProblem as problem:
+            path = place(project, word)
+            if not owners(project, path):
+                near = _near(project, path)
+                meant = f"Did you mean {near}?" if near else problem.hint
+                raise UsageProblem(
+                    f"{word} is neither a generator of this project nor a file that one rendered.", hint=meant
+                ) from problem
+            paths.append(path)
+    return instances, paths
+
+
+def place(project: Project, word: str) -> str:
+    """A path as a person gave it, from the project's root: meant from where one stands, if something of mx is there."""
+    import os
+    from pathlib import Path
+
+    root = project.root.absolute()
+    here = os.path.relpath(os.path.normpath(Path.cwd() / word), root).replace(os.sep, "/")
+    plain = os.path.normpath(word).replace(os.sep, "/")
+    return here if owners(project, here) or not owners(project, plain) else plain
+
+
+def owners(project: Project, path: str) -> list[str]:
+    """The instances that rendered a file at `path`, a section of it, or something below it."""
+    return [
+        record.name for record in project.instances.values()
+        if any(below(known, path) for known in _rendered(record))
+    ]  # fmt: skip
+
+
+def below(path: str, folder: str) -> bool:
+    """Whether a path is `folder` or in it."""
+    return folder == "." or path == folder or path.startswith(f"{folder}/")
+
+
+def _rendered(record: Record) -> Iterator[str]:
+    yield from record.files
+    yield from (file.moved for file in record.files.values() if file.moved)
+    yield from (section.path for section in record.sections)
+
+
+def _near(project: Project, path: str) -> str | None:
+    """The rendered path that was meant: of the same file name, or spelt nearly so."""
+    import difflib
+
+    known = sorted({path for record in project.instances.values() for path in _rendered(record)})
+    name = path.rpartition("/")[2]
+    same = [one for one in known if one.rpartition("/")[2] == name]
+    return next(iter(same or difflib.get_close_matches(path, known, n=1)), None)
+
+
 def _renamed(project: Project, generator: str, part: str) -> list[str]:
     """The instances of a generator whose name changed: a record may still have the old one."""
     from mxdev.plugins import catalog
@@ -96,6 +169,11 @@ def _renamed(project: Project, generator: str, part: str) -> list[str]:
     return [r.name for r in records if not part or r.name.partition(":")[2] == part]
 
 
+def harmless(name: str) -> bool:
+    """Whether a name may be offered to a shell: it means nothing to it."""
+    return _HARMLESS.fullmatch(name) is not None
+
+
 def complete_instances(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The project's instances, for a shell; nothing where there is no project.
 
@@ -105,5 +183,5 @@ def complete_instances(ctx: click.Context, param: click.Parameter, incomplete: s
 
     with contextlib.suppress(MxError):  # and not a word, whatever waits there
         names = Project.load(project_root(recovers=True)).instances
-        return [name for name in names if name.startswith(incomplete) and _HARMLESS.fullmatch(name)]
+        return [name for name in names if name.startswith(incomplete) and harmless(name)]
     return []

@@ -7,6 +7,7 @@ merge without a conflict, and with them mx merges the file by structure.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -264,6 +265,8 @@ def plan(root: Path, paths: Sequence[str]) -> Resolving:
             continue
         if both is not None:
             work.changes.append(Change(path, "merge", (), *both))
+    if ready := [change.path for change in work.changes if change.before != change.after]:
+        work.notes.append(f"Look at the result, then `git add {shlex.join(ready)}`.")
     if not work.changes:
         work.notes.append("There are no conflict markers in the files that generators share here.")
     return work

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import click
 
-from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS, policy_of, with_options
+from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS, harmless, policy_of, with_options
 from mxdev.errors import UsageProblem
+
+
+def complete_keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+    """The options of the project and of its instances, for a shell, each with `=`; nothing where there is no project."""
+    from click.shell_completion import CompletionItem
+
+    from mxdev.errors import MxError
+    from mxdev.plugins import catalog
+    from mxdev.project.project import Project, project_root
+
+    found: dict[str, str] = {}
+    with contextlib.suppress(MxError):
+        for record in Project.load(project_root(recovers=True)).instances.values():
+            with contextlib.suppress(MxError):
+                for option in catalog.load_recorded(record.generator, record.plugin).declared():
+                    key = option.name if option.shared else f"{record.name}.{option.name}"
+                    if not option.secret and harmless(key):
+                        found[f"{key}="] = option.help
+    return [CompletionItem(key, help=text) for key, text in found.items() if key.startswith(incomplete)]
 
 
 @with_options(*PLAN_OPTIONS, DOWNGRADE)
 @click.command("set")
-@click.argument("assignments", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.argument("assignments", nargs=-1, required=True, metavar="KEY=VALUE...", shell_complete=complete_keys)
 def set_options(assignments: tuple[str, ...], **parameters: Any) -> int:
     """Change options and update what they reach, in one plan.
 
-    KEY is a project option (`region`) or an option of one instance (`StreamlitApp:demo.port`). An option that takes several values is
+    KEY is a project option (`region`) or an option of one instance (`GitHubActions.repository-id`). An option that takes several values is
     given several times; `KEY=` without a value empties it.
     """
     from mxdev.workflow import update

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mxdev.commands.planning import complete_instances, instance_names
+from mxdev.commands.planning import below, complete_instances, instance_names, named, owners
 from mxdev.errors import DONE, SAYS_NO, MxError
 from mxdev.system import console
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mxdev.plan.model import Plan
     from mxdev.project.project import Project
     from mxdev.project.records import Record
@@ -30,6 +32,8 @@ _TOLD = ("edited", "missing", "renamed", "conflicted", "declined", "damaged")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
     """Show what INSTANCES (default: all) rendered, what you changed, and whether an update is waiting.
+
+    A file or folder, from where you stand, shows what concerns it only.
 
     With --exit-code: 1 if an update is waiting, a file has conflict markers, mx's records are damaged, or a run was interrupted; your edits are no fault.
     """
@@ -77,11 +81,23 @@ def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
     else:
         for row in rows:
             _print(row)
+        _warn_of_strayed(root, rows)
         for path in strays:
             console.warn(f"{path} overrides nothing: no generator here is called so, and no shared file.")
         if not rows:
             console.out("Nothing has been generated here.")
     return SAYS_NO if exit_code and needed else DONE
+
+
+def _warn_of_strayed(root: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Say which answers of mx.yaml were changed elsewhere only."""
+    if not any(path.endswith(".tfvars") for row in rows for path in row["edited"]):
+        return
+    from mxdev.project.answers import strayed
+    from mxdev.project.project import Project
+
+    for one in strayed(Project.load(root)):
+        console.warn(f"{one.path}:{one.line}: {one.message}.")
 
 
 def _warn_of_plugins() -> None:
@@ -99,15 +115,36 @@ def _looked_at(memo: Memo, instances: tuple[str, ...]) -> tuple[list[dict[str, A
 
     project = whole_project(memo.root)
     strays = template_overrides.strays(project) if not instances else memo.strays
-    names = instance_names(project, instances) or list(project.instances)
+    chosen, paths = named(project, instances)
+    chosen += [name for path in paths for name in owners(project, path)]
+    names = list(dict.fromkeys(chosen)) or list(project.instances)
     if names:
         _warn_of_plugins()
     known = {name: memo.row(name) for name in names}
     memo.load(project, [name for name in names if known[name] is None and memo.overrides(name) is None])
     rows = [known[name] or _row(project, name, memo) for name in names]
+    if paths:
+        whole = set(instance_names(project, [one for one in instances if one in project.instances]))
+        rows = [row if row["instance"] in whole else _within(row, paths) for row in rows]
     if not instances or memo.names is not None:
         memo.keep(project, strays)
     return rows, strays if not instances else []
+
+
+def _within(row: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    """A row with what concerns some files and folders only. A section is told as `path: address`."""
+
+    def wanted(place: str) -> bool:
+        return any(below(place.partition(": ")[0], path) for path in paths)
+
+    found = dict(row)
+    for what in (*_TOLD, "adopted", "update"):
+        told = row[what]
+        if isinstance(told, dict):
+            found[what] = {old: new for old, new in told.items() if wanted(old) or wanted(new)}
+        elif told is not None:
+            found[what] = [place for place in told if wanted(place)]
+    return found
 
 
 def _row(project: Project, name: str, memo: Memo) -> dict[str, Any]:
@@ -176,6 +213,8 @@ def _print(row: dict[str, Any]) -> None:
         for path in row[what]:
             target = f" -> {row[what][path]}" if isinstance(row[what], dict) else ""
             console.out(f"  {what:>10}  {path}{target}")
+    if row["conflicted"]:
+        console.out("  resolve the conflicts first: `mx resolve` does it in files that generators share")
     for one in row["overrides"]:
         note = ""
         if one["outdated"]:
@@ -191,5 +230,5 @@ def _print(row: dict[str, Any]) -> None:
     elif row["update"]:
         count = f"{len(row['update'])} file{'s' * (len(row['update']) != 1)}"
         console.out(f"  an update is waiting for {count}: `mx update --dry-run` shows it")
-    else:
+    elif not row["conflicted"]:
         console.out("  up to date")

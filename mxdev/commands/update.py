@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,10 +10,16 @@ from mxdev.commands.planning import (
     DOWNGRADE,
     PLAN_OPTIONS,
     complete_instances,
-    instance_names,
+    named,
+    owners,
+    place,
     policy_of,
     with_options,
 )
+
+if TYPE_CHECKING:
+    from mxdev.plan.model import Plan
+    from mxdev.project.project import Project
 
 
 @with_options(*PLAN_OPTIONS, DOWNGRADE)
@@ -40,6 +46,8 @@ def update(
 ) -> int:
     """Render INSTANCES (default: all) again with the installed generators, and merge with your edits.
 
+    A file or folder, from where you stand, means the instances that rendered it, each as a whole.
+
     What you changed is kept or merged, what you deleted stays deleted, and nothing is overwritten unasked.
     """
     from mxdev.plan.model import Wishes
@@ -47,17 +55,19 @@ def update(
     from mxdev.workflow.door import change_project
 
     downgrade = parameters.pop("allow_downgrade")
-    wishes = Wishes(frozenset(retry), frozenset(restore), frozenset(accept))
     policy = policy_of(parameters)
-    return change_project(
-        "mx update",
-        policy,
-        lambda project: updating.update(
+
+    def plan(project: Project) -> Plan:
+        names, paths = named(project, instances)
+        names += [name for path in paths for name in owners(project, path)]
+        offered, restored = (frozenset(place(project, path) for path in some) for some in (retry, restore))
+        return updating.update(
             project,
-            instance_names(project, instances) or None,
-            wishes,
+            list(dict.fromkeys(names)) or None,
+            Wishes(offered, restored, frozenset(accept)),
             downgrade=downgrade,
             freshness="newest",
             reading=policy.dry_run,
-        ),
-    )
+        )
+
+    return change_project("mx update", policy, plan)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mxdev.flow.runs import compare_runs, list_runs
+
 if TYPE_CHECKING:
     from mxdev.flow.cluster.jobs import Jobs
 
@@ -41,7 +43,11 @@ def flow() -> None:
     help="Which entry point of MLproject to run; by default trainer, or with --backend distributed the one of that name.",
 )
 @click.option(
-    "-P", "parameters", multiple=True, metavar="KEY=VALUE", help="A parameter of the entry point; repeatable."
+    "-P",
+    "parameters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter of the entry point, or any value of the Hydra configuration by its full name (model.channels=16); repeatable.",
 )
 @click.option(
     "--experiment", metavar="NAME", help="The experiment to record in; by default the project's name."
@@ -114,7 +120,8 @@ def run(
 
     It runs in the interpreter that --python names, else in the project's .venv, else in the active environment if that
     has the project installed. Runs are recorded where MLFLOW_TRACKING_URI says, else where `mx flow connect` leads, else
-    in .mlflow/ in the project; `mx flow ui` shows them. Everything after `--` goes to `mlflow run` as it is. The code of the
+    in .mlflow/ in the project; `mx flow ui` shows them. What stands after `--` as name=value goes to
+    Hydra, the rest to `mlflow run` as it is. The code of the
     project runs with your rights.
 
     With --backend kubernetes or distributed it runs on a cluster, as the job that train_job.yaml or distributed_job.yaml
@@ -144,12 +151,14 @@ def run(
 
 @flow.command("ui")
 @click.option(
-    "--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="The port to listen on."
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="The port to listen on; by default 5000, or the next one that is free.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--python", metavar="PYTHON", help="The interpreter that has MLflow.")
-def ui(port: int, host: str, python: str | None) -> int:
-    """Open MLflow's UI on the project's runs; ^C ends it.
+def ui(port: int | None, host: str, python: str | None) -> int:
+    """Open MLflow's UI on the project's runs, in the browser where there is one; ^C ends it.
 
     No code of the project runs. MLflow is taken from the interpreter that --python names, else from the project's .venv if
     that is yours and did not come with the project, else from the active environment.
@@ -322,5 +331,5 @@ def cancel(run: str, context: str | None, namespace: str | None) -> int:
     return commands.cancel(_jobs(context, namespace), run)
 
 
-for _command in (status, logs, cancel):
+for _command in (list_runs, compare_runs, status, logs, cancel):
     flow.add_command(_command)

@@ -4,6 +4,8 @@ refuse, or worse accept, four seconds later."""
 from __future__ import annotations
 
 import difflib
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,13 +141,14 @@ def parse_parameters(given: Sequence[str]) -> dict[str, str]:
 
 
 def check_parameters(entry: EntryPoint, given: Mapping[str, str]) -> None:
-    """Refuse undeclared parameters and name missing ones.
+    """Refuse undeclared parameters and values that are not of their type, and name missing ones.
 
     MLflow itself appends an undeclared parameter to the command as `--name value`, which turns a typing mistake into
-    a puzzling failure of the training code. Who wants that writes `-- -P name=value`.
+    a puzzling failure of the training code. Who wants that writes `-- -P name=value`. Values of the Hydra configuration are no
+    parameters (see `mxdev.flow.overrides`).
 
     Raises:
-        UsageProblem: a parameter that the entry point does not declare, or one without a value.
+        UsageProblem: a parameter that the entry point does not declare, one with a wrong value, or one without any.
     """
     for name in given:
         if name not in entry.parameters:
@@ -153,8 +156,14 @@ def check_parameters(entry: EntryPoint, given: Mapping[str, str]) -> None:
             raise UsageProblem(
                 f"the entry point `{entry.name}` has no parameter `{name}`"
                 + (f"; did you mean `{near[0]}`?" if near else "."),
-                hint=f"{describe(entry)}\n`-- -P {name}=…` hands it to MLflow as it is, which appends it to the command.",
+                hint=f"{describe(entry)}\n`-- {name}=…` hands it to Hydra, `-- -P {name}=…` to MLflow, which appends it to the command.",
             )
+    wrong = [
+        f"-P {name}={value}: {why}" for name, value in given.items()
+        if (why := wrong_value(entry.parameters[name], value))
+    ]  # fmt: skip
+    if wrong:
+        raise UsageProblem("\n".join(wrong), hint=describe(entry))
     missing = [p.name for p in entry.parameters.values() if p.default is None and p.name not in given]
     if missing:
         raise UsageProblem(
@@ -163,6 +172,25 @@ def check_parameters(entry: EntryPoint, given: Mapping[str, str]) -> None:
             + ".",
             hint="Give it with " + " ".join(f"-P {name}=…" for name in missing) + ".",
         )
+
+
+def wrong_value(parameter: Parameter, value: str) -> str | None:
+    """Why a value is not of a parameter's type; None if it is. `int` is mx's: MLflow takes any type that it does not know for text."""
+    if parameter.type not in ("float", "int", "long"):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return f"{parameter.name} must be a number{_example(parameter)}"
+    if not math.isfinite(number):
+        return f"{parameter.name} must be a finite number"
+    if parameter.type != "float" and not re.fullmatch(r"[+-]?\d+", value):
+        return f"{parameter.name} must be a whole number{_example(parameter)}"
+    return None
+
+
+def _example(parameter: Parameter) -> str:
+    return "" if parameter.default is None else f", such as {parameter.default}"
 
 
 def describe(entry: EntryPoint) -> str:

@@ -16,9 +16,9 @@ from mxdev.environment.choose import choose
 from mxdev.environment.interpreter import Interpreter, venv_python
 from mxdev.environment.local_folder import through
 from mxdev.errors import INTERRUPTED, MxError, UsageProblem
-from mxdev.flow import mlproject, tracking
+from mxdev.flow import mlproject, overrides, tracking
 from mxdev.flow.cluster import options as cluster_run
-from mxdev.system import console, foreground
+from mxdev.system import console, foreground, git
 
 _MOST_METRICS = 12
 
@@ -55,6 +55,7 @@ class Launch:
     """What is run: the arguments of MLflow, what differs in the environment, where, and what its backend is told.
 
     `tags` are put on the run as soon as it is made. `run_id` is that of a run that goes on; None: one is made.
+    `overrides` are appended to the command of the entry point.
     """
 
     root: Path
@@ -67,6 +68,7 @@ class Launch:
     config: Mapping[str, Any] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     run_id: str | None = None
+    overrides: Sequence[str] = ()
 
 
 def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) -> int:
@@ -90,7 +92,12 @@ def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) 
     project = mlproject.read(root)
     given = mlproject.parse_parameters(request.parameters)
     entry = request.entry or cluster_run.default_entry(project, request.cluster.backend)
-    mlproject.check_parameters(mlproject.entry_point(project, entry), given)
+    point = mlproject.entry_point(project, entry)
+    given, changed, passed_on = overrides.split(point, given, request.passed_on)
+    request = replace(request, passed_on=passed_on)
+    mlproject.check_parameters(point, given)
+    if request.cluster.backend == cluster_run.LOCAL:
+        _warn_of_no_commit(root)
     config = None
     if request.cluster.backend != cluster_run.LOCAL:
         store = tracking.store(root, environ)
@@ -98,15 +105,30 @@ def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) 
         cluster_run.say_changes(root, request.cluster)
     python = _interpreter(root, request, environ)
     request = replace(request, entry=entry)
-    launch = plan(root, name, request, given, python, environ, config)
+    launch = plan(root, name, request, given, python, environ, config, changed)
     if request.dry_run:
         console.out(preview(launch, environ), data=True)
         return 0
     tracking.prepare(root, launch.store)
     if config is not None:
         config = cluster_run.prepare(root, request.cluster, config)
-        launch = plan(root, name, request, given, python, environ, config)
+        launch = plan(root, name, request, given, python, environ, config, changed)
     return execute(launch, environ, as_json=request.as_json)[0].code
+
+
+def _warn_of_no_commit(root: Path) -> None:
+    """Say that a run cannot be repeated where there is no commit to repeat it from."""
+    try:
+        repository = git.find(root)
+        if repository is not None and repository.commit() is not None:
+            return
+    except git.GitError:  # training says what it could not log
+        return
+    what = "the project is in no Git repository" if repository is None else "there is no commit yet"
+    first = "git init -b main && " if repository is None else ""
+    console.warn(
+        f"{what}, so this run cannot be repeated (`mx flow rerun`). Before the next: `{first}git add --all && git commit`."
+    )
 
 
 def _interpreter(root: Path, request: RunRequest, environ: Mapping[str, str]) -> Path:
@@ -134,8 +156,9 @@ def plan(
     python: Path,
     environ: Mapping[str, str],
     config: Mapping[str, Any] | None = None,
+    changed: Sequence[str] = (),
 ) -> Launch:
-    """What will be run; `config` is for the backend of a run on a cluster. Pure: nothing is written."""
+    """What will be run; `config` is for the backend of a run on a cluster, `changed` for Hydra. Pure: nothing is written."""
     store = tracking.store(root, environ)
     options = {text.partition("=")[0] for text in request.passed_on}
     # MLflow takes the project's place apart at `#`, and `.zip` is an archive to it; "." has neither.
@@ -176,6 +199,8 @@ def plan(
         store,
         experiment,
         config,
+        overrides.tags(changed),
+        tuple(changed),
     )
 
 
@@ -186,6 +211,8 @@ def shown(launch: Launch) -> str:
     lines += [f"  {key}={shlex.quote(value)} \\" for key, value in launch.variables.items()]
     lines += [f'  PATH={shlex.quote(str(launch.interpreter.parent))}:"$PATH" \\']
     lines += [f"  {shlex.join([str(launch.interpreter), '-m', 'mlflow', *launch.arguments])}"]
+    if launch.overrides:  # MLflow alone has no way to say so
+        lines += [f"# mx appends to the entry point's command: {shlex.join(launch.overrides)}"]
     return "\n".join(lines)
 
 
@@ -262,6 +289,7 @@ def _inside(
                 "dry_run": dry_run,
                 "tags": dict(launch.tags),
                 "run_id": launch.run_id,
+                "overrides": list(launch.overrides),
             }
         )
         script = Path(__file__).parent / "inside" / "run.py"

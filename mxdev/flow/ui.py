@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -16,16 +18,18 @@ from mxdev.environment.local_folder import through
 from mxdev.errors import INTERRUPTED, MxError
 from mxdev.flow import tracking
 from mxdev.system import console, foreground
-from mxdev.system.ports import check_port
+from mxdev.system.ports import check_port, free_port
+
+PORT = 5000
 
 
-def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapping[str, str]) -> int:
+def serve(root: Path, *, host: str, port: int | None, python: str | None, environ: Mapping[str, str]) -> int:
     """Run MLflow's server until ^C.
 
     Args:
         root: the project.
         host: the address to listen on.
-        port: the port to listen on.
+        port: the port to listen on; None: 5000, or the next that is free.
         python: `--python`.
         environ: the environment variables.
 
@@ -42,7 +46,10 @@ def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapp
         console.out(tracking.page(store))
         return 0
     interpreter = choose(root, explicit=python, environ=environ, need_project=False, run_nothing=True)
-    check_port(host, port)
+    if port is None:
+        port = free_port(host, PORT)
+    else:
+        check_port(host, port)
     tracking.prepare(root, store)
     program = through(root, interpreter.python)
     command = [str(program), "-m", "mlflow", "server", "--host", host, "--port", str(port)]
@@ -67,6 +74,8 @@ def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapp
     def announce(child: subprocess.Popen[bytes]) -> None:
         if _answers(host, port, child):
             console.err(f"open {address}")
+            if console.is_terminal(sys.stdout) and console.is_terminal(sys.stdin):
+                _browse(address)
 
     try:
         with tempfile.TemporaryDirectory(prefix="mx-flow-") as empty:
@@ -78,6 +87,21 @@ def serve(root: Path, *, host: str, port: int, python: str | None, environ: Mapp
     except OSError as problem:
         raise MxError(f"`{shlex.join(command)}` could not be started: {problem}.") from problem
     return 0 if ended.interrupted and ended.code == INTERRUPTED else ended.code
+
+
+def _browse(address: str) -> None:
+    """Open the person's browser, where there is one that has a window of its own: another would take the terminal."""
+    import webbrowser
+
+    screen = (
+        os.name == "nt"
+        or sys.platform == "darwin"
+        or os.environ.get("DISPLAY")
+        or os.environ.get("WAYLAND_DISPLAY")
+    )
+    if screen or os.environ.get("BROWSER"):
+        with contextlib.suppress(webbrowser.Error):
+            webbrowser.open(address)
 
 
 def _before_safe_path(version: str) -> bool:

@@ -87,6 +87,7 @@ class Option:
     shared: bool = False
     positional: bool = False
     formerly: str | None = None
+    found: str = ""
 
     @property
     def key(self) -> str:
@@ -172,6 +173,7 @@ def option(
     secret: bool = False,
     shared: bool = False,
     formerly: str | None = None,
+    found: str = "",
 ) -> Option:
     """Declare an option of a generator.
 
@@ -187,6 +189,8 @@ def option(
         secret: never shown and never rendered.
         shared: a project option: asked once, kept in `mx.yaml`, known to all generators.
         formerly: the flag's old spelling, still understood.
+        found: what `mx generate` may find out on the machine, to take in place of the default and to say from where: "git-branch" or
+            "gcloud-project". What is recorded is never looked for again.
     """
     long = next((flag for flag in flags if flag.startswith("--")), None)
     if long is None:
@@ -197,7 +201,7 @@ def option(
         default = ()
     kind = click.BOOL if is_flag else _type_of(type, default)
     return Option(long[2:], (long, *(f for f in flags if f != long)), kind, default, help, multiple, is_flag, ask,
-                  secret, shared, formerly=formerly)  # fmt: skip
+                  secret, shared, formerly=formerly, found=found)  # fmt: skip
 
 
 def argument(

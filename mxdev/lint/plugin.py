@@ -24,5 +24,6 @@ def mx_lint_rules() -> list[Lazy]:
         lazy("mxdev.lint.rules.shellcheck:Shellcheck", name="shellcheck"),
         lazy("mxdev.lint.rules.merge_markers:MergeMarkers", name="merge-markers"),
         lazy("mxdev.lint.rules.hand_edited:HandEdited", name="hand-edited"),
+        lazy("mxdev.lint.rules.strayed_answers:StrayedAnswers", name="strayed-answers"),
         lazy("mxdev.lint.rules.pristine:Pristine", name="pristine"),
     ]

@@ -220,8 +220,12 @@ def has_markers(data: bytes) -> list[int]:
     return found
 
 
-def refuse_markers(files: Mapping[str, bytes]) -> None:
+def refuse_markers(files: Mapping[str, bytes], hint: str = "Resolve them first") -> None:
     """Refuse files in which a person still has to resolve conflict markers.
+
+    Args:
+        files: the bytes of each file.
+        hint: what a person does first.
 
     Raises:
         Refused: naming the files and lines.
@@ -235,5 +239,5 @@ def refuse_markers(files: Mapping[str, bytes]) -> None:
     if marked:
         raise Refused(
             "These files still have conflict markers in them:\n" + "\n".join(marked),
-            hint="Resolve them first, then run the command again.",
+            hint=f"{hint}, then run the command again.",
         )

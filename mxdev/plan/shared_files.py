@@ -61,7 +61,9 @@ def _plan_shared(plan: Plan, path: str, order: Sequence[str], host: Change | Non
         out = _out_of_reach(plan, path, before)
         return out if host is None else host
     if before is not None:
-        refuse_markers({path: before.data})
+        refuse_markers(
+            {path: before.data}, "After a Git merge `mx resolve` puts them right; else resolve them by hand"
+        )
     records = (s for record in plan.project.instances.values() for s in record.sections if s.path == path)
     traces = Traces({section.address: dict(section.trace) for section in records})
     start = before if host is None or host.status == "conflict" else host.after

@@ -110,11 +110,13 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
             )
         raise MxError(f"{where} has Git's merge markers in it, so mx cannot tell what is true.", hint=hint)
     largest = _LARGEST_RECORD if where.startswith(RECORDS) else LARGEST
-    loaded = load(data, where, hint=_RESTORE.format(where=where), largest=largest)
+    # A person edits mx.yaml: what is wrong there is put right, not thrown away.
+    restore = _RESTORE.format(where=where) if where.startswith(RECORDS) else None
+    loaded = load(data, where, hint=restore, largest=largest)
     if loaded is None:
         raise MxError(f"{where} is empty.", hint=_RESTORE.format(where=where))
     if not isinstance(loaded, dict):
-        raise MxError(f"{where} is no mapping.", hint=_RESTORE.format(where=where))
+        raise MxError(f"{where} is no mapping.", hint=restore or "Write one `key: value` a line.")
     return _migrate(loaded, where)
 
 
@@ -130,7 +132,11 @@ _RESTORE = "Take it back from version control: `git checkout -- {where}`."
 def _migrate(data: dict[str, Any], where: str) -> dict[str, Any]:
     version = data.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise MxError(f"{where} does not say the version of its format.", hint=_RESTORE.format(where=where))
+        own = f"Write `version: {FORMAT}` on a line of its own."
+        raise MxError(
+            f"{where} does not say the version of its format.",
+            hint=_RESTORE.format(where=where) if where.startswith(RECORDS) else own,
+        )
     if version > FORMAT:
         raise MxError(
             f"{where} was written by a newer mx (format {version}; this mx knows up to {FORMAT}).",

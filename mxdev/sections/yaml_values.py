@@ -51,7 +51,7 @@ def load(
     """
     import yaml
 
-    hint = hint or "Repair the file, then run the command again."
+    given, hint = hint, hint or "Repair the file, then run the command again."
     if len(data) > largest:
         raise MxError(
             f"{where} is too large ({len(data) / (1 << 20):.1f} MB; mx reads {largest >> 20} MB).", hint=hint
@@ -62,9 +62,17 @@ def load(
         loaded = yaml.load(text, Loader=loader)  # noqa: S506 (a safe loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = f" (line {mark.line + 1})" if mark else ""
+        if "quoted scalar" in (
+            error.context or ""
+        ):  # the quote that is never closed, not the end of the file
+            mark = error.context_mark or mark
+        place, line = where, ""
+        if mark is not None:
+            place, line = f"{where}:{mark.line + 1}:{mark.column + 1}", f" (line {mark.line + 1})"
         problem = ": ".join(filter(None, [error.context, error.problem]))
-        raise MxError(f"{where} cannot be read: {problem}{line}.", hint=hint) from error
+        raise MxError(
+            f"{place} cannot be read: {problem}{line}.", hint=given or _how_to_mend(problem)
+        ) from error
     except (ValueError, RecursionError, TypeError, yaml.YAMLError) as error:  # no UTF-8, a date in month 13
         raise MxError(f"{where} cannot be read: {error}.", hint=hint) from error
     try:
@@ -75,6 +83,27 @@ def load(
         number = _line_of_odd(text) if isinstance(error, _OddError) else None
         line = f" (line {number})" if number else ""
         raise MxError(f"{where} cannot be read: {what}{line}.", hint=hint) from error
+
+
+_MENDING = (
+    ("mapping values are not allowed", 'Put quotes around a value that has a colon in it: `key: "one: two"`.'),
+    ("cannot start any token", "Indent with blanks, not with tabs, and put quotes around a value that begins with @, ` or %."),
+    ("tab character", "Indent with blanks, not with tabs."),
+    ("quoted scalar", "Close the quote, here or on a line above."),
+    ("flow sequence", "Close the bracket `]`, here or on a line above."),
+    ("flow mapping", "Close the brace `}`, here or on a line above."),
+    ("block mapping", "Write `key: value`, and begin all keys of one mapping in the same column, here and on the line above."),
+    ("simple key", "Write `key: value`, with a colon and a blank, here or on the line above."),
+    ("undefined alias", "Put quotes around a value that begins with *."),
+)  # fmt: skip
+
+
+def _how_to_mend(problem: str) -> str:
+    """What most often is wrong where YAML's reader says this."""
+    return next(
+        (f"{how} Then run the command again." for what, how in _MENDING if what in problem),
+        "Repair the file, then run the command again.",
+    )
 
 
 class _OddError(Exception):

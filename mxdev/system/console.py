@@ -20,6 +20,8 @@ from mxdev.system.visible import visible
 _SEAL = f"\ufdd0{os.urandom(8).hex()}"
 _PAINT = re.compile(_SEAL + r"((?:\d+;)*\d+)\ufdd1")
 
+# The eight colours that every scheme keeps apart from its background, and none for what matters least: bright black is the
+# background of Solarized Dark, white that of light terminals.
 VERB_COLOURS = {
     "create": "green",
     "update": "yellow",
@@ -28,7 +30,6 @@ VERB_COLOURS = {
     "remove": "red",
     "orphan": "magenta",
     "keep": "blue",
-    "identical": "bright_black",
 }
 
 
@@ -119,7 +120,7 @@ def err(text: str = "") -> None:
 
 def status(text: str) -> None:
     """What mx is doing, on stderr."""
-    err(paint(text, "bright_black", sys.stderr))
+    err(text)
 
 
 def warn(text: str) -> None:
@@ -136,7 +137,8 @@ def error(text: str, hint: str | None = None) -> None:
 
 def verb(name: str) -> str:
     """A status verb as a column, in its colour."""
-    return paint(f"{name:>10}", VERB_COLOURS.get(name, "white"))
+    colour = VERB_COLOURS.get(name)
+    return paint(f"{name:>10}", colour) if colour else f"{name:>10}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:

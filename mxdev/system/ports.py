@@ -34,6 +34,26 @@ def check_port(host: str, port: int) -> None:
         raise MxError(f"{host}:{port} cannot be listened on: {problem.strerror or problem}.") from problem
 
 
+def free_port(host: str, first: int, most: int = 50) -> int:
+    """The first port from `first` on that can be listened on.
+
+    Raises:
+        MxError: none of `most` ports can; of the first one, says who has it.
+    """
+    problem: MxError | None = None
+    for port in range(first, min(first + most, 65536)):
+        try:
+            check_port(host, port)
+        except MxError as error:
+            problem = problem or error
+            if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return port
+    assert problem is not None  # there was one port at least
+    raise problem
+
+
 def owner_of(port: int) -> str | None:
     """The program that listens on a TCP port and its process id, where /proc says so (proc(5))."""
     sockets = set()

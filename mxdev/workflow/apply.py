@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 from mxdev.disk.journal_format import Operation
@@ -12,9 +13,10 @@ from mxdev.errors import DONE, SAYS_NO, MxError, Refused
 from mxdev.merge.diff import difference
 from mxdev.plan.model import Change, Resolution, Work
 from mxdev.system import console
-from mxdev.workflow.show import bytes_of, show
+from mxdev.workflow.show import bytes_of, show, summary
 
 JSON_VERSION = 1
+_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Policy:
         json: print one object, and nothing else.
         no_input: ask nothing.
         verbose: show also the files that stay as they are.
+        silent: print problems and questions only.
+        confirm: the question that is asked before more than a few files are removed; empty: none is.
     """
 
     on_conflict: Resolution | None = None
@@ -36,6 +40,8 @@ class Policy:
     json: bool = False
     no_input: bool = False
     verbose: bool = False
+    silent: bool = False
+    confirm: str = ""
 
     @property
     def may_ask(self) -> bool:
@@ -59,41 +65,49 @@ def settle(work: Work, policy: Policy) -> None:
         Quit: the person gave up; nothing was written.
         Refused: the policy cannot be carried out for a file.
     """
-    overwrite_all = False
-    for change in unresolved(work):
-        if policy.on_conflict is not None:
-            change.resolve(policy.on_conflict)
-        elif overwrite_all:
-            change.resolve("overwrite")
+    for_all: Resolution | None = policy.on_conflict
+    conflicts = unresolved(work)
+    if conflicts and for_all is None and policy.may_ask:
+        console.err(f"The plan: {summary(work.changes)}.")
+    for number, change in enumerate(conflicts, 1):
+        if for_all is not None:
+            change.resolve(for_all)
         elif policy.may_ask:
-            overwrite_all = _ask(change)
+            for_all = _ask(change, f"{number} of {len(conflicts)}")
 
 
 _HELP = """  y  yes: overwrite yours with what the generator renders (mx keeps your bytes in .mx/undo)
   n  no: keep yours
   a  all: yes, to this and all that follow
+  k  keep all: no, to this and all that follow
+  p  places: decide for each place in the file: yours, the generator's, both, or in your editor
   d  diff: show what would change
   m  merge: write both into the file, with conflict markers
   q  quit: stop; nothing has been written
   h  help: show this"""
 
 
-def _ask(change: Change) -> bool:
-    """Ask about one conflict; True for "all"."""
+def _ask(change: Change, which: str) -> Resolution | None:
+    """Ask about one conflict; what is to become of all that follow, if that was said."""
     merges = "merge" in change.choices
-    keys = "[y/n/a/d/m/q/h]" if merges else "[y/n/a/d/q/h]"
+    keys = "[y/n/a/k/p/d/m/q/h]" if merges else "[y/n/a/k/d/q/h]"
     while True:
-        console.err(f"{console.paint('conflict', 'red')}  {change.path}: {change.reason}")
+        console.err(
+            f"{console.paint('conflict', 'red', sys.stderr)}  {change.path}: {change.reason} ({which})"
+        )
         answer = console.ask(f"Overwrite it? {keys}").strip().lower()[:1]
         if answer in ("y", "a"):
             change.resolve("overwrite")
-            return answer == "a"
-        if answer == "n":
+            return "overwrite" if answer == "a" else None
+        if answer in ("n", "k"):
             change.resolve("keep")
-            return False
+            return "keep" if answer == "k" else None
         if answer == "m" and merges:
             change.resolve("merge")
-            return False
+            return None
+        if answer == "p" and merges:
+            _by_places(change)
+            return None
         if answer == "q":
             raise Quit
         if answer == "d":
@@ -102,6 +116,23 @@ def _ask(change: Change) -> bool:
             )
         else:
             console.err(_HELP)
+
+
+def _by_places(change: Change) -> None:
+    """Have a person decide place by place.
+
+    Raises:
+        Quit: they gave up.
+    """
+    from mxdev.workflow import places
+
+    merged = change.choices["merge"]
+    assert merged is not None  # a file that is merged is there
+    decided = places.settle(change.path, merged.data)
+    if decided is None:
+        raise Quit
+    change.choices = {**change.choices, "merge": replace(merged, data=decided, raw=None)}
+    change.resolve("merge")
 
 
 def as_json(outcome: str, changes: Iterable[Change] = (), error: MxError | None = None) -> str:
@@ -164,7 +195,7 @@ def carry_out(
     except Quit:
         console.err("Quit; nothing was written.")
         return Outcome("refused", SAYS_NO)
-    if not policy.json:
+    if not policy.json and not policy.silent:
         show(work, diff=policy.diff, verbose=policy.verbose)
     if refused := unresolved(work):
         if not policy.json:
@@ -183,6 +214,9 @@ def carry_out(
         if not policy.json:
             console.out("Dry run: nothing was written.")
         return Outcome("planned", SAYS_NO if markers else DONE)
+    if not _confirmed(work, policy):
+        console.err("Nothing was written.")
+        return Outcome("refused", SAYS_NO)
     todo = operations(work)
     undoes = getattr(work, "undoes", ())
     effective = any(change.before != change.after for change in work.changes) or bool(undoes and todo)
@@ -200,6 +234,15 @@ def carry_out(
             )
         return Outcome("markers", SAYS_NO)
     return Outcome("applied" if effective else "nothing", DONE)
+
+
+def _confirmed(work: Work, policy: Policy) -> bool:
+    """Whether a person who can be asked wants that many files removed."""
+    count = sum(change.status == "remove" for change in work.changes)
+    if not policy.confirm or not policy.may_ask or count <= _FEW:
+        return True
+    answer = console.ask(f"{policy.confirm.format(count=count)} [y/N]", "n")
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _tell(work: Work, *, first: bool) -> None:

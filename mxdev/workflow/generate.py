@@ -29,6 +29,7 @@ from mxdev.system import console
 from mxdev.workflow import apply, roles, top_of_repository
 from mxdev.workflow.apply import Policy
 from mxdev.workflow.door import answer, answering, said
+from mxdev.workflow.found import finder
 from mxdev.workflow.render import Run, run, with_requirements
 from mxdev.workflow.show import next_steps
 from mxdev.workflow.update import unasked_lines
@@ -47,6 +48,7 @@ def run_generator(
     values_file: Path | None = None,
     allow_downgrade: bool = False,
     verbose: bool = False,
+    silent: bool = False,
 ) -> int:
     """Run a generator in the current folder, as `mx generate` does: it asks, shows its plan and carries it out.
 
@@ -61,6 +63,7 @@ def run_generator(
         values_file: YAML or JSON with more values.
         allow_downgrade: render with an older version than the one that rendered last.
         verbose: show also the files that stay as they are.
+        silent: print problems and questions only.
 
     Returns:
         The exit code that `mx generate` would have.
@@ -69,7 +72,7 @@ def run_generator(
         MxError: as `mx generate` reports it; a command lets it pass, so that mx prints it.
     """
     cls = catalog.load(catalog.find(generator)) if isinstance(generator, str) else generator
-    policy = Policy(on_conflict, dry_run or diff, diff, json, no_input, verbose)
+    policy = Policy(on_conflict, dry_run or diff, diff, json, no_input, verbose, silent)
     values = {name.removeprefix("--").replace("_", "-"): value for name, value in (given or {}).items()}
     return answering(policy, lambda: _run(cls, values, policy, values_file, allow_downgrade))
 
@@ -94,7 +97,8 @@ def _run(
         for line in defaults.misspelt(wanted):
             console.warn(line)
         _offer(generator, wanted[:-1], policy)
-        result = run(project, wanted, _sources(given, values_file, wanted, policy), downgrade=downgrade)
+        sources = replace(_sources(given, values_file, wanted, policy), found=finder(root))
+        result = run(project, wanted, sources, downgrade=downgrade)
         try:
             plan = build(project, result.renderings, result.options, result.order)
         except OwnersClash as clash:
@@ -274,7 +278,7 @@ def _afterwards(result: Run, plan: Plan, policy: Policy, outcome: str) -> None:
         r.tree for r in result.renderings if r.tree is not None and r.known_as not in plan.project.instances
     ]
     steps = [step for tree in arrived for step in tree.next_steps]
-    if policy.json or outcome not in ("applied", "markers") or not steps:
+    if policy.json or policy.silent or outcome not in ("applied", "markers") or not steps:
         return
     root = plan.project.root
     there = [] if root == Path.cwd() else [(f"cd {shlex.quote(os.path.relpath(root))}", "")]
@@ -337,7 +341,7 @@ def _init_repository(root: Path, policy: Policy) -> None:
     except git.GitError as error:
         console.warn(error.message)
     else:
-        if not policy.json:
+        if not policy.json and not policy.silent:
             console.out(f"{console.verb('run')}  git init -b {branch}")
 
 

@@ -110,7 +110,9 @@ def with_requirements(cls: type[Generator], project: Project) -> list[type[Gener
 
 def quiet(sources: Sources) -> Sources:
     """The same sources without the command line, a file and a person: for instances that nobody asked for."""
-    return replace(sources, command_line={}, file={}, environment={}, ask=None, freshness="recorded")
+    return replace(
+        sources, command_line={}, file={}, environment={}, ask=None, freshness="recorded", found=None
+    )
 
 
 def run(
@@ -365,6 +367,8 @@ def _defaulted(one: ToRender, cls: type[Generator], resolved: Resolved) -> dict[
     found = {}
     for option in cls.declared():
         default = next((one.sources.defaults[n] for n in option.names if n in one.sources.defaults), None)
+        if default is None and option.found and one.sources.found is not None:
+            default = one.sources.found(option.found)
         if default and resolved.origin.get(option.name) == default.source:
             found[option.name] = str(Default(reveal(resolved.stored[option.name]), default.source))
     return found

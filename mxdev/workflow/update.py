@@ -15,6 +15,7 @@ from mxdev.plan.model import Plan, Rendering, Wishes
 from mxdev.plugins import catalog, defaults
 from mxdev.project import missing
 from mxdev.project.project import Project
+from mxdev.project.records import PROJECT_FILE
 from mxdev.workflow.render import Run, ToRender, as_recorded, finish, loadable, rerun
 from mxdev.workflow.values import Sources
 
@@ -172,7 +173,10 @@ def _those_that_load(project: Project, going: Sequence[str]) -> list[ToRender]:
 def _drop_undeclared(result: Run, ones: Sequence[ToRender], going: Sequence[str] = ()) -> list[str]:
     """Project options that nothing declares any more go; says which. Unknown while a plugin is missing.
 
-    They were of instances that go, or of another version of a generator. Where neither is so, an option is a person's own: it stays.
+    They were of instances that go, or of another version of a generator. Where neither is so, a person wrote the line: it stays.
+
+    Raises:
+        MxError: a person wrote a line into `mx.yaml` that nothing declares; with what was meant, and nothing goes.
     """
     notes = [
         f"{instance} has no option {', '.join(names)} any more; the recorded value is dropped."
@@ -196,6 +200,8 @@ def _drop_undeclared(result: Run, ones: Sequence[ToRender], going: Sequence[str]
     undeclared = [name for name in result.options if name not in declared]
     missing.check_before_dropping(result.project, undeclared)
     going_too = _declared_by(result.project, going)
+    if not going and not upgraded and ones:
+        _refuse_undeclared(result.project, [n for n in undeclared if n in result.project.options], declared)
     for name in undeclared:
         theirs = not upgraded and name not in going_too
         if not theirs:
@@ -204,6 +210,28 @@ def _drop_undeclared(result: Run, ones: Sequence[ToRender], going: Sequence[str]
             what = "it stays in mx.yaml; delete the line if it is not yours" if theirs else "it is dropped"
             notes.append(f"Nothing declares the project option {name}{' any more' * (not theirs)}; {what}.")
     return notes
+
+
+def _refuse_undeclared(project: Project, names: Sequence[str], declared: Iterable[str]) -> None:
+    """Refuse lines of `mx.yaml` that no generator reads: they are most often misspelt.
+
+    Raises:
+        MxError: there are some; each with its line and what was meant.
+    """
+    import difflib
+
+    problems, known = [], sorted(declared)
+    for name in names:
+        source = (project.source or b"").decode("utf-8", "replace").splitlines()
+        line = next((at for at, text in enumerate(source, 1) if text.strip().startswith(f"{name}:")), 1)
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else "."
+        problems.append(f"{PROJECT_FILE}:{line}: no generator here has an option {name}{meant}")
+    if problems:
+        raise MxError(
+            "\n".join(problems),
+            hint=f"Correct or delete the line. The options are: {', '.join(known)}.",
+        )
 
 
 def _declared_by(project: Project, names: Sequence[str]) -> set[str]:
@@ -221,6 +249,12 @@ def _check_wishes(project: Project, wishes: Wishes) -> None:
         known |= {section.path for section in record.sections}
     unknown = sorted((wishes.retry | wishes.restore) - known)
     if unknown:
+        import difflib
+
+        near = difflib.get_close_matches(unknown[0], sorted(known), n=1)
         raise UsageProblem(
-            f"No generator here renders {', '.join(unknown)}.", hint="Paths are relative to the project."
+            f"No generator here renders {', '.join(unknown)}.",
+            hint=f"Did you mean {near[0]}?"
+            if near
+            else "Paths are from where you stand, or from the project's root.",
         )

@@ -33,6 +33,7 @@ class Sources:
         defaults: by option name, a company's values in place of the built-in defaults.
         freshness: how new what is fetched has to be.
         reading: nothing will be written.
+        found: finds out on this machine what an option says that it is; None: nothing is looked for.
     """
 
     command_line: Mapping[str, Any] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Sources:
     defaults: Mapping[str, Default] = field(default_factory=dict)
     freshness: Freshness = "recorded"
     reading: bool = False
+    found: Callable[[str], Default | None] | None = None
 
 
 @dataclass
@@ -129,7 +131,14 @@ def _how(option: Option, sources: Sources) -> str:
 def _company(option: Option, sources: Sources) -> Default | None:
     if option.secret:
         return None
-    return next((sources.defaults[name] for name in option.names if name in sources.defaults), None)
+    company = next((sources.defaults[name] for name in option.names if name in sources.defaults), None)
+    if company is not None or not option.found or sources.found is None:
+        return company
+    found = sources.found(option.found)
+    try:
+        return found if found is not None and option.convert(found.value) is not None else None
+    except click.BadParameter:  # such as a project id of an organisation of old, with a colon
+        return None
 
 
 def _told(option: Option, company: Default | None) -> Option:

@@ -165,7 +165,8 @@ def test_an_option_that_a_person_wrote_stays_with_its_file(world: World) -> None
     world.base.files = {"a.txt": "a\n"}
     world.start()
     world.write("mx.yaml", world.text("mx.yaml") + "  note: precious\n")
-    world.ok("update")
+    refused = world.mx("update")
+    assert (refused.code, "no generator here has an option note." in refused.err) == (4, True)
     assert "note: precious" in world.text("mx.yaml")
     answer = world.ok("destroy", "WorldBase")
     assert "note: precious" in world.text("mx.yaml")

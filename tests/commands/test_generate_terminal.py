@@ -160,7 +160,7 @@ def conflicting(project: Path) -> Path:
     return project
 
 
-ASK = r"Overwrite it\? \[y/n/a/d/m/q/h\]: "
+ASK = r"Overwrite it\? \[y/n/a/k/p/d/m/q/h\]: "
 RUN = ("generate", "SampleBase", "--size", "2")
 
 
@@ -225,7 +225,7 @@ def test_merge_writes_markers_and_exits_1(talk: Talk, conflicting: Path) -> None
 def test_a_binary_file_offers_no_merge(talk: Talk, project: Path) -> None:
     (project / "README.md").write_bytes(b"\x00mine")
     child = talk(*RUN, cwd=project)
-    child.expect(r"Overwrite it\? \[y/n/a/d/q/h\]: ")
+    child.expect(r"Overwrite it\? \[y/n/a/k/d/q/h\]: ")
     child.sendline("m")
     child.expect("y  yes")
     child.expect(r"Overwrite it\?")

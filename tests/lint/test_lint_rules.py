@@ -142,7 +142,7 @@ def test_list_rules(mx: Any, rules: Path) -> None:
     rows = [line.split(maxsplit=3) for line in result.out.splitlines()]
     assert rows[0] == ["RULE", "TOOL", "PLUGIN", "CHECKS"]
     assert [row[0] for row in rows[1:]] == [
-        "ruff-check", "ruff-format", "yamllint", "hadolint", "terraform-fmt", "shellcheck", "merge-markers", "hand-edited",
+        "ruff-check", "ruff-format", "yamllint", "hadolint", "terraform-fmt", "shellcheck", "merge-markers", "hand-edited", "strayed-answers",
         "pristine", "no-todo", "exploding", "acme-rules/yamllint",
     ]  # fmt: skip
     assert rows[1][1:3] == ["ruff", "mx-devtool"]

@@ -118,7 +118,7 @@ def test_a_command_that_raises_is_its_plugin_s_error(install: Install, mx: Mx, c
     assert path.parent == cache / "log"
     assert "return 1 / 0" in path.read_text()
     refused = mx("refuse")
-    assert (refused.code, "Error: not like that" in refused.err) == (2, True)
+    assert (refused.code, "error: not like that" in refused.err) == (2, True)
     odd = mx("no_command")
     assert odd.code == 4
     assert "no_command of the plugin acme-hooks is no click command: acme_hooks:no_command" in odd.err

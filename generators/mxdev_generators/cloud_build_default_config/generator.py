@@ -32,7 +32,7 @@ class CloudBuildDefaultConfig(Generator):
                help="What the repository is cloned from, on GitHub or GitLab; while it is empty nothing starts a build."),
         option("--app-installation", type=NUMBER, default="0",
                help="The number of the installation of Google's app on GitHub; not for GitLab."),
-        option("--branch", type=BRANCH, default="main", help="The default branch."),
+        option("--branch", type=BRANCH, default="main", help="The default branch.", found="git-branch"),
         *common(),
     )  # fmt: skip
     example = "mx generate CloudBuildDefaultConfig --repository https://github.com/acme/churn.git --app-installation 4711"

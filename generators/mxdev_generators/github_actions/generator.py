@@ -28,7 +28,7 @@ class GitHubActions(Generator):
     options = (
         option("--repository-id", type=NUMBER, default="0",
                help="The repository's number: the only one that Google Cloud lets in."),
-        option("--branch", type=BRANCH, default="main", help="The default branch."),
+        option("--branch", type=BRANCH, default="main", help="The default branch.", found="git-branch"),
         terraform.OPTION,
         publish_docs("on GitHub Pages: public, even from a private repository (except with GitHub Enterprise Cloud)"),
         *common(),

@@ -40,17 +40,17 @@ class MLProjectSkeleton(Generator):
     )
     options = (
         option("--description", default="A machine-learning project.", help="What it is for, in one sentence.",
-               ask=True, shared=True),
+               shared=True),
         option("--task", type=click.Choice(list(tasks.EXAMPLES)), default="image",
                help="What the project learns until you put your own data in its place: images, a table, or texts."),
         option("--client", default="", help="Whom it is for.", shared=True),
         option("--cloud", type=click.Choice(["gcp", "existing", "none"]), default="gcp", ask=True, shared=True,
                help="gcp: with Terraform for Google Cloud; existing: bring your own cluster; none: this machine only."),
-        option("--project-id", type=PROJECT_ID, default=default_project_id, ask=True, shared=True,
+        option("--project-id", type=PROJECT_ID, default=default_project_id, ask=True, shared=True, found="gcloud-project",
                help="The Google Cloud project's id; the project must exist."),
         option("--region", type=REGION, default="europe-west4", ask=True, shared=True, help="The cloud region."),
         option("--accelerator", type=click.Choice(["none", "nvidia-t4", "nvidia-l4", "nvidia-a100"]), default="none",
-               shared=True, help="The GPU of the cluster's training nodes."),
+               ask=True, shared=True, help="The GPU of the cluster's training nodes."),
         option("--zone", type=ZONE, default="auto", shared=True,
                help="The zone of the cluster; auto: one of the region that has the GPU; empty: a regional cluster, three times as dear while idle."),
         option("--domain", type=DOMAIN, default="", shared=True, help="The domain that services get names in, if any."),
@@ -126,3 +126,9 @@ class MLProjectSkeleton(Generator):
         tree.next_step("mx flow run --setup", "makes the project's environment and trains the model")
         tree.next_step("mx flow ui", "shows the run")
         tree.next_step("mx lint", "checks every file against the style guide")
+        if self.values.cloud == "gcp" and self.values.project_id == default_project_id(self.values):
+            tree.next_step(
+                "mx set project-id=ID",
+                f"the id of your Google Cloud project, before you use the cloud: {self.values.project_id} is only made from the "
+                "project's name",
+            )

@@ -12,6 +12,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import shlex
 import signal
 import sys
 import traceback
@@ -83,6 +84,8 @@ def mlflow_run(job: dict[str, Any], watch: Watch) -> int:
 
     if job["cluster"]:
         register(job)
+    if job["overrides"]:
+        append(job["overrides"])
     create = MlflowClient.create_run
 
     def noting(self: Any, *arguments: Any, **options: Any) -> Any:
@@ -110,6 +113,18 @@ def mlflow_run(job: dict[str, Any], watch: Watch) -> int:
         traceback.print_exc()
         return 1
     return 0
+
+
+def append(overrides: list[str]) -> None:
+    """Have MLflow append these to the command of the entry point, as Hydra reads them."""
+    from mlflow.projects._project_spec import EntryPoint
+
+    compute = EntryPoint.compute_command
+
+    def with_overrides(self: Any, user_parameters: Any, storage_dir: Any) -> str:
+        return " ".join([compute(self, user_parameters, storage_dir), *map(shlex.quote, overrides)])
+
+    EntryPoint.compute_command = with_overrides  # type: ignore[method-assign,unused-ignore]
 
 
 def register(job: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from mxdev.environment.choose import choose
 from mxdev.environment.local_folder import through
 from mxdev.errors import DONE, SAYS_NO, MxError, Refused, UsageProblem
-from mxdev.flow import mlproject, runner, tracking
+from mxdev.flow import mlproject, overrides, runner, tracking
 from mxdev.flow.cluster import options as cluster_run
 from mxdev.flow.rerun import compare, reading
 from mxdev.flow.rerun.checkout import checkout
@@ -158,7 +158,7 @@ def _launch(
         run_name=_PREFIX + run.name.removeprefix(_PREFIX),
         passed_on=("--experiment-id", run.experiment_id),
     )
-    launch = runner.plan(folder, name, request, given, python, environ, config)
+    launch = runner.plan(folder, name, request, given, python, environ, config, overrides.recorded(run.tags))
     dropped = {"MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", *git.misleading(environ)} & environ.keys()
     variables = {**launch.variables, **tracking.variables(store)}
     if config is None:
@@ -170,7 +170,7 @@ def _launch(
         store=store,
         variables=variables,
         dropped=launch.dropped | dropped,
-        tags={reading.RERUN_OF: run.id},
+        tags={**launch.tags, reading.RERUN_OF: run.id},
     )
 
 

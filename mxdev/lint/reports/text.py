@@ -35,7 +35,7 @@ def print_table(report: Report, cwd: Path) -> None:
         table = Table(
             title=Text(location(path, cwd), "bold"), title_justify="left", box=None, show_header=False
         )
-        table.add_column(width=place, justify="right", style="bright_black")
+        table.add_column(width=place, justify="right")
         table.add_column(width=max(map(len, _COLOURS)))
         table.add_column(overflow="fold", width=min(rule, console.width // 3))
         table.add_column(overflow="fold")

@@ -1,0 +1,86 @@
+"""The words around all commands: `mx help`, `error:`, completion in the spellings of the docs, colours that any terminal shows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.shell_completion import ShellComplete
+from conftest import Mx
+
+from mxdev import cli
+from mxdev.system import console
+
+
+def complete(*words: str, begun: str = "") -> list[str]:
+    shell = ShellComplete(cli.root, {}, "mx", "_MX_COMPLETE")
+    return [item.value for item in shell.get_completions(list(words), begun)]
+
+
+@pytest.mark.parametrize("command", [["set"], ["flow", "run"], ["g", "gitlab-ci"]])
+def test_help_before_a_command_is_help_after_it(mx: Mx, command: list[str]) -> None:
+    assert mx("help", *command) == mx(*command, "--help")
+
+
+def test_help_alone_lists_the_commands(mx: Mx) -> None:
+    result = mx("help")
+    assert result.code == 0
+    assert result.out == mx("--help").out
+
+
+def test_a_wrong_command_line_is_an_error_like_any_other(mx: Mx) -> None:
+    result = mx("sett")
+    assert result.code == 2
+    assert "Error:" not in result.err
+    assert "\nerror: There is no command called sett. Did you mean set?" in result.err
+    assert mx("help", "sett").code == 2
+
+
+def test_generators_are_completed_in_the_spelling_of_the_docs(samples: Path) -> None:
+    assert sorted(complete("generate", begun="git")) == ["github-actions", "gitlab-ci"]
+    assert complete("generate", begun="GitL") == ["GitLabCI"]
+    assert complete("generate", begun="gitlabc") == ["gitlab-ci"]
+
+
+def test_keys_of_set_are_completed(mx: Mx, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    assert complete("set", begun="re") == ["region="]
+    assert "SampleBase.size=" in complete("set")
+    assert not [key for key in complete("set") if "token" in key]  # a secret is kept nowhere
+    monkeypatch.chdir(project.parent)
+    assert complete("set") == []
+
+
+def test_no_colour_vanishes_on_a_light_or_a_solarized_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name in (
+        "create",
+        "update",
+        "merge",
+        "conflict",
+        "remove",
+        "orphan",
+        "keep",
+        "identical",
+        "run",
+        "other",
+    ):
+        console.out(console.verb(name))
+    console.status("working")
+    said = capsys.readouterr()
+    codes = set(re.findall(r"\x1b\[(\d+)m", said.out + said.err)) - {"0", "1"}
+    # Bright black is the background of Solarized Dark, its other bright ones are greys; black and white vanish on one or the other.
+    assert codes
+    assert codes <= {"31", "32", "33", "34", "35", "36"}
+
+
+def test_silence(mx: Mx, tmp_path: Path) -> None:
+    assert mx("generate", "SampleBase", "demo", "-q") == mx("update", "-q", cwd=tmp_path / "demo")
+    (tmp_path / "demo" / "README.md").write_text("mine\n")
+    result = mx("generate", "SampleBase", "--size", "2", "-q", cwd=tmp_path / "demo")
+    assert (result.code, result.out) == (1, "")
+    assert "README.md" in result.err
