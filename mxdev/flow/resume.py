@@ -14,7 +14,7 @@ from mxdev.cluster import submit
 from mxdev.environment.choose import choose
 from mxdev.environment.local_folder import through
 from mxdev.errors import DONE, UsageProblem
-from mxdev.flow import mlproject, runner, tracking
+from mxdev.flow import mlproject, overrides, runner, tracking
 from mxdev.flow.cluster import options as cluster_run
 from mxdev.flow.cluster.jobs import Job, Jobs
 from mxdev.flow.rerun import reading
@@ -173,7 +173,7 @@ def _local(
         entry=entry, passed_on=("--experiment-id", run.experiment_id, "--run-id", run.id)
     )
     given = _parameters(root, run, entry)
-    launch = runner.plan(root, name, request, given, python, environ, None)
+    launch = runner.plan(root, name, request, given, python, environ, None, overrides.recorded(run.tags))
     return _same_run(launch, run, store, environ)
 
 
@@ -206,7 +206,7 @@ def _on_cluster(
     config = {**config, "run_id": run.id, "experiment_id": run.experiment_id, "command": command}
     request = runner.RunRequest(entry=entry, passed_on=("--experiment-id", run.experiment_id))
     given = _parameters(root, run, entry)
-    launch = runner.plan(root, name, request, given, python, environ, config)
+    launch = runner.plan(root, name, request, given, python, environ, config, overrides.recorded(run.tags))
     return _same_run(launch, run, store, environ)
 
 
