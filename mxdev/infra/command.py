@@ -27,6 +27,8 @@ def infra() -> None:
       mx infra init     switches on Google's services, makes the bucket of the state, runs terraform init
       mx infra plan     shows what would be made, and saves it
       mx infra apply    does exactly that
+
+    Terraform, its providers, and what a `local-exec` in a .tf file names run with your rights.
     """
 
 
