@@ -184,7 +184,8 @@ def of_plan(plan: Plan) -> State:
 
 
 def _loss(change: Change) -> str:
-    name = (change.before or {}).get("name")
+    before = change.before or {}
+    name = before.get("name") or before.get("bucket") or before.get("identifier")
     return f"{change.address}{f' ({name})' if name else ''}, with its data: {change.verb}"
 
 
