@@ -34,7 +34,9 @@ def make(
     place = terraform.place
     path = saved.prepare(place)
     files = saved.digest(place)
-    options = {"destroy": True} if destroy else {}
+    options: dict[str, object] = {"var_file": list(place.values)}
+    if destroy:
+        options["destroy"] = True
     terraform.work("plan", say=say, out=str(path), var=list(variables), target=list(targets), **options)
     path.chmod(0o600)
     plan = show(terraform)

@@ -54,6 +54,8 @@ class Terraform:
         self.place = place
         tool = replace(programs.get("terraform"), minimum=MINIMUM)
         self._environment = dict(tool.environment)
+        if place.environment:
+            self._environment["TF_DATA_DIR"] = str(place.data)
         self.program = programs.find(tool)
         self._speaker = _speaker(self.program.command[0], str(place.folder))
 
