@@ -54,6 +54,14 @@ class Place:
         found = re.search(_SETTING.format(key=re.escape(key)), text, re.MULTILINE)
         return found[1] if found else None
 
+    def commands(self, text: str) -> str:
+        """`text` with the commands of `mx infra` that it names made those of this environment."""
+        return (
+            re.sub(r"`mx infra (\w+)", rf"`mx infra \1 -E {self.environment}", text)
+            if self.environment
+            else text
+        )
+
     def shown(self, file: str) -> str:
         """A file of the folder, as a person in the project would name it."""
         return f"{FOLDER}/{file}"

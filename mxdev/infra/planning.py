@@ -61,10 +61,10 @@ def fitting(place: Place) -> Saved:
     """
     found = saved.find(place)
     if found is None:
-        raise Refused("There is no saved plan.", hint="`mx infra plan` makes one.")
+        raise Refused("There is no saved plan.", hint=place.commands("`mx infra plan` makes one."))
     if found.digest != saved.digest(place):
         raise Refused(
             f"Files in {place.shown('')} have changed since the plan of {found.made} was made, so it is not what they say.",
-            hint="`mx infra plan` makes a new one.",
+            hint=place.commands("`mx infra plan` makes a new one."),
         )
     return found

@@ -241,6 +241,8 @@ def test_an_environment_has_values_and_a_state_of_its_own(
     mx: Any, churn: Path, production: Path, folder: Path
 ) -> None:
     of = ("-E", "production")
+    assert "`mx infra init -E production`" in mx("infra", "plan", *of, cwd=churn).err
+    assert "`mx infra plan -E production`" in mx("infra", "apply", *of, cwd=churn).err
     for words in (("init", "--yes"), ("plan",), ("apply", "--yes")):
         for environment in ((), of):
             done = mx("infra", words[0], *environment, *words[1:], cwd=churn)
