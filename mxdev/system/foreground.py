@@ -38,6 +38,7 @@ def run(
     meanwhile: Callable[[subprocess.Popen[bytes]], None] | None = None,
     output_to_stderr: bool = False,
     server: bool = False,
+    lines: Callable[[bytes], None] | None = None,
 ) -> Ended:
     """Run `command` and wait for it.
 
@@ -49,6 +50,7 @@ def run(
         output_to_stderr: its stdout joins its stderr.
         server: it reads nothing and passes signals on to its own workers: whatever ends this process reaches it alone,
             as SIGTERM.
+        lines: gets what it prints, stdout and stderr, line by line, in a thread of its own; all of it by the time this returns.
 
     Raises:
         OSError: it could not be started.
@@ -58,20 +60,32 @@ def run(
         cwd=cwd,
         env=dict(environ),
         stdin=None if _usable(0) and not server else subprocess.DEVNULL,
-        stdout=2 if output_to_stderr and _usable(2) else None,
+        stdout=subprocess.PIPE if lines else 2 if output_to_stderr and _usable(2) else None,
+        stderr=subprocess.STDOUT if lines else None,
         process_group=0,
     )
+    reader = threading.Thread(target=_read, args=(child, lines), daemon=True)
+    if lines is not None:
+        reader.start()
     if meanwhile is not None:
         threading.Thread(target=meanwhile, args=(child,), daemon=True).start()
     received: list[int] = []
     with _forwarding(child, received, server), contextlib.nullcontext() if server else _terminal_of(child):
         code = _wait(child)
+    if lines is not None:
+        # What it started may hold the pipe open for ever.
+        reader.join(_LAST_WORDS)
     interrupted = bool(received) or code in (INTERRUPTED, 128 + signal.SIGINT)
     if interrupted:
         _sweep(child.pid)
     if received:
         code = 128 + received[0]
     return Ended(code, interrupted)
+
+
+def _read(child: subprocess.Popen[bytes], lines: Callable[[bytes], None]) -> None:
+    for line in child.stdout or ():
+        lines(line)
 
 
 def _usable(descriptor: int) -> bool:

@@ -66,6 +66,13 @@ TOOLS: Mapping[str, Tool] = {
             "1.24",
             version_args=("version", "--client"),
         ),
+        # 400 is the first whose `gcloud storage buckets` knows --public-access-prevention. It must not ask: it is captured.
+        Tool(
+            "gcloud",
+            "see https://cloud.google.com/sdk/docs/install",
+            "400",
+            environment={"CLOUDSDK_CORE_DISABLE_PROMPTS": "1", "CLOUDSDK_CORE_VERBOSITY": "error"},
+        ),
     )
 }
 

@@ -1,0 +1,226 @@
+"""`mx infra`: plan, apply and destroy what Terraform makes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mxdev.steps import step_options
+
+if TYPE_CHECKING:
+    from mxdev.infra.changes import Plan
+    from mxdev.infra.place import Place
+    from mxdev.infra.terraform import Terraform
+    from mxdev.steps import Mode
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+@click.group("infra")
+def infra() -> None:
+    """Plan, apply and destroy what Terraform makes, in infrastructure/terraform.
+
+    \b
+    The first time:
+      mx infra init     switches on Google's services, makes the bucket of the state, runs terraform init
+      mx infra plan     shows what would be made, and saves it
+      mx infra apply    does exactly that
+
+    Terraform, its providers, and what a `local-exec` in a .tf file names run with your rights.
+    """
+
+
+@infra.command("init")
+@step_options()
+def init(mode: Mode) -> int:
+    """Make what Terraform needs before it can plan.
+
+    The Google services that the .tf files name, the bucket of Terraform's state (versioned, never public, rights by roles
+    only), and `terraform init`. What is there already is left as it is. Commit the .terraform.lock.hcl that comes of it.
+
+    \b
+    Examples:
+      mx infra init --dry-run
+      mx infra init --yes
+    """
+    from mxdev.infra import ready
+    from mxdev.steps import run_steps
+
+    return run_steps("mx infra init", ready.steps(_place()), mode)
+
+
+@infra.command("plan")
+@click.option("--target", "targets", multiple=True, metavar="ADDRESS", help="Only this, and what it needs. May be repeated.")  # fmt: skip
+@click.option(
+    "--destroy", is_flag=True, help="Plan to take everything down, without deletion protection being lifted."
+)
+@click.option(
+    "--all", "every", is_flag=True, help="A line for each resource, also where many of a type are created."
+)
+@_JSON
+def plan(targets: tuple[str, ...], destroy: bool, every: bool, as_json: bool) -> int:
+    """Show what would be made, changed and destroyed, and save it for `mx infra apply`.
+
+    Each line is a resource; behind one that is changed or replaced stands why. What is destroyed is red, and data that would
+    be lost is named. The saved plan lies beside Terraform's own data, readable by you alone: plans hold secrets.
+    """
+    from mxdev.infra import planning, show
+    from mxdev.system import console
+
+    terraform = _terraform(_place())
+    made = planning.make(terraform, console.status, destroy=destroy, targets=targets)
+    outcome = "nothing" if made.nothing else "planned"
+    if as_json:
+        console.out(show.plan_json(made, outcome))
+        return 0
+    show.plan(made, every=every)
+    if not made.nothing:
+        console.status(
+            "Saved. `mx infra apply` does exactly this; `mx infra cost` says what of it is billed."
+        )
+    return 0
+
+
+@infra.command("apply")
+@step_options(confirm=True)
+def apply(mode: Mode) -> int:
+    """Do exactly what `mx infra plan` saved.
+
+    It refuses when a file has changed since, or the state. It asks before what costs money; where data would be lost, the
+    project's name has to be typed.
+
+    \b
+    Examples:
+      mx infra apply
+      mx infra apply --yes                      # in a pipeline
+      mx infra apply --yes --confirm churn      # also where data is lost
+    """
+    from mxdev.infra.applying import SavedPlan
+    from mxdev.steps import run_steps
+
+    place = _place()
+    step = SavedPlan(name="apply", title="The saved plan", place=place)
+    return run_steps("mx infra apply", [step], mode, word=place.name)
+
+
+@infra.command("destroy")
+@click.option("--with-data", is_flag=True, help="Buckets, too, with all that is in them, for good.")
+@step_options(confirm=True)
+def destroy(with_data: bool, mode: Mode) -> int:
+    """Take down what Terraform made.
+
+    Deletion protection is lifted first, of what has it. Buckets stay, and leave Terraform's state, unless --with-data is
+    given. Everything else goes, once the project's name has been typed. The bucket of the state stays in any case, and disks
+    that Kubernetes made are not Terraform's to remove.
+    """
+    from mxdev.infra import applying
+    from mxdev.steps import run_steps
+
+    place = _place()
+    steps = applying.destroying(place, with_data=with_data)
+    return run_steps("mx infra destroy", steps, mode, word=place.name)
+
+
+@infra.command("output")
+@click.argument("name", required=False)
+@_JSON
+def output(name: str | None, as_json: bool) -> int:
+    """Print the outputs, or the one called NAME, which is printed as it is, secret or not."""
+    from mxdev.errors import Refused
+    from mxdev.infra import show
+    from mxdev.system import console
+
+    values: dict[str, Any] = _terraform(_place()).json("output")
+    if name is not None and name not in values:
+        there = ", ".join(sorted(values)) or "none"
+        raise Refused(
+            f"There is no output called {name}.", hint=f"There are: {there}. `mx infra apply` makes them."
+        )
+    if name is not None:
+        value = values[name].get("value")
+        console.out(value if isinstance(value, str) and not as_json else json.dumps(value), data=True)
+    elif as_json:
+        console.out(json.dumps({key: one.get("value") for key, one in values.items()}), data=True)
+    elif values:
+        show.outputs(values)
+    else:
+        console.status("There are no outputs: nothing has been applied yet.")
+    return 0
+
+
+@infra.command("unlock")
+@click.argument("lock", metavar="LOCK")
+@click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
+def unlock(lock: str, yes: bool) -> int:
+    """Remove a lock of Terraform's state whose holder is dead for certain.
+
+    LOCK is the id that `mx infra plan` says when it finds the state locked, with who holds it and since when. A lock whose
+    holder is alive protects the state from being written by two at a time: never remove that.
+    """
+    from mxdev.errors import Refused
+    from mxdev.system import console
+
+    terraform = _terraform(_place())
+    if not yes:
+        if not console.can_ask():
+            raise Refused(
+                "Nobody can be asked whether the lock's holder is dead.",
+                hint=f"`mx infra unlock {lock} --yes`",
+            )
+        if console.ask(f"Is what took the lock {lock} dead for certain? [y/N]").strip().lower() not in (
+            "y",
+            "yes",
+        ):
+            raise Refused("You said no. The state is still locked.")
+    terraform.read("force-unlock", lock, force=True)
+    console.out(f"The lock {lock} is removed.")
+    return 0
+
+
+@infra.command("cost")
+@_JSON
+def cost(as_json: bool) -> int:
+    """Say what is billed, by unit and number, from the plan, with the setting that changes it.
+
+    It takes the saved plan if that still fits the files, and plans otherwise. There are no prices in it: they depend on
+    contract, region and month, and are Google's to say.
+    """
+    from mxdev.infra import cost as costs
+    from mxdev.infra import show
+    from mxdev.system import console
+
+    found = costs.read(_current(_place()))
+    if as_json:
+        console.out(show.cost_json(found))
+    else:
+        show.cost(found)
+    return 0
+
+
+def _place() -> Place:
+    from mxdev.infra import place
+    from mxdev.project.project import project_root
+
+    return place.find(project_root())
+
+
+def _terraform(place: Place) -> Terraform:
+    from mxdev.infra.terraform import Terraform
+
+    return Terraform(place)
+
+
+def _current(place: Place) -> Plan:
+    from mxdev.errors import Refused
+    from mxdev.infra import planning
+    from mxdev.system import console
+
+    terraform = _terraform(place)
+    try:
+        if not planning.fitting(place).applied:
+            return planning.show(terraform)
+    except Refused:
+        pass
+    return planning.make(terraform, console.status)

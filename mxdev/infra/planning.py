@@ -1,0 +1,68 @@
+"""Makes a plan, saves it and reads it."""
+
+from __future__ import annotations
+
+from mxdev.errors import Refused
+from mxdev.infra import changes, saved
+from mxdev.infra.changes import Plan
+from mxdev.infra.place import Place
+from mxdev.infra.saved import Saved
+from mxdev.infra.terraform import Say, Terraform
+
+
+def make(
+    terraform: Terraform,
+    say: Say,
+    *,
+    destroy: bool = False,
+    variables: tuple[str, ...] = (),
+    targets: tuple[str, ...] = (),
+) -> Plan:
+    """Plan, and save the plan for `mx infra apply`.
+
+    Args:
+        terraform: in the project's folder.
+        say: shows progress.
+        destroy: plan to take everything down.
+        variables: `name=value`, over what the .tfvars files say.
+        targets: addresses that alone are planned; none: all.
+
+    Raises:
+        TerraformFailed: it failed; there is no saved plan then.
+        KeyboardInterrupt: it was interrupted.
+    """
+    place = terraform.place
+    path = saved.prepare(place)
+    files = saved.digest(place)
+    options = {"destroy": True} if destroy else {}
+    terraform.work("plan", say=say, out=str(path), var=list(variables), target=list(targets), **options)
+    path.chmod(0o600)
+    plan = show(terraform)
+    saved.remember(place, files, destroys_all=destroy)
+    return plan
+
+
+def show(terraform: Terraform) -> Plan:
+    """The plan that is saved.
+
+    Raises:
+        MxError: Terraform cannot read it.
+    """
+    return changes.read(terraform.json("show", str(saved.plan_file(terraform.place))))
+
+
+def fitting(place: Place) -> Saved:
+    """The saved plan, which still fits the files; it may have been applied.
+
+    Raises:
+        Refused: there is none, or files have changed since.
+    """
+    found = saved.find(place)
+    if found is None:
+        raise Refused("There is no saved plan.", hint="`mx infra plan` makes one.")
+    if found.digest != saved.digest(place):
+        raise Refused(
+            f"Files in {place.shown('')} have changed since the plan of {found.made} was made, so it is not what they say.",
+            hint="`mx infra plan` makes a new one.",
+        )
+    return found

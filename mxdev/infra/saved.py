@@ -1,0 +1,114 @@
+"""The plan that `mx infra plan` saved, and whether it still fits the files it was made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mxdev.errors import MxError
+from mxdev.infra.place import Place
+from mxdev.system import private
+
+# Of no consequence for what Terraform does.
+_ASIDE = (".md", ".sh", ".tfplan", ".log", ".backup", ".tftest.hcl", ".tfmock.hcl")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A saved plan.
+
+    Attributes:
+        digest: of the files it was made from.
+        made: when, as an ISO time in UTC.
+        destroys_all: it takes everything down.
+        applied: when it was applied; None: not yet.
+    """
+
+    digest: str
+    made: str
+    destroys_all: bool = False
+    applied: str | None = None
+
+
+def plan_file(place: Place) -> Path:
+    """Where the plan lies: it may hold secrets, so it is beside Terraform's own data, which Git ignores."""
+    return place.data / "mx" / "plan.tfplan"
+
+
+def prepare(place: Place) -> Path:
+    """The plan's path, with a folder that only this user can look into, and nothing of an older plan."""
+    path = plan_file(place)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.chmod(0o700)
+    path.unlink(missing_ok=True)
+    _about(place).unlink(missing_ok=True)
+    return path
+
+
+def remember(place: Place, files: str, *, destroys_all: bool = False) -> Saved:
+    """Note what the plan that now lies there was made from: `files` is the digest from before it was made."""
+    saved = Saved(files, _now(), destroys_all)
+    _write(place, saved)
+    return saved
+
+
+def find(place: Place) -> Saved | None:
+    """The saved plan; None if there is none, or what lies there is broken."""
+    try:
+        saved = Saved(**json.loads(_about(place).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return saved if saved.applied or plan_file(place).is_file() else None
+
+
+def mark_applied(place: Place, saved: Saved) -> None:
+    """Note that it was applied, and remove it: it cannot be applied twice."""
+    _write(place, Saved(saved.digest, saved.made, saved.destroys_all, _now()))
+    plan_file(place).unlink(missing_ok=True)
+
+
+def digest(place: Place) -> str:
+    """A digest of every file that Terraform may read: those of the folder, and of local modules outside of it."""
+    total = hashlib.sha256()
+    for folder in (place.folder, *_modules(place)):
+        for path in sorted(folder.rglob("*")):
+            inside = path.relative_to(folder)
+            if _aside(inside) or not path.is_file():
+                continue
+            total.update(f"\0{inside.as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _aside(path: Path) -> bool:
+    folders = path.parts[:-1]
+    return (
+        path.name.endswith(_ASIDE)
+        or ".tfstate" in path.name
+        or any(folder == ".terraform" or folder.startswith(".terraform-") for folder in folders)
+    )
+
+
+def _modules(place: Place) -> list[Path]:
+    try:
+        listed = json.loads((place.data / "modules" / "modules.json").read_text(encoding="utf-8"))
+        folders = [(place.folder / one["Dir"]).resolve() for one in listed["Modules"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    here = place.folder.resolve()
+    return sorted({one for one in folders if not one.is_relative_to(here) and one.is_dir()})
+
+
+def _about(place: Place) -> Path:
+    return plan_file(place).with_name("about.json")
+
+
+def _write(place: Place, saved: Saved) -> None:
+    if not private.write(_about(place), json.dumps(asdict(saved)).encode()):
+        raise MxError(f"{_about(place)} cannot be written, so the plan could not be told from an older one.")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

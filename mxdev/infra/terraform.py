@@ -1,0 +1,181 @@
+"""Runs Terraform in a project's folder: its words are made by python-terraform, its processes are run as mx runs programs.
+
+python-terraform's own way to run it has no end for one that hangs, and leaves it alone on ^C.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mxdev.errors import MxError
+from mxdev.infra import failures
+from mxdev.infra.place import Place
+from mxdev.system import foreground, programs
+
+# `init -json`, and conditions over several variables, are of 1.9; the rendered versions.tf wants 1.10.
+MINIMUM = "1.10"
+# How long Terraform may take to read its state or a plan, in seconds. What changes the world has no limit, and shows progress.
+READS = 120.0
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of Terraform said: its events, and the lines that were none."""
+
+    code: int
+    events: tuple[dict[str, Any], ...]
+    text: str
+
+    def problems(self) -> list[str]:
+        """Its errors, each with what it is about; the plain text where there is none."""
+        said = [
+            _diagnostic(event.get("diagnostic") or {})
+            for event in self.events
+            if event.get("type") == "diagnostic" and event.get("@level") == "error"
+        ]
+        return said or [self.text]
+
+
+class Terraform:
+    """Terraform in a project's folder.
+
+    Raises:
+        MissingTool: there is no Terraform, or it is too old.
+        MxError: python-terraform is missing.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        tool = replace(programs.get("terraform"), minimum=MINIMUM)
+        self._environment = dict(tool.environment)
+        self.program = programs.find(tool)
+        self._speaker = _speaker(self.program.command[0], str(place.folder))
+
+    def words(self, command: str, *arguments: str, **options: Any) -> list[str]:
+        """The whole command line. Options are python-terraform's: `input=False` is -input=false, True alone is a flag."""
+        from python_terraform import IsFlagged
+
+        flags = {name: IsFlagged if value is True else value for name, value in options.items()}
+        made: list[str] = self._speaker.generate_cmd_string(command, *arguments, **flags)
+        return made
+
+    def read(self, command: str, *arguments: str, **options: Any) -> str:
+        """Run a command that only reads, and return what it printed.
+
+        Raises:
+            TerraformFailed: it failed.
+            MxError: it could not be started, or hung.
+        """
+        words = self.words(command, *arguments, **options)
+        result = programs.run(
+            words, cwd=self.place.folder, env=self._environment, capture=True, timeout=READS
+        )
+        if result.code:
+            said = (result.stderr or result.stdout).decode("utf-8", "replace")
+            raise failures.error(f"terraform {command}", [said], code=result.code)
+        return result.stdout.decode("utf-8", "replace")
+
+    def json(self, command: str, *arguments: str, **options: Any) -> Any:
+        """As `read`, with -json; what it printed, parsed.
+
+        Raises:
+            MxError: as `read`, or what it printed is no JSON.
+        """
+        text = self.read(command, *arguments, json=True, **options)
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise MxError(
+                f"`terraform {command} -json` printed no JSON: {text.strip()[:200] or 'nothing'}",
+                hint=f"Is {self.program.command[0]} Terraform? `terraform version` says.",
+            ) from None
+
+    def work(self, command: str, *arguments: str, say: Say, **options: Any) -> Run:
+        """Run a command that may take long, with its progress shown; ^C lets it end in order, a third one kills it.
+
+        Raises:
+            TerraformFailed: it failed.
+            MxError: it could not be started.
+            KeyboardInterrupt: it was interrupted, and has ended.
+        """
+        words = self.words(command, *arguments, **{"json": True, "input": False, "no_color": True, **options})
+        events: list[dict[str, Any]] = []
+        plain: list[str] = []
+        interrupted = False
+
+        def line(data: bytes) -> None:
+            nonlocal interrupted
+            text = data.decode("utf-8", "replace").rstrip("\n")
+            event = _event(text)
+            if event is None:
+                plain.append(text)
+                return
+            events.append(event)
+            message = str(event.get("@message", ""))
+            if "Interrupt received" in message:
+                interrupted = True
+                say("stopping: what runs is finished first; ^C again stops at once, and may lose the state")
+            elif _worth_saying(event):
+                say(message)
+
+        environment = {**os.environ, **{k: v for k, v in self._environment.items() if v is not None}}
+        for name in (name for name, value in self._environment.items() if value is None):
+            environment.pop(name, None)
+        sys.stdout.flush()
+        try:
+            ended = foreground.run(words, cwd=self.place.folder, environ=environment, lines=line)
+        except OSError as problem:
+            raise MxError(f"{words[0]} cannot be started: {problem.strerror or problem}.") from problem
+        if ended.interrupted or interrupted:
+            raise KeyboardInterrupt
+        run = Run(ended.code, tuple(events), "\n".join(plain).strip())
+        if ended.code:
+            raise failures.error(f"terraform {command}", run.problems(), code=ended.code)
+        return run
+
+
+def _speaker(program: str, folder: str) -> Any:
+    try:
+        import python_terraform
+    except ImportError as problem:
+        raise MxError(
+            "python-terraform is missing, which mx runs Terraform through.",
+            hint="Install mx anew: `pip install --force-reinstall mx-devtool`.",
+        ) from problem
+
+    # It reads a state file when it is made, and fails on a broken one; there is none of this name.
+    return python_terraform.Terraform(
+        working_dir=folder, terraform_bin_path=program, state="no-state-is-read"
+    )
+
+
+def _event(text: str) -> dict[str, Any] | None:
+    if not text.startswith("{"):
+        return None
+    try:
+        event = json.loads(text)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "@message" in event else None
+
+
+def _worth_saying(event: dict[str, Any]) -> bool:
+    kind = event.get("type")
+    if kind == "apply_progress":  # comes every ten seconds
+        return bool(int((event.get("hook") or {}).get("elapsed_seconds") or 0) % 60 < 10)
+    return kind in ("apply_start", "apply_complete", "apply_errored")
+
+
+def _diagnostic(said: dict[str, Any]) -> str:
+    about = f"{said['address']}: " if said.get("address") else ""
+    where = said.get("range") or {}
+    line = (where.get("start") or {}).get("line")
+    place = f" ({where['filename']} line {line})" if where.get("filename") and line else ""
+    detail = f"\n{said['detail']}" if said.get("detail") else ""
+    return f"{about}{said.get('summary', '')}{place}{detail}"

@@ -1,0 +1,122 @@
+"""A Terraform that is missing, too old, hangs, prints rubbish or is killed; all of it by stand-ins for the program."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mxdev.infra import terraform
+
+VERSION = 'if words == ["version"]:\n    print("Terraform v1.11.4")\n    sys.exit()\n'
+StandIn = Callable[[str, str], Path]
+
+
+def test_missing(mx: Any, churn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(churn))
+    result = mx("infra", "plan", cwd=churn)
+    assert result.code == 4
+    assert "terraform is missing" in result.err
+    assert "developer.hashicorp.com/terraform/install" in result.err
+
+
+def test_too_old(mx: Any, churn: Path, stand_in: StandIn) -> None:
+    stand_in("terraform", 'print("Terraform v1.5.7")')
+    result = mx("infra", "plan", cwd=churn)
+    assert result.code == 4
+    assert "terraform 1.5.7 is older than 1.10" in result.err
+
+
+@pytest.mark.parametrize("command", [("plan",), ("output",), ("cost",)])
+def test_exits_1_and_says_nothing(mx: Any, churn: Path, stand_in: StandIn, command: tuple[str, ...]) -> None:
+    stand_in("terraform", f"{VERSION}sys.exit(1)")
+    result = mx("infra", *command, cwd=churn)
+    assert result.code == 4
+    assert "failed (exit code 1) and said nothing" in result.err
+
+
+@pytest.mark.parametrize("command", [("plan",), ("output",), ("cost",), ("destroy",)])
+def test_prints_rubbish(mx: Any, churn: Path, stand_in: StandIn, command: tuple[str, ...]) -> None:
+    stand_in("terraform", f'{VERSION}print("\\x1b[31mno json {{")\nif "-out" in " ".join(words):\n'
+             '    pathlib.Path([w for w in words if w.startswith("-out=")][0][5:]).write_text("x")')  # fmt: skip
+    result = mx("infra", *command, cwd=churn)
+    assert result.code == 4
+    assert "printed no JSON" in result.err
+    assert "\x1b" not in result.err
+
+
+def test_hangs(mx: Any, churn: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terraform, "READS", 0.5)
+    stand_in("terraform", f"{VERSION}time.sleep(60)")
+    began = time.monotonic()
+    result = mx("infra", "output", cwd=churn)
+    assert time.monotonic() - began < 20
+    assert result.code == 4
+    assert "did not finish in 0.5 seconds and was stopped" in result.err
+
+
+def test_killed(mx: Any, churn: Path, stand_in: StandIn) -> None:
+    stand_in("terraform", f"{VERSION}os.kill(os.getpid(), 9)")
+    result = mx("infra", "plan", cwd=churn)
+    assert result.code == 4
+    assert "failed (exit code 137)" in result.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_that_ignores_control_c_ends_with_the_third(
+    churn: Path, stand_in: StandIn, number: signal.Signals
+) -> None:
+    place = stand_in(
+        "terraform",
+        f"{VERSION}import signal\nfor one in (signal.SIGINT, signal.SIGTERM):\n    signal.signal(one, signal.SIG_IGN)\n"
+        '(folder / "pid").write_text(str(os.getpid()))\ntime.sleep(60)',
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mxdev", "infra", "plan"],
+        cwd=churn, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not (place / "pid").exists() or not (place / "pid").read_text():
+        assert process.poll() is None
+        time.sleep(0.05)
+    child = int((place / "pid").read_text())
+    for _ in range(3):
+        process.send_signal(number)
+        time.sleep(0.3)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_a_project_without_terraform(mx: Any, tmp_path: Path) -> None:
+    (tmp_path / "mx.yaml").write_text("version: 1\noptions:\n  name: churn\n  cloud: existing\n")
+    result = mx("infra", "plan", cwd=tmp_path)
+    assert result.code == 1
+    assert "runs on a cluster that exists already" in result.err
+
+
+def test_python_terraform_is_missing(
+    mx: Any, churn: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in("terraform", VERSION)
+    monkeypatch.setitem(sys.modules, "python_terraform", None)
+    result = mx("infra", "plan", cwd=churn)
+    assert result.code == 4
+    assert "python-terraform is missing" in result.err
+
+
+def test_a_broken_record_of_the_backend_stops_nothing(
+    mx: Any, churn: Path, folder: Path, stand_in: StandIn
+) -> None:
+    """python-terraform itself reads that file, and fails on it."""
+    stand_in("terraform", f'{VERSION}print("{{}}")')
+    (folder / ".terraform").mkdir()
+    (folder / ".terraform" / "terraform.tfstate").write_text("no json")
+    assert mx("infra", "output", "--json", cwd=churn).json == {}
