@@ -34,7 +34,7 @@ ABOUT_MX = {
 LISTED = ("lint", "build", "flow", "infra", "connect", "deploy", "purge", "doctor")
 ALIASES = {"g": "generate"}
 # Their `--json` is a list, not the answer of a plan.
-_OTHER_JSON = frozenset(["plugins", "status", "lint", "flow"])
+_OTHER_JSON = frozenset(["plugins", "status", "lint", "flow", "doctor"])
 
 
 class _Failed(Exception):
