@@ -31,7 +31,7 @@ ABOUT_MX = {
     "completion": ("mxdev.commands.completion:completion", "Print the completion script of a shell."),
 }
 # The order in which the larger capabilities are listed; one that is not named here comes after them.
-LISTED = ("lint", "build", "flow", "infra", "connect", "deploy", "purge", "doctor")
+LISTED = ("lint", "build", "flow", "up", "down", "infra", "connect", "deploy", "purge", "doctor")
 ALIASES = {"g": "generate"}
 # Their `--json` is a list, not the answer of a plan.
 _OTHER_JSON = frozenset(["plugins", "status", "lint", "flow", "doctor"])

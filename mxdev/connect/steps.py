@@ -168,6 +168,24 @@ def cluster_arguments(target: Target) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def described(target: Target) -> dict[str, Any] | None:
+    """What Google says of the project's cluster; None: there is none.
+
+    Raises:
+        GcloudError: it cannot be asked.
+    """
+    try:
+        found = gcloud.as_json(
+            "container", "clusters", "describe", *cluster_arguments(target),
+            "--format=json(status,controlPlaneEndpointsConfig)", project=target.project_id,
+        )  # fmt: skip
+    except gcloud.GcloudError as error:
+        if error.missing:
+            return None
+        raise
+    return found if isinstance(found, dict) else {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Credentials(Step):
     """The cluster under a context of the project's own; the current context stays as it is."""
@@ -178,19 +196,13 @@ class Credentials(Step):
         """Ask Google for the cluster, and compare with the kubeconfig."""
         if programs.locate(_PLUGIN) is None:
             return State.of_error(programs.MissingTool(_PLUGIN, "is missing: kubectl logs in to GKE with it"))
-        try:
-            cluster = gcloud.as_json(
-                "container", "clusters", "describe", *cluster_arguments(self.target),
-                "--format=json(status,controlPlaneEndpointsConfig)", project=self.target.project_id,
-            )  # fmt: skip
-        except gcloud.GcloudError as error:
-            if error.missing:
-                return State.blocked(
-                    f"there is no cluster {self.target.name} in {self.target.location} of the project {self.target.project_id}",
-                    "`mx infra apply` makes it.",
-                )
-            raise
-        endpoints = (cluster.get("controlPlaneEndpointsConfig") or {}) if isinstance(cluster, dict) else {}
+        cluster = described(self.target)
+        if cluster is None:
+            return State.blocked(
+                f"there is no cluster {self.target.name} in {self.target.location} of the project {self.target.project_id}",
+                "`mx infra apply` makes it.",
+            )
+        endpoints = cluster.get("controlPlaneEndpointsConfig") or {}
         address = (endpoints.get("dnsEndpointConfig") or {}).get("endpoint")
         if not address:
             return State.blocked(

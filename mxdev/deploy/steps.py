@@ -114,13 +114,22 @@ class Deployed(_OfDeployment):
         return State.change(f"not ready: {'; '.join(late)}") if late else State.done()
 
     def do(self, say: Say) -> None:
-        """Apply it, and wait until it is ready."""
+        """Apply it, if it is not what devspace.yaml says already, and wait until it is ready."""
         place, one = self.place, self.deployment
-        if place.devspace:
+        if self._holds():
+            say("it is applied already")
+        elif place.devspace:
             tools.by_devspace(place.root, "deploy", one, place.context, place.namespace, place.timeout)
         else:
             tools.apply(place.root, self.kubectl, one, say, place.timeout)
         readiness.wait(place.root, self.kubectl, one, say, place.timeout)
+
+    def _holds(self) -> bool:
+        """Whether a run that was stopped came so far that only its end has to be waited for."""
+        root, kubectl, one = self.place.root, self.kubectl, self.deployment
+        if one.helm is not None or not objects.namespace_exists(root, kubectl, one.namespace):
+            return False
+        return bool(objects.there(root, kubectl, one)) and not objects.differs(root, kubectl, one)
 
     def take_back(self, say: Say) -> None:
         """Purge it; volumes and passwords stay."""
