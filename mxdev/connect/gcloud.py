@@ -29,7 +29,7 @@ PATIENCE = 120.0
 _FAILURES = (
     (
         r"problem refreshing|Reauthentication|reauth|invalid_grant|does not have any valid credentials"
-        r"|do not currently have an active account",
+        r"|do not currently have an active account|default credentials were not found",
         "nobody is logged in to gcloud, or the login has expired",
         "gcloud auth login",
     ),

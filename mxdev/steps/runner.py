@@ -50,10 +50,8 @@ def look(steps: Sequence[Step]) -> list[Row]:
         states = {name: rows[name].state.verb for name in step.needs}
         unknown = ("blocked", "later") if step.early else ("blocked", "later", "create", "change", "remove")
         open_needs = [rows[name].step for name, verb in states.items() if verb in unknown]
-        if open_needs:
-            found = State(verb="later", why=f"after: {', '.join(need.title for need in open_needs)}")
-        else:
-            found = _found(step)
+        after = f"after: {open_needs[0].title}" if open_needs else ""
+        found = State(verb="later", why=after) if after else _found(step)
         rows[step.name] = Row(step, found)
     return list(rows.values())
 

@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 
 from mxdev.connect import kubeconfig
 from mxdev.connect import steps as connecting
+from mxdev.connect.gcloud import GCLOUD
 from mxdev.connect.target import Target
 from mxdev.deploy import steps as deploying
 from mxdev.deploy.config import Deployment
 from mxdev.deploy.steps import Place
-from mxdev.doctor import machine
-from mxdev.doctor.finding import Finding
+from mxdev.doctor import machine, project
+from mxdev.doctor.finding import Finding, guarded
 from mxdev.infra import applying, ready
 from mxdev.infra.applying import Infrastructure
 from mxdev.infra.place import Place as Terraform
 from mxdev.steps.model import Say, State, Step
+from mxdev.system import programs
 
 STAGES = ("preflight", "infra", "connect", "deploy", "check")
 
@@ -54,7 +56,7 @@ def steps_up(way: Way, to: str) -> list[Step]:
 
 def _stage(way: Way, stage: str) -> list[Step]:
     if stage == "preflight":
-        return [Preflight(name="preflight", title="Tools and room", way=way)]
+        return [Preflight(name="preflight", title="Tools, room and logins", way=way)]
     if stage == "infra":
         if way.terraform is None:
             return []
@@ -138,6 +140,8 @@ class Preflight(Step):
             cluster=bool(self.way.deployments), gcp=self.way.target.cloud == "gcp", charts=charts
         )
         yield from machine.disk(self.way.place.root)
+        if programs.locate(GCLOUD) is not None:
+            yield from guarded("login", "login", lambda: project.logins(self.way.target))
 
     def do(self, say: Say) -> None:
         """Never needed: it is done, or blocked."""

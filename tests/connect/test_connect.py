@@ -230,6 +230,11 @@ def test_a_gcloud_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, place: Pl
             "gcloud auth login",
         ),
         (
+            "ERROR: (gcloud.auth.application-default.print-access-token) Your default credentials were not found.",
+            "Nobody is logged in",
+            "gcloud auth login",
+        ),
+        (
             "ERROR: gcloud crashed (ConnectionError): HTTPSConnectionPool(host='container.googleapis.com', port=443): Max retries exceeded",
             "cannot be reached",
             "network",
