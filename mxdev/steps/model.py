@@ -90,7 +90,7 @@ class Step(ABC):
         bills: what will cost money afterwards.
         destroys: what is lost by doing it.
         lost: what is lost by taking it back.
-        early: it can be looked at before what it needs is done.
+        early: it can be looked at before what it needs is done, if that is known not to be blocked.
     """
 
     name: str

@@ -40,18 +40,18 @@ def taken_back(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def look(steps: Sequence[Step]) -> list[Row]:
-    """Ask the world about every step, in order; one whose needs are not done is not asked, unless it is early.
+    """Ask the world about every step, in order; one whose needs are not done is not asked, see `Step.early`.
 
     Raises:
         ValueError: the steps do not fit together, see `in_order`.
     """
     rows: dict[str, Row] = {}
     for step in in_order(tuple(steps)):
-        open_needs = [rows[name].step for name in step.needs if rows[name].state.verb != "done"]
-        if open_needs and not step.early:
-            found = State(verb="later", why=f"after: {', '.join(need.title for need in open_needs)}")
-        else:
-            found = _found(step)
+        states = {name: rows[name].state.verb for name in step.needs}
+        unknown = ("blocked", "later") if step.early else ("blocked", "later", "create", "change", "remove")
+        open_needs = [rows[name].step for name, verb in states.items() if verb in unknown]
+        after = f"after: {open_needs[0].title}" if open_needs else ""
+        found = State(verb="later", why=after) if after else _found(step)
         rows[step.name] = Row(step, found)
     return list(rows.values())
 

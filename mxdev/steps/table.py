@@ -26,7 +26,7 @@ def show(rows: Sequence[Row]) -> None:
     for row in rows:
         verb = console.paint(f"{row.state.verb:>10}", _COLOURS[row.state.verb])
         console.out(f"{verb}  {row.step.title:<{width}}  {row.state.why}".rstrip())
-        lines = (*row.state.details, *([row.state.remedy] if row.state.remedy else []))
+        lines = (*row.state.details, *row.state.remedy.splitlines())
         for line in lines:
             console.out(f"{'':>12}{line}")
     _list("It will cost money afterwards:", (bill for row in rows for bill in row.bills), "yellow")

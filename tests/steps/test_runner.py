@@ -217,6 +217,18 @@ def test_taking_back_goes_in_reverse_and_takes_only_what_is_there(tmp_path: Path
     assert log(tmp_path) == ["-c", "-a"]
 
 
+def test_one_that_is_early_is_looked_at_unless_what_it_needs_is_blocked_or_unknown(tmp_path: Path) -> None:
+    first = Made(name="a", title="A", world=tmp_path)
+    second = Made(name="b", title="B", world=tmp_path, needs=("a",))
+    early = Made(name="c", title="C", world=tmp_path, needs=("a",), early=True)
+    after = Made(name="d", title="D", world=tmp_path, needs=("b",), early=True)
+    stopped = Made(name="e", title="E", world=tmp_path, needs=("x",), early=True)
+    rows = look([first, second, early, after, Blocked(name="x", title="X"), stopped])
+    assert {row.step.name: row.state.verb for row in rows} == {
+        "a": "create", "b": "later", "c": "create", "d": "later", "x": "blocked", "e": "later",
+    }  # fmt: skip
+
+
 def test_steps_that_do_not_fit_together_are_an_error_of_who_wrote_them(tmp_path: Path) -> None:
     a = Made(name="a", title="A", world=tmp_path, needs=("b",))
     b = Made(name="b", title="B", world=tmp_path, needs=("a",))

@@ -1,0 +1,1 @@
+"""`mx connect`: a login of the project's own to its cloud and its cluster."""

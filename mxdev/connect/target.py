@@ -1,0 +1,77 @@
+"""What a project is connected to, by what it says itself, and the names of its own that a connection gets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mxdev.errors import MxError
+from mxdev.project.project import Project
+
+TFVARS = "infrastructure/terraform/terraform.tfvars"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a project runs.
+
+    Attributes:
+        name: the project's name, which is that of its cluster and of its namespace.
+        cloud: "gcp" or "existing".
+        project_id: the Google Cloud project; empty without one.
+        region: its region.
+        location: the zone or the region of its cluster.
+    """
+
+    name: str
+    cloud: str
+    project_id: str = ""
+    region: str = ""
+    location: str = ""
+
+    @property
+    def own(self) -> str:
+        """What its gcloud configuration and its context are called."""
+        return f"mx-{self.name}"
+
+
+def of(project: Project) -> Target:
+    """Where `project` runs: by its options, and by what Terraform is told, which a person may have changed.
+
+    Raises:
+        MxError: the project does not say its name, or its Google Cloud project.
+    """
+    options = project.options
+    name = str(options.get("name") or "")
+    cloud = str(options.get("cloud") or "existing")
+    if not name:
+        raise MxError(
+            "mx.yaml says no `name`, so nothing can be named after the project.",
+            hint="`mx set name=NAME` sets it, in a project that a skeleton has made.",
+        )
+    if cloud != "gcp":
+        return Target(name, cloud)
+    told = _tfvars(project)
+    project_id = told.get("project_id") or str(options.get("project-id") or "")
+    region = told.get("region") or str(options.get("region") or "")
+    if not project_id or not region:
+        raise MxError(
+            f"Neither {TFVARS} nor mx.yaml says the Google Cloud project and the region.",
+            hint="`mx set project-id=ID region=REGION` sets them.",
+        )
+    # An empty zone is a regional cluster.
+    zone = told.get("zone", str(options.get("zone") or ""))
+    location = region if zone in ("", "auto") else zone
+    return Target(told.get("name") or name, cloud, project_id, region, location)
+
+
+def _tfvars(project: Project) -> dict[str, str]:
+    """The texts at the top of the project's terraform.tfvars, by name."""
+    data = (project.read(TFVARS) or b"").decode("utf-8", "replace")
+    return dict(re.findall(r'^(\w+)[ \t]*=[ \t]*"([^"$%\\]*)"', data, re.MULTILINE))
+
+
+def load(root: Path) -> Target:
+    """Where the project in `root` runs; raises as `of` does."""
+    return of(Project.load(root))

@@ -1,0 +1,96 @@
+"""`mx doctor`: look at everything, and say what is wrong and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mxdev.doctor.finding import Finding
+
+JSON_VERSION = 1
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(as_json: bool) -> int:
+    """Look at tools, logins, plugins, the project's state, the clock, the disk and what runs; exit 1 if something is wrong.
+
+    Nothing is changed. Outside of a project it looks at the machine alone.
+    """
+    import json
+    from pathlib import Path
+
+    from mxdev.errors import DONE, SAYS_NO
+    from mxdev.project.project import find_root
+    from mxdev.system import console
+
+    found = []
+    for finding in _all(find_root(Path.cwd())):
+        found.append(finding)
+        if not as_json:
+            _show(finding)
+    problems = [one for one in found if one.state == "problem"]
+    if as_json:
+        rows = [one.__dict__ | {"remedy": one.remedy or None} for one in found]
+        outcome = "problems" if problems else "healthy"
+        console.out(
+            json.dumps({"version": JSON_VERSION, "outcome": outcome, "findings": rows, "error": None})
+        )
+    elif problems:
+        console.out(f"{len(problems)} problem{'s' * (len(problems) != 1)}.")
+    else:
+        console.out("Nothing is wrong.")
+    return SAYS_NO if problems else DONE
+
+
+def _show(finding: Finding) -> None:
+    from mxdev.system import console
+
+    colour = {"ok": "green", "problem": "red", "unknown": "bright_black"}[finding.state]
+    console.out(
+        f"{console.paint(f'{finding.state:>8}', colour)}  {finding.title}: {finding.text}".rstrip(": ")
+    )
+    if finding.remedy:
+        console.out(f"{'':>10}{finding.remedy}")
+
+
+def _all(root: Path | None) -> Iterator[Finding]:
+    from mxdev.connect import target as targets
+    from mxdev.deploy import config
+    from mxdev.doctor import machine, project
+    from mxdev.doctor.finding import guarded
+    from mxdev.errors import MxError
+    from mxdev.project.project import Project
+
+    loaded, target, deployments = None, None, []
+    if root is not None:
+        try:
+            loaded = Project.load(root)
+            target = targets.of(loaded)
+            deployments = config.read(loaded)
+        except MxError:
+            pass  # what is wrong is found below, where its own look says so
+    gcp = target is not None and target.cloud == "gcp"
+    charts = any(one.helm is not None and one.by_default for one in deployments)
+    yield from machine.tools(cluster=bool(deployments), gcp=gcp, charts=charts)
+    yield from guarded("plugins", "plugins", machine.plugins)
+    yield from guarded("disk", "disk", lambda: machine.disk(root))
+    if root is not None:
+        yield from guarded("state", "mx's records", lambda: project.state(root))
+    if target is None or loaded is None:
+        yield from machine.clock(None)
+        return
+    google = "https://www.googleapis.com" if gcp else None
+    yield from guarded("clock", "clock", lambda: machine.clock(project.address(target) or google))
+    yield from guarded("login", "login to Google Cloud", lambda: project.logins(target))
+    connected = False
+    for finding in guarded("cluster", "cluster", lambda: project.cluster(target)):
+        connected = finding.state == "ok"
+        yield finding
+    if connected:
+        yield from guarded("deployments", "deployments", lambda: project.deployments(loaded, target))

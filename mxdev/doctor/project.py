@@ -1,0 +1,86 @@
+"""The doctor's looks at a project: its state, its logins, and what of it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mxdev.cluster.kubectl import Kubectl
+from mxdev.connect import kubeconfig
+from mxdev.connect.steps import Answers, Login
+from mxdev.connect.target import Target
+from mxdev.deploy import config, objects, readiness
+from mxdev.disk import session
+from mxdev.doctor.finding import Finding
+from mxdev.project.project import Project
+from mxdev.steps.model import State
+
+
+def state(root: Path) -> Iterator[Finding]:
+    """mx's own records of the project."""
+    from mxdev.workflow.door import whole_project
+
+    if interrupted := session.interruption(root):
+        yield Finding("state", "mx's records", "problem", interrupted, "mx recover")
+        return
+    project = whole_project(root)
+    count = len(project.instances)
+    yield Finding("state", "mx's records", "ok", f"{count} instance{'s' * (count != 1)}")
+
+
+def logins(target: Target) -> Iterator[Finding]:
+    """Who is logged in to Google Cloud: gcloud, and Terraform, which has a login of its own."""
+    if target.cloud != "gcp":
+        return
+    yield _of(
+        Login(name="login", title="login to Google Cloud", target=target).look(),
+        "login",
+        "login to Google Cloud",
+    )
+    from mxdev.connect import gcloud
+
+    title = "login of Terraform"
+    try:
+        gcloud.run("auth", "application-default", "print-access-token")
+    except gcloud.GcloudError as error:
+        yield Finding(
+            "login-terraform", title, "problem", error.message, "gcloud auth application-default login"
+        )
+    else:
+        yield Finding("login-terraform", title, "ok")
+
+
+def _of(found: State, name: str, title: str) -> Finding:
+    if found.verb == "done":
+        return Finding(name, title, "ok", found.why)
+    return Finding(name, title, "problem", found.why, found.remedy)
+
+
+def cluster(target: Target) -> Iterator[Finding]:
+    """Whether the project is connected to its cluster, and that answers."""
+    if kubeconfig.context(target.own) is None:
+        yield Finding("cluster", "cluster", "unknown", "not connected; `mx connect` does it")
+        return
+    yield _of(Answers(name="cluster", title="cluster", target=target).look(), "cluster", "cluster")
+
+
+def address(target: Target) -> str | None:
+    """The address of the project's cluster; None: it is not connected."""
+    found = kubeconfig.context(target.own)
+    server = str(found["cluster"].get("server") or "") if found else ""
+    return server if server.startswith("https://") else None
+
+
+def deployments(project: Project, target: Target) -> Iterator[Finding]:
+    """What of the project's deployments is in the cluster, and what each pod that is not ready waits for."""
+    for one in config.read(project):
+        kubectl = Kubectl(target.own, one.namespace)
+        name, title = f"deployment-{one.name}", f"deployment {one.name}"
+        there = objects.there(project.root, kubectl, one)
+        if not there:
+            yield Finding(name, title, "unknown", f"not deployed; `mx deploy {one.name}` does it")
+        elif late := readiness.reasons(project.root, kubectl, there):
+            remedy = f"kubectl --context {target.own} --namespace {one.namespace} get events"
+            yield Finding(name, title, "problem", "; ".join(late), remedy)
+        else:
+            yield Finding(name, title, "ok", f"{len(there)} objects, ready")

@@ -1,0 +1,1 @@
+"""`mx up`, `mx down`: the whole way from rendered files to what runs, and back."""

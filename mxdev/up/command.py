@@ -1,0 +1,96 @@
+"""`mx up` and `mx down`: all stages in order, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mxdev.steps.options import step_options
+
+if TYPE_CHECKING:
+    from mxdev.steps.runner import Mode
+    from mxdev.up.stages import Way
+
+_STAGES = ("preflight", "infra", "connect", "deploy", "check")
+_TIMEOUT = click.option(
+    "--timeout", type=click.IntRange(1, 86400), default=600, show_default=True, metavar="SECONDS",
+    help="How long one deployment may take.",
+)  # fmt: skip
+
+
+@click.command("up")
+@click.option(
+    "--to", type=click.Choice(_STAGES), default="check", show_default=True, help="The last stage to go to."
+)
+@click.option("--account", metavar="EMAIL", help="The Google account, as for `mx connect`.")
+@click.option("--context", metavar="NAME", help="A cluster of your own, as for `mx connect`.")
+@_TIMEOUT
+@step_options(confirm=True)
+def up(to: str, account: str | None, context: str | None, timeout: int, mode: Mode) -> int:
+    """Bring the whole project up: preflight, infra, connect, deploy, check.
+
+    What holds already is skipped. Stopped anywhere, by ^C, a crash or a lost network, it goes on from there when it is run
+    again, because it asks the world and keeps no record. It asks before what costs money.
+
+    \b
+    Examples:
+      mx up --dry-run
+      mx up --to infra
+      mx up --context company-cluster
+    """
+    from mxdev.steps.runner import run_steps
+    from mxdev.system import console
+    from mxdev.up import stages
+
+    way = _way(account, context, timeout, mode, every=False)
+    code = run_steps("mx up", stages.steps_up(way, to), mode, word=way.target.name)
+    if not mode.json:
+        console.err("`mx down` takes it down again.")
+    return code
+
+
+@click.command("down")
+@click.option("--with-data", is_flag=True, help="Also delete buckets, volumes and passwords, for good.")
+@_TIMEOUT
+@step_options(confirm=True)
+def down(with_data: bool, timeout: int, mode: Mode) -> int:
+    """Take down what mx brought up: deployments, infrastructure, the connection.
+
+    Data stays unless --with-data is given; what survives is listed, with the command for each. The project's name has to be
+    typed before something is lost, or given by --confirm.
+
+    \b
+    Examples:
+      mx down --dry-run
+      mx down --confirm churn-model
+    """
+    from mxdev.steps.runner import run_steps
+    from mxdev.system import console
+    from mxdev.up import stages
+
+    way = _way(None, None, timeout, mode, every=True)
+    code = run_steps("mx down", stages.steps_down(way, with_data=with_data), mode, word=way.target.name)
+    if not mode.json:
+        console.out("What stays, and how it is removed:")
+        for what, command in stages.survivors(way, with_data=with_data):
+            console.out(f"  {what}: {command}")
+    return code
+
+
+def _way(account: str | None, context: str | None, timeout: int, mode: Mode, *, every: bool) -> Way:
+    from mxdev.connect import target
+    from mxdev.deploy import config
+    from mxdev.deploy.command import place_of
+    from mxdev.infra import place as terraform
+    from mxdev.project.project import Project, project_root
+    from mxdev.up.stages import Way
+
+    root = project_root()
+    project = Project.load(root)
+    where = target.of(project)
+    everything = config.read(project)
+    found = list(everything) if every else config.chosen(everything, [])
+    place = place_of(project, None, timeout, found, json=mode.json)
+    infra = terraform.find(root) if where.cloud == "gcp" else None
+    return Way(where, infra, found, place, account, context)

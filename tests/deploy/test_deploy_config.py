@@ -1,0 +1,152 @@
+"""What is read of devspace.yaml, and what kubectl's and Helm's words become; no cluster."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mxdev.cluster.kubectl import Kubectl
+from mxdev.deploy import config, objects, readiness, tools
+from mxdev.deploy.steps import _chart_differs
+from mxdev.errors import MxError
+from mxdev.project.project import Project
+from mxdev.project.records import Record, SectionRecord
+
+TEXT = """\
+version: v2beta1
+name: churn
+pipelines:
+  deploy: |-
+    create_deployments --all --except gpu --except other
+deployments:
+  z: {kubectl: {manifests: [z/]}}
+  a: {namespace: tools, kubectl: {manifests: [a/], applyArgs: [--server-side, --force=false]}}
+  gpu: {kubectl: {manifests: [g/], patches: [{op: add}]}}
+  chart: {helm: {chart: {name: base, repo: "https://example.com", version: 1.2.3}, values: {x: {y: 1}}}}
+"""
+
+
+def project(folder: Path, text: str = TEXT, **requires: tuple[str, ...]) -> Project:
+    (folder / "devspace.yaml").write_text(text)
+
+    def record(name: str, needs: tuple[str, ...]) -> Record:
+        section = SectionRecord("devspace.yaml", f"deployments.{name.lower()}", "")
+        return Record(name, name, "p", "1", requires=needs, sections=(section,))
+
+    instances = {name: record(name, needs) for name, needs in requires.items()}
+    return Project(folder, {"name": "churn"}, instances)
+
+
+def test_the_order_is_that_in_which_instances_require_each_other(tmp_path: Path) -> None:
+    found = config.read(project(tmp_path, Z=("Middle",), Middle=("A",), A=()))
+    names = [one.name for one in found]
+    assert names.index("a") < names.index("z")
+    by_name = {one.name: one for one in found}
+    assert by_name["z"].needs == ("a",)  # through an instance that deploys nothing
+    assert [one.name for one in config.chosen(found, [])] == [name for name in names if name != "gpu"]
+    assert by_name["a"].namespace == "tools"
+    assert by_name["z"].namespace == "churn"
+    assert objects.apply_arguments(by_name["a"]) == ["--server-side"]
+
+
+def test_what_only_devspace_can_do_is_known(tmp_path: Path) -> None:
+    text = TEXT.replace("[z/]", '["${DIR}/z"]').replace("manifests: [a/]", "manifests: [a/], createArgs: [x]")
+    found = {one.name: one for one in config.read(project(tmp_path, text))}
+    assert tools.lacking(found["gpu"], devspace=False) == "only DevSpace can do this: kubectl.patches"
+    assert "variables" in tools.lacking(found["z"], devspace=False)
+    assert "kubectl.createArgs" in tools.lacking(found["a"], devspace=False)
+    assert tools.lacking(found["z"], devspace=True) == ""
+    images = config.read(project(tmp_path, TEXT + "images: {x: {image: y}}\n"))
+    assert all("images" in tools.lacking(one, devspace=False) for one in images)
+
+
+@pytest.mark.parametrize("text", ["- a\n", "deployments: [a]\n", "deployments: {a: {}}\n", "a: [\n"])
+def test_a_devspace_yaml_that_is_none_is_an_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(MxError, match=r"devspace\.yaml"):
+        config.read(project(tmp_path, text))
+
+
+def release(**more: Any) -> dict[str, Any]:
+    chart = {"metadata": {"version": "1.2.3"}}
+    return {"info": {"status": "deployed"}, "chart": chart, "config": {"x": {"y": 1, "z": 2}}, **more}
+
+
+def test_a_chart_is_compared_with_helms_own_record(tmp_path: Path) -> None:
+    chart = next(one for one in config.read(project(tmp_path)) if one.name == "chart")
+    assert _chart_differs(chart, release()) == ""
+    assert "failed" in _chart_differs(chart, release(info={"status": "failed"}))
+    assert "and not 1.2.3" in _chart_differs(chart, release(chart={"metadata": {"version": "1.2.0"}}))
+    assert _chart_differs(chart, release(config={"x": {"y": 2}})) == "other values"
+
+
+def test_helm_is_called_as_its_documentation_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Helm and kubectl are stand-ins that keep how they were called."""
+    script = (
+        '#!/bin/sh\n[ "$1" = version ] && { echo v3.19.0+g1; exit 0; }\necho "$*" >> $CALLS\ncat >> $CALLS\n'
+    )
+    for name in ("helm", "kubectl"):
+        (tmp_path / name).write_text(script if name == "helm" else "#!/bin/sh\necho v1.34.0\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    chart = next(one for one in config.read(project(tmp_path)) if one.name == "chart")
+    tools.apply(tmp_path, Kubectl("mx-churn", "churn"), chart, print, 60)
+    where = "--kube-context=mx-churn --namespace=churn"
+    assert (tmp_path / "calls").read_text().splitlines() == [
+        "upgrade chart base --install --create-namespace --repo=https://example.com --version=1.2.3 "
+        f"--values=- --wait --timeout=60s {where}",
+        '{"x": {"y": 1}}',
+    ]
+    (tmp_path / "helm").write_text(
+        '#!/bin/sh\n[ "$1" = version ] && { echo v3.19.0; exit 0; }\necho "Error: no" >&2; exit 1\n'
+    )
+    with pytest.raises(MxError, match="`helm upgrade chart` failed: Error: no"):
+        tools.apply(tmp_path, Kubectl("mx-churn", "churn"), chart, print, 60)
+
+
+def workload(kind: str, status: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": "x", "generation": 2}, "spec": spec, "status": status}
+
+
+def test_when_a_workload_is_ready() -> None:
+    seen = {"observedGeneration": 2}
+    ready = {**seen, "updatedReplicas": 2, "availableReplicas": 2, "readyReplicas": 2}
+    assert readiness.lacking(workload("Deployment", ready, replicas=2)) == ""
+    assert readiness.lacking(workload("StatefulSet", ready, replicas=3)) == "2 of 3 pods ready"
+    old = {**ready, "updatedReplicas": 1}
+    assert readiness.lacking(workload("Deployment", old, replicas=2)) == "1 of 2 pods ready"
+    assert "not been looked at" in readiness.lacking(
+        workload("Deployment", {**ready, "observedGeneration": 1})
+    )
+    nodes = {**seen, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberReady": 1}
+    assert readiness.lacking(workload("DaemonSet", nodes)) == "1 of 2 pods ready"
+    assert readiness.lacking(workload("Deployment", seen, replicas=0)) == ""
+
+
+def test_only_what_holds_data_of_the_deployment_is_deleted_with_its_volumes(tmp_path: Path) -> None:
+    secret = {"secretKeyRef": {"name": "password"}}
+    pod = {
+        "imagePullSecrets": [{"name": "pull"}],
+        "containers": [{"env": [{"valueFrom": secret}]}],
+        "volumes": [{"secret": {"secretName": "brought"}}],
+    }
+    claims = [{"metadata": {"name": "data"}}]
+    found = [
+        {"kind": "StatefulSet", "metadata": {"name": "db"}, "spec": {"template": {"spec": pod}, "volumeClaimTemplates": claims}},
+        {"kind": "Secret", "metadata": {"name": "brought"}},
+    ]  # fmt: skip
+    one = config.Deployment("x", "churn", {}, None)
+    assert list(objects.data_of(one, found)) == [
+        ("PersistentVolumeClaim", "data-db-"),
+        ("Secret", "password"),
+    ]
+
+
+def test_a_hook_that_fails_stops_with_what_it_said(tmp_path: Path) -> None:
+    with pytest.raises(MxError, match="exit code 3: the password is gone"):
+        tools.hook(tmp_path, Kubectl("c", "n"), "echo the password is gone >&2; exit 3", 10)
+    with pytest.raises(MxError, match=r"did not finish in 0\.5 seconds"):
+        tools.hook(tmp_path, Kubectl("c", "n"), "sleep 30", 0.5)

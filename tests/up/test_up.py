@@ -1,0 +1,81 @@
+"""`mx up` and `mx down` on a real API server: killed at every step and run again, nothing is done twice."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from control_plane.control_plane import ControlPlane
+from deploy.deployed import Deployed
+
+# Keeps what mx itself changes with it, and kills mx before or after what $KILL names.
+KUBECTL = """\
+#!/bin/sh
+what=
+case "$*" in
+  *" create namespace "*) what=namespace ;;
+  *" apply "*train-infrastructure*) what=train ;;
+  *" apply "*gitlab-access*) what=gitlab ;;
+esac
+[ -z "$what" ] || [ "$KILL" != "before-$what" ] || { kill -9 $PPID; exit 1; }
+[ -z "$what" ] || echo "$what" >> "$DONE"
+"%s" "$@"
+code=$?
+[ -z "$what" ] || [ "$KILL" != "after-$what" ] || kill -9 $PPID
+exit $code
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, control_plane: ControlPlane) -> Deployed:
+    found = Deployed(tmp_path, control_plane, "GitLabCI")
+    (found.bin / "kubectl").write_text(KUBECTL % shutil.which("kubectl"))
+    (found.bin / "kubectl").chmod(0o755)
+    found.env["DONE"] = str(tmp_path / "done")
+    control_plane.made.append(found.name)
+    return found
+
+
+def test_killed_at_every_step_it_reaches_the_same_end_and_does_nothing_twice(
+    project: Deployed, tmp_path: Path
+) -> None:
+    for what in ("namespace", "train", "gitlab"):
+        for when in ("before", "after"):
+            killed = project.mx("up", "--context", "mx-tests", env={"KILL": f"{when}-{what}"})
+            assert killed.code == -9, killed.stderr
+    done = project.mx("up")
+    assert done.code == 0, done.stderr
+    assert (tmp_path / "done").read_text().split() == ["namespace", "train", "gitlab"]
+    again = project.mx("up")
+    assert (again.code, "all of it holds" in again.stdout) == (0, True), again.stdout + again.stderr
+    assert (tmp_path / "done").read_text().split() == ["namespace", "train", "gitlab"]
+
+    down = project.mx("down")
+    assert down.code == 0, down.stderr
+    assert project.names("statefulsets") == []
+    assert "data-postgresql-0" in project.names("persistentvolumeclaims")
+    assert "mx purge --volumes" in down.stdout
+    assert f"mx-{project.name}" not in Path(project.env["KUBECONFIG"]).read_text()
+    assert project.json("down")["outcome"] == "nothing"
+
+
+def test_it_goes_as_far_as_it_is_told_and_shows_all_before(project: Deployed) -> None:
+    blocked = project.mx("up")
+    assert (blocked.code, "mx connect --context NAME" in blocked.stderr) == (1, True), blocked.stderr
+    assert project.states("up", "--context", "mx-tests") == {
+        "preflight": "done",
+        "credentials": "create",
+        "answers": "later",
+        "deploy-train-infrastructure": "later",
+        "deploy-gitlab-access": "later",
+        "check": "later",
+    }
+    assert project.mx("up", "--to", "connect", "--context", "mx-tests").code == 0
+    assert project.states("up", "--to", "connect") == {
+        "preflight": "done",
+        "credentials": "done",
+        "answers": "done",
+    }
+    assert project.states("up")["deploy-train-infrastructure"] == "create"
+    assert not Path(project.env["DONE"]).exists()
