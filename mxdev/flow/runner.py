@@ -200,7 +200,7 @@ def plan(
         experiment,
         config,
         overrides.tags(changed),
-        tuple(changed),
+        overrides=tuple(changed),
     )
 
 

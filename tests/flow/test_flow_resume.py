@@ -111,11 +111,15 @@ def test_a_run_of_this_machine_keeps_its_id(
     assert f"run      {RUN.id} (bold-fox)" in err, "the report is about the run that goes on"
 
 
-def test_a_run_goes_on_with_the_values_it_was_given_for_hydra(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_goes_on_with_the_values_it_was_given_for_hydra(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     noted = {**RUN.tags, "mx.overrides": '["training.weight_decay=0.01"]'}
-    assert go_on(root, monkeypatch, replace(RUN, status="KILLED", tags=noted)) == 0
-    call: Any = seen(root)
-    assert call["overrides"] == ["training.weight_decay=0.01"]
+    plans: list[Any] = []
+    plan = resume.runner.plan
+    monkeypatch.setattr(resume.runner, "plan", lambda *given: plans.append(plan(*given)) or plans[-1])
+    assert go_on(root, monkeypatch, replace(RUN, status="KILLED", tags=noted), dry_run=True) == 0
+    assert [launch.overrides for launch in plans] == [("training.weight_decay=0.01",)]
 
 
 def test_what_is_about_a_cluster_is_not_for_a_run_of_this_machine(
