@@ -21,10 +21,11 @@ from mxdev.plan.model import Rendering
 from mxdev.plugins import catalog, filters, registry
 from mxdev.plugins import defaults as company
 from mxdev.plugins.defaults import Default
+from mxdev.project import moved_options
 from mxdev.project.project import Project
 from mxdev.project.records import Record
 from mxdev.system.versions import older
-from mxdev.workflow import moved_options, roles, template_overrides
+from mxdev.workflow import roles, template_overrides
 from mxdev.workflow.values import Resolved, Sources, resolve
 
 _INSTANCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")  # it becomes the name of a file
