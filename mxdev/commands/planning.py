@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mxdev.errors import MxError
+from mxdev.errors import MxError, UsageProblem
 
 if TYPE_CHECKING:
     from mxdev.project.project import Project
@@ -61,13 +61,16 @@ def policy_of(parameters: dict[str, Any]) -> Policy:
     return Policy(**{**given, "dry_run": given["dry_run"] or given["diff"]})
 
 
+class _Ambiguous(UsageProblem):
+    """A name stands for more than one instance."""
+
+
 def instance_names(project: Project, wanted: Iterable[str]) -> list[str]:
     """The instances that a person named, in either spelling of the generator's name.
 
     Raises:
         UsageProblem: there is none of that name.
     """
-    from mxdev.errors import UsageProblem
     from mxdev.plugins.catalog import folded
 
     found = []
@@ -79,7 +82,7 @@ def instance_names(project: Project, wanted: Iterable[str]) -> list[str]:
         ]  # fmt: skip
         matches = matches or _renamed(project, head, part)
         if len(matches) > 1:
-            raise UsageProblem(f"{name} is used more than once here: name one of {', '.join(matches)}.")
+            raise _Ambiguous(f"{name} is used more than once here: name one of {', '.join(matches)}.")
         if not matches:
             have = ", ".join(project.instances) or "none"
             raise UsageProblem(f"This project has no {name}.", hint=f"It has: {have}.")
@@ -98,13 +101,13 @@ def named(project: Project, wanted: Iterable[str]) -> tuple[list[str], list[str]
     Raises:
         UsageProblem: a word is neither.
     """
-    from mxdev.errors import UsageProblem
-
     instances: list[str] = []
     paths: list[str] = []
     for word in wanted:
         try:
             instances += instance_names(project, [word])
+        except _Ambiguous:
+            raise
         except UsageProblem as problem:
             path = place(project, word)
             if not owners(project, path):

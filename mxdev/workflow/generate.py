@@ -174,7 +174,7 @@ def _new_root(
 ) -> tuple[Path, bool]:
     naming = generator.arguments[0]
     name = given.get(naming.name)
-    if name is not None and os.path.normpath(str(name)) == os.curdir:
+    if name and os.path.normpath(str(name)) == os.curdir:
         del given[naming.name]
         if found != here:
             given[naming.name] = _resolved_name(_named_after(naming, here), generator, values_file, policy)

@@ -50,7 +50,7 @@ def files(state: State) -> State:
         ("a\nb", "lower-case letters"),
         ("mödel", "lower-case letters"),
         ("", "lower-case letters"),
-        (".", "lower-case letters"),
+        ("..", "lower-case letters"),
         ("class", "keyword"),
         ("async", "keyword"),
         ("match", "keyword"),
