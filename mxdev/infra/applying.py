@@ -9,11 +9,15 @@ from typing import Any
 from mxdev.errors import MxError
 from mxdev.infra import cost, planning, saved, show
 from mxdev.infra.changes import Change, Plan, holds_data
+from mxdev.infra.failures import TerraformFailed
+from mxdev.infra.gcloud import Gcloud
 from mxdev.infra.place import Place
 from mxdev.infra.terraform import Terraform
 from mxdev.steps import Say, State, Step
 
 _UNPROTECT = "deletion_protection=false"
+# Buckets may hold very many objects.
+_EMPTYING = 6 * 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +116,50 @@ class Forgotten(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Emptied(Step):
+    """Google's buckets are empty, old versions included: Terraform refuses to delete one that is not."""
+
+    place: Place
+    project: str
+
+    def look(self) -> State:
+        """Which have objects."""
+        full = self._full()
+        if not full:
+            return State.done("no bucket has objects")
+        return State.remove(
+            f"all objects of {', '.join(full)}", destroys=tuple(f"gs://{one}: all objects" for one in full)
+        )
+
+    def do(self, say: Say) -> None:
+        """Delete every version of every object."""
+        for bucket in self._full():
+            say(f"emptying gs://{bucket}")
+            Gcloud(self.project).run(
+                "storage", "rm", "--all-versions", f"gs://{bucket}/**", timeout=_EMPTYING
+            )
+
+    def _full(self) -> list[str]:
+        gcloud = Gcloud(self.project)
+        buckets = [
+            str(values.get("name"))
+            for _, kind, values in _state(Terraform(self.place))
+            if kind == "google_storage_bucket"
+        ]
+        return [one for one in buckets if _has_objects(gcloud, one)]
+
+
+def _has_objects(gcloud: Gcloud, bucket: str) -> bool:
+    words = ("storage", "ls", "--all-versions", f"gs://{bucket}/**")
+    try:
+        return bool(gcloud.run(*words, missing="matched no objects"))
+    except TerraformFailed as problem:
+        if "not found: 404" in problem.message:  # somebody deleted the bucket itself
+            return False
+        raise
+
+
+@dataclass(frozen=True, kw_only=True)
 class Destroyed(Step):
     """Nothing of what Terraform made is left."""
 
@@ -148,6 +196,19 @@ def destroying(place: Place, *, with_data: bool) -> list[Step]:
         with_data: buckets, too.
     """
     first: list[Step] = [Unprotected(name="unprotect", title="Deletion protection", place=place)]
+    project = place.setting("project_id")
+    if with_data and project is not None:
+        first.append(
+            Emptied(
+                name="empty-buckets",
+                title="What is in the buckets",
+                needs=("unprotect",),
+                permissions=("storage.objects.delete",),
+                early=True,
+                place=place,
+                project=project,
+            )
+        )
     if not with_data:
         first.append(
             Forgotten(
@@ -184,7 +245,8 @@ def of_plan(plan: Plan) -> State:
 
 
 def _loss(change: Change) -> str:
-    name = (change.before or {}).get("name")
+    before = change.before or {}
+    name = before.get("name") or before.get("bucket") or before.get("identifier")
     return f"{change.address}{f' ({name})' if name else ''}, with its data: {change.verb}"
 
 

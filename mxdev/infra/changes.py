@@ -116,13 +116,20 @@ def read(document: Any) -> Plan:
             for raw in document.get("resource_changes") or ()
             if raw.get("mode") == "managed" and raw["change"]["actions"] not in (["delete"], ["forget"])
         ),
-        tuple(
-            str(raw.get("address"))
-            for raw in document.get("resource_drift") or ()
-            if raw["change"]["actions"] != ["no-op"]
-        ),
+        tuple(str(raw["address"]) for raw in document.get("resource_drift") or () if _drifted(raw["change"])),
         tuple(name for name, change in outputs.items() if change.get("actions") != ["no-op"]),
     )
+
+
+def _drifted(change: dict[str, Any]) -> bool:
+    """Whether somebody changed it. That a provider now says "empty" where it said nothing before is no change."""
+    if change["actions"] == ["no-op"]:
+        return False
+    before, after = change.get("before"), change.get("after")
+    if before is None or after is None:
+        return True
+    keys = {*before, *after}
+    return any((before.get(key) or None) != (after.get(key) or None) for key in keys)
 
 
 def _change(raw: dict[str, Any]) -> Change | None:

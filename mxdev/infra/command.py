@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from mxdev.infra.terraform import Terraform
     from mxdev.steps import Mode
 
+_ENVIRONMENT = click.option(
+    "-E", "--environment", metavar="NAME",
+    help="The environment of infrastructure/terraform/environments/NAME.tfvars, with a state of its own.",
+)  # fmt: skip
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -33,8 +37,9 @@ def infra() -> None:
 
 
 @infra.command("init")
+@_ENVIRONMENT
 @step_options()
-def init(mode: Mode) -> int:
+def init(environment: str | None, mode: Mode) -> int:
     """Make what Terraform needs before it can plan.
 
     The Google services that the .tf files name, the bucket of Terraform's state (versioned, never public, rights by roles
@@ -48,10 +53,11 @@ def init(mode: Mode) -> int:
     from mxdev.infra import ready
     from mxdev.steps import run_steps
 
-    return run_steps("mx infra init", ready.steps(_place()), mode)
+    return run_steps("mx infra init", ready.steps(_place(environment)), mode)
 
 
 @infra.command("plan")
+@_ENVIRONMENT
 @click.option("--target", "targets", multiple=True, metavar="ADDRESS", help="Only this, and what it needs. May be repeated.")  # fmt: skip
 @click.option(
     "--destroy", is_flag=True, help="Plan to take everything down, without deletion protection being lifted."
@@ -60,7 +66,7 @@ def init(mode: Mode) -> int:
     "--all", "every", is_flag=True, help="A line for each resource, also where many of a type are created."
 )
 @_JSON
-def plan(targets: tuple[str, ...], destroy: bool, every: bool, as_json: bool) -> int:
+def plan(environment: str | None, targets: tuple[str, ...], destroy: bool, every: bool, as_json: bool) -> int:
     """Show what would be made, changed and destroyed, and save it for `mx infra apply`.
 
     Each line is a resource; behind one that is changed or replaced stands why. What is destroyed is red, and data that would
@@ -69,7 +75,7 @@ def plan(targets: tuple[str, ...], destroy: bool, every: bool, as_json: bool) ->
     from mxdev.infra import planning, show
     from mxdev.system import console
 
-    terraform = _terraform(_place())
+    terraform = _terraform(_place(environment))
     made = planning.make(terraform, console.status, destroy=destroy, targets=targets)
     outcome = "nothing" if made.nothing else "planned"
     if as_json:
@@ -84,8 +90,9 @@ def plan(targets: tuple[str, ...], destroy: bool, every: bool, as_json: bool) ->
 
 
 @infra.command("apply")
+@_ENVIRONMENT
 @step_options(confirm=True)
-def apply(mode: Mode) -> int:
+def apply(environment: str | None, mode: Mode) -> int:
     """Do exactly what `mx infra plan` saved.
 
     It refuses when a file has changed since, or the state. It asks before what costs money; where data would be lost, the
@@ -100,15 +107,16 @@ def apply(mode: Mode) -> int:
     from mxdev.infra.applying import SavedPlan
     from mxdev.steps import run_steps
 
-    place = _place()
+    place = _place(environment)
     step = SavedPlan(name="apply", title="The saved plan", place=place)
     return run_steps("mx infra apply", [step], mode, word=place.name)
 
 
 @infra.command("destroy")
+@_ENVIRONMENT
 @click.option("--with-data", is_flag=True, help="Buckets, too, with all that is in them, for good.")
 @step_options(confirm=True)
-def destroy(with_data: bool, mode: Mode) -> int:
+def destroy(environment: str | None, with_data: bool, mode: Mode) -> int:
     """Take down what Terraform made.
 
     Deletion protection is lifted first, of what has it. Buckets stay, and leave Terraform's state, unless --with-data is
@@ -118,21 +126,22 @@ def destroy(with_data: bool, mode: Mode) -> int:
     from mxdev.infra import applying
     from mxdev.steps import run_steps
 
-    place = _place()
+    place = _place(environment)
     steps = applying.destroying(place, with_data=with_data)
     return run_steps("mx infra destroy", steps, mode, word=place.name)
 
 
 @infra.command("output")
+@_ENVIRONMENT
 @click.argument("name", required=False)
 @_JSON
-def output(name: str | None, as_json: bool) -> int:
+def output(environment: str | None, name: str | None, as_json: bool) -> int:
     """Print the outputs, or the one called NAME, which is printed as it is, secret or not."""
     from mxdev.errors import Refused
     from mxdev.infra import show
     from mxdev.system import console
 
-    values: dict[str, Any] = _terraform(_place()).json("output")
+    values: dict[str, Any] = _terraform(_place(environment)).json("output")
     if name is not None and name not in values:
         there = ", ".join(sorted(values)) or "none"
         raise Refused(
@@ -151,9 +160,10 @@ def output(name: str | None, as_json: bool) -> int:
 
 
 @infra.command("unlock")
+@_ENVIRONMENT
 @click.argument("lock", metavar="LOCK")
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
-def unlock(lock: str, yes: bool) -> int:
+def unlock(environment: str | None, lock: str, yes: bool) -> int:
     """Remove a lock of Terraform's state whose holder is dead for certain.
 
     LOCK is the id that `mx infra plan` says when it finds the state locked, with who holds it and since when. A lock whose
@@ -162,7 +172,7 @@ def unlock(lock: str, yes: bool) -> int:
     from mxdev.errors import Refused
     from mxdev.system import console
 
-    terraform = _terraform(_place())
+    terraform = _terraform(_place(environment))
     if not yes:
         if not console.can_ask():
             raise Refused(
@@ -180,8 +190,9 @@ def unlock(lock: str, yes: bool) -> int:
 
 
 @infra.command("cost")
+@_ENVIRONMENT
 @_JSON
-def cost(as_json: bool) -> int:
+def cost(environment: str | None, as_json: bool) -> int:
     """Say what is billed, by unit and number, from the plan, with the setting that changes it.
 
     It takes the saved plan if that still fits the files, and plans otherwise. There are no prices in it: they depend on
@@ -191,7 +202,7 @@ def cost(as_json: bool) -> int:
     from mxdev.infra import show
     from mxdev.system import console
 
-    found = costs.read(_current(_place()))
+    found = costs.read(_current(_place(environment)))
     if as_json:
         console.out(show.cost_json(found))
     else:
@@ -199,11 +210,11 @@ def cost(as_json: bool) -> int:
     return 0
 
 
-def _place() -> Place:
+def _place(environment: str | None) -> Place:
     from mxdev.infra import place
     from mxdev.project.project import project_root
 
-    return place.find(project_root())
+    return place.find(project_root(), environment)
 
 
 def _terraform(place: Place) -> Terraform:

@@ -11,6 +11,7 @@ from mxdev.errors import Refused
 from mxdev.project.project import Project
 
 FOLDER = "infrastructure/terraform"
+ENVIRONMENTS = "environments"
 _SETTING = r'^[ \t]*{key}[ \t]*=[ \t]*"([^"\n]+)"'
 
 
@@ -20,18 +21,31 @@ class Place:
 
     Attributes:
         folder: the folder that Terraform runs in.
-        name: the project's name, which a person types before data is destroyed.
+        name: what a person types before data is destroyed: the project's name, or the environment's.
+        environment: one of several, with values and a state of its own; None: the project's only or first one.
     """
 
     folder: Path
     name: str
+    environment: str | None = None
 
     @property
     def data(self) -> Path:
         """Where Terraform keeps what it downloaded and which backend it uses; TF_DATA_DIR moves it."""
-        return self.folder / (os.environ.get("TF_DATA_DIR") or ".terraform")
+        base = self.folder / (os.environ.get("TF_DATA_DIR") or ".terraform")
+        return base / ENVIRONMENTS / self.environment if self.environment else base
 
-    def setting(self, key: str, file: str = "terraform.tfvars") -> str | None:
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The files of values that Terraform does not find by itself, relative to the folder."""
+        return (f"{ENVIRONMENTS}/{self.environment}.tfvars",) if self.environment else ()
+
+    def setting(self, key: str) -> str | None:
+        """The value of `key = "value"` in the files of values, the environment's first; None if there is no such line."""
+        found = (self.written(key, file) for file in (*self.values, "terraform.tfvars"))
+        return next(filter(None, found), None)
+
+    def written(self, key: str, file: str) -> str | None:
         """The value of `key = "value"` in a file of the folder; None if there is no such line, or no such file."""
         try:
             text = (self.folder / file).read_text(encoding="utf-8", errors="replace")
@@ -40,16 +54,24 @@ class Place:
         found = re.search(_SETTING.format(key=re.escape(key)), text, re.MULTILINE)
         return found[1] if found else None
 
+    def commands(self, text: str) -> str:
+        """`text` with the commands of `mx infra` that it names made those of this environment."""
+        return (
+            re.sub(r"`mx infra (\w+)", rf"`mx infra \1 -E {self.environment}", text)
+            if self.environment
+            else text
+        )
+
     def shown(self, file: str) -> str:
         """A file of the folder, as a person in the project would name it."""
         return f"{FOLDER}/{file}"
 
 
-def find(root: Path) -> Place:
-    """The Terraform of the project in `root`.
+def find(root: Path, environment: str | None = None) -> Place:
+    """The Terraform of the project in `root`, or of one of its environments.
 
     Raises:
-        Refused: it has none.
+        Refused: it has none, or no such environment.
         MxError: the project cannot be read.
     """
     options = Project.load(root).options
@@ -62,4 +84,30 @@ def find(root: Path) -> Place:
             if on_existing
             else "`mx generate MLProjectSkeleton` renders it.",
         )
-    return Place(folder, str(options.get("name") or root.name))
+    place = Place(folder, str(options.get("name") or root.name))
+    return place if environment is None else _of_environment(place, environment)
+
+
+def _of_environment(place: Place, environment: str) -> Place:
+    there = sorted(path.stem for path in (place.folder / ENVIRONMENTS).glob("*.tfvars"))
+    if environment not in there:
+        raise Refused(
+            f"There is no environment called {environment}: {place.shown(ENVIRONMENTS)} has no {environment}.tfvars.",
+            hint=f"There are: {', '.join(there)}."
+            if there
+            else "Write one; it sets at least `name` and `bucket_prefix`.",
+        )
+    found = Place(place.folder, place.name, environment)
+    for key in ("name", "bucket_prefix"):
+        own, first = (found.written(key, file) for file in (found.values[0], "terraform.tfvars"))
+        missing = own is None and (first is not None or key == "name")
+        if missing or (own is not None and own == first):
+            raise _shared(found, key)
+    return Place(place.folder, found.setting("name") or place.name, environment)
+
+
+def _shared(place: Place, key: str) -> Refused:
+    return Refused(
+        f'{place.shown(place.values[0])} has to say `{key} = "..."`, another than terraform.tfvars.',
+        hint="What Terraform makes is named after it, and two environments cannot have the same.",
+    )

@@ -34,7 +34,9 @@ def make(
     place = terraform.place
     path = saved.prepare(place)
     files = saved.digest(place)
-    options = {"destroy": True} if destroy else {}
+    options: dict[str, object] = {"var_file": list(place.values)}
+    if destroy:
+        options["destroy"] = True
     terraform.work("plan", say=say, out=str(path), var=list(variables), target=list(targets), **options)
     path.chmod(0o600)
     plan = show(terraform)
@@ -59,10 +61,10 @@ def fitting(place: Place) -> Saved:
     """
     found = saved.find(place)
     if found is None:
-        raise Refused("There is no saved plan.", hint="`mx infra plan` makes one.")
+        raise Refused("There is no saved plan.", hint=place.commands("`mx infra plan` makes one."))
     if found.digest != saved.digest(place):
         raise Refused(
             f"Files in {place.shown('')} have changed since the plan of {found.made} was made, so it is not what they say.",
-            hint="`mx infra plan` makes a new one.",
+            hint=place.commands("`mx infra plan` makes a new one."),
         )
     return found

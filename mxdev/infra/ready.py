@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mxdev.errors import MxError
+from mxdev.errors import MxError, Refused
 from mxdev.infra.failures import TerraformFailed
 from mxdev.infra.gcloud import Gcloud
 from mxdev.infra.place import Place
@@ -24,9 +24,15 @@ def steps(place: Place) -> list[Step]:
     """The steps, in order. Without a bucket in backend.tf there is only Terraform's initialization.
 
     Raises:
+        Refused: an environment has no state of its own.
         MxError: backend.tf names a bucket, and terraform.tfvars no project or region to make it in.
     """
     bucket = _bucket(place)
+    if bucket is None and place.environment:
+        raise Refused(
+            f'No .tf file has a backend "gcs", so the environment {place.environment} would share a state with the others.',
+            hint=f"`mx update` renders {place.shown('backend.tf')} again.",
+        )
     made: list[Step] = []
     if bucket is not None:
         project, region = place.setting("project_id"), place.setting("region")
@@ -195,4 +201,7 @@ class Initialized(Step):
     def do(self, say: Say) -> None:
         """Run it. Where the backend is another one than before, the state stays with the old one and a person decides."""
         say("terraform init")
-        Terraform(self.place).work("init", say=say)
+        # backend.tf says where the state of the first environment is; the others lie below it.
+        prefix = f"{self.place.written('prefix', 'backend.tf') or ''}/{self.place.environment}".lstrip("/")
+        config = [f"prefix={prefix}"] if self.place.environment else []
+        Terraform(self.place).work("init", say=say, backend_config=config)

@@ -14,6 +14,7 @@ from typing import Any
 
 from mxdev.errors import MxError
 from mxdev.infra import failures
+from mxdev.infra.failures import TerraformFailed
 from mxdev.infra.place import Place
 from mxdev.system import foreground, programs
 
@@ -54,6 +55,8 @@ class Terraform:
         self.place = place
         tool = replace(programs.get("terraform"), minimum=MINIMUM)
         self._environment = dict(tool.environment)
+        if place.environment:
+            self._environment["TF_DATA_DIR"] = str(place.data)
         self.program = programs.find(tool)
         self._speaker = _speaker(self.program.command[0], str(place.folder))
 
@@ -78,7 +81,7 @@ class Terraform:
         )
         if result.code:
             said = (result.stderr or result.stdout).decode("utf-8", "replace")
-            raise failures.error(f"terraform {command}", [said], code=result.code)
+            raise self._failed(command, [said], result.code)
         return result.stdout.decode("utf-8", "replace")
 
     def json(self, command: str, *arguments: str, **options: Any) -> Any:
@@ -136,8 +139,13 @@ class Terraform:
             raise KeyboardInterrupt
         run = Run(ended.code, tuple(events), "\n".join(plain).strip())
         if ended.code:
-            raise failures.error(f"terraform {command}", run.problems(), code=ended.code)
+            raise self._failed(command, run.problems(), ended.code)
         return run
+
+    def _failed(self, command: str, texts: list[str], code: int) -> TerraformFailed:
+        problem = failures.error(f"terraform {command}", texts, code=code)
+        problem.hint = self.place.commands(problem.hint) if problem.hint else None
+        return problem
 
 
 def _speaker(program: str, folder: str) -> Any:

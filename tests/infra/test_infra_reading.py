@@ -136,9 +136,18 @@ def test_a_secret_is_never_shown(sensitive: Any) -> None:
     assert "hush" not in "\n".join(show.lines(plan)) + show.plan_json(plan, "planned")
 
 
-def test_what_was_changed_behind_its_back() -> None:
-    plan = read(resource_drift=[change(["update"])])
-    assert show.lines(plan) == ["Changed behind Terraform's back: google_storage_bucket.it"]
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"size": 1}, {"size": 2}, True),
+        ({"size": 1, "tags": {"a": "b"}}, {"size": 1, "tags": {}}, True),
+        ({"size": 1}, None, True),
+        ({"size": 1, "tags": None}, {"size": 1, "tags": {}, "rules": []}, False),
+    ],
+)
+def test_what_was_changed_behind_its_back(before: Any, after: Any, said: bool) -> None:
+    plan = read(resource_drift=[change(["update"], before=before, after=after)])
+    assert show.lines(plan) == ["Changed behind Terraform's back: google_storage_bucket.it"] * said
 
 
 def test_what_mx_does_not_know_is_said() -> None:

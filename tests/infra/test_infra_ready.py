@@ -221,3 +221,74 @@ def test_a_lock_in_the_bucket_is_shown_and_removed(
     assert f"`mx infra unlock {generation}`" in locked.err
     assert mx("infra", "unlock", generation, "--yes", cwd=churn).code == 0
     assert mx("infra", "plan", cwd=churn).code == 0
+
+
+@pytest.fixture
+def production(folder: Path, google: Path) -> Path:
+    """A second environment of the project, whose first has values too."""
+    (folder / "environments").mkdir()
+    own = folder / "environments" / "production.tfvars"
+    own.write_text('name = "churn-production"\nsize = "9"\n')
+    with (folder / "terraform.tfvars").open("a") as file:
+        file.write('name = "churn"\n')
+    with (folder / "variables.tf").open("a") as file:
+        file.write('variable "name" {}\n')
+    return own
+
+
+@pytest.mark.usefixtures("terraform", "in_bucket")
+def test_an_environment_has_values_and_a_state_of_its_own(
+    mx: Any, churn: Path, production: Path, folder: Path
+) -> None:
+    of = ("-E", "production")
+    assert "`mx infra init -E production`" in mx("infra", "plan", *of, cwd=churn).err
+    assert "`mx infra plan -E production`" in mx("infra", "apply", *of, cwd=churn).err
+    for words in (("init", "--yes"), ("plan",), ("apply", "--yes")):
+        for environment in ((), of):
+            done = mx("infra", words[0], *environment, *words[1:], cwd=churn)
+            assert done.code == 0, done.err
+    assert mx("infra", "output", "size", cwd=churn).out == "1\n"
+    assert mx("infra", "output", *of, "size", cwd=churn).out == "9\n"
+    record = folder / ".terraform" / "environments" / "production" / "terraform.tfstate"
+    assert json.loads(record.read_text())["backend"]["config"]["prefix"] == "churn/production"
+    assert "--confirm churn-production" in mx("infra", "destroy", *of, "--yes", cwd=churn).err
+    assert mx("infra", "destroy", *of, "--confirm", "churn-production", cwd=churn).code == 0
+    assert mx("infra", "plan", "--json", cwd=churn).json["outcome"] == "nothing", "the first one still stands"
+
+
+@pytest.mark.parametrize(
+    ("environment", "text", "said"),
+    [
+        ("staging", None, "There are: production"),
+        ("../environments/production", None, "There are: production"),
+        ("production", 'size = "9"\n', 'has to say `name = "..."`'),
+        ("production", 'name = "churn"\n', 'has to say `name = "..."`'),
+    ],
+)
+def test_an_environment_that_is_none(
+    mx: Any, churn: Path, production: Path, environment: str, text: str | None, said: str
+) -> None:
+    if text is not None:
+        production.write_text(text)
+    result = mx("infra", "plan", "-E", environment, cwd=churn)
+    assert result.code == 1
+    assert said in result.err
+
+
+def test_environments_do_not_share_names_of_buckets(
+    mx: Any, churn: Path, production: Path, folder: Path
+) -> None:
+    with (folder / "terraform.tfvars").open("a") as file:
+        file.write('bucket_prefix = "acme-churn"\n')
+    result = mx("infra", "plan", "-E", "production", cwd=churn)
+    assert result.code == 1
+    assert "bucket_prefix" in result.err
+
+
+def test_without_a_bucket_there_are_no_environments(
+    mx: Any, churn: Path, production: Path, folder: Path
+) -> None:
+    (folder / "backend.tf").unlink()
+    result = mx("infra", "init", "-E", "production", cwd=churn)
+    assert result.code == 1
+    assert "would share a state" in result.err
