@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from mxdev.errors import MxError
+from mxdev.system import signals
 from mxdev.system.versions import older
 
 _PIP = "pip install 'mx-devtool[lint]'"
@@ -193,13 +194,20 @@ def run(
     """
     pipe = subprocess.PIPE if capture else None
     stdin = subprocess.PIPE if input is not None else subprocess.DEVNULL if capture else None
+    child: subprocess.Popen[bytes] | None = None
     try:
-        child = subprocess.Popen(
-            list(command), cwd=cwd, env=_environment(env), stdin=stdin, stdout=pipe, stderr=pipe,
-            start_new_session=capture,
-        )  # fmt: skip
+        # A signal between the start and the lines below would leave the program behind.
+        with signals.deferred():
+            child = subprocess.Popen(
+                list(command), cwd=cwd, env=_environment(env), stdin=stdin, stdout=pipe, stderr=pipe,
+                start_new_session=capture,
+            )  # fmt: skip
     except OSError as error:
         raise MxError(f"{command[0]} cannot be started: {error.strerror or error}.") from error
+    except BaseException:
+        if child is not None:
+            _end(child, capture)
+        raise
     with _known(child) if capture else _sigterm_passed_on(child):
         try:
             stdout, stderr = child.communicate(input, timeout)

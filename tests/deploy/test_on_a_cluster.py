@@ -88,6 +88,8 @@ def test_what_each_pod_waits_for_is_said(deployed: Deployed) -> None:
     assert "mlflow-0: no node takes it in" in late.stderr, late.stderr
     assert "it is not ready after 8 s" in late.stderr
     assert deployed.states("deploy")["deploy-train-infrastructure"] == "change"
+    again = deployed.mx("deploy", "train-infrastructure", "--timeout", "1")
+    assert "it is applied already" in again.stderr
 
 
 # Applies by kubectl what DevSpace would, and keeps how it was called. It is no DevSpace.
