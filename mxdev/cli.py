@@ -39,7 +39,7 @@ _OTHER_JSON = frozenset(["plugins", "status", "lint", "flow", "doctor"])
 
 
 class _Failed(Exception):
-    """The command of a plugin raised something that is no error for a person."""
+    """The command of a plugin raised something that is not an error for a person."""
 
 
 class Root(click.Group):
@@ -63,11 +63,11 @@ class Root(click.Group):
             return None
         found = entry.load()
         if not isinstance(found, click.Command):
-            raise MxError(f"{name} of the plugin {entry.dist} is no click command: {entry.target}")
+            raise MxError(f"{name} of the plugin {entry.dist} is not a click command: {entry.target}")
         return found
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As click's; what the command of a plugin raises is no bug of mx."""
+        """As click's; what the command of a plugin raises is not a bug of mx."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit, MxError, OSError):

@@ -1,4 +1,4 @@
-"""With MX_TEST_STRICT a test that was skipped for want of set-up fails the run: a skip is no pass.
+"""With MX_TEST_STRICT a test that was skipped for want of set-up fails the run: a skip is not a pass.
 
 What continuous integration cannot have is listed here, with the reason; everything else it must have.
 """

@@ -64,7 +64,7 @@ def test_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (folder / "shared.yaml").read_text().startswith("name: demo\n")
 
     (folder / "run.sh").chmod(0o644)
-    with pytest.raises(AssertionError, match=r"run\.sh is no program in the snapshot only"):
+    with pytest.raises(AssertionError, match=r"run\.sh is not a program in the snapshot only"):
         testing.assert_snapshot(tree, folder)
     (folder / "run.sh").chmod(0o755)
     (folder / "more.txt").write_text("x")

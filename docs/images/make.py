@@ -17,12 +17,19 @@ from rich.text import Text
 COMMAND = "mx generate MLProjectSkeleton churn-model --no-input"
 
 
+def _environment() -> dict[str, str]:
+    """The environment without what is this machine's own: settings of mx, the terminal, the project that gcloud knows."""
+    own = ("MX_", "COLUMNS", "LINES", "CLOUDSDK_", "NO_COLOR", "FORCE_COLOR")
+    return {name: value for name, value in os.environ.items() if not name.startswith(own)}
+
+
 def output(folder: str) -> str:
     """What the command prints on a terminal."""
     main, side = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "mxdev", *COMMAND.split()[1:]], cwd=folder, stdin=side, stdout=side, stderr=side,
-        env={**os.environ, "TERM": "xterm-256color"},
+        env={**_environment(), "TERM": "xterm-256color", "COLUMNS": "84", "MX_OPT_MX_SOURCE": "index",
+             "MX_CONFIG_DIR": folder, "CLOUDSDK_CONFIG": folder},
     )  # fmt: skip
     os.close(side)
     parts = []

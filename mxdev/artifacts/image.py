@@ -136,7 +136,9 @@ def run_image(root: Path, options: Mapping[str, object], registry: str | None = 
 def _registry(options: Mapping[str, object], given: str | None) -> str:
     registry = given or default_registry(options)
     if not _REGISTRY.fullmatch(registry):
-        raise UsageProblem(f"--registry {registry} is no name that an image can have (lower case, no tag).")
+        raise UsageProblem(
+            f"--registry {registry} is not a name that an image can have (lower case, no tag)."
+        )
     return registry
 
 

@@ -68,7 +68,7 @@ def read(path: Path) -> Manifest:
     """Read a job's template.
 
     Raises:
-        MxError: it is not there, is no YAML, or is no job that mx can fill in.
+        MxError: it is not there, is no YAML, or is not a job that mx can fill in.
     """
     import yaml
 
@@ -82,7 +82,7 @@ def read(path: Path) -> Manifest:
     except (OSError, ValueError, RecursionError) as problem:
         raise MxError(f"{path} cannot be read: {problem}.") from problem
     except yaml.YAMLError as problem:
-        raise MxError(f"{path} is no valid YAML: {problem}") from problem
+        raise MxError(f"{path} is not valid YAML: {problem}") from problem
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise MxError(f"{path} holds {len(documents)} YAML documents; a template is one, the job.")
     try:

@@ -87,7 +87,7 @@ def ask(kubectl: Kubectl, ref: JobRef) -> Seen:
 def _events(kubectl: Kubectl) -> list[Object]:
     """What may tell why a pod waits. Who may not read events has to do without."""
     events: list[Object] = []
-    # The second is no warning; of those there are too many to ask for all.
+    # The second is not a warning; of those there are too many to ask for all.
     for which in ("type=Warning", "reason=TriggeredScaleUp"):
         try:
             events += kubectl.json("get", "events", "--field-selector", which)["items"]

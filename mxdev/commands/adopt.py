@@ -26,17 +26,18 @@ def plan(project: Project, path: str) -> Plan:
 
     Raises:
         Refused: nothing there was edited.
-        MxError: the file is no shared file, or an edit cannot be said as an override.
+        MxError: the file is not a shared file, or an edit cannot be said as an override.
     """
     if not sections.is_yaml(path):
         raise MxError(
-            f"{path} is no YAML, and overrides have keys.",
+            f"{path} is not YAML, and overrides have keys.",
             hint="Leave the edit where it is: mx keeps it and merges it.",
         )
     names = [r.name for r in project.instances.values() if any(s.path == path for s in r.sections)]
     if not names:
         raise MxError(
-            f"{path} is no file that generators share.", hint="`mx adopt devspace.yaml` is what this is for."
+            f"{path} is not a file that generators share.",
+            hint="`mx adopt devspace.yaml` is what this is for.",
         )
     sources = Sources(environment={}, defaults=defaults.company())
     rendered = rerun(project, as_recorded(project, sources, names))

@@ -162,7 +162,7 @@ def _known(project: Project, path: str, sides: Sides) -> list[tuple[str, Trace, 
 
 
 def _by_sections(known: list[tuple[str, Trace, str | None]], path: str, sides: Sides) -> bytes:
-    """Every section from the side that has it, in its place; what is no section is the same on both sides."""
+    """Every section from the side that has it, in its place; what is not a section is the same on both sides."""
     order = [address for address, _, _ in known]
     base, ours, theirs, result = (
         sections.File(path, data, order=order) for data in (sides.base, sides.ours, sides.theirs, sides.ours)

@@ -59,7 +59,7 @@ def _parse(assignments: tuple[str, ...]) -> dict[str, Any]:
         key, equals, value = assignment.partition("=")
         if not equals or not key:
             raise UsageProblem(
-                f"{assignment!r} is no assignment.", hint="Write `mx set region=europe-west4`."
+                f"{assignment!r} is not an assignment.", hint="Write `mx set region=europe-west4`."
             )
         given.setdefault(key, []).append(value)
     return {key: values[0] if len(values) == 1 else values for key, values in given.items()}

@@ -100,7 +100,7 @@ def as_json(*arguments: str, project: str = "") -> Any:
     """As `run` with `--format=json`, parsed.
 
     Raises:
-        GcloudError: as `run`; also when what it printed is no JSON.
+        GcloudError: as `run`; also when what it printed is not JSON.
     """
     said = run(*arguments, project=project)
     try:

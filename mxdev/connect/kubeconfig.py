@@ -24,7 +24,7 @@ def context(name: str) -> dict[str, Any] | None:
     """The context called `name`, with its `cluster` and `user` in place of their names; None: there is none.
 
     Raises:
-        MxError: a file is no kubeconfig.
+        MxError: a file is not a kubeconfig.
     """
     whole: dict[str, dict[str, Any]] = {kind: {} for kind in _KINDS}
     for path in files():
@@ -43,7 +43,7 @@ def put(name: str, *, cluster: dict[str, Any], user: dict[str, Any], namespace: 
     """Add a context, with a cluster and a user of the same name, or replace those; returns the file that it is in.
 
     Raises:
-        MxError: the file is no kubeconfig, is being written by another program, or cannot be written.
+        MxError: the file is not a kubeconfig, is being written by another program, or cannot be written.
     """
     import yaml
 
@@ -104,7 +104,7 @@ def _read(path: Path) -> dict[str, Any]:
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise MxError(f"{path} is no kubeconfig: it is no mapping.")
+        raise MxError(f"{path} is not a kubeconfig: it is not a mapping.")
     return loaded
 
 
@@ -113,7 +113,7 @@ def _entries(whole: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
     for kind in _KINDS:
         entries = whole.get(kind) or []
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise MxError(f"{path} is no kubeconfig: `{kind}` is no list of mappings.")
+            raise MxError(f"{path} is not a kubeconfig: `{kind}` is not a list of mappings.")
         found[kind] = {str(entry.get("name")): entry for entry in entries}
     return found
 

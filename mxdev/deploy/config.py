@@ -65,7 +65,7 @@ def read(project: Project) -> list[Deployment]:
     whole = yaml_values.load(data, FILE)
     if not isinstance(whole, dict) or not isinstance(whole.get("deployments") or {}, dict):
         raise MxError(
-            f"{FILE}: `deployments` is no mapping.", hint="Repair the file, or take it back from Git."
+            f"{FILE}: `deployments` is not a mapping.", hint="Repair the file, or take it back from Git."
         )
     only = tuple(key for key in _ONLY_DEVSPACE if whole.get(key))
     hooks = _hooks(whole.get("hooks"))

@@ -160,7 +160,7 @@ def rendered(root: Path, kubectl: Kubectl, deployment: Deployment) -> list[Objec
         try:
             found += [one for one in yaml.safe_load_all(text) if isinstance(one, dict)]
         except (yaml.YAMLError, RecursionError) as error:
-            raise MxError(f"{where} is no valid YAML: {error}") from error
+            raise MxError(f"{where} is not valid YAML: {error}") from error
     return found
 
 

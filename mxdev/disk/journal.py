@@ -85,7 +85,7 @@ def own(root: Path, path: Path, *, trust: bool = False) -> Journal:
     if trust or (journal.sealed is not None and seal.fits(os.path.abspath(root), *journal.sealed)):
         return journal
     raise NotOurs(
-        f"{path} is no journal of yours in this checkout: it came with the project (a clone, an archive, a copy) or from "
+        f"{path} is not a journal of yours in this checkout: it came with the project (a clone, an archive, a copy) or from "
         "another user, so mx does not carry it out. Nothing was changed.",
         hint=f"If you do not know it, delete it: `rm {shlex.quote(str(path))}`. If it is yours (you copied or restored the "
         "project, or mx had no key when it wrote it), add --trust to `mx recover` or `mx undo`.",

@@ -86,7 +86,7 @@ def refuse_own(path: str, name: str | None = None) -> None:
 
 
 def problem_of(path: str) -> str | None:
-    """Why a path is no plain path inside a project, in words; None if it is one. Nothing is looked at."""
+    """Why a path is not a plain path inside a project, in words; None if it is one. Nothing is looked at."""
     if not path:
         return "it is empty"
     if "\0" in path:

@@ -29,7 +29,7 @@ def note(stage: str, operations: Sequence[Operation], title: str) -> None:
     journal = Journal(path[-8:], title, False, entries, {}, blobs, int(time.time()))
     with contextlib.suppress(OSError):
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)  # noqa: PTH120
-        # Not through `current()`: it is no part of the project, and need not last longer than the process.
+        # Not through `current()`: it is not part of the project, and need not last longer than the process.
         fs.FileSystem().write_new(path, journal.encode(), 0o600)
 
 

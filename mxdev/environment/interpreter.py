@@ -64,10 +64,10 @@ def venv_python(folder: Path) -> Path:
 
 
 def distribution_name(root: Path) -> str | None:
-    """The name under which the project at `root` is installed, None if it is no distribution.
+    """The name under which the project at `root` is installed, None if it is not a distribution.
 
     Raises:
-        MxError: pyproject.toml is no valid TOML.
+        MxError: pyproject.toml is not valid TOML.
     """
     name = pyproject(root).get("project", {}).get("name")
     return name if isinstance(name, str) else None

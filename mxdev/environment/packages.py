@@ -102,7 +102,7 @@ def base_python(root: Path, explicit: str | None) -> Path:
         wanted = SpecifierSet(text)
     except InvalidSpecifier as problem:
         raise MxError(
-            f"{root / 'pyproject.toml'}: requires-python = {text!r} is no version range."
+            f"{root / 'pyproject.toml'}: requires-python = {text!r} is not a version range."
         ) from problem
     seen = []
     for path in [locate(explicit)] if explicit else _pythons():

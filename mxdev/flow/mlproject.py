@@ -74,7 +74,7 @@ def read(root: Path) -> MLProject:
     except (OSError, ValueError, RecursionError) as problem:
         raise MxError(f"{path} cannot be read: {problem}.") from problem
     except yaml.YAMLError as problem:
-        raise MxError(f"{path} is no valid YAML: {' '.join(str(problem).split())}.") from problem
+        raise MxError(f"{path} is not valid YAML: {' '.join(str(problem).split())}.") from problem
     if content is None:
         content = {}
     if not isinstance(content, dict) or not isinstance(content.get("entry_points") or {}, dict):
@@ -133,7 +133,7 @@ def parse_parameters(given: Sequence[str]) -> dict[str, str]:
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise UsageProblem(f"-P {text!r} is no parameter: write -P name=value.")
+            raise UsageProblem(f"-P {text!r} is not a parameter: write -P name=value.")
         if name in parameters:
             raise UsageProblem(f"-P {name} is given twice: {parameters[name]!r} and {value!r}.")
         parameters[name] = value

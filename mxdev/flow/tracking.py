@@ -106,7 +106,7 @@ def _follow_move(database: Path, artifacts: str) -> None:
     MLflow stores them absolute, so a moved project would write into its old place, and a copy into the original.
 
     Raises:
-        MxError: the file is no database.
+        MxError: the file is not a database.
     """
     marker = f"/{FOLDER}/artifacts"
     connection = sqlite3.connect(database, timeout=10)

@@ -138,7 +138,7 @@ def _formatted(text: str, given: Sequence[Any]) -> int:
             nested |= "{" in (spec or "")
             for digits in _FIELDS.findall(spec or ""):
                 size += int(digits) if len(digits) < 20 else LARGEST
-    except ValueError:  # it is no format, which is said when it is used
+    except ValueError:  # it is not a format, which is said when it is used
         return 0
     if nested:
         size += sum(abs(item) for item in given if isinstance(item, int))

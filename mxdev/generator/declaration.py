@@ -1,4 +1,4 @@
-"""What is wrong with the class of a generator, found when it is loaded: a slip there is told in its words, and is no bug of mx."""
+"""What is wrong with the class of a generator, found when it is loaded: a slip there is told in its words, and is not a bug of mx."""
 
 from __future__ import annotations
 

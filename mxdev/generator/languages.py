@@ -65,7 +65,7 @@ def _literal(value: Any, string: Callable[[str], str], true: str, false: str, no
         return true if value else false
     if isinstance(value, int | float):
         if not math.isfinite(value):
-            raise ValueError(f"{value} is no number that can be written")
+            raise ValueError(f"{value} is not a number that can be written")
         return repr(value)
     if isinstance(value, str):
         return string(value)
@@ -82,7 +82,7 @@ def to_toml(value: Any) -> str:
 
 
 def _utf8(text: str) -> str:
-    # A lone surrogate is no character: no file can hold one, and most languages have no escape for it.
+    # A lone surrogate is not a character: no file can hold one, and most languages have no escape for it.
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -140,7 +140,7 @@ def to_md(value: Any) -> str:
 def to_rst(value: Any) -> str:
     """Inline reStructuredText: all markup characters are escaped."""
     text = re.sub(r"([\\`*_|:<>\[\]{}\-+=.#~^\"'!&()/@%$;,?])", r"\\\1", _one_line(value))
-    # An escaped blank is nothing, but a line that begins with it is no bullet (of any script) and no transition.
+    # An escaped blank is nothing, but a line that begins with it is not a bullet (of any script) and no transition.
     return text if not text or text[0].isalnum() else "\\ " + text
 
 

@@ -55,7 +55,7 @@ class Pattern(ParamType):
         if not self.regex.fullmatch(text):
             near = self.nearest(text)
             suggestion = f"; did you mean {near}?" if near else ""
-            self.fail(f"{text!r} is not of the form: {self.form}{suggestion}", param, ctx)
+            self.fail(f"{text!r}: it must be {self.form}{suggestion}", param, ctx)
         problem = self.check(text) if self.check else None
         if problem:
             self.fail(problem, param, ctx)
@@ -148,7 +148,7 @@ class Option:
         value = self.type.convert(raw if isinstance(raw, str) else str(raw), None, None)
         if not isinstance(value, str):
             if isinstance(value, float) and not math.isfinite(value):
-                raise click.BadParameter(f"{raw} is no number that a file can hold")
+                raise click.BadParameter(f"{raw} is not a number that a file can hold")
             return value
         plain = isinstance(self.type, Pattern | click.Choice) and (value == "" or is_safe(value))
         return value if plain else FreeText(value)

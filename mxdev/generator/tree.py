@@ -221,7 +221,7 @@ def _decoded(data: bytes, where: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise MxError(f"The template {where} is no UTF-8: {error}") from error
+        raise MxError(f"The template {where} is not UTF-8: {error}") from error
 
 
 _ODD = re.compile(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029\u202a-\u202e\u2066-\u2069]|[. ]$")
@@ -229,7 +229,7 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECAS
 
 
 def check_path(path: str) -> None:
-    """Refuse a rendered path that is no plain relative path inside the project, or mx's or Git's own.
+    """Refuse a rendered path that is not a plain relative path inside the project, or mx's or Git's own.
 
     Raises:
         MxError: with the path.

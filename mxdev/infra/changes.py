@@ -104,7 +104,7 @@ def read(document: Any) -> Plan:
     """
     if not isinstance(document, dict) or not str(document.get("format_version", "")).startswith("1."):
         raise MxError(
-            "What Terraform showed is no plan that mx can read.",
+            "What Terraform showed is not a plan that mx can read.",
             hint="`mx infra plan` makes a new one; mx knows format 1 of `terraform show -json`.",
         )
     changes = [change for raw in document.get("resource_changes") or () if (change := _change(raw))]
@@ -122,7 +122,7 @@ def read(document: Any) -> Plan:
 
 
 def _drifted(change: dict[str, Any]) -> bool:
-    """Whether somebody changed it. That a provider now says "empty" where it said nothing before is no change."""
+    """Whether somebody changed it. That a provider now says "empty" where it said nothing before is not a change."""
     if change["actions"] == ["no-op"]:
         return False
     before, after = change.get("before"), change.get("after")

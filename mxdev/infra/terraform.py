@@ -88,7 +88,7 @@ class Terraform:
         """As `read`, with -json; what it printed, parsed.
 
         Raises:
-            MxError: as `read`, or what it printed is no JSON.
+            MxError: as `read`, or what it printed is not JSON.
         """
         text = self.read(command, *arguments, json=True, **options)
         try:

@@ -104,7 +104,7 @@ def _instance(value: Any, name: str) -> Rule:
     except Failed as failure:
         raise MxError(f"{name} cannot be made: {failure}") from failure
     if not isinstance(rule, Rule):
-        raise MxError(f"{name} is no mxdev.lint.rule.Rule")
+        raise MxError(f"{name} is not an mxdev.lint.rule.Rule")
     if not rule.name or not rule.name.replace("-", "").isalnum() or rule.name != rule.name.lower():
         raise MxError(f"{name} has the name {rule.name!r}; use lower case, digits and dashes")
     return rule

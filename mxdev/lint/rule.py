@@ -18,7 +18,7 @@
                             file, number, line.index("TODO") + 1, self.name, "warning", "Do it, or file it."
                         )
 
-The files are absolute paths; one that is no UTF-8 is for the rule to bear in mind, as is one that is gone by then.
+The files are absolute paths; one that is not UTF-8 is for the rule to bear in mind, as is one that is gone by then.
 """
 
 from __future__ import annotations

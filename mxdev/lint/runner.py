@@ -218,7 +218,7 @@ def _noting_breaks(job: _Job) -> Iterator[None]:
 def _checked(finding: Finding, job: _Job) -> Finding:
     """A finding in the form that the reports rely on, whatever a plugin gave."""
     if finding.severity not in SEVERITIES:
-        raise ValueError(f"{finding.severity!r} is no severity; use one of {', '.join(SEVERITIES)}")
+        raise ValueError(f"{finding.severity!r} is not a severity; use one of {', '.join(SEVERITIES)}")
     return replace(
         finding,
         path=job.context.root / finding.path,

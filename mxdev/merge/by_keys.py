@@ -24,7 +24,7 @@ class _ConflictError(Exception):
 
 
 def merge(path: str, base: bytes, ours: bytes, theirs: bytes) -> Merge | None:
-    """Merges by structure, or by lines where that is as right; None if the file is no mapping that can be read on all sides.
+    """Merges by structure, or by lines where that is as right; None if the file is not a mapping that can be read on all sides.
 
     Args:
         path: the file's name; its suffix decides.

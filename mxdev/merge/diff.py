@@ -8,7 +8,7 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")  # splitlines() would also part lines at 
 
 
 def difference(path: str, before: bytes | None, after: bytes | None) -> str:
-    """A unified diff, or one line for what is no text."""
+    """A unified diff, or one line for what is not text."""
     heads = ("/dev/null" if before is None else f"a/{path}", "/dev/null" if after is None else f"b/{path}")
     text = unified(heads, before or b"", after or b"")
     return f"Binary file {path} differs\n" if text is None else text
@@ -23,7 +23,7 @@ def unified(heads: tuple[str, str], before: bytes, after: bytes) -> str | None:
         after: the other.
 
     Returns:
-        None if one of them is no text.
+        None if one of them is not text.
     """
     import difflib
 

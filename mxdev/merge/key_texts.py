@@ -15,7 +15,7 @@ from mxdev.errors import MxError
 
 
 class NoKeysError(Exception):
-    """The file is no mapping whose keys stand on lines of their own."""
+    """The file is not a mapping whose keys stand on lines of their own."""
 
 
 @dataclass
@@ -140,7 +140,7 @@ def toml_tree(text: str) -> KeyTexts:
     """The tables and keys of a TOML file with `\\n` line breaks and one at the end. Arrays of tables are atoms.
 
     Raises:
-        NoKeysError: it is no TOML.
+        NoKeysError: it is not TOML.
     """
     root = KeyTexts([], "")
     tree, lead = root, ""
@@ -211,7 +211,7 @@ def json_tree(text: str) -> KeyTexts:
     """The keys of a JSON object; the text around it belongs to it.
 
     Raises:
-        NoKeysError: it is no JSON object, or has space in front of a comma.
+        NoKeysError: it is not JSON object, or has space in front of a comma.
     """
     start = _space(text, 0)
     end, tree = _json_object(text, start)

@@ -185,5 +185,5 @@ def _conflict(change: Change, base: Content | None, disk: Content, new: Content,
     if merged.mergeable:
         choices["merge"] = Content(merged.data, new.executable)
     elif merged.reason != reason:
-        reason += f"; {merged.reason or 'it is no text'}"
+        reason += f"; {merged.reason or 'it is not text'}"
     return replace(change, status="conflict", choices=choices, reason=reason)

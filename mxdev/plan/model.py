@@ -64,7 +64,7 @@ class Change:
         """
         if resolution not in self.choices:
             raise Refused(
-                f"{self.path} cannot be merged: {self.reason or 'it is no text'}.",
+                f"{self.path} cannot be merged: {self.reason or 'it is not text'}.",
                 hint="Keep yours or overwrite it: `--on-conflict keep` or `--on-conflict overwrite`.",
             )
         self.resolution = resolution

@@ -35,7 +35,7 @@ def read(project: Project, path: str, extra: Mapping[str, Content] | None = None
         extra: files that are going to be written, by path.
 
     Raises:
-        MxError: the file is no YAML mapping.
+        MxError: the file is not YAML mapping.
     """
     where = place(path)
     data = extra[where].data if extra and where in extra else project.read(where)
@@ -46,7 +46,7 @@ def read(project: Project, path: str, extra: Mapping[str, Content] | None = None
         return {}
     if not isinstance(loaded, dict):
         raise MxError(
-            f"{where} is no mapping.",
+            f"{where} is not a mapping.",
             hint=f"Write it in the form of {path}: the keys that differ, and no others.",
         )
     return loaded

@@ -92,14 +92,14 @@ def load(entry: Announced) -> type[Generator]:
     """Import a generator's class.
 
     Raises:
-        MxError: the plugin is broken or what it announced is no generator.
+        MxError: the plugin is broken or what it announced is not a generator.
     """
     from mxdev.generator.declaration import problems
     from mxdev.generator.generator import Generator
 
     cls = entry.load()
     if not (isinstance(cls, type) and issubclass(cls, Generator)):
-        raise MxError(f"{entry.name} of the plugin {entry.dist} is no generator: {entry.target}")
+        raise MxError(f"{entry.name} of the plugin {entry.dist} is not a generator: {entry.target}")
     if wrong := list(problems(cls)):
         raise MxError(
             f"{entry.name} of the plugin {entry.dist} {entry.version} is declared wrongly ({entry.target}):\n"

@@ -154,5 +154,5 @@ def _user() -> dict[str, Default]:
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise MxError(f"{path} is no mapping.", hint="Write `option: value`, one a line.")
+        raise MxError(f"{path} is not a mapping.", hint="Write `option: value`, one a line.")
     return {name: Default(value, str(path)) for name, value in flat(loaded).items()}

@@ -16,7 +16,7 @@ from mxdev.plugins.model import CORE
 def of_mx() -> str | None:
     """`index`; `git+URL@COMMIT` of a Git repository; None for a folder or a file of this machine, which nobody else has.
 
-    `direct_url.json` in the metadata of a distribution says where it came from if that was no index (PEP 610).
+    `direct_url.json` in the metadata of a distribution says where it came from if that was not an index (PEP 610).
     """
     metadata = _metadata()
     if metadata is None:

@@ -177,7 +177,7 @@ def _plain(result: Any, hook: str, module: Any) -> dict[str, Any]:
     try:
         data: dict[str, Any] = json.loads(json.dumps(dict(result), allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{hook} gives what is no text, number, flag or list of these: {error}") from error
+        raise TypeError(f"{hook} gives what is not text, number, flag or list of these: {error}") from error
     return data
 
 

@@ -42,9 +42,9 @@ def _problems(record: Record, where: str) -> Iterator[tuple[str, str]]:
     """Each text of the record that is not usable, and why."""
     for name in (record.name, record.generator, record.plugin, record.version, *record.requires):
         if not name or one_line(name) != name:
-            yield name, "is no name: it is empty, or has characters that do not show."
+            yield name, "is not a name: it is empty, or has characters that do not show."
         if "/" in name or "\\" in name:
-            yield name, "is no name: it has a slash."
+            yield name, "is not a name: it has a slash."
     if record_path(record.name) != where:
         yield record.name, f"is the name of another record: {record_path(record.name)}."
     for path, file in record.files.items():
@@ -56,14 +56,14 @@ def _problems(record: Record, where: str) -> Iterator[tuple[str, str]]:
         if problem := problem_of_target(section.path):
             yield section.path, f"cannot be a shared file: {problem}."
         if "\0" in section.address:
-            yield section.address, "is no address of a section: it contains a NUL character."
+            yield section.address, "is not an address of a section: it contains a NUL character."
         yield from _flags(section.path, section)
     for path in record.templates:
         if problem := _unseen(path) or problem_of(path):
             yield path, f"cannot be a template: {problem}."
     for name, value in record.options.items():
         if not isinstance(name, str) or not name or one_line(name) != name:
-            yield str(name), "is no name of an option."
+            yield str(name), "is not a name of an option."
         elif problem := _no_value(value):
             yield name, f"is an option whose value {problem}."
 

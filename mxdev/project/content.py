@@ -20,7 +20,7 @@ class Content:
 
     `foreign` says in words what stands there instead, where a person put something else in the place of a rendered file; of a
     symbolic link, `data` is where it leads. `raw` is what stands on the disk where Git stores something else of it, which is then
-    `data`: line ends as its settings have them. It is no part of a comparison.
+    `data`: line ends as its settings have them. It is not part of a comparison.
     """
 
     data: bytes
@@ -38,7 +38,7 @@ def disk_content(project: Project, path: str) -> Content | None:
     """What stands at `path`.
 
     Raises:
-        Refused: something that is no file stands there, or a file stands where a folder must be.
+        Refused: something that is not a file stands there, or a file stands where a folder must be.
         MxError: it cannot be read, or a link leads outside.
     """
     place = resolve_inside(project.root, path)
@@ -95,7 +95,7 @@ def recorded_content(project: Project, path: str) -> Content | None:
 
 
 def stored_content(project: Project, path: str) -> Content | None:
-    """As `recorded_content`, as Git would store it: what differs in the ends of lines alone is no edit where Git says so.
+    """As `recorded_content`, as Git would store it: what differs in the ends of lines alone is not an edit where Git says so.
 
     Raises:
         MxError: it cannot be read, or Git cannot tell.

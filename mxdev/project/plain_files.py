@@ -27,7 +27,7 @@ class PlainFiles:
         self._shared: dict[str, bytes | None] = {}
 
     def digest(self, paths: Iterable[str]) -> str | None:
-        """A hash of these files, their names and whether they are programs; None if one is no plain file."""
+        """A hash of these files, their names and whether they are programs; None if one is not a plain file."""
         whole = hashlib.sha256()
         for path in paths:
             if path not in self._shared:

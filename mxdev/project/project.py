@@ -141,7 +141,7 @@ class Project:
         options = raw.get("options") or {}
         if not isinstance(options, dict):
             raise MxError(
-                f"{PROJECT_FILE}: `options` is no mapping.",
+                f"{PROJECT_FILE}: `options` is not a mapping.",
                 hint="Write `options:` and one `name: value` a line.",
             )
         project = cls(
@@ -164,7 +164,7 @@ class Project:
         """Refuse a project that says it needs another mx.
 
         Raises:
-            MxError: with how to get it; or that what it says is no range of versions.
+            MxError: with how to get it; or that what it says is not a range of versions.
         """
         from mxdev.system.versions import satisfies
 

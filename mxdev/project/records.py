@@ -74,7 +74,7 @@ class Record:
 
 
 def record_path(instance: str) -> str:
-    """Where an instance's record is. A colon is no character for a file name on every system."""
+    """Where an instance's record is. A colon is not a character for a file name on every system."""
     return f"{RECORDS}/{instance.replace(':', '.')}.yaml"
 
 
@@ -116,7 +116,7 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
     if loaded is None:
         raise MxError(f"{where} is empty.", hint=_RESTORE.format(where=where))
     if not isinstance(loaded, dict):
-        raise MxError(f"{where} is no mapping.", hint=restore or "Write one `key: value` a line.")
+        raise MxError(f"{where} is not a mapping.", hint=restore or "Write one `key: value` a line.")
     return _migrate(loaded, where)
 
 
@@ -184,25 +184,25 @@ def read_record(data: bytes, where: str) -> Record:
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MxError(
-            f"{where} is no record of a generator: {type(error).__name__}: {error}",
+            f"{where} is not a record of a generator: {type(error).__name__}: {error}",
             hint=_RESTORE.format(where=where),
         ) from error
 
 
 def _sha(value: object) -> str:
     if not isinstance(value, str) or not _HASH.fullmatch(value):
-        raise ValueError(f"{value!r} is no SHA-256")
+        raise ValueError(f"{value!r} is not a SHA-256")
     return value
 
 
 def _trace(value: object) -> dict[str, Any]:
     """What a section brought with it, in its form (see `mxdev.sections.traces`)."""
     if not isinstance(value, dict) or not isinstance(value.get("file", False), bool):
-        raise ValueError(f"{value!r} is no trace of a section")
+        raise ValueError(f"{value!r} is not a trace of a section")
     for name in ("containers", "newline"):
         texts = value.get(name, [])
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise ValueError(f"{texts!r} is no list of texts ({name} of a section)")
+            raise ValueError(f"{texts!r} is not a list of texts ({name} of a section)")
     return dict(value)
 
 

@@ -128,7 +128,7 @@ def _renames(root: Path, command: str, *arguments: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for index in range(0, len(fields) - 2, 3):
         old, new = fields[index + 1], fields[index + 2]
-        # A name that is no text (surrogates stand for its bytes) cannot be recorded.
+        # A name that is not text (surrogates stand for its bytes) cannot be recorded.
         if fields[index].lstrip().startswith("R") and not any("\ud800" <= c <= "\udfff" for c in new):
             found[old] = new
     return found

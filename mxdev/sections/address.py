@@ -41,7 +41,7 @@ def parse(address: str) -> Steps:
     `[name=x]` is the item of a list whose key `name` has the value `x` (`[name='x]y']` if it holds a bracket).
 
     Raises:
-        MxError: the text is no address.
+        MxError: the text is not an address.
     """
     steps: list[Step] = []
     at = 0

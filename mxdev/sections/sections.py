@@ -192,7 +192,7 @@ class File:
         return trace
 
     def take(self, address: str, trace: Trace | None = None) -> None:
-        """Takes back a section and exactly what putting it changed: containers, line break, file. A missing section is no error.
+        """Takes back a section and exactly what putting it changed: containers, line break, file. A missing section is not an error.
 
         Args:
             address: the section.

@@ -268,7 +268,7 @@ def parsed_fragment(path: str, text: str, steps: Steps) -> tuple[Document, tuple
     """A fragment as a document, and the entry or item in it.
 
     Raises:
-        MxError: it is no YAML, or not just the section's own key or item.
+        MxError: it is not YAML, or not just the section's own key or item.
     """
     document = Document(f"{path} (section {unparse(steps)})", text, fragment=True)
     root, step = document.root, steps[-1]

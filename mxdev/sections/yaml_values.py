@@ -107,7 +107,7 @@ def _how_to_mend(problem: str) -> str:
 
 
 class _OddError(Exception):
-    """Something in a file is no plain data."""
+    """Something in a file is not plain data."""
 
 
 def _plain(value: Any, done: dict[int, tuple[Any, int]], above: tuple[int, ...]) -> tuple[Any, int]:
@@ -121,7 +121,7 @@ def _plain(value: Any, done: dict[int, tuple[Any, int]], above: tuple[int, ...])
             type(value).__name__, "a value"
         )
         raise _OddError(
-            f"{kind} with a tag of YAML is no option's value; write text, numbers, lists and mappings"
+            f"{kind} with a tag of YAML is not an option's value; write text, numbers, lists and mappings"
         )
     if id(value) in above:
         raise _OddError("an alias stands for what it is in itself")

@@ -34,7 +34,7 @@ VERB_COLOURS = {
 
 
 def is_terminal(stream: IO[Any]) -> bool:
-    """Whether a person sits behind `stream`. A closed stream is no terminal."""
+    """Whether a person sits behind `stream`. A closed stream is not a terminal."""
     try:
         return stream.isatty()
     except (AttributeError, ValueError):

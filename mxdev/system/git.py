@@ -141,7 +141,7 @@ class Repository:
     def changed(self) -> list[str]:
         """The files below `top` that differ from the commit or that Git does not know, also in submodules; sorted.
 
-        A name that is no text has U+FFFD in it.
+        A name that is not text has U+FFFD in it.
 
         Raises:
             GitError: Git cannot say.
@@ -240,7 +240,7 @@ def reach(home: Path, *arguments: str) -> bytes:
     Nobody is asked for a password.
 
     Args:
-        home: a folder of mx's own that is there and is no repository; it runs there, so that no configuration of a
+        home: a folder of mx's own that is there and is not a repository; it runs there, so that no configuration of a
             project has a part in it.
         arguments: the command; `--git-dir=...` may come first.
 

@@ -22,7 +22,7 @@ def read(path: str | os.PathLike[str], largest: int = LARGEST) -> bytes:
         largest: how many bytes it may have.
 
     Raises:
-        OSError: as the system gives it; EINVAL for what is no regular file, EFBIG for one that is larger. `strerror` says so in words.
+        OSError: as the system gives it; EINVAL for what is not a regular file, EFBIG for one that is larger. `strerror` says so in words.
     """
     try:
         descriptor = os.open(path, _FLAGS)
@@ -46,6 +46,6 @@ def text(path: str | os.PathLike[str], largest: int = LARGEST) -> str:
 
     Raises:
         OSError: as `read`.
-        UnicodeDecodeError: it is no UTF-8.
+        UnicodeDecodeError: it is not UTF-8.
     """
     return read(path, largest).decode("utf-8").replace("\r\n", "\n")

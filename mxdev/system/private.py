@@ -37,7 +37,7 @@ def make_folder(folder: str | os.PathLike[str]) -> None:
             os.mkdir(one, 0o700)
     found = os.lstat(place)
     if not stat.S_ISDIR(found.st_mode):
-        raise NotADirectoryError(20, "it is no folder", place)
+        raise NotADirectoryError(20, "it is not a folder", place)
     if not _is_ours(found):
         raise PermissionError(13, "it belongs to another user", place)
     if found.st_mode & _OTHERS and hasattr(os, "geteuid") and found.st_uid == os.geteuid():

@@ -9,7 +9,7 @@ _BOUND = re.compile(r"(?:>=|<(?!=))\s*\d+(?:\.\d+)*")
 
 
 def older(one: str, other: str) -> bool:
-    """Whether the version `one` comes before `other`. Where one of them is no version of the standard: False."""
+    """Whether the version `one` comes before `other`. Where one of them is not a version of the standard: False."""
     if one == other:
         return False
     if _PLAIN.fullmatch(one) and _PLAIN.fullmatch(other):
@@ -29,7 +29,7 @@ def satisfies(version: str, specifier: str) -> bool:
     """Whether a version lies in a range such as ">=0.2,<0.3"; an empty one takes any. A pre-release counts as it is ordered.
 
     Raises:
-        ValueError: it is no range.
+        ValueError: it is not a range.
     """
     bounds = [part.strip() for part in specifier.split(",")]
     if not specifier.strip():
@@ -47,7 +47,7 @@ def satisfies(version: str, specifier: str) -> bool:
     try:
         return SpecifierSet(specifier).contains(version, prereleases=True)
     except InvalidSpecifier as error:
-        raise ValueError(f"{specifier!r} is no range of versions") from error
+        raise ValueError(f"{specifier!r} is not a range of versions") from error
 
 
 def _numbers(version: str) -> list[int]:

@@ -190,7 +190,8 @@ def _new_root(
     target = here / str(name)
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise Refused(
-            f"{target} is there already, and it is no folder.", hint="Choose another name, or move it away."
+            f"{target} is there already, and it is not a folder.",
+            hint="Choose another name, or move it away.",
         )
     empty = not target.exists() or not any(target.iterdir())
     return target, empty

@@ -137,7 +137,7 @@ def _edited(path: str, place: Place, edit: Callable[[str, str], str | None] | No
     try:
         text = place.marked.decode("utf-8")
     except UnicodeDecodeError:
-        console.err("  It is no UTF-8, so it cannot be edited here.")
+        console.err("  It is not UTF-8, so it cannot be edited here.")
         return None
     name = path.rpartition("/")[2]
     ending = f".{name.rpartition('.')[2]}" if "." in name else ".txt"

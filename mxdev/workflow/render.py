@@ -264,7 +264,7 @@ def _code_of(cls: type[Generator], name: str) -> Iterator[None]:
     """
     home = f"{name} of the plugin {cls.plugin} {cls.plugin_version} cannot be rendered"
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what a generator prints is no part of mx's answer
+        with contextlib.redirect_stdout(sys.stderr):  # what a generator prints is not part of mx's answer
             yield
     except (KeyboardInterrupt, click.Abort, UsageProblem, Refused):
         raise

@@ -185,7 +185,7 @@ def read_values_file(path: Path, known: Iterable[Option]) -> dict[str, Any]:
 
     Raises:
         MxError: the file cannot be read or parsed.
-        UsageProblem: it is no mapping, or names an option that nobody declares.
+        UsageProblem: it is not a mapping, or names an option that nobody declares.
     """
     from mxdev.sections.yaml_values import load
 

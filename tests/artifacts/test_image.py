@@ -217,9 +217,9 @@ def test_no_builder_is_an_error_that_says_how_to_get_one(project: Path, fake: To
     [
         (["image", "serve"], "no stage called serve; there are: uv, python, requirements, base, dev, run"),
         (["image", "--commit", "a b"], "cannot be the tag of an image"),
-        (["image", "--registry", "Example.COM/x"], "is no name that an image can have"),
-        (["image", "--registry", "example.com/x:1"], "is no name that an image can have"),
-        (["image", "--registry", "example.com:5000:1/x"], "is no name that an image can have"),
+        (["image", "--registry", "Example.COM/x"], "is not a name that an image can have"),
+        (["image", "--registry", "example.com/x:1"], "is not a name that an image can have"),
+        (["image", "--registry", "example.com:5000:1/x"], "is not a name that an image can have"),
         (["image", "--dockerfile", "nowhere"], "nowhere does not exist"),
         (["image", "--push"], "no Git commit, so nothing says what the image holds"),
     ],

@@ -26,7 +26,7 @@ PLATFORM = re.compile(
     r'KUBECONFIG_DATA=|test -n "\$KUBECONFIG_DATA" '
 )
 AGAIN = "echo 'The same on your machine: "
-# What only one CI has to be told: how a BuildKit that is no part of Docker makes plain images; as whom it goes to Google.
+# What only one CI has to be told: how a BuildKit that is not part of Docker makes plain images; as whom it goes to Google.
 OWN = {"BUILDX_NO_DEFAULT_ATTESTATIONS", "GOOGLE_ACCOUNT", "GOOGLE_PROVIDER"}
 MEANINGS = {
     "$CI_COMMIT_SHA": "commit", "${{ github.sha }}": "commit", "$COMMIT_SHA": "commit",

@@ -170,7 +170,7 @@ def test_read(tmp_path: Path, text: str, name: str) -> None:
     ("text", "said"),
     [
         (None, "job.yaml is missing"),
-        ("a: [", "job.yaml is no valid YAML"),
+        ("a: [", "job.yaml is not valid YAML"),
         ("", "job.yaml holds 0 YAML documents"),
         (f"{JOB}---\n{JOB}", "job.yaml holds 2 YAML documents"),
         ("kind: Pod\napiVersion: v1\n", r"job.yaml: a job of kind Pod \(v1\) is not known"),

@@ -146,7 +146,7 @@ def test_a_shared_file_that_was_deleted(world: World, tmp_path: Path) -> None:
 
 
 def test_a_shared_file_that_was_there_before(world: World) -> None:
-    """What was there before mx is no edit: a patch has the sections only."""
+    """What was there before mx is not an edit: a patch has the sections only."""
     world.root.mkdir()
     world.write("s.yaml", "# mine\nbefore: 1\n")
     start(world)

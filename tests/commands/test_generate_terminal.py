@@ -64,7 +64,7 @@ def test_only_what_is_declared_so_is_asked_and_asked_again_until_it_is_right(
     child = talk("generate", "SampleBase", cwd=tmp_path)
     child.expect("The project's name: ")
     child.sendline("Not A Name")
-    child.expect("is not of the form: lower-case letters")
+    child.expect("it must be lower-case letters")
     child.expect("The project's name: ")
     child.sendline("demo")
     child.expect(r"What it is for \[A sample.\]: ")

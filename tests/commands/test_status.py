@@ -239,7 +239,7 @@ EDITS: dict[str, tuple[Callable[[Path], object], bool]] = {  # and whether it ha
     "a section": (_replace("shared.yaml", "port: 80", "port: 99"), False),
     "beside the sections": (_replace("shared.yaml", "app:", "mine: 1\napp:"), False),
     "no shared file": (lambda root: (root / "shared.yaml").unlink(), False),
-    "a shared file that is no YAML": (lambda root: (root / "shared.yaml").write_text("app: [\n"), True),
+    "a shared file that is not YAML": (lambda root: (root / "shared.yaml").write_text("app: [\n"), True),
     "markers in a shared file": (lambda root: (root / "shared.yaml").write_text(MARKED), True),
     "a shared text file": (_replace("notes.txt", "port 80", "port 99"), False),
     "a damaged copy": (lambda root: (root / ".mx/pristine/Base/base.txt.pristine").write_text("x"), True),

@@ -1,4 +1,4 @@
-"""A stand-in for Google's container, compute and project services, which the real gcloud asks; it is no Google.
+"""A stand-in for Google's container, compute and project services, which the real gcloud asks; it is not a Google.
 
 The real gcloud runs: its command line is checked by itself, and its configuration files are its own.
 """

@@ -92,7 +92,7 @@ def test_what_each_pod_waits_for_is_said(deployed: Deployed) -> None:
     assert "it is applied already" in again.stderr
 
 
-# Applies by kubectl what DevSpace would, and keeps how it was called. It is no DevSpace.
+# Applies by kubectl what DevSpace would, and keeps how it was called. It is not a DevSpace.
 DEVSPACE = """\
 #!/bin/sh
 [ "$1" = --version ] && { echo "devspace version ${VERSION:-6.3.21}"; exit 0; }

@@ -1,4 +1,4 @@
-"""`mx doctor`: what is wrong is found, with its remedy; what is right is no problem."""
+"""`mx doctor`: what is wrong is found, with its remedy; what is right is not a problem."""
 
 from __future__ import annotations
 

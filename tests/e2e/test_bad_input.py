@@ -88,7 +88,7 @@ def test_values_that_are_none(mx: Mx, tmp_path: Path, flag: str, value: str) -> 
 def test_a_file_where_the_project_must_be(mx: Mx, tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("mine")
     result = mx("generate", "SampleBase", "demo", "--no-input")
-    assert (result.code, "is there already, and it is no folder" in result.err) == (1, True)
+    assert (result.code, "is there already, and it is not a folder" in result.err) == (1, True)
     assert (tmp_path / "demo").read_text() == "mine"
 
 

@@ -247,7 +247,7 @@ def test_which_run(look: Look, cluster: Cluster) -> None:
     cluster.add("ab" * 16)
     with pytest.raises(UsageProblem, match=r"beginning of several runs: a{32}, (ab){16}"):
         commands.status(look(), "a", as_json=False)
-    with pytest.raises(UsageProblem, match="is no id"):
+    with pytest.raises(UsageProblem, match="is not an id"):
         commands.status(look(), "tiny-aaaaaaaaaa", as_json=False)
     for command in (
         lambda: commands.status(look(), "c", as_json=False),

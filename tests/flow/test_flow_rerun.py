@@ -120,7 +120,7 @@ def test_a_run_of_a_cluster() -> None:
         ),
         ({"tags": {"git.commit": "none"}}, "there was no commit yet, or no Git"),
         ({"tags": {"git.commit": None}}, "there was no commit yet, or no Git"),
-        ({"tags": {"git.commit": "--upload-pack=x"}}, "'--upload-pack=x' is no commit"),
+        ({"tags": {"git.commit": "--upload-pack=x"}}, "'--upload-pack=x' is not a commit"),
         ({"tags": {"git.commit": f"{'a' * 40}-changed"}}, "its image was built from uncommitted changes"),
         ({"tags": {"git.uncommitted": "True"}}, "its artifact uncommitted.diff is gone"),
         (
@@ -147,7 +147,7 @@ def test_a_local_run_has_no_image_for_a_cluster() -> None:
 
 @pytest.mark.parametrize("text", ["", "xyz", "abc%", "0' OR '1", "../x"])
 def test_what_is_no_id(root: Path, text: str) -> None:
-    with pytest.raises(UsageProblem, match="is no id of a run"):
+    with pytest.raises(UsageProblem, match="is not an id of a run"):
         rerun.rerun(root, "tiny", rerun.RerunRequest(text), clean())
 
 

@@ -103,7 +103,9 @@ def test_where_numbers_are_not_exact(tags: dict[str, str]) -> None:
     shown = "\n".join(table(parts))
     assert "metrics     1 of 2 differ; GPUs and several processes add up in another order" in shown
     assert "(+0.0001, +0.02 %)" in shown
-    assert not repeated(compare(before, replace(now, metrics={"loss": 0.5}))), "a missing one is no rounding"
+    assert not repeated(compare(before, replace(now, metrics={"loss": 0.5}))), (
+        "a missing one is not a rounding"
+    )
     assert not repeated(compare(RUN, replace(RUN, metrics=now.metrics))), "on the CPU, in one process"
 
 

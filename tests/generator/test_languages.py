@@ -64,7 +64,7 @@ NUMBERS = st.integers(-(2**62), 2**62) | st.floats(allow_nan=False, allow_infini
 
 
 def written(text: str) -> str:
-    """What a file can hold of a text: a lone surrogate is no character."""
+    """What a file can hold of a text: a lone surrogate is not a character."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -62,7 +62,7 @@ def folder(churn: Path) -> Path:
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Put a program on the PATH that is no real one: Python code, with `words` and `folder` at hand; it notes its calls."""
+    """Put a program on the PATH that is not a real one: Python code, with `words` and `folder` at hand; it notes its calls."""
     place = tmp_path / "stand-ins"
     place.mkdir()
     monkeypatch.setenv("PATH", f"{place}{os.pathsep}{os.environ['PATH']}")

@@ -20,7 +20,7 @@ CASES = [
     ("ruff-check", "tool", "#!/usr/bin/env python3\n", "#!/usr/bin/env python3\nimport os\n", "tool:2:8: ruff-check/F401 "),
     ("yamllint", "a.yaml", "a: 1\n", "a: 1\na: 2\n", "a.yaml:2:1: yamllint/key-duplicates error "),
     ("yamllint", "b.yml", "a: [1]\n", "a: [1\n", "b.yml:2:1: yamllint/syntax error "),
-    ("yamllint", "c.yaml", "a: é\n", b"a: \xe9\n", "c.yaml:1:1: yamllint/encoding error byte 4 is no UTF-8"),
+    ("yamllint", "c.yaml", "a: é\n", b"a: \xe9\n", "c.yaml:1:1: yamllint/encoding error byte 4 is not UTF-8"),
     ("hadolint", "Dockerfile", "FROM a:1\n", "FROM a\n", "Dockerfile:1:1: hadolint/DL3006 warning "),
     ("hadolint", "gpu.Dockerfile", "FROM a:1\n", "FROMM a\n", "gpu.Dockerfile:1:5: hadolint/DL1000 error "),
     ("terraform-fmt", "a.tf", "a = 1\n", "b = 1\na   = 2\n", "a.tf:2:1: terraform-fmt error not formatted"),

@@ -170,7 +170,7 @@ def test_a_rule_of_a_plugin(mx: Any, rules: Path, here: Path, write: Any) -> Non
 
 @pytest.mark.parametrize(
     ("file", "said"),
-    [("a.boom", "ZeroDivisionError: inside the rule"), ("severity.boom", "'fatal' is no severity")],
+    [("a.boom", "ZeroDivisionError: inside the rule"), ("severity.boom", "'fatal' is not a severity")],
 )
 def test_a_rule_that_breaks(file: str, said: str, mx: Any, rules: Path, here: Path, write: Any) -> None:
     write(here, {file: "x\n", "a.md": "TODO\n"})
@@ -187,7 +187,7 @@ def test_a_rule_that_breaks(file: str, said: str, mx: Any, rules: Path, here: Pa
 LOSSES = {
     "leaves": "SystemExit: 0",
     "NotThere": "AttributeError",
-    "no_rule": "is no mxdev.lint.rule.Rule",
+    "no_rule": "is not an mxdev.lint.rule.Rule",
     "Fine": "SystemExit: 0",
 }
 

@@ -160,7 +160,7 @@ def test_binary_files_cannot_be_merged_and_say_so(world: World) -> None:
     world.put("a", b"\x00mine")
     plan = world.plan({"A": Wanted({"a": "x\x00"})})
     assert set(plan.changes[0].choices) == {"keep", "overwrite"}
-    with pytest.raises(Refused, match=r"a cannot be merged: .* it is no text"):
+    with pytest.raises(Refused, match=r"a cannot be merged: .* it is not text"):
         world.files({"a": "x\x00"}, policy=MERGE)
     assert world.files({"a": "x\x00"}, policy=OVERWRITE)[1] == "applied"
 

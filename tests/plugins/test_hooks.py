@@ -121,7 +121,7 @@ def test_a_command_that_raises_is_its_plugin_s_error(install: Install, mx: Mx, c
     assert (refused.code, "error: not like that" in refused.err) == (2, True)
     odd = mx("no_command")
     assert odd.code == 4
-    assert "no_command of the plugin acme-hooks is no click command: acme_hooks:no_command" in odd.err
+    assert "no_command of the plugin acme-hooks is not a click command: acme_hooks:no_command" in odd.err
 
 
 def test_hook_mx_lint_rules(install: Install, mx: Mx, tmp_path: Path) -> None:

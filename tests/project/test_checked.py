@@ -96,7 +96,7 @@ def test_a_name(world: World, name: str, field: str) -> None:
         return  # any name that is one may be required
     change(world, lambda record: record.update({field: name if field == "instance" else [name]}))
     for command in COMMANDS:
-        refused(world, command, "is no name" if name != "Other" else "is the name of another record")
+        refused(world, command, "is not a name" if name != "Other" else "is the name of another record")
 
 
 def test_the_line_is_told(world: World) -> None:
@@ -109,8 +109,8 @@ def test_the_line_is_told(world: World) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"a\x1b": "x"}, "is no name of an option"),
-        ({"a\nb": "x"}, "is no name of an option"),
+        ({"a\x1b": "x"}, "is not a name of an option"),
+        ({"a\nb": "x"}, "is not a name of an option"),
     ],
 )
 def test_an_option(world: World, options: dict, words: str) -> None:

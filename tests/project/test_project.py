@@ -83,7 +83,7 @@ def test_a_project_and_its_instances(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("version: 1\nrequires-mx: '>=99.0'\n", "needs mx >=99.0"),
-        ("version: 1\noptions: [a]\n", "`options` is no mapping"),
+        ("version: 1\noptions: [a]\n", "`options` is not a mapping"),
         ("version: 2\nrequires-mx: x\n", "newer mx"),
         ("", "is empty"),
     ],

@@ -109,8 +109,8 @@ def test_an_editor_may_change_the_form(newline: str, bom: str) -> None:
         (b"", "is empty", "git checkout -- mx.yaml"),
         (b"# only a comment\n", "is empty", "git checkout"),
         (b"\n---\n", "is empty", "git checkout"),
-        (b"- a\n", "is no mapping", "git checkout"),
-        (b"text", "is no mapping", "git checkout"),
+        (b"- a\n", "is not a mapping", "git checkout"),
+        (b"text", "is not a mapping", "git checkout"),
         (b"version: 1\noptions: {a: [\n", "cannot be read", "git checkout"),
         (b"\x00\x01\x02", "cannot be read", "git checkout"),
         (b"\xff\xfe", "cannot be read", "git checkout"),
@@ -157,12 +157,12 @@ RECORD = b"version: 1\ninstance: A\ngenerator: A\nplugin: p\nplugin-version: '1'
 )
 def test_a_record_of_another_form_is_explained(more: bytes) -> None:
     assert read_record(RECORD, "A.yaml").name == "A"
-    with pytest.raises(MxError, match=r"^A.yaml is no record of a generator"):
+    with pytest.raises(MxError, match=r"^A.yaml is not a record of a generator"):
         read_record(RECORD + more, "A.yaml")
 
 
 def test_a_record_without_its_names_is_explained() -> None:
-    with pytest.raises(MxError, match="is no record of a generator"):
+    with pytest.raises(MxError, match="is not a record of a generator"):
         read_record(b"version: 1\n", "A.yaml")
 
 

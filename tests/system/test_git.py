@@ -154,7 +154,7 @@ def test_a_submodule_is_looked_into_by_the_same_rules(root: Path, trap: Trap, tm
 
 
 def test_the_files_of_a_repository_are_not_above_it(root: Path) -> None:
-    """`core.worktree` may name a folder above, such as a home folder: it is no repository, so nobody asks Git there."""
+    """`core.worktree` may name a folder above, such as a home folder: it is not a repository, so nobody asks Git there."""
     plain_git(root, "config", "core.worktree", str(root.parent))
     with pytest.raises(git.GitFailed, match="says that its files are in") as problem:
         git.find(root / "sub")

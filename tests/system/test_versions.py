@@ -72,7 +72,7 @@ def test_a_project_refuses_an_mx_outside_its_range(
 
 def test_what_is_no_range_is_told(tmp_path: Path) -> None:
     (tmp_path / "mx.yaml").write_text("version: 1\nrequires-mx: newest\noptions: {}\n")
-    with pytest.raises(MxError, match=r"mx.yaml: requires-mx: 'newest' is no range of versions"):
+    with pytest.raises(MxError, match=r"mx.yaml: requires-mx: 'newest' is not a range of versions"):
         Project.load(tmp_path)
 
 

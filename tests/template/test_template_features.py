@@ -266,7 +266,7 @@ def test_what_is_no_template_is_told(
     write(tmp_path / "empty", {"a.txt": ""})
     for source, message in {
         tmp_path / "empty": "neither copier.yml nor cookiecutter.json",
-        tmp_path / "missing": "is no folder, and no address of a Git repository",
+        tmp_path / "missing": "is not a folder, and no address of a Git repository",
         tmp_path / "missing.git": "cannot be fetched",
     }.items():
         result = mx("generate", "Template", source, cwd=here)

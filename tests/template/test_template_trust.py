@@ -235,13 +235,15 @@ def test_a_folder_that_has_no_cookiecutter_template_is_told(
     made = repository("nested")
     made.commit({**NESTED, "cookiecutter.json": "{}"}, "v1")
     result = mx("generate", "Template", made.path, "--directory", "none", "--trust", cwd=here)
-    assert (result.code, "(none) at v1 is no template: it has neither" in result.err) == (4, True), result.err
+    assert (result.code, "(none) at v1 is not a template: it has neither" in result.err) == (4, True), (
+        result.err
+    )
     source = write(
         tmp_path / "t", {"copier.yml": "a: 1\n", "sub/copier.yml": "a: 1\n", "cookiecutter.json": "{}"}
     )
     write(tmp_path / "beside", {"cookiecutter.json": '{"a": "b"}'})
     for directory, says in (
-        ("sub", "is no template of Cookiecutter, and Copier takes a repository as a whole"),
+        ("sub", "is not a template of Cookiecutter, and Copier takes a repository as a whole"),
         ("none", "it has neither copier.yml nor cookiecutter.json"),
         ("../beside", "leads out of the template"),
     ):

@@ -1,4 +1,4 @@
-"""A checkout in another encoding (`working-tree-encoding`) is no edit, and is updated in the encoding that it has."""
+"""A checkout in another encoding (`working-tree-encoding`) is not an edit, and is updated in the encoding that it has."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_one_error_tells_all_that_is_wrong_and_all_that_is_missing() -> None:
     lines = caught.value.message.splitlines()
     assert len(lines) == 4
     assert lines[0].startswith("--count (command line): 10 is not in the range 1<=x<=9")
-    assert lines[1] == "--domain (v.yaml): 'A b' is not of the form: a DNS name"
+    assert lines[1] == "--domain (v.yaml): 'A b': it must be a DNS name"
     assert lines[2] == "--owner is missing: Who. Set it by --owner VALUE, --values FILE or MX_OPT_OWNER."
     assert lines[3] == (
         "NAME is missing: The name. Set it by its place on the command line, --values FILE or MX_OPT_NAME."

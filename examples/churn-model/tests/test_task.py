@@ -87,8 +87,8 @@ def test_counts_can_be_added_and_become_metrics(task, model, batch):
     once, twice = task.metrics(counts), task.metrics(doubled)
     assert "loss" not in once, "Task.metrics: the trainer measures the loss"
     for name, value in once.items():
-        assert isinstance(value, float), f"Task.metrics: {name} is no float"
-        assert not math.isnan(value), f"Task.metrics: {name} is no number"
+        assert isinstance(value, float), f"Task.metrics: {name} is not a float"
+        assert not math.isnan(value), f"Task.metrics: {name} is not a number"
         assert twice[name] == pytest.approx(value), (
             f"Task.metrics: {name} is another one when every example counts twice: no mean of what was counted"
         )

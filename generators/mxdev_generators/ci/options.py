@@ -27,7 +27,7 @@ def _check_schedule(text: str) -> str | None:
         # Behind a slash stands a step.
         numbers = [int(number) for number in re.findall(r"(?<![/0-9])[0-9]+", field)]
         if any(not least <= number <= most for number in numbers) or "/0" in field:
-            return f"{text!r} is no schedule: {field!r} is not within {least} and {most}"
+            return f"{text!r} is not a schedule: {field!r} is not within {least} and {most}"
     return None
 
 

@@ -51,7 +51,7 @@ _USER_PATH = 'PATH="$HOME/.local/bin:$PATH"'
 
 def render(values: Mapping[str, Any]) -> dict[str, str]:
     """The files by their paths."""
-    # To a private bucket, which is no publishing: only members of the project read it.
+    # To a private bucket, which is not publishing: only members of the project read it.
     graph = jobs(facts(values, lint_report="gitlab", publish_docs=True))
     return {f"{FOLDER}/{name}.yaml": _build(name, graph, values) for name in BUILDS}
 

@@ -69,7 +69,7 @@ class GitHubActions(Generator):
             tree.next_step(
                 "terraform -chdir=infrastructure/terraform output -raw github_workload_identity_provider",
                 "put it into the variable GCP_WORKLOAD_IDENTITY_PROVIDER in Settings > Secrets and variables > "
-                "Actions > Variables; it is no secret",
+                "Actions > Variables; it is not a secret",
             )
         access.add(tree, values, "github", "github")
         if values["cloud"] != "gcp":

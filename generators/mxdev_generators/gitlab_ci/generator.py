@@ -88,7 +88,7 @@ class GitLabCI(Generator):
             )
             tree.next_step(
                 "terraform -chdir=infrastructure/terraform output -raw gitlab_workload_identity_provider",
-                f"put it into the variable GCP_WORKLOAD_IDENTITY_PROVIDER in {settings}; it is no secret",
+                f"put it into the variable GCP_WORKLOAD_IDENTITY_PROVIDER in {settings}; it is not a secret",
             )
         access.add(tree, values, "gitlab", "gitlab")
         if values["cloud"] != "gcp":

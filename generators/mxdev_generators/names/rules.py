@@ -134,7 +134,7 @@ def _gitignore(name: str) -> str | None:
     return None
 
 
-# Plain, in any case: yes, no, on, off, true, false, y, n, null (and ~, which is no letter).
+# Plain, in any case: yes, no, on, off, true, false, y, n, null (and ~, which is not a letter).
 _YAML = re.compile(r"y|n|yes|no|on|off|true|false|null", re.IGNORECASE)
 
 

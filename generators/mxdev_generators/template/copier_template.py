@@ -241,7 +241,7 @@ class CopierTemplate(Generator):
                 try:
                     found[name] = json.loads(value)
                 except ValueError as error:
-                    raise UsageProblem(f"{known[name].option.spelling} is no JSON: {error}") from error
+                    raise UsageProblem(f"{known[name].option.spelling} is not JSON: {error}") from error
         return found
 
     def _before(self) -> tuple[scratch.Files | None, str]:

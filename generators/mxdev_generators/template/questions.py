@@ -82,7 +82,7 @@ class Question:
             raise UsageProblem(f"{self.option.spelling}: {shown}") from error
 
     def recorded(self, value: Any) -> Any:
-        """An answer as it is recorded: what is no plain value as JSON, which is YAML too."""
+        """An answer as it is recorded: what is not a plain value as JSON, which is YAML too."""
         if self.option.multiple and isinstance(value, list):
             return [_plain(item) for item in value]
         if self.type in ("json", "yaml", "") or not isinstance(value, str | int | float):
@@ -117,7 +117,7 @@ def read(template: Template, taken: Iterable[str]) -> Questionnaire:
         taken: flags that a question cannot have.
 
     Raises:
-        MxError: it is no template, or its configuration cannot be read.
+        MxError: it is not a template, or its configuration cannot be read.
     """
     top = [path for path in template.files() if "/" not in path]
     found = [path for path in top if _COPIER.fullmatch(path)]
@@ -127,13 +127,13 @@ def read(template: Template, taken: Iterable[str]) -> Questionnaire:
         return _cookiecutter(template, set(taken))
     if template.directory and (found or top):
         raise UsageProblem(
-            f"{template.title} is no template of Cookiecutter, and Copier takes a repository as a whole.",
+            f"{template.title} is not a template of Cookiecutter, and Copier takes a repository as a whole.",
             hint="Leave out --directory.",
         )
     # Copier renders a folder without a configuration too, and without questions; one without any template is a mistake.
     if not found and not any(".jinja" in path for path in template.files()):
         raise MxError(
-            f"{template.title} is no template: it has neither copier.yml nor cookiecutter.json.",
+            f"{template.title} is not a template: it has neither copier.yml nor cookiecutter.json.",
             hint="If the template is in another folder of it, name that one; of a repository by --directory.",
         )
     return _copier(template, found[0], set(taken)) if found else Questionnaire("copier")

@@ -397,7 +397,7 @@ def _followed(folder: Path, path: str, place: Path, through: tuple[Path, ...] = 
     """
     if not place.is_symlink():
         if not place.is_file():
-            raise MxError(f"The template renders {path}, which is no file, no folder and no link.")
+            raise MxError(f"The template renders {path}, which is not a file, no folder and no link.")
         return {path: place}
     where = place.readlink()
     try:

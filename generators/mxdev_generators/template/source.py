@@ -25,7 +25,7 @@ class Template:
     Attributes:
         source: the address as it is recorded: as typed, a local folder absolute.
         ref: the tag, branch or hash that was asked for; "" for the newest release.
-        commit: the full hash; "" for a folder that is no repository.
+        commit: the full hash; "" for a folder that is not a repository.
         mirror: its repository's copy; None for a folder.
         directory: the folder of it that the template is in; "" for its root.
         release: the tag that was found to be the newest release; "" if none was looked for, or there is none.
@@ -111,7 +111,7 @@ def _glob(pattern: str) -> str:
 
 
 def repository(source: str) -> str | None:
-    """What `git clone` understands for an address; None for a folder that is no repository's root."""
+    """What `git clone` understands for an address; None for a folder that is not a repository's root."""
     folder = Path(source).expanduser()
     if folder.exists():
         bare = all((folder / name).exists() for name in ("HEAD", "objects", "refs"))
@@ -171,7 +171,7 @@ def resolve(source: str, ref: str, freshness: Freshness, last: str = "") -> Temp
     if url is None:
         if not Path(place).is_dir():
             raise MxError(
-                f"{source} is no folder, and no address of a Git repository.",
+                f"{source} is not a folder, and no address of a Git repository.",
                 hint="Addresses are `gh:owner/name`, `gl:owner/name`, `git+https://...`, or end in `.git`.",
             )
         if ref:

@@ -89,16 +89,16 @@ class Jobs:
 
         Raises:
             ClusterError: there is no cluster, it refuses, or does not answer.
-            UsageProblem: `run` is no id, or the beginning of several.
+            UsageProblem: `run` is not an id, or the beginning of several.
         """
         if not re.fullmatch(r"[0-9a-f]{0,32}", run):
             raise UsageProblem(
-                f"{run} is no id of a run, nor the beginning of one: they have the digits 0-9 and a-f."
+                f"{run} is not an id of a run, nor the beginning of one: they have the digits 0-9 and a-f."
             )
         for kubectl in self._kubectls:
             # Where there is none, kubectl would look for a cluster on this machine.
             _ = kubectl.context
-        # The runs first: a job that is submitted in between is no job that is missing.
+        # The runs first: a job that is submitted in between is not a job that is missing.
         runs = {found.id: found for found in self._runs(run)}
         jobs = [job for kubectl in self._kubectls for job in self._on(kubectl) if job.run_id.startswith(run)]
         if run and len({job.run_id for job in jobs} | runs.keys()) > 1:

@@ -3,7 +3,7 @@
 Only the standard library and MLflow are there; mx itself is not. `mlflow run` does not tell which run it made, except
 in log lines. So this makes the experiment, calls MLflow's `run` with exactly the given arguments, notes the run that
 is created, and writes what became of it to a file. It imports MLflow once where separate commands would do so thrice.
-For a run on a cluster it also makes mx's project backend known to MLflow, since mx is no plugin here.
+For a run on a cluster it also makes mx's project backend known to MLflow, since mx is not a plugin here.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ def _exact(run: LoggedRun) -> bool:
 
 
 def _metrics(before: LoggedRun, now: LoggedRun, exact: bool) -> Part:
-    """The last values. What MLflow measures of the machine is no result."""
+    """The last values. What MLflow measures of the machine is not a result."""
     names = [
         name for name in dict.fromkeys([*before.metrics, *now.metrics]) if not name.startswith("system/")
     ]

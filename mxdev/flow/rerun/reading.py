@@ -104,7 +104,7 @@ def read(python: Path, store: tracking.Store, run_id: str) -> LoggedRun:
         MxError: the store cannot be read.
     """
     if not re.fullmatch(r"[0-9a-f]{1,64}", run_id):
-        raise UsageProblem(f"{run_id!r} is no id of a run: those are 32 of the digits 0-9 and a-f.")
+        raise UsageProblem(f"{run_id!r} is not an id of a run: those are 32 of the digits 0-9 and a-f.")
     script = Path(__file__).parents[1] / "inside" / "look_up.py"
     changes = dict.fromkeys(("PYTHONHOME", "MLFLOW_RUN_ID", "PYTHONPATH"))
     with tempfile.TemporaryDirectory(prefix="mx-flow-") as folder:
@@ -232,7 +232,7 @@ def _commit(run: LoggedRun) -> tuple[str, str | None]:
         raise refused(run, "there was no commit yet, or no Git", "Commit, and the next run can be repeated.")
     # It becomes a word of a command line, and tags are anybody's who can write to the store.
     if not re.fullmatch(r"[0-9a-f]{7,64}", commit):
-        raise refused(run, f"{commit!r} is no commit")
+        raise refused(run, f"{commit!r} is not a commit")
     if not logged:
         return commit, "it did not log whether there were uncommitted changes, so there may have been some"
     return commit, None

@@ -19,7 +19,7 @@ class MergeMarkers(Rule):
     summary = "Every text file: no conflict markers are left behind"
 
     def applies(self, files: Sequence[Path]) -> Sequence[Path]:
-        """All files; what is no text is left out when it is read."""
+        """All files; what is not text is left out when it is read."""
         return files
 
     def check(self, context: Context) -> Iterator[Finding]:
@@ -41,7 +41,7 @@ class MergeMarkers(Rule):
 
 
 def _text(file: Path) -> bytes | None:
-    """A file's bytes; None if it is no text, too large, or gone."""
+    """A file's bytes; None if it is not text, too large, or gone."""
     try:
         if file.stat().st_size > LARGEST:
             return None

@@ -95,7 +95,7 @@ def _cache(files: Sequence[Path]) -> list[str]:
     from mxdev.system.user_dirs import cache_folder
 
     if any(readable(str(file)) != str(file) for file in files):
-        return ["--no-cache"]  # Ruff 0.17 dies of a name that is no UTF-8 when it writes its cache
+        return ["--no-cache"]  # Ruff 0.17 dies of a name that is not UTF-8 when it writes its cache
     folder = cache_folder() / "ruff"
     try:
         private.make_folder(folder)

@@ -91,7 +91,7 @@ def _undecodable(file: Path) -> str | None:
         if not data.startswith(_BOMS):
             data.decode("utf-8")
     except UnicodeDecodeError as error:
-        return f"byte {error.start + 1} is no UTF-8; save the file as UTF-8"
+        return f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return None

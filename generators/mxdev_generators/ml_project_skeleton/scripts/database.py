@@ -103,7 +103,7 @@ def show() -> None:
 def _upload(file: Path, kind: str) -> None:
     size = file.stat().st_size
     _store().log_artifact(str(file), kind)
-    # What was not read back is no backup.
+    # What was not read back is not a backup.
     kept = {Path(item.path).name: item.file_size for item in _store().list_artifacts(kind)}
     if kept.get(file.name) != size:
         raise SystemExit(

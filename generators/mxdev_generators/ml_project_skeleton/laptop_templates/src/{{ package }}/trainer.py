@@ -54,7 +54,7 @@ def train(
     """The trained model, with the weights of its best epoch, and what it makes of the test data.
 
     Raises:
-        FloatingPointError: the loss is no number.
+        FloatingPointError: the loss is not a number.
     """
     task, training = config.task, config.training
     model = task.model().to(processes.device)
@@ -111,7 +111,7 @@ def _epoch(
     if not math.isfinite(mean):
         raise FloatingPointError(
             f"The training loss of epoch {epoch} is {mean}. A smaller training.learning_rate may help; "
-            "or an example of the data is no number."
+            "or an example of the data is not a number."
         )
     return mean
 

@@ -26,7 +26,7 @@ setting() {
 case "${1-}" in
   "") with_data= ;;
   --with-data) with_data=yes ;;
-  *) fail "$1 is no option; there is --with-data." ;;
+  *) fail "$1 is not an option; there is --with-data." ;;
 esac
 
 for program in gcloud terraform; do

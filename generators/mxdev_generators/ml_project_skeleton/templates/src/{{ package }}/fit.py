@@ -151,7 +151,7 @@ class Fit:
         if not math.isfinite(train_loss):
             raise FloatingPointError(
                 f"The training loss of epoch {self.progress.epoch + 1} is {train_loss}. A smaller training.learning_rate, "
-                "training.clip_norm, or training.precision=fp32 may help; or an example of the data is no number."
+                "training.clip_norm, or training.precision=fp32 may help; or an example of the data is not a number."
             )
         self.model.eval()
         report = evaluation.measure(
