@@ -147,7 +147,7 @@ BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
         (RECORD, "files:\n", f'files:\n  "a\\0b": {{sha256: "{HASH}"}}\n', ("status",), "it has characters that do not"),
         (RECORD, "options:\n", "options:\n  5: w\n", ("status",), ""),
         (RECORD, "sections:\n", f'sections:\n  - {{path: x.yaml, address: x, sha256: "{HASH}", trace: {{containers: 2024-01-01}}}}\n', ("destroy", "SampleBase", "--dry-run"), "is not a list of texts (containers of a section)"),
-        (".mx/overrides/shared.yaml", "base:\n", f"base:\n  deep: {DEEP}\n", ("status",), ".mx/overrides/shared.yaml cannot be read: "),
+        (".mx/overrides/shared.yaml", "base:\n", f"base:\n  deep: {DEEP}\n", ("status",), "cannot be read: while increasing flow level"),
         (".mx/overrides/shared.yaml", "size: 2", f"size: {'[' * 900}{']' * 900}", ("update", "--dry-run"), ""),
     ],
     ids=["date", "binary", "cycle", "bomb", "large", "NUL", "number for a name", "trace", "deep", "rather deep"],
