@@ -160,5 +160,5 @@ def test_what_mx_does_not_know_is_said() -> None:
 
 @pytest.mark.parametrize("document", [None, [], {}, {"format_version": "2.0"}, "no plan"])
 def test_no_plan(document: Any) -> None:
-    with pytest.raises(MxError, match="no plan that mx can read"):
+    with pytest.raises(MxError, match="not a plan that mx can read"):
         changes.read(document)

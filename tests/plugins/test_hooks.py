@@ -417,8 +417,8 @@ def test_a_plugin_may_have_several_modules(
     [
         ("def mx_defaults():\n    return ['region']", "mx_defaults gives list"),
         ("def mx_defaults():\n    return {1: 2}", "mx_defaults gives dict"),
-        ("def mx_defaults():\n    return {'a': object()}", "no text, number, flag"),
-        ("def mx_defaults():\n    return {'a': float('nan')}", "no text, number, flag"),
+        ("def mx_defaults():\n    return {'a': object()}", "not text, number, flag"),
+        ("def mx_defaults():\n    return {'a': float('nan')}", "not text, number, flag"),
         ("def mx_template_overrides():\n    return {'A': 3}", "TypeError"),
         ("def mx_template_filters():\n    return [3]", "there is 3 in its list, which has no name"),
         ("def mx_template_filters():\n    1 / 0", "ZeroDivisionError"),
