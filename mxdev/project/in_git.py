@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -135,13 +136,56 @@ def stored(root: Path, path: str, data: bytes) -> bytes:
 
 
 def same(root: Path, path: str, one: bytes, other: bytes) -> bool:
-    """Whether Git would store the same for both at `path`: its attributes, filters and settings decide."""
+    """Whether Git would store the same for both at `path`: its attributes, filters and settings decide.
+
+    A filter that the repository's own configuration names is not run. What such a filter made of a file is known by what Git
+    noted of it: the file is as Git left it or saw it last, and what Git stored then is `other`.
+
+    Args:
+        root: the project's folder.
+        path: relative to `root`.
+        one: what stands at `path`.
+        other: what it is compared with.
+    """
     if one == other:
         return True
     found = repository(root)
     if found is None or not _may_convert(found, path):
         return False
-    return _hash(found, path, one) == _hash(found, path, other)
+    wanted = _hash(found, path, other)
+    return _hash(found, path, one) == wanted or _noted(found, path) == wanted
+
+
+# Another tag than H: the person told Git not to look (`git update-index --assume-unchanged`).
+_ENTRY = re.compile(
+    rb"H \d+ ([0-9a-f]+) 0\t[^\0]*\0\s*ctime: (\d+):(\d+)\s*mtime: (\d+):(\d+)\s*dev: \d+\s*ino: (\d+)\s*"
+    rb"uid: \d+\s*gid: \d+\s*size: (\d+)"
+)
+
+
+def _noted(found: git.Repository, path: str) -> str:
+    """The hash that Git has of a filtered file which did not change since; "" where it has none, or was told not to look."""
+    from mxdev.system import git
+
+    name = git.literal(found.prefix + path)
+    filtered = found.ask("check-attr", "-z", "filter", "--", found.prefix + path).out.split(b"\0")[2]
+    if filtered in (b"unspecified", b"unset"):
+        return ""
+    shown = found.ask("ls-files", "-z", "-v", "--stage", "--debug", "--", name).out
+    entry = _ENTRY.match(shown)
+    index = found.ask("rev-parse", "--git-path", "index").out.removesuffix(b"\n")
+    if entry is None:
+        return ""
+    try:
+        now = os.stat(found.top / found.prefix / path, follow_symlinks=False)  # noqa: PTH116
+        # As Git does, but to the nanosecond: what was written after the index was, or as it was, may differ.
+        settled = (found.top / os.fsdecode(index)).stat().st_mtime_ns > now.st_mtime_ns
+    except OSError:
+        return ""
+    seen = [int(part) for part in entry.groups()[1:]]
+    times = [*divmod(now.st_ctime_ns, 10**9), *divmod(now.st_mtime_ns, 10**9)]
+    unchanged = [*times, now.st_ino & 0xFFFFFFFF, now.st_size & 0xFFFFFFFF] == seen
+    return entry[1].decode() if unchanged and settled else ""
 
 
 def heeds_modes(root: Path) -> bool:
