@@ -6,7 +6,7 @@ all answers are those of a folder without Git; where Git does not answer, that i
 
 from __future__ import annotations
 
-import codecs
+import contextlib
 import hashlib
 import os
 import re
@@ -16,7 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mxdev.system import console
+from mxdev.project import encodings
+from mxdev.system import console, plain
 
 if TYPE_CHECKING:
     from mxdev.system import git
@@ -110,29 +111,53 @@ def would_ignore(root: Path, rules: Mapping[str, bytes], paths: Iterable[str]) -
     return found | {path for path in os.fsdecode(answer.out).split("\0") if path}
 
 
-# What `working-tree-encoding` makes of a file; the longer marks first, of which one begins as a shorter one does.
-_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
-          (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+def encoding(root: Path, path: str) -> str:
+    """The encoding that Git's attributes give the file at `path` on the disk, as they name it; "" for UTF-8 and bytes."""
+    found = repository(root)
+    if found is None or not _may_encode(found, (found.prefix + path).rpartition("/")[0]):
+        return ""
+    told = found.ask("check-attr", "-z", "working-tree-encoding", "--", found.prefix + path).out.split(b"\0")[
+        2
+    ]
+    name = told.decode("utf-8", "replace")
+    return "" if name.lower() in ("unspecified", "unset", "set", "utf-8", "utf8") else name
 
 
-def encoding_of(data: bytes) -> str:
-    """The encoding that a byte order mark tells, but for UTF-8's; "" for none."""
-    return next((name for mark, name in _MARKS if data.startswith(mark)), "")
+@lru_cache(maxsize=1024)
+def _may_encode(found: git.Repository, folder: str) -> bool:
+    """Whether an attribute of that name stands in a file that has a say about `folder`: most projects have none."""
+    if folder and _may_encode(found, folder.rpartition("/")[0]):
+        return True
+    places = [found.top / folder / ".gitattributes"]
+    if not folder:
+        private = found.ask("rev-parse", "--git-path", "info/attributes").out.removesuffix(b"\n")
+        places.append(found.top / os.fsdecode(private))
+    for place in places:
+        with contextlib.suppress(OSError):
+            if b"working-tree-encoding" in plain.read(place, _ATTRIBUTES):
+                return True
+    return False
+
+
+_ATTRIBUTES = 100 << 20  # Git reads no more
 
 
 def stored(root: Path, path: str, data: bytes) -> bytes:
     """`data` as Git would store it at `path`, as far as ends of lines and encoding go: LF and UTF-8 where its settings say so."""
-    encoded = encoding_of(data)
+    encoded = encodings.marked(data) or encoding(root, path)
     if b"\r\n" not in data and not encoded:
         return data
+    found, text = repository(root), encodings.decoded(data, encoded) if encoded else data
+    if found is None or text is None:
+        return data
+    text = text.replace(b"\r\n", b"\n")
+    return text if text == data or stores(root, path, data, text) else data
+
+
+def stores(root: Path, path: str, data: bytes, text: bytes) -> bool:
+    """Whether Git would store the bytes `text` for a file at `path` that holds `data`."""
     found = repository(root)
-    if found is None:
-        return data
-    try:
-        plain = (data.decode(encoded).encode() if encoded else data).replace(b"\r\n", b"\n")
-    except UnicodeDecodeError:
-        return data
-    return plain if _hash(found, path, data) == _blob(found, plain) else data
+    return data == text if found is None else _hash(found, path, data) == _blob(found, text)
 
 
 def same(root: Path, path: str, one: bytes, other: bytes) -> bool:
@@ -229,5 +254,5 @@ def _object_format(found: git.Repository) -> str:
 
 def forget() -> None:
     """Drop what was learned (for tests that change a repository in one process)."""
-    for cached in (repository, tracked, _setting, _may_convert, _hash, _object_format):
+    for cached in (repository, tracked, _may_encode, _setting, _may_convert, _hash, _object_format):
         cached.cache_clear()
