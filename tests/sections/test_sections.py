@@ -363,7 +363,7 @@ def test_no_heavy_import_before_it_is_needed() -> None:
 
 
 def test_a_file_of_two_megabytes_is_refused_at_once() -> None:
-    hostile = "".join(f"x{number}: {{a: [1,2,3], b: 'text'}}\n" for number in range(60_000)).encode()
+    hostile = "".join(f"x{number}: {{a: [1,2,3], b: 'text'}}\n" for number in range(80_000)).encode()
     start = time.process_time()
     with pytest.raises(MxError, match=r"devspace.yaml is too large \(2\.\d MB; mx reads 1 MB\)"):
         sections.File("devspace.yaml", hostile).read("deployments.x")
