@@ -56,9 +56,10 @@ def plugins(as_json: bool, check: bool) -> int:
 
 
 def _check(as_json: bool) -> int:
+    from mxdev.lint import registry as rules
     from mxdev.plugins.check import everything
 
-    found = everything()
+    found = everything(rules.load)
     if as_json:
         console.out(
             json.dumps([{"name": name, "problems": problems} for name, problems in found.items()], indent=2)

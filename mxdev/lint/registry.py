@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mxdev.errors import MxError, UsageProblem
 from mxdev.lint.rule import Rule
+
+if TYPE_CHECKING:
+    from mxdev.plugins.model import Announced
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def all_rules() -> list[Known]:
     found: list[Known] = []
     for entry in registry.entries("mx_lint_rules", quiet=True):
         try:
-            rule = _instance(entry.load(), entry.name)
+            rule = load(entry)
         except MxError as error:
             found.append(_absent(entry.name, entry.dist, error.message))
         else:
@@ -94,10 +97,15 @@ def choose(rules: Sequence[Known], only: Sequence[str], skip: Sequence[str]) -> 
     return [one for one in rules if (not only or one.name in only) and one.name not in skip]
 
 
-def _instance(value: Any, name: str) -> Rule:
-    """A rule from what a plugin gave: an object, or the class of it."""
+def load(entry: Announced) -> Rule:
+    """A rule from what a plugin announces: an object, or the class of it.
+
+    Raises:
+        MxError: it cannot be imported or made, it is not a rule, or its name cannot be that of one.
+    """
     from mxdev.plugins.model import Failed, foreign
 
+    value, name = entry.load(), entry.name
     try:
         with foreign():
             rule = value() if isinstance(value, type) else value

@@ -12,7 +12,7 @@ from mxdev.plan import template_records
 from mxdev.plan.model import Change, Plan, Rendering
 from mxdev.plan.project_file import git_files
 from mxdev.project import in_git
-from mxdev.project.content import Content, disk_content, operation
+from mxdev.project.content import Content, disk_content, encoded, operation
 from mxdev.project.project import digest, write_pristine_sections
 from mxdev.project.records import (
     FileRecord,
@@ -27,7 +27,10 @@ from mxdev.project.records import (
 
 def operations(plan: Plan) -> list[Operation]:
     """Everything the plan does to the disk, state included; what would change nothing is left out."""
-    done = [operation(change.path, change.before, change.after) for change in plan.effective]
+    done = [
+        operation(row.path, row.before, encoded(plan.project, row.path, row.before, row.after))
+        for row in plan.effective
+    ]
     for path, content in _state_files(plan).items():
         before = disk_content(plan.project, path)
         read = plan.project.digests.get(path)

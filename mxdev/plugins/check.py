@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mxdev.errors import MxError
-from mxdev.plugins import catalog, defaults, registry
-from mxdev.plugins.model import Plugin
+from mxdev.plugins import catalog, defaults, filters, registry
+from mxdev.plugins.model import Announced, Plugin
 
 if TYPE_CHECKING:
     from mxdev.generator.generator import Generator
 
 
-def problems(plugin: Plugin) -> Iterator[str]:
-    """What is wrong with one plugin, a line each."""
+def problems(plugin: Plugin, rule: Callable[[Announced], object]) -> Iterator[str]:
+    """What is wrong with one plugin, a line each; `rule` makes a lint rule of what is announced."""
     if plugin.error is not None:
         yield plugin.error
         return
@@ -24,13 +24,31 @@ def problems(plugin: Plugin) -> Iterator[str]:
             try:
                 if hook == "mx_generators":
                     yield from _generator(catalog.load(entry))
+                elif hook == "mx_lint_rules":
+                    rule(entry)
+                elif hook == "mx_template_filters":
+                    yield from _filter(entry)
                 else:
-                    entry.load()
+                    yield from _command(entry)
             except MxError as error:
                 yield error.message
     yield from (f"mx has no hook {hook}" for hook in plugin.unknown)
     yield from _defaults(plugin)
     yield from _overrides(plugin)
+
+
+def _filter(entry: Announced) -> Iterator[str]:
+    if why := filters.taken().get(entry.name):
+        yield f"the filter {entry.name} is left out: {why}"
+    if not callable(entry.load()):
+        yield f"the filter {entry.name} is not a function: {entry.target}"
+
+
+def _command(entry: Announced) -> Iterator[str]:
+    import click
+
+    if not isinstance(entry.load(), click.Command):
+        yield f"the command {entry.name} is not a click command: {entry.target}"
 
 
 def _generator(cls: type[Generator]) -> Iterator[str]:
@@ -133,6 +151,10 @@ def _unused(folder: Path, cls: type[Generator]) -> Iterator[Path]:
             yield path
 
 
-def everything() -> dict[str, list[str]]:
-    """By plugin, what is wrong; plugins in order with nothing wrong have an empty list."""
-    return {str(plugin): list(problems(plugin)) for plugin in registry.looked_at_again()}
+def everything(rule: Callable[[Announced], object]) -> dict[str, list[str]]:
+    """By plugin, what is wrong; plugins in order with nothing wrong have an empty list.
+
+    Args:
+        rule: makes a lint rule of what is announced; raises MxError for what is not one.
+    """
+    return {str(plugin): list(problems(plugin, rule)) for plugin in registry.looked_at_again()}

@@ -20,13 +20,13 @@ def known_to(dist: str) -> dict[str, Callable[..., Any]]:
         found.setdefault(entry.name, []).append(entry)
     if not found:
         return {}
-    taken = _taken()
+    unusable = taken()
     usable: dict[str, Callable[..., Any]] = {}
     for name, same in found.items():
         own = [entry for entry in same if entry.dist == dist]
         homes = ", ".join(entry.dist for entry in same)
-        if name in taken:
-            model.warn_once(f"the filter {name} of the plugin {homes} is left out: {taken[name]}")
+        if name in unusable:
+            model.warn_once(f"the filter {name} of the plugin {homes} is left out: {unusable[name]}")
         elif own or len(same) == 1:
             usable[name] = _once_used((own or same)[0])
         else:
@@ -34,7 +34,8 @@ def known_to(dist: str) -> dict[str, Callable[..., Any]]:
     return usable
 
 
-def _taken() -> dict[str, str]:
+def taken() -> dict[str, str]:
+    """The names that no filter of a plugin may have, each with the reason."""
     from jinja2.filters import FILTERS as DEFAULT_FILTERS
 
     from mxdev.generator.languages import FILTERS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +9,7 @@ from mxdev.disk import fs
 from mxdev.disk.journal_format import ABSENT, Operation, State
 from mxdev.disk.paths import resolve_inside
 from mxdev.errors import MxError, Refused
-from mxdev.project import in_git
+from mxdev.project import encodings, in_git
 from mxdev.project.project import Project
 
 
@@ -142,22 +141,46 @@ def operation(path: str, before: Content | None, after: Content | None, mode: in
     return Operation(path, state_of(before), state_of(after), after.on_disk if after else None, mode)
 
 
+def encoded(project: Project, path: str, before: Content | None, after: Content | None) -> Content | None:
+    """`after`, to be written in the encoding that Git's attributes give the file.
+
+    Raises:
+        Refused: mx does not know that encoding, or it has not all letters of the text.
+    """
+    if after is None or after.foreign or after.raw is not None or (before is not None and before.foreign):
+        return after
+    name = in_git.encoding(project.root, path)
+    was = before.on_disk if before is not None else b""
+    if not name:
+        return after
+    if before is not None and after.data == before.data:
+        return replace(after, raw=before.raw)
+    text = _ended_like(encodings.decoded(was, name) or was, before, after.data)
+    raw = encodings.encoded(text, name, was)
+    if raw is not None and in_git.stores(project.root, path, raw, after.data):
+        return after if raw == after.data else replace(after, raw=raw)
+    if in_git.stores(project.root, path, after.data, after.data):
+        return after  # Git does not heed the attribute here
+    raise Refused(
+        f"Git keeps {path} in the encoding {name} (working-tree-encoding in .gitattributes), and the new text cannot be written "
+        "in it. Nothing was written.",
+        hint="Take that attribute away from this file, or another text: the values in it are those of `mx set`.",
+    )
+
+
 def _written_like(before: Content, data: bytes) -> bytes | None:
     """`data` in the encoding and with the ends of lines of what stands there; None: as it is."""
     raw = before.raw or b""
-    encoded = in_git.encoding_of(raw)
-    try:
-        plain = raw.decode(encoded).encode() if encoded else raw
-        text = data.decode() if encoded else ""
-    except UnicodeDecodeError:
-        return None
-    if encoded and plain.replace(b"\r\n", b"\n") != before.data.replace(b"\r\n", b"\n"):
+    name = encodings.marked(raw)
+    plain = encodings.decoded(raw, name) if name else raw
+    if plain is None or (name and plain.replace(b"\r\n", b"\n") != before.data.replace(b"\r\n", b"\n")):
         return None  # something else than its encoding made the difference
-    crlf = plain.count(b"\n") == plain.count(b"\r\n") > before.data.count(b"\r\n")
-    if crlf:
-        data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-        text = data.decode() if encoded else ""
-    if not encoded:
-        return data if crlf else None
-    big = raw.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
-    return raw[: 2 if encoded == "utf-16" else 4] + text.encode(f"{encoded}-{'be' if big else 'le'}")
+    text = _ended_like(plain, before, data)
+    return encodings.encoded(text, name, raw) if name else text if text != data else None
+
+
+def _ended_like(plain: bytes, before: Content | None, data: bytes) -> bytes:
+    """`data` with the ends of lines of `plain`, the text that stands there."""
+    if before is None or not plain.count(b"\n") == plain.count(b"\r\n") > before.data.count(b"\r\n"):
+        return data
+    return data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

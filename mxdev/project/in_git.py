@@ -6,16 +6,18 @@ all answers are those of a folder without Git; where Git does not answer, that i
 
 from __future__ import annotations
 
-import codecs
+import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mxdev.system import console
+from mxdev.project import encodings
+from mxdev.system import console, plain
 
 if TYPE_CHECKING:
     from mxdev.system import git
@@ -109,39 +111,106 @@ def would_ignore(root: Path, rules: Mapping[str, bytes], paths: Iterable[str]) -
     return found | {path for path in os.fsdecode(answer.out).split("\0") if path}
 
 
-# What `working-tree-encoding` makes of a file; the longer marks first, of which one begins as a shorter one does.
-_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
-          (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+def encoding(root: Path, path: str) -> str:
+    """The encoding that Git's attributes give the file at `path` on the disk, as they name it; "" for UTF-8 and bytes."""
+    found = repository(root)
+    if found is None or not _may_encode(found, (found.prefix + path).rpartition("/")[0]):
+        return ""
+    told = found.ask("check-attr", "-z", "working-tree-encoding", "--", found.prefix + path).out.split(b"\0")[
+        2
+    ]
+    name = told.decode("utf-8", "replace")
+    return "" if name.lower() in ("unspecified", "unset", "set", "utf-8", "utf8") else name
 
 
-def encoding_of(data: bytes) -> str:
-    """The encoding that a byte order mark tells, but for UTF-8's; "" for none."""
-    return next((name for mark, name in _MARKS if data.startswith(mark)), "")
+@lru_cache(maxsize=1024)
+def _may_encode(found: git.Repository, folder: str) -> bool:
+    """Whether an attribute of that name stands in a file that has a say about `folder`: most projects have none."""
+    if folder and _may_encode(found, folder.rpartition("/")[0]):
+        return True
+    places = [found.top / folder / ".gitattributes"]
+    if not folder:
+        private = found.ask("rev-parse", "--git-path", "info/attributes").out.removesuffix(b"\n")
+        places.append(found.top / os.fsdecode(private))
+    for place in places:
+        with contextlib.suppress(OSError):
+            if b"working-tree-encoding" in plain.read(place, _ATTRIBUTES):
+                return True
+    return False
+
+
+_ATTRIBUTES = 100 << 20  # Git reads no more
 
 
 def stored(root: Path, path: str, data: bytes) -> bytes:
     """`data` as Git would store it at `path`, as far as ends of lines and encoding go: LF and UTF-8 where its settings say so."""
-    encoded = encoding_of(data)
+    encoded = encodings.marked(data) or encoding(root, path)
     if b"\r\n" not in data and not encoded:
         return data
+    found, text = repository(root), encodings.decoded(data, encoded) if encoded else data
+    if found is None or text is None:
+        return data
+    text = text.replace(b"\r\n", b"\n")
+    return text if text == data or stores(root, path, data, text) else data
+
+
+def stores(root: Path, path: str, data: bytes, text: bytes) -> bool:
+    """Whether Git would store the bytes `text` for a file at `path` that holds `data`."""
     found = repository(root)
-    if found is None:
-        return data
-    try:
-        plain = (data.decode(encoded).encode() if encoded else data).replace(b"\r\n", b"\n")
-    except UnicodeDecodeError:
-        return data
-    return plain if _hash(found, path, data) == _blob(found, plain) else data
+    return data == text if found is None else _hash(found, path, data) == _blob(found, text)
 
 
 def same(root: Path, path: str, one: bytes, other: bytes) -> bool:
-    """Whether Git would store the same for both at `path`: its attributes, filters and settings decide."""
+    """Whether Git would store the same for both at `path`: its attributes, filters and settings decide.
+
+    A filter that the repository's own configuration names is not run. What such a filter made of a file is known by what Git
+    noted of it: the file is as Git left it or saw it last, and what Git stored then is `other`.
+
+    Args:
+        root: the project's folder.
+        path: relative to `root`.
+        one: what stands at `path`.
+        other: what it is compared with.
+    """
     if one == other:
         return True
     found = repository(root)
     if found is None or not _may_convert(found, path):
         return False
-    return _hash(found, path, one) == _hash(found, path, other)
+    wanted = _hash(found, path, other)
+    return _hash(found, path, one) == wanted or _noted(found, path) == wanted
+
+
+# Another tag than H: the person told Git not to look (`git update-index --assume-unchanged`).
+_ENTRY = re.compile(
+    rb"H \d+ ([0-9a-f]+) 0\t[^\0]*\0\s*ctime: (\d+):(\d+)\s*mtime: (\d+):(\d+)\s*dev: \d+\s*ino: (\d+)\s*"
+    rb"uid: \d+\s*gid: \d+\s*size: (\d+)"
+)
+
+
+def _noted(found: git.Repository, path: str) -> str:
+    """The hash that Git has of a filtered file which did not change since; "" where it has none, or was told not to look."""
+    from mxdev.system import git
+
+    name = git.literal(found.prefix + path)
+    filtered = found.ask("check-attr", "-z", "filter", "--", found.prefix + path).out.split(b"\0")[2]
+    if filtered in (b"unspecified", b"unset"):
+        return ""
+    shown = found.ask("ls-files", "-z", "-v", "--stage", "--debug", "--", name).out
+    entry = _ENTRY.match(shown)
+    index = found.ask("rev-parse", "--git-path", "index").out.removesuffix(b"\n")
+    if entry is None:
+        return ""
+    try:
+        now = os.stat(found.top / found.prefix / path, follow_symlinks=False)  # noqa: PTH116
+        # As Git does, but to the nanosecond: what was written after the index was, or as it was, may differ.
+        settled = (found.top / os.fsdecode(index)).stat().st_mtime_ns > now.st_mtime_ns
+    except OSError:
+        return ""
+    seen = [int(part) for part in entry.groups()[1:]]
+    times = [*divmod(now.st_ctime_ns, 10**9), *divmod(now.st_mtime_ns, 10**9)]
+    unchanged = [*times, now.st_ino & 0xFFFFFFFF, now.st_size & 0xFFFFFFFF] == seen
+    return entry[1].decode() if unchanged and settled else ""
 
 
 def heeds_modes(root: Path) -> bool:
@@ -185,5 +254,5 @@ def _object_format(found: git.Repository) -> str:
 
 def forget() -> None:
     """Drop what was learned (for tests that change a repository in one process)."""
-    for cached in (repository, tracked, _setting, _may_convert, _hash, _object_format):
+    for cached in (repository, tracked, _may_encode, _setting, _may_convert, _hash, _object_format):
         cached.cache_clear()

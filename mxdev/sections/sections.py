@@ -217,7 +217,9 @@ class File:
             if is_yaml(self.path):
                 from mxdev.sections.yaml_document import document_of
                 from mxdev.sections.yaml_edit import Batch
+                from mxdev.sections.yaml_values import refuse_large
 
+                refuse_large(self._data or b"", self.path)
                 self._batch = Batch(document_of(self.path, text), Order(self.order))
             else:
                 from mxdev.sections import text as text_sections

@@ -7,6 +7,7 @@ Format: YAML 1.1, https://yaml.org/spec/1.1/, as PyYAML 6 reads it.
 
 from __future__ import annotations
 
+import gc
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
@@ -114,9 +115,14 @@ class Document:
         loader_class: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
             loader = loader_class(self.text)
+            # The nodes all stay, and a collector that looks at them again and again takes most of the time.
+            collecting = gc.isenabled()
+            gc.disable()
             try:
                 self._read_events(loader, yaml, fragment)
             finally:
+                if collecting:
+                    gc.enable()
                 loader.dispose()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark

@@ -33,6 +33,25 @@ _MOST_VALUES = 1_000_000
 """So many values a file may stand for; aliases multiply what is written."""
 
 
+def refuse_large(data: bytes, where: str, *, hint: str | None = None, largest: int = LARGEST) -> None:
+    """Nothing, or an error.
+
+    Args:
+        data: the file.
+        where: its name, for errors.
+        hint: what to do then; default: make it smaller.
+        largest: how many bytes it may have.
+
+    Raises:
+        MxError: the file has more.
+    """
+    if len(data) > largest:
+        raise MxError(
+            f"{where} is too large ({len(data) / (1 << 20):.1f} MB; mx reads {largest >> 20} MB).",
+            hint=hint or "Take out what does not belong there, then run the command again.",
+        )
+
+
 def load(
     data: bytes, where: str, *, hint: str | None = None, largest: int = LARGEST, texts: bool = True
 ) -> Any:
@@ -52,10 +71,7 @@ def load(
     import yaml
 
     given, hint = hint, hint or "Repair the file, then run the command again."
-    if len(data) > largest:
-        raise MxError(
-            f"{where} is too large ({len(data) / (1 << 20):.1f} MB; mx reads {largest >> 20} MB).", hint=hint
-        )
+    refuse_large(data, where, hint=hint, largest=largest)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         text = data.decode("utf-8-sig")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mxdev.errors import MxError
-from mxdev.system import programs
+from mxdev.system import git_pipes, programs
 
 # Where the person's own settings are, which a repository cannot say.
 _OF_THE_PERSON = frozenset({"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"})
@@ -331,6 +331,8 @@ def _run(
     # No transport at all: a repository that lacks objects on purpose would have them fetched, by a program it names.
     environment |= {**_always(), "GIT_ALLOW_PROTOCOL": "none"}
     git = _git()
+    if endless := git_pipes.first(folder):
+        raise _waits(endless)
     try:
         done = programs.run(
             [*git, *_settings(quiet), *words],
@@ -339,9 +341,11 @@ def _run(
             capture=True,
             input=input,
             timeout=_SECONDS,
+            hopeless=lambda: git_pipes.anywhere(folder) is not None,
         )
     except MxError as error:
-        raise _failed(folder, arguments, 1, error.message) from error
+        endless = git_pipes.anywhere(folder)
+        raise (_waits(endless) if endless else _failed(folder, arguments, 1, error.message)) from error
     return _judged(folder, arguments, done.code, done.stdout, done.stderr, ok)
 
 
@@ -376,6 +380,15 @@ def _failed(folder: Path | None, arguments: tuple[str, ...], code: int, words: s
         hint=None if folder is None else "Put the repository right, and try again.",
     )
     problem.said = words or f"git {verb} exited with {code}"
+    return problem
+
+
+def _waits(path: Path) -> GitFailed:
+    problem = GitFailed(
+        f"{path} is a pipe or a device, and no file, so Git would wait for it without an end.",
+        hint="Remove it, or put back the file that belongs there.",
+    )
+    problem.said = f"{path} is a pipe or a device"
     return problem
 
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -160,6 +160,7 @@ def find(tool: str | Tool) -> Program:
     return Program(tool, command, version)
 
 
+_SOON = 2.0
 _captured: set[subprocess.Popen[bytes]] = set()
 _lock = threading.Lock()
 
@@ -173,6 +174,7 @@ def run(
     input: bytes | None = None,
     timeout: float | None = None,
     grace: float = 10.0,
+    hopeless: Callable[[], bool] | None = None,
 ) -> Result:
     """Run a program to its end.
 
@@ -187,9 +189,11 @@ def run(
         input: what it reads.
         timeout: seconds after which it is killed; None: never.
         grace: seconds between ^C and the kill.
+        hopeless: with a timeout, asked once, when the program has run for two seconds: whether it will never end, so that
+            it is stopped at once.
 
     Raises:
-        MxError: it cannot be started, or ran into the timeout.
+        MxError: it cannot be started, ran into the timeout, or is hopeless.
         KeyboardInterrupt: ^C; the program has ended by then.
     """
     pipe = subprocess.PIPE if capture else None
@@ -210,7 +214,7 @@ def run(
         raise
     with _known(child) if capture else _sigterm_passed_on(child):
         try:
-            stdout, stderr = child.communicate(input, timeout)
+            stdout, stderr = _output(child, input, timeout, hopeless)
         except subprocess.TimeoutExpired:
             _end(child, capture)
             raise MxError(f"{command[0]} did not finish in {timeout:g} seconds and was stopped.") from None
@@ -222,6 +226,22 @@ def run(
     return Result(
         child.returncode if child.returncode >= 0 else 128 - child.returncode, stdout or b"", stderr or b""
     )
+
+
+def _output(
+    child: subprocess.Popen[bytes],
+    input: bytes | None,
+    timeout: float | None,
+    hopeless: Callable[[], bool] | None,
+) -> tuple[bytes, bytes]:
+    if hopeless is None or timeout is None or timeout <= _SOON:
+        return child.communicate(input, timeout)
+    try:
+        return child.communicate(input, _SOON)
+    except subprocess.TimeoutExpired:
+        if hopeless():
+            raise
+    return child.communicate(timeout=timeout - _SOON)  # goes on where it was, the input included
 
 
 def stop_captured() -> None:

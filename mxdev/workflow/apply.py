@@ -210,6 +210,7 @@ def carry_out(
     except Refused as refusal:
         return Outcome("refused", refusal.code, refusal)
     markers = [change.path for change in work.changes if change.markers]
+    todo = operations(work)  # raises for what cannot be written, also in a dry run
     if policy.dry_run:
         if not policy.json:
             console.out("Dry run: nothing was written.")
@@ -217,7 +218,6 @@ def carry_out(
     if not _confirmed(work, policy):
         console.err("Nothing was written.")
         return Outcome("refused", SAYS_NO)
-    todo = operations(work)
     undoes = getattr(work, "undoes", ())
     effective = any(change.before != change.after for change in work.changes) or bool(undoes and todo)
     if new and todo:

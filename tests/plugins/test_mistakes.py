@@ -153,3 +153,46 @@ def test_check_tells_all_that_is_wrong(install: Install, mx: Mx, tmp_path: Path)
         assert said in result.out, said
     assert "mx-devtool 0.1.0: nothing is wrong" in result.out
     assert mx("plugins", "--check", "--json").json
+
+
+KINDS = """
+from mxdev import hookimpl, lazy
+from mxdev.lint.rule import Rule
+
+class NoRule:
+    pass
+
+class Shouts(Rule):
+    name = "Shouts!"
+
+class Raises(Rule):
+    name = "raises"
+    def __init__(self):
+        raise ValueError("no luck")
+
+@hookimpl
+def mx_lint_rules():
+    return [lazy("odd_plugin:NoRule", "x"), lazy("odd_plugin:Shouts", "x"), lazy("odd_plugin:Raises", "x")]
+
+@hookimpl
+def mx_commands():
+    return [lazy("odd_plugin:NoRule", "x", name="odd")]
+
+@hookimpl
+def mx_template_filters():
+    return [lazy("odd_plugin:KINDS", "x"), lazy("odd_plugin:NoRule", "x", name="upper")]
+
+KINDS = 5
+"""
+
+
+def test_check_tells_what_is_not_of_its_kind(install: Install, mx: Mx) -> None:
+    install(KINDS)
+    result = mx("plugins", "--check")
+    assert result.code == 1
+    for said in (
+        "NoRule is not an mxdev.lint.rule.Rule", "has the name 'Shouts!'; use lower case", "no luck",
+        "the command odd is not a click command: odd_plugin:NoRule", "is not a function: odd_plugin:KINDS",
+        "the filter upper is left out: Jinja has one of that name",
+    ):  # fmt: skip
+        assert said in result.out, (said, result.out)

@@ -360,3 +360,11 @@ def test_no_heavy_import_before_it_is_needed() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_file_of_two_megabytes_is_refused_at_once() -> None:
+    hostile = "".join(f"x{number}: {{a: [1,2,3], b: 'text'}}\n" for number in range(80_000)).encode()
+    start = time.process_time()
+    with pytest.raises(MxError, match=r"devspace.yaml is too large \(2\.\d MB; mx reads 1 MB\)"):
+        sections.File("devspace.yaml", hostile).read("deployments.x")
+    assert time.process_time() - start < 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -285,3 +286,49 @@ def test_what_talks_to_a_server_reads_no_configuration_of_a_project(
     with pytest.raises(git.GitFailed, match=r"`git ls-remote` failed: .*'ext' not allowed"):
         git.reach(home, "ls-remote", "--end-of-options", f"ext::{trap.program}")
     assert trap.ran == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["HEAD", "index", "config", "info/exclude", "packed-refs", "objects/info/alternates"]
+)
+def test_a_pipe_where_git_keeps_a_file_is_named_at_once(root: Path, name: str) -> None:
+    place = root / ".git" / name
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    start = time.monotonic()
+    with pytest.raises(git.GitFailed, match=f"{name} is a pipe or a device, and no file") as problem:
+        found(root).changed()
+    assert "Remove it" in str(problem.value.hint)
+    assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize("name", [".gitignore", "sub/.gitignore", "sub/.gitattributes", ".git/refs/heads/x"])
+def test_a_pipe_among_what_git_reads_elsewhere_is_named_soon(root: Path, name: str) -> None:
+    os.mkfifo(root / name)
+    if name.endswith("/x"):
+        (root / ".git/HEAD").write_text("ref: refs/heads/x\n")
+    start = time.monotonic()
+    with pytest.raises(git.GitFailed, match=f"{name} is a pipe or a device, and no file"):
+        found(root).changed()
+    assert time.monotonic() - start < 10
+
+
+def test_a_pipe_that_the_configuration_names_is_found(root: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rules")
+    with (root / ".git/config").open("a") as file:
+        file.write(f"[core]\n\texcludesFile = {tmp_path}/rules\n")
+    with pytest.raises(git.GitFailed, match="rules is a pipe or a device"):
+        found(root).changed()
+
+
+def test_in_a_worktree_and_with_an_empty_device_git_answers(root: Path, tmp_path: Path) -> None:
+    exclude = root / ".git/info/exclude"
+    exclude.unlink(missing_ok=True)
+    exclude.symlink_to(os.devnull)  # people do that, and it ends
+    assert "new.txt" in found(root).changed()
+    plain_git(root, "worktree", "add", "--quiet", str(tmp_path / "tree"))
+    assert found(tmp_path / "tree").changed() == []
+    exclude.unlink()
+    os.mkfifo(exclude)
+    with pytest.raises(git.GitFailed, match="exclude is a pipe"):
+        found(tmp_path / "tree").changed()
