@@ -11,13 +11,15 @@ from mxdev.system import git
 _WANTED_AT_THE_TOP = {
     ".github/": (
         "GitHub",
-        "copy the workflows to the top, with `paths: [{folder}/**]` below their events and "
-        "`defaults: {{run: {{working-directory: {folder}}}}}`",
+        "copy the workflows to the top, and write in the copies `defaults: {{run: {{working-directory: {folder}}}}}`, "
+        "`paths: [{folder}/**]` below `push` and `pull_request`, and {folder}/ before what stands below `path` and "
+        "`cache-dependency-glob`, which no working directory holds for",
     ),
     ".gitlab-ci.yml": (
         "GitLab",
-        "include {folder}/.gitlab-ci.yml in the one at the top, with `cd {folder}` in `default: before_script` and "
-        "`rules: changes`, or set its path in Settings > CI/CD > General pipelines",
+        "copy what it includes to the top, include the copy in the one at the top, and write in the copy `cd {folder}` first in "
+        "each `before_script`, {folder}/ before what stands below `cache` and `artifacts`, and `changes: [{folder}/**/*]` "
+        "in each of the `rules`. An include of {folder}/.gitlab-ci.yml does not do: paths in it start at the top",
     ),
     ".pre-commit-config.yaml": (
         "pre-commit",

@@ -14,6 +14,13 @@ FILES = {
     ".pre-commit-config.yaml": "pre-commit",
 }
 
+# What does not take the working directory, or starts at the top of the repository, is in the remedy.
+REMEDIES = {
+    ".github/workflows/ci.yaml": "services/demo/ before what stands below `path` and `cache-dependency-glob`",
+    ".gitlab-ci.yml": "`cd services/demo` first in each `before_script`",
+    ".pre-commit-config.yaml": "with `files: ^services/demo/`",
+}
+
 
 @pytest.mark.parametrize("path", FILES)
 @pytest.mark.parametrize("inside", [True, False])
@@ -30,4 +37,5 @@ def test_what_has_no_effect_in_a_folder_is_said(
     said = f"This project is the folder services/demo of a larger repository. {FILES[path]} looks for"
     assert (said in made.err) == inside
     assert not inside or f"services/demo/{path} has no effect" in made.err
+    assert not inside or REMEDIES[path] in made.err
     assert "of a larger repository" not in call("generate", "WorldBase", "--no-input", cwd=world.root).err
