@@ -32,7 +32,7 @@ from mxdev.workflow.door import answer, answering, said
 from mxdev.workflow.found import finder
 from mxdev.workflow.render import Run, run, with_requirements
 from mxdev.workflow.show import next_steps
-from mxdev.workflow.update import unasked_lines
+from mxdev.workflow.update import drop_retired, unasked_lines
 from mxdev.workflow.values import Sources, read_values_file
 
 
@@ -99,11 +99,12 @@ def _run(
         _offer(generator, wanted[:-1], policy)
         sources = replace(_sources(given, values_file, wanted, policy), found=finder(root))
         result = run(project, wanted, sources, downgrade=downgrade)
+        notes = [*drop_retired(result), *unasked_lines(result)]
         try:
             plan = build(project, result.renderings, result.options, result.order)
         except OwnersClash as clash:
             raise _clash(generator, wanted[:-1], clash) from clash
-        plan.notes += unasked_lines(result)
+        plan.notes += notes
         plan.failed = result.failed
         outcome = apply.carry_out(plan, operations, policy, title=title, new=new)
         code = said(outcome, lambda: answer(outcome, plan, policy))
