@@ -192,8 +192,8 @@ def option(
         secret: never shown and never rendered.
         shared: a project option: asked once, kept in `mx.yaml`, known to all generators.
         formerly: the flag's old spelling, still understood.
-        found: what `mx generate` may find out on the machine, to take in place of the default and to say from where: "git-branch" or
-            "gcloud-project". What is recorded is never looked for again.
+        found: what `mx generate` may find out on the machine, to take in place of the default and to say from where: "git-branch",
+            "gcloud-project" or "gcloud-account". What is recorded is never looked for again.
     """
     long = next((flag for flag in flags if flag.startswith("--")), None)
     if long is None:

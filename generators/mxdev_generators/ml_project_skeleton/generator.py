@@ -55,7 +55,7 @@ class MLProjectSkeleton(Generator):
         option("--zone", type=ZONE, default="auto", shared=True,
                help="The zone of the cluster; auto: one of the region that has the GPU; empty: a regional cluster, three times as dear while idle."),
         option("--domain", type=DOMAIN, default="", shared=True, help="The domain that services get names in, if any."),
-        option("--engineer", type=ENGINEER, multiple=True, shared=True,
+        option("--engineer", type=ENGINEER, multiple=True, shared=True, found="gcloud-account",
                help="Email of an engineer, or 'Name <email>'; may be given several times."),
         option("--python", type=click.Choice(["3.11", "3.12", "3.13"]), default="3.11", shared=True,
                help="The oldest Python the project supports, and that of its image."),
