@@ -297,7 +297,7 @@ def _jobs(context: str | None, namespace: str | None) -> Jobs:
 @_somewhere
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(run: str | None, context: str | None, namespace: str | None, as_json: bool) -> int:
-    """Show the project's jobs on the cluster, and the runs on this machine.
+    """Show the jobs on the cluster and the runs on this machine.
 
     With RUN only that one, a job with all replicas. With --context or --namespace only what is there. RUN is the id of a run of MLflow, or the beginning of one. A run that nobody has closed although its job is over
     (training was killed, a node was lost, the job was deleted) is closed.
@@ -321,9 +321,9 @@ def status(run: str | None, context: str | None, namespace: str | None, as_json:
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job ends; ^C leaves the job alone.")
 @_somewhere
 def logs(run: str, follow: bool, context: str | None, namespace: str | None) -> int:
-    """Print the logs of RUN: of its job on the cluster, or what it printed on this machine.
+    """Print the logs of RUN, wherever it ran.
 
-    Of a job they are those of all its replicas, each line with the replica's name in front. With --follow the exit code is 0 if the job succeeded, 1 if it failed or was
+    Of a run on this machine it is what it printed. Of a job they are those of all its replicas, each line with the replica's name in front. With --follow the exit code is 0 if the job succeeded, 1 if it failed or was
     deleted, and 4 if the cluster was lost before the job ended: then nothing is known of it.
     """
     from mxdev.flow.cluster import commands
