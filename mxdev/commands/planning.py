@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from mxdev.project.records import Record
     from mxdev.workflow.apply import Policy
 
-_HARMLESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+@/-]*")
 PLAN_OPTIONS = (
     click.Option(
         ["--dry-run", "--pretend", "dry_run"], is_flag=True, help="Show the plan; write nothing, ask nothing."
@@ -172,17 +170,13 @@ def _renamed(project: Project, generator: str, part: str) -> list[str]:
     return [r.name for r in records if not part or r.name.partition(":")[2] == part]
 
 
-def harmless(name: str) -> bool:
-    """Whether a name may be offered to a shell: it means nothing to it."""
-    return _HARMLESS.fullmatch(name) is not None
-
-
 def complete_instances(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The project's instances, for a shell; nothing where there is no project.
 
     A shell puts what is offered into the line that the next Return runs, so only names without any meaning to it are.
     """
     from mxdev.project.project import Project, project_root
+    from mxdev.system.visible import harmless
 
     with contextlib.suppress(MxError):  # and not a word, whatever waits there
         names = Project.load(project_root(recovers=True)).instances

@@ -6,7 +6,6 @@ merge without a conflict, and with them mx merges the file by structure.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,9 +16,10 @@ import click
 
 from mxdev.commands.planning import PLAN_OPTIONS, policy_of, with_options
 from mxdev.disk.journal_format import Operation
-from mxdev.errors import MxError, Refused
+from mxdev.errors import Refused
 from mxdev.merge.by_lines import has_markers
 from mxdev.merge.merge import merge_file
+from mxdev.merge.sides import Sides, from_markers
 from mxdev.plan.model import Change
 from mxdev.plugins import catalog
 from mxdev.project.content import Content, disk_content, operation
@@ -29,19 +29,7 @@ from mxdev.sections import sections
 from mxdev.sections.sections import Fragment
 from mxdev.system import console, git
 
-_OURS, _BASE, _THEIRS, _END = (
-    re.compile(rb"^" + mark + rb"(?: .*)?\r?\n?$") for mark in (rb"<{7}", rb"\|{7}", rb"={7}", rb">{7}")
-)
 Trace = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Sides:
-    """A conflicting file as it was before (None: it was not there) and on both sides."""
-
-    base: bytes | None
-    ours: bytes
-    theirs: bytes
 
 
 def project_file(root: Path) -> tuple[Content, Content] | None:
@@ -99,7 +87,7 @@ def resolve_shared(project: Project, path: str) -> tuple[Content, Content] | Non
 
 def _sides(root: Path, path: str, data: bytes) -> Sides:
     """Both sides out of the file as it stands, with all that was written into it since the merge; the base from Git, where it has one."""
-    sides = _from_markers(path, data)
+    sides = from_markers(path, data)
     base = _base(root, path)
     return sides if base is None else replace(sides, base=base)
 
@@ -121,29 +109,6 @@ def _base(root: Path, path: str) -> bytes | None:
     # MODE SP OBJECT SP STAGE TAB PATH, with stage 1 the base (git-ls-files, "OUTPUT").
     base = next((row.split()[1].decode() for row in rows if row and row.split()[2] == b"1"), None)
     return None if base is None else found.ask("cat-file", "blob", base).out
-
-
-def _from_markers(path: str, data: bytes) -> Sides:
-    """Both sides out of the file itself; the base too, where Git wrote it (merge.conflictStyle diff3)."""
-    sides: dict[str, list[bytes]] = {"base": [], "ours": [], "theirs": []}
-    into: tuple[str, ...] = ("base", "ours", "theirs")
-    for line in data.splitlines(keepends=True):
-        if _OURS.match(line) and len(into) == 3:
-            into = ("ours",)
-        elif _BASE.match(line) and into == ("ours",):
-            into = ("base",)
-        elif _THEIRS.match(line) and into in (("ours",), ("base",)):
-            into = ("theirs",)
-        elif _END.match(line) and into == ("theirs",):
-            into = ("base", "ours", "theirs")
-        else:
-            for side in into:
-                sides[side].append(line)
-    if len(into) != 3:
-        raise MxError(f"{path}: the conflict markers do not match up.", hint="Resolve that file by hand.")
-    base, ours, theirs = (b"".join(sides[side]) for side in ("base", "ours", "theirs"))
-    # Outside the markers both sides agree: where Git wrote no base, the lines they have in common are one.
-    return Sides(base, ours, theirs)
 
 
 def _known(project: Project, path: str, sides: Sides) -> list[tuple[str, Trace, str | None]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS, harmless, policy_of, with_options
+from mxdev.commands.planning import DOWNGRADE, PLAN_OPTIONS, policy_of, with_options
 from mxdev.errors import UsageProblem
 
 
@@ -18,6 +18,7 @@ def complete_keys(ctx: click.Context, param: click.Parameter, incomplete: str) -
     from mxdev.errors import MxError
     from mxdev.plugins import catalog
     from mxdev.project.project import Project, project_root
+    from mxdev.system.visible import harmless
 
     found: dict[str, str] = {}
     with contextlib.suppress(MxError):

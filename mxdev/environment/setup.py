@@ -8,6 +8,8 @@ import json
 import os
 import shlex
 import shutil
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from mxdev.environment.on_disk import inspect, refuse_tracked
 from mxdev.environment.packages import LOCK, base_python, commands, kept_versions
 from mxdev.errors import INTERRUPTED, MxError
 from mxdev.system import console, foreground, plain
+from mxdev.system.working import working
 
 # Written into the environment before anything else. "done" for the same pyproject.toml and lock file: there is nothing to do.
 # "unfinished": an earlier setup was cut short. "made": mx made this environment, and may clear it when it is broken.
@@ -73,7 +76,7 @@ def _build(root: Path, folder: Path, explicit: str | None, environ: Mapping[str,
         base = base_python(root, explicit)
         _write_stamp(folder, root, "unfinished", made=True)
         console.status(f"making {folder} with {base}")
-        _do(commands(root, python=base)[:1], root, environ)
+        _do(commands(root, python=base)[:1], root, environ, "making the environment")
         present = probe(venv_python(folder), name)
         if present is None:
             raise MxError(
@@ -83,6 +86,7 @@ def _build(root: Path, folder: Path, explicit: str | None, environ: Mapping[str,
         _same_version(present, explicit)
         _write_stamp(folder, root, "unfinished", made=before.get("made") is True)
     console.status(f"installing {name or root.name} and what it needs into {folder}")
+    began = time.monotonic()
     # Where the versions are locked, PyTorch's is too.
     here = (
         contextlib.nullcontext()
@@ -103,6 +107,7 @@ def _build(root: Path, folder: Path, explicit: str | None, environ: Mapping[str,
     if done is None or (name and not belongs(done, root)):
         raise MxError(f"{folder} was made, but {name} is not installed in it.")
     _write_stamp(folder, root, "done", made=before.get("made") is True)
+    console.status(f"installed in {int(time.monotonic() - began)} s")
     return done
 
 
@@ -118,7 +123,7 @@ def _install(
     locking = requirements_lock.command(root, environ, constraints)
     if locking:
         try:
-            _do([locking], root, environ)
+            _do([locking], root, environ, "choosing versions")
         except MxError as problem:
             lock.unlink(missing_ok=True)
             if problem.code == INTERRUPTED or constraints is not None:
@@ -126,7 +131,8 @@ def _install(
             console.warn(f"the versions could not be locked, so there is no {LOCK}; without:")
             locking = None
     try:
-        _do(commands(root, into=into, constraints=constraints, again=again), root, environ)
+        steps = commands(root, into=into, constraints=constraints, again=again)
+        _do(steps, root, environ, "installing packages")
     except MxError:
         if locking:
             lock.unlink(missing_ok=True)
@@ -200,8 +206,8 @@ def _same_version(found: Interpreter, explicit: str | None) -> None:
         )
 
 
-def _do(steps: list[list[str]], root: Path, environ: Mapping[str, str]) -> None:
-    """Run some of the commands, their output on stderr.
+def _do(steps: list[list[str]], root: Path, environ: Mapping[str, str], what: str) -> None:
+    """Run some of the commands; what they say is shown as one line, and whole where one fails.
 
     Raises:
         MxError: one failed or was interrupted.
@@ -212,16 +218,21 @@ def _do(steps: list[list[str]], root: Path, environ: Mapping[str, str]) -> None:
         for key, value in environ.items()
         if key not in ("VIRTUAL_ENV", "PYTHONHOME", "CONDA_PREFIX")
     }
+    clean["PIP_NO_INPUT"] = "1"  # nobody would see what it asks
     again = "`mx flow run --setup` goes on where it stopped."
     for command in steps:
-        console.status(f"$ {shlex.join(command)}")
         try:
-            ended = foreground.run(command, cwd=root, environ=clean, output_to_stderr=True)
+            with working(
+                f"$ {shlex.join(command)}" if not console.is_terminal(sys.stderr) else what
+            ) as state:
+                ended = foreground.run(command, cwd=root, environ=clean, lines=state.add)
         except OSError as problem:
             raise MxError(f"`{command[0]}` could not be started: {problem}.") from problem
         if ended.interrupted:
             raise MxError("interrupted while making the environment.", hint=again, code=INTERRUPTED)
         if ended.code:
+            for line in state.said:
+                console.err(line.decode("utf-8", "replace").rstrip())
             raise MxError(
                 f"`{shlex.join(command)}` failed with exit code {ended.code}; see above.", hint=again
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mxdev.flow import completion
 from mxdev.flow.runs import compare_runs, list_runs
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def flow() -> None:
     "--entry-point",
     "entry",
     metavar="ENTRY",
+    shell_complete=completion.entry_points,
     help="Which entry point of MLproject to run; by default trainer, or with --backend distributed the one of that name.",
 )
 @click.option(
@@ -47,7 +49,9 @@ def flow() -> None:
     "parameters",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A parameter of the entry point, or any value of the Hydra configuration by its full name (model.channels=16); repeatable.",
+    shell_complete=completion.parameters,
+    help="A parameter of the entry point, or any value of the Hydra configuration by its full name (model.channels=16); repeatable. "
+    "run_id takes the beginning of a run's id.",
 )
 @click.option(
     "--experiment", metavar="NAME", help="The experiment to record in; by default the project's name."
@@ -198,7 +202,7 @@ def connect(port: int, context: str | None, namespace: str | None) -> int:
 
 
 @flow.command("rerun")
-@click.argument("run_id")
+@click.argument("run_id", shell_complete=completion.runs)
 @click.option(
     "--backend",
     type=click.Choice(["local", "kubernetes", "distributed"]),
@@ -231,7 +235,7 @@ def rerun(run_id: str, backend: str | None, context: str | None, python: str | N
 
 
 @flow.command("resume")
-@click.argument("run_id")
+@click.argument("run_id", shell_complete=completion.runs)
 @click.option(
     "--context", metavar="NAME", help="On a cluster: which one, as kubectl knows it; by default as it was."
 )
@@ -289,37 +293,51 @@ def _jobs(context: str | None, namespace: str | None) -> Jobs:
 
 
 @click.command("status")
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completion.runs)
 @_somewhere
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(run: str | None, context: str | None, namespace: str | None, as_json: bool) -> int:
-    """Show the project's jobs on the cluster.
+    """Show the jobs on the cluster and the runs on this machine.
 
-    With RUN only its job, with all replicas. RUN is the id of a run of MLflow, or the beginning of one. A run that nobody has closed although its job is over
+    With RUN only that one, a job with all replicas. With --context or --namespace only what is there. RUN is the id of a run of MLflow, or the beginning of one. A run that nobody has closed although its job is over
     (training was killed, a node was lost, the job was deleted) is closed.
     """
+    from mxdev.flow import status as all_runs
     from mxdev.flow.cluster import commands
+    from mxdev.flow.local import runs as local_runs
+    from mxdev.project.project import project_root
 
+    if context is None and namespace is None:
+        if run is None:
+            return all_runs.show(project_root(), lambda: _jobs(context, namespace), as_json=as_json)
+        if (found := local_runs.one(project_root(), run)) is not None:
+            local_runs.show(found, as_json=as_json)
+            return 0
     return commands.status(_jobs(context, namespace), run, as_json=as_json)
 
 
 @click.command("logs")
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job ends; ^C leaves the job alone.")
 @_somewhere
 def logs(run: str, follow: bool, context: str | None, namespace: str | None) -> int:
-    """Print the logs of the job of RUN.
+    """Print the logs of RUN, wherever it ran.
 
-    They are those of all its replicas, each line with the replica's name in front. With --follow the exit code is 0 if the job succeeded, 1 if it failed or was
+    Of a run on this machine it is what it printed. Of a job they are those of all its replicas, each line with the replica's name in front. With --follow the exit code is 0 if the job succeeded, 1 if it failed or was
     deleted, and 4 if the cluster was lost before the job ended: then nothing is known of it.
     """
     from mxdev.flow.cluster import commands
+    from mxdev.flow.local import logs as local_logs
+    from mxdev.flow.local import runs as local_runs
+    from mxdev.project.project import project_root
 
+    if context is None and namespace is None and (found := local_runs.one(project_root(), run)) is not None:
+        return local_logs.show(project_root(), found, follow=follow)
     return commands.logs(_jobs(context, namespace), run, follow=follow)
 
 
 @click.command("cancel")
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @_somewhere
 def cancel(run: str, context: str | None, namespace: str | None) -> int:
     """Cancel the job of RUN on the cluster.
@@ -327,7 +345,11 @@ def cancel(run: str, context: str | None, namespace: str | None) -> int:
     The job is deleted, its pods end, and the run is closed as KILLED. A job that has ended already is left alone.
     """
     from mxdev.flow.cluster import commands
+    from mxdev.flow.local import runs as local_runs
+    from mxdev.project.project import project_root
 
+    if context is None and namespace is None and (found := local_runs.one(project_root(), run)) is not None:
+        raise local_runs.refuse_to_cancel(found)
     return commands.cancel(_jobs(context, namespace), run)
 
 

@@ -19,7 +19,7 @@ from mxdev.flow.cluster import options as cluster_run
 from mxdev.flow.cluster.jobs import Job, Jobs
 from mxdev.flow.rerun import reading
 from mxdev.flow.rerun.reading import LoggedRun, Where
-from mxdev.flow.words import ENDED, ENTRY_POINT
+from mxdev.flow.words import ENDED, ENTRY_POINT, SHORT
 from mxdev.system import console, git
 
 _RESUMED = "resumed"
@@ -104,7 +104,7 @@ def _entry(run: LoggedRun) -> str:
         hint = f"`mlflow runs restore --run-id {run.id}` brings it back."
         raise reading.refused(run, "it is deleted", hint, _RESUMED)
     if run.status == "FINISHED":
-        hint = f"`mx flow rerun {run.id[: cluster_run.SHORT]}` repeats it."
+        hint = f"`mx flow rerun {run.id[:SHORT]}` repeats it."
         raise reading.refused(run, "it is finished", hint, _RESUMED)
     entry = run.tags.get(ENTRY_POINT)
     if not entry:
@@ -154,7 +154,7 @@ def _left_on_the_cluster(
     if job.state.phase == "succeeded":
         raise reading.refused(run, f"{job.ref} has succeeded", None, _RESUMED)
     if not job.state.over:
-        short = run.id[: cluster_run.SHORT]
+        short = run.id[:SHORT]
         hint = f"`mx flow logs {short} --follow` shows what it does; `mx flow cancel {short}` ends it."
         raise reading.refused(run, f"{job.ref} is {job.state.phase}", hint, _RESUMED)
     return job

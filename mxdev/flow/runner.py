@@ -18,6 +18,9 @@ from mxdev.environment.local_folder import through
 from mxdev.errors import INTERRUPTED, MxError, UsageProblem
 from mxdev.flow import mlproject, overrides, tracking
 from mxdev.flow.cluster import options as cluster_run
+from mxdev.flow.local import logs as local_logs
+from mxdev.flow.local import runs as local_runs
+from mxdev.flow.words import RUN_ID, SHORT
 from mxdev.system import console, foreground, git
 
 _MOST_METRICS = 12
@@ -96,6 +99,11 @@ def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) 
     given, changed, passed_on = overrides.split(point, given, request.passed_on)
     request = replace(request, passed_on=passed_on)
     mlproject.check_parameters(point, given)
+    if RUN_ID in given:
+        store = tracking.store(root, environ)
+        # A job on a cluster may record, and look, elsewhere than in the project's own store.
+        if request.cluster.backend == cluster_run.LOCAL or store.folder is None:
+            given = {**given, RUN_ID: local_runs.whole_id(root, store, given[RUN_ID], environ)}
     if request.cluster.backend == cluster_run.LOCAL:
         _warn_of_no_commit(root)
     config = None
@@ -278,6 +286,13 @@ def _inside(
         variables = environment(launch, environ, _python_on_path(launch.interpreter, Path(scratch)))
         # Where MLflow downloads what `path` parameters name; it never cleans up there.
         variables.setdefault("MLFLOW_TMP_DIR", str(Path(scratch) / "downloads"))
+        log = (
+            None
+            if dry_run
+            else local_logs.path(launch.store.folder, launch.run_id)
+            if launch.config is None
+            else None
+        )
         lock = str(launch.store.folder / "store.lock") if launch.store.folder else None
         variables["MX_FLOW_JOB"] = json.dumps(
             {
@@ -290,18 +305,24 @@ def _inside(
                 "tags": dict(launch.tags),
                 "run_id": launch.run_id,
                 "overrides": list(launch.overrides),
+                "log": str(log) if log and launch.run_id is None else None,
             }
         )
         script = Path(__file__).parent / "inside" / "run.py"
+        if not dry_run:
+            console.status("loading MLflow")
         try:
             ended = foreground.run(
                 [launch.interpreter, script, *launch.arguments],
                 cwd=launch.root,
                 environ=variables,
                 output_to_stderr=dry_run or output_to_stderr,
+                copy=log,
             )
         except OSError as problem:
             raise MxError(f"{launch.interpreter} could not be started: {problem}.") from problem
+        finally:
+            local_logs.clear(log, launch.run_id)
         return ended, _read(report)
 
 
@@ -352,6 +373,6 @@ def _tell(launch: Launch, result: dict[str, Any] | None) -> None:
     else:
         console.err(f"open     `mx flow ui`, then http://127.0.0.1:5000/{page}")
     if launch.config is not None and result["status"] in ("RUNNING", "SCHEDULED"):
-        run = result["run_id"][: cluster_run.SHORT]
+        run = result["run_id"][:SHORT]
         console.err(f"look     `mx flow status {run}`, `mx flow logs {run} --follow`")
         console.err(f"cancel   `mx flow cancel {run}`")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mxdev.flow import completion
+
 if TYPE_CHECKING:
     from mxdev.flow.tracking import Store
 
@@ -46,8 +48,8 @@ def list_runs(number: int, python: str | None, as_json: bool) -> int:
 
 
 @click.command("compare")
-@click.argument("before")
-@click.argument("now", required=False)
+@click.argument("before", shell_complete=completion.runs)
+@click.argument("now", required=False, shell_complete=completion.runs)
 @click.option("--python", metavar="PYTHON", help="The interpreter that has MLflow.")
 def compare_runs(before: str, now: str | None, python: str | None) -> int:
     """Show where two runs differ: code, parameters, data, versions of packages, metrics.

@@ -12,3 +12,7 @@ TEMPLATES = {
     "kubernetes": "infrastructure/kubernetes/train_job.yaml",
     "distributed": "infrastructure/kubernetes/distributed_job.yaml",
 }
+# So much of a run's id is in its job's name, and what mx tells people to type.
+SHORT = 10
+# The parameter of an entry point that names another run, such as what `evaluate` evaluates.
+RUN_ID = "run_id"

@@ -88,6 +88,7 @@ class Option:
     positional: bool = False
     formerly: str | None = None
     found: str = ""
+    prompt: str = ""
 
     @property
     def key(self) -> str:
@@ -174,6 +175,7 @@ def option(
     shared: bool = False,
     formerly: str | None = None,
     found: str = "",
+    prompt: str = "",
 ) -> Option:
     """Declare an option of a generator.
 
@@ -186,11 +188,12 @@ def option(
         multiple: may be given several times; the value is a tuple.
         is_flag: takes no value.
         ask: ask for it on a terminal.
+        prompt: how it is asked for, in a few words; `?` shows `help` then. Default: `help` itself.
         secret: never shown and never rendered.
         shared: a project option: asked once, kept in `mx.yaml`, known to all generators.
         formerly: the flag's old spelling, still understood.
-        found: what `mx generate` may find out on the machine, to take in place of the default and to say from where: "git-branch" or
-            "gcloud-project". What is recorded is never looked for again.
+        found: what `mx generate` may find out on the machine, to take in place of the default and to say from where: "git-branch",
+            "gcloud-project" or "gcloud-account". What is recorded is never looked for again.
     """
     long = next((flag for flag in flags if flag.startswith("--")), None)
     if long is None:
@@ -201,7 +204,7 @@ def option(
         default = ()
     kind = click.BOOL if is_flag else _type_of(type, default)
     return Option(long[2:], (long, *(f for f in flags if f != long)), kind, default, help, multiple, is_flag, ask,
-                  secret, shared, formerly=formerly, found=found)  # fmt: skip
+                  secret, shared, formerly=formerly, found=found, prompt=prompt)  # fmt: skip
 
 
 def argument(

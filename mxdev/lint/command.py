@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,19 @@ from mxdev.errors import DONE
 if TYPE_CHECKING:
     from mxdev.lint.registry import Known
     from mxdev.lint.runner import Report
+
+
+def _complete_rules(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+    """The rules, for a shell; those of plugins too."""
+    from click.shell_completion import CompletionItem
+
+    from mxdev.lint import registry
+    from mxdev.system.visible import harmless
+
+    return [
+        CompletionItem(known.name, help=known.rule.summary) for known in registry.all_rules()
+        if known.name.startswith(incomplete) and harmless(known.name)
+    ]  # fmt: skip
 
 
 @click.command(name="lint")
@@ -26,8 +39,21 @@ if TYPE_CHECKING:
     "--format", "form", type=click.Choice(["text", "json", "sarif", "gitlab"]),
     help="What to print on stdout. Default: a table on a terminal, else text.",
 )  # fmt: skip
-@click.option("--rule", "only", multiple=True, metavar="NAME", help="Only this rule. May be repeated.")
-@click.option("--skip", multiple=True, metavar="NAME", help="Not this rule. May be repeated.")
+@click.option(
+    "--rule",
+    "only",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=_complete_rules,
+    help="Only this rule. May be repeated.",
+)
+@click.option(
+    "--skip",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=_complete_rules,
+    help="Not this rule. May be repeated.",
+)
 @click.option(
     "--require-all", is_flag=True, help="Exit 1 when a linter is missing that has something to check."
 )

@@ -77,7 +77,7 @@ class Change:
 class Rendering:
     """One instance, rendered: what it wants, and what will be recorded of it.
 
-    `tree` None takes the instance away. `previous` is the name that its record has when the generator was renamed.
+    `tree` None takes the instance away. `previous` is the name that its record has when the generator was renamed. `retired`: see `Record`.
     """
 
     instance: str
@@ -88,6 +88,7 @@ class Rendering:
     requires: tuple[str, ...]
     tree: Tree | None
     previous: str | None = None
+    retired: tuple[str, ...] = ()
 
     @property
     def known_as(self) -> str:

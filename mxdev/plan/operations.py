@@ -115,6 +115,7 @@ def _record(plan: Plan, rendering: Rendering, changes: dict[str, Change], privat
         rendering.requires,
         files,
         tuple(_section_records(plan, rendering)),
+        retired=rendering.retired,
     )
 
 

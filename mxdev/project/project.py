@@ -14,11 +14,13 @@ from mxdev.disk import session
 from mxdev.disk.journal import interrupted
 from mxdev.disk.paths import resolve_inside
 from mxdev.errors import MxError
+from mxdev.project import record_conflict
 from mxdev.project.checked import check
 from mxdev.project.records import (
     FORMAT,
     PROJECT_FILE,
     RECORDS,
+    Conflicted,
     Record,
     format_of,
     parse,
@@ -154,7 +156,10 @@ class Project:
         project.check_version()
         project.format = format_of(source)
         for file, data in _records(root):
-            record = read_record(data, file)
+            try:
+                record = read_record(data, file)
+            except Conflicted as error:
+                raise MxError(error.message, hint=record_conflict.hint(root, file, data)) from error
             check(record, data, file)
             project.instances[record.name] = record
             project.digests[file] = digest(data)

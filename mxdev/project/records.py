@@ -60,7 +60,11 @@ class TemplateRecord:
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of one instance."""
+    """What is known of one instance.
+
+    `retired` are the project options that an earlier version declared, that no generator at hand declares now, and that `mx.yaml`
+    has still: whoever knows all generators of the project drops them.
+    """
 
     name: str
     generator: str
@@ -71,6 +75,11 @@ class Record:
     files: dict[str, FileRecord] = field(default_factory=dict)
     sections: tuple[SectionRecord, ...] = ()
     templates: dict[str, TemplateRecord] = field(default_factory=dict)
+    retired: tuple[str, ...] = ()
+
+
+class Conflicted(MxError):
+    """A state file has the markers of a merge in it."""
 
 
 def record_path(instance: str) -> str:
@@ -102,13 +111,10 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
     from mxdev.sections.yaml_values import LARGEST, load
 
     if _MARKERS.search(data):
-        hint = "Run `mx resolve`; what it cannot tell, resolve as in any file."
-        if where.startswith(RECORDS):
-            hint = (
-                "Two branches rendered the same generator. Take one side's records (`git checkout --ours -- .mx` or "
-                "--theirs), resolve the files that it renders, then run `mx update`."
-            )
-        raise MxError(f"{where} has Git's merge markers in it, so mx cannot tell what is true.", hint=hint)
+        raise Conflicted(
+            f"{where} has Git's merge markers in it, so mx cannot tell what is true.",
+            hint="Run `mx resolve`; what it cannot tell, resolve as in any file.",
+        )
     largest = _LARGEST_RECORD if where.startswith(RECORDS) else LARGEST
     # A person edits mx.yaml: what is wrong there is put right, not thrown away.
     restore = _RESTORE.format(where=where) if where.startswith(RECORDS) else None
@@ -181,6 +187,7 @@ def read_record(data: bytes, where: str) -> Record:
         return Record(
             str(raw["instance"]), str(raw["generator"]), str(raw["plugin"]), str(raw["plugin-version"]),
             dict(raw.get("options") or {}), tuple(map(str, raw.get("requires") or ())), files, sections, templates,
+            tuple(map(str, raw.get("retired") or ())),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MxError(
@@ -219,6 +226,7 @@ def write_record(record: Record) -> bytes:
         f"plugin-version: {to_yaml(record.version)}",
         f"requires: {flow(list(record.requires))}",
     ]
+    lines += [f"retired: {flow(list(record.retired))}"] if record.retired else []
     lines += _block("options", [f"  {scalar(name)}: {flow(value)}" for name, value in record.options.items()])
     lines += _block(
         "files", [f"  {scalar(path)}: {_file(file)}" for path, file in sorted(record.files.items())]

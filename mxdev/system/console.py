@@ -123,6 +123,13 @@ def status(text: str) -> None:
     err(text)
 
 
+def over(text: str) -> None:
+    """Write over the line of talk that the cursor is in, on a terminal; empty: clear it."""
+    from mxdev.system.visible import one_line
+
+    click.echo(f"\r\x1b[K{one_line(text)[: max(width() - 1, 1)]}", err=True, nl=False, color=True)
+
+
 def warn(text: str) -> None:
     """Something a person should know, on stderr."""
     err(f"{paint('warning:', 'yellow', sys.stderr)} {text}")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mxdev.errors import INTERRUPTED
+from mxdev.system.copying import copying
 
 # How long what is left of an interrupted program may take to end, in seconds, before the next stronger signal.
 _LAST_WORDS = 3.0
@@ -39,6 +40,7 @@ def run(
     output_to_stderr: bool = False,
     server: bool = False,
     lines: Callable[[bytes], None] | None = None,
+    copy: Path | None = None,
 ) -> Ended:
     """Run `command` and wait for it.
 
@@ -51,19 +53,39 @@ def run(
         server: it reads nothing and passes signals on to its own workers: whatever ends this process reaches it alone,
             as SIGTERM.
         lines: gets what it prints, stdout and stderr, line by line, in a thread of its own; all of it by the time this returns.
+        copy: a file that gets what it prints, too; not with `lines`.
 
     Raises:
         OSError: it could not be started.
     """
-    child = subprocess.Popen(
-        [os.fspath(part) for part in command],
-        cwd=cwd,
-        env=dict(environ),
-        stdin=None if _usable(0) and not server else subprocess.DEVNULL,
-        stdout=subprocess.PIPE if lines else 2 if output_to_stderr and _usable(2) else None,
-        stderr=subprocess.STDOUT if lines else None,
-        process_group=0,
-    )
+    with copying(copy, output_to_stderr=output_to_stderr) as copied:
+        child = subprocess.Popen(
+            [os.fspath(part) for part in command],
+            cwd=cwd,
+            env=dict(environ),
+            stdin=None if _usable(0) and not server else subprocess.DEVNULL,
+            stdout=copied.stdout
+            if copied
+            else subprocess.PIPE
+            if lines
+            else 2
+            if output_to_stderr and _usable(2)
+            else None,
+            stderr=copied.stderr if copied else subprocess.STDOUT if lines else None,
+            process_group=0,
+        )
+        if copied:
+            copied.started()
+        return _watch(child, meanwhile, lines, server)
+
+
+def _watch(
+    child: subprocess.Popen[bytes],
+    meanwhile: Callable[[subprocess.Popen[bytes]], None] | None,
+    lines: Callable[[bytes], None] | None,
+    server: bool,
+) -> Ended:
+    """Wait for a program that was started; parameters as those of `run`."""
     reader = threading.Thread(target=_read, args=(child, lines), daemon=True)
     if lines is not None:
         reader.start()

@@ -11,6 +11,13 @@ _UNSEEN = re.compile(
     "\ufdd0-\ufdef\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 
+_HARMLESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+@/=-]*")
+
+
+def harmless(name: str) -> bool:
+    """Whether a name may be offered to a shell, which puts it into the line that the next Return runs: it means nothing to it."""
+    return _HARMLESS.fullmatch(name) is not None
+
 
 def _escape(match: re.Match[str]) -> str:
     number = ord(match[0])

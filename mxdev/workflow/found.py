@@ -1,4 +1,4 @@
-"""What can be found out on this machine need not be asked: the branch that Git has, the project that gcloud works in."""
+"""What can be found out on this machine need not be asked: the branch that Git has, the project and the account that gcloud works with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ def finder(folder: Path, environment: Mapping[str, str] | None = None) -> Find:
         if what == "git-branch":
             return _branch(folder)
         if what == "gcloud-project":
-            return _gcloud_project(variables)
+            return _of_gcloud(variables, "project")
+        if what == "gcloud-account":
+            account = _of_gcloud(variables, "account")
+            # A service account is a machine's, nobody's who is to be let in.
+            return None if account is None or account.value.endswith(".gserviceaccount.com") else account
         return None
 
     return find
@@ -54,17 +58,17 @@ def _branch(folder: Path) -> Default | None:
     return Default(names[0], "Git") if len(names) == 1 else None
 
 
-def _gcloud_project(variables: Mapping[str, str]) -> Default | None:
-    """The project that gcloud works in, as it keeps it (`gcloud topic configurations`); gcloud itself takes a second to start."""
-    if project := variables.get("CLOUDSDK_CORE_PROJECT"):
-        return Default(project, "CLOUDSDK_CORE_PROJECT")
+def _of_gcloud(variables: Mapping[str, str], name: str) -> Default | None:
+    """A property of gcloud's `core`, as it keeps it (`gcloud topic configurations`); gcloud itself takes a second to start."""
+    if value := variables.get(f"CLOUDSDK_CORE_{name.upper()}"):
+        return Default(value, f"CLOUDSDK_CORE_{name.upper()}")
     home = Path(variables.get("CLOUDSDK_CONFIG") or Path(variables.get("HOME", "/")) / ".config" / "gcloud")
-    name = variables.get("CLOUDSDK_ACTIVE_CONFIG_NAME")
+    active = variables.get("CLOUDSDK_ACTIVE_CONFIG_NAME")
     settings = configparser.ConfigParser(interpolation=None)
     try:
-        name = name or (home / "active_config").read_text(encoding="utf-8").strip()
-        settings.read_string((home / "configurations" / f"config_{name}").read_text(encoding="utf-8"))
+        active = active or (home / "active_config").read_text(encoding="utf-8").strip()
+        settings.read_string((home / "configurations" / f"config_{active}").read_text(encoding="utf-8"))
     except (OSError, ValueError, configparser.Error):
         return None
-    project = settings.get("core", "project", fallback="")
-    return Default(project, f"gcloud's configuration {name}") if project else None
+    value = settings.get("core", name, fallback="")
+    return Default(value, f"gcloud's configuration {active}") if value else None

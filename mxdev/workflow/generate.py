@@ -32,8 +32,8 @@ from mxdev.workflow.door import answer, answering, said
 from mxdev.workflow.found import finder
 from mxdev.workflow.render import Run, run, with_requirements
 from mxdev.workflow.show import next_steps
-from mxdev.workflow.update import unasked_lines
-from mxdev.workflow.values import Sources, read_values_file
+from mxdev.workflow.update import drop_retired, unasked_lines
+from mxdev.workflow.values import Back, Sources, read_values_file
 
 
 def run_generator(
@@ -99,12 +99,14 @@ def _run(
         _offer(generator, wanted[:-1], policy)
         sources = replace(_sources(given, values_file, wanted, policy), found=finder(root))
         result = run(project, wanted, sources, downgrade=downgrade)
+        notes = [*drop_retired(result), *unasked_lines(result)]
         try:
             plan = build(project, result.renderings, result.options, result.order)
         except OwnersClash as clash:
             raise _clash(generator, wanted[:-1], clash) from clash
-        plan.notes += unasked_lines(result)
+        plan.notes += notes
         plan.failed = result.failed
+        _confirm(result)
         outcome = apply.carry_out(plan, operations, policy, title=title, new=new)
         code = said(outcome, lambda: answer(outcome, plan, policy))
         _afterwards(result, plan, policy, outcome.name)
@@ -350,6 +352,7 @@ def ask(option: Option, default: Any) -> Any:
     """Ask a person for an option until the answer is right; the answer as typed.
 
     Raises:
+        Back: `<` was answered.
         click.Abort: ^C or the end of input.
     """
     listed = (
@@ -359,8 +362,15 @@ def ask(option: Option, default: Any) -> Any:
     choices = (
         f" ({', '.join(map(str, option.type.choices))})" if isinstance(option.type, click.Choice) else ""
     )
+    question = option.prompt or option.help.rstrip(".")
     while True:
-        answer: Any = console.ask(f"{option.help.rstrip('.')}{choices}", shown, hide=option.secret)
+        answer: Any = console.ask(f"{question}{choices}", shown, hide=option.secret)
+        if answer == "?" and option.prompt:
+            console.err(f"  {option.help} `<` goes back to the question before.")
+            continue
+        if answer == "<":
+            raise Back
+        answer = _as_chosen(option, answer)
         if not answer and default is REQUIRED:
             continue
         if not answer and default is None:
@@ -373,6 +383,38 @@ def ask(option: Option, default: Any) -> Any:
             console.err(f"  {error.message}")
             continue
         return answer
+
+
+def _as_chosen(option: Option, answer: str) -> str:
+    """The choice that is meant, in any case and by its beginning; any other answer as it is."""
+    if not isinstance(option.type, click.Choice) or not answer:
+        return answer
+    choices = [str(choice) for choice in option.type.choices]
+    meant = [one for one in choices if one.lower().startswith(answer.lower())]
+    return meant[0] if len(meant) == 1 and answer not in choices else answer
+
+
+def _confirm(result: Run) -> None:
+    """Show what was answered, and ask once whether that is meant; one answer is not worth it.
+
+    Raises:
+        Refused: it is not; nothing was written.
+    """
+    prompted = {
+        name: result.options.get(name, rendering.options.get(name))
+        for rendering in result.renderings
+        for name, origin in result.origin.get(rendering.instance, {}).items()
+        if origin == "prompt"
+    }
+    if len(prompted) < 2:
+        return
+    console.err()
+    for name, value in prompted.items():
+        console.err(f"  {name:<{max(map(len, prompted))}}  {defaults.shown(value)}")
+    if console.ask("Generate it so? [Y/n]", "y")[:1].lower() != "y":
+        raise Refused(
+            "Nothing was written.", hint="Run it again; options on the command line are not asked for."
+        )
 
 
 def refuse_here(generator: type[Generator], need: str) -> NoReturn:

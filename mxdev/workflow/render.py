@@ -87,6 +87,10 @@ class Run:
         names += [rendering.instance for rendering in self.renderings if rendering.generator == generator]
         return tuple(dict.fromkeys(names))
 
+    def class_of(self, rendering: Rendering) -> type[Generator]:
+        """The generator that rendered it."""
+        return self._classes[rendering.generator]
+
 
 def with_requirements(cls: type[Generator], project: Project) -> list[type[Generator]]:
     """The generators that `cls` requires and the project does not have, then `cls` itself."""

@@ -170,6 +170,72 @@ def _those_that_load(project: Project, going: Sequence[str]) -> list[ToRender]:
     return as_recorded(project, sources, loadable(project, staying, sources)[0])
 
 
+def drop_retired(result: Run) -> list[str]:
+    """After `mx generate`: project options of earlier versions that no generator of the project declares any more go; says which.
+
+    A line that a person misspelt stays, unsaid: `mx update` stops at it.
+
+    Raises:
+        MxError: Git has records that are not in this checkout.
+    """
+    known, sources = result.project.instances, Sources(environment={})
+    if not _of_other_versions(result) and not any(record.retired for record in known.values()):
+        return []
+    retired = _retire(
+        result, as_recorded(result.project, sources, loadable(result.project, list(known), sources)[0])
+    )
+    for name in retired:
+        del result.options[name]
+    return [_is_dropped(name) for name in retired]
+
+
+def _is_dropped(name: str) -> str:
+    return f"Nothing declares the project option {name} any more; it is dropped."
+
+
+def _of_other_versions(result: Run) -> list[Rendering]:
+    """What was rendered by another version than the last time."""
+    known = result.project.instances
+    return [
+        r for r in result.renderings
+        if r.tree is not None and r.known_as in known and known[r.known_as].version != r.version
+    ]  # fmt: skip
+
+
+def _retire(result: Run, ones: Sequence[ToRender]) -> list[str]:
+    """The project options that an earlier version of a generator declared, and none declares now.
+
+    While a plugin is missing nobody can tell: they are noted in the records of what was rendered by another version, for the day when
+    it is there.
+
+    Args:
+        result: what was rendered; its renderings are given their `retired`.
+        ones: the instances whose generator is at hand.
+
+    Raises:
+        MxError: Git has records that are not in this checkout.
+    """
+    rendered = [r for r in result.renderings if r.tree is not None]
+    done = {r.instance for r in result.renderings} | {r.known_as for r in result.renderings}
+    # An instance that is not rendered takes a value over from mx.yaml by any name that it knows, when it is.
+    declared = {o.name for r in rendered for o in result.class_of(r).declared() if o.shared}
+    for one in ones:
+        shared = (o.name for o in one.generator.declared() if o.shared)
+        declared |= {*shared} if one.name in done else {n for o in one.generator.declared() for n in o.names}
+    left = [name for name in result.project.options if name in result.options and name not in declared]
+    known = result.project.instances
+    earlier = {name for record in known.values() for name in record.retired}
+    changed = _of_other_versions(result)
+    retired = left if changed else [name for name in left if name in earlier]
+    if not set(known) - done - {one.name for one in ones}:
+        missing.check_before_dropping(result.project, retired)
+        return retired
+    for r in rendered:
+        before = known[r.known_as].retired if r.known_as in known else ()
+        r.retired = tuple(left) if r in changed else tuple(name for name in before if name in left)
+    return []
+
+
 def _drop_undeclared(result: Run, ones: Sequence[ToRender], going: Sequence[str] = ()) -> list[str]:
     """Project options that nothing declares any more go; says which. Unknown while a plugin is missing.
 
@@ -187,28 +253,25 @@ def _drop_undeclared(result: Run, ones: Sequence[ToRender], going: Sequence[str]
         | {r.instance for r in result.renderings}
         | {r.known_as for r in result.renderings}
     )
+    retired = _retire(result, ones)
     if set(result.project.instances) - covered:
         return notes
     declared = {
         option.name for cls in {one.generator for one in ones} for option in cls.declared() if option.shared
     }
-    known = result.project.instances
-    upgraded = any(
-        r.tree is not None and r.known_as in known and known[r.known_as].version != r.version
-        for r in result.renderings
-    )
     undeclared = [name for name in result.options if name not in declared]
     missing.check_before_dropping(result.project, undeclared)
-    going_too = _declared_by(result.project, going)
-    if not going and not upgraded and ones:
-        _refuse_undeclared(result.project, [n for n in undeclared if n in result.project.options], declared)
+    gone = {*retired, *_declared_by(result.project, going)}
+    if not going and ones:
+        strange = [name for name in undeclared if name in result.project.options and name not in gone]
+        _refuse_undeclared(result.project, strange, declared)
     for name in undeclared:
-        theirs = not upgraded and name not in going_too
+        theirs = name not in gone
         if not theirs:
             del result.options[name]
         if name in result.project.options and ones:
-            what = "it stays in mx.yaml; delete the line if it is not yours" if theirs else "it is dropped"
-            notes.append(f"Nothing declares the project option {name}{' any more' * (not theirs)}; {what}.")
+            stays = f"Nothing declares the project option {name}; it stays in mx.yaml; delete the line if it is not yours."
+            notes.append(stays if theirs else _is_dropped(name))
     return notes
 
 

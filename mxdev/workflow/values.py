@@ -19,6 +19,10 @@ from mxdev.plugins.defaults import Default
 Ask = Callable[[Option, Any], Any]
 
 
+class Back(Exception):
+    """The person wants to answer the question before again."""
+
+
 @dataclass
 class Sources:
     """Everything a value may come from, in order of precedence.
@@ -29,7 +33,7 @@ class Sources:
         file_name: what errors call that file.
         project: by option name, what the project knows already.
         environment: usually `os.environ`; read for `MX_OPT_<NAME>`.
-        ask: asks a person for an option, given its default; None where nobody can be asked.
+        ask: asks a person for an option, given its default, and raises `Back` for the question before; None where nobody can be asked.
         defaults: by option name, a company's values in place of the built-in defaults.
         freshness: how new what is fetched has to be.
         reading: nothing will be written.
@@ -79,7 +83,12 @@ def resolve(
     seen: dict[str, Any] = dict(earlier or {})
     problems: list[str] = []
     missing: list[Option] = []
-    for option in options:
+    in_order, at = list(options), -1
+    # Where each question stood, and what was known then; what was answered is the default when it is asked again.
+    asked: list[tuple[int, dict[str, Any], list[str], list[Option]]] = []
+    answers: dict[str, Any] = {}
+    while (at := at + 1) < len(in_order):
+        option = in_order[at]
         raw, origin = _lookup(option, sources)
         try:
             if origin is None:
@@ -91,7 +100,15 @@ def resolve(
                         continue  # it is made from a value that is wrong or missing, which is told already
                     raise
                 if option.ask and sources.ask is not None:
-                    raw, origin = sources.ask(_told(option, company), default), "prompt"
+                    mark = (at, dict(seen), list(problems), list(missing))
+                    try:
+                        raw = sources.ask(_told(option, company), answers.get(option.name, default))
+                    except Back:
+                        at, seen, problems, missing = asked.pop() if asked else mark
+                        at -= 1
+                        continue
+                    asked.append(mark)
+                    answers[option.name], origin = raw, "prompt"
                 elif default is REQUIRED:
                     missing.append(option)
                     continue
@@ -145,7 +162,9 @@ def _told(option: Option, company: Default | None) -> Option:
     """The option as a person is asked for it: with where its default comes from."""
     if company is None:
         return option
-    return replace(option, help=f"{option.help.rstrip('.')} (default from {company.source})")
+    told = f"(default from {company.source})"
+    prompt = f"{option.prompt} {told}" if option.prompt else ""
+    return replace(option, help=f"{option.help.rstrip('.')} {told}", prompt=prompt)
 
 
 def _lookup(option: Option, sources: Sources) -> tuple[Any, str | None]:

@@ -34,7 +34,7 @@ MEANINGS = {
 }  # fmt: skip
 GITLAB_RULES = {
     '$CI_PIPELINE_SOURCE == "merge_request_event"': "review",
-    '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH': "push",
+    '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == "BRANCH"': "push",
     '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_TAG =~ /^v[0-9]/': "tag",
     '$CI_PIPELINE_SOURCE == "schedule"': "schedule",
     '$CI_PIPELINE_SOURCE == "web"': "manual",
@@ -50,6 +50,11 @@ OTHERWISE = re.compile(
 # Looks at, or ends, a training that its job has left: GitLab's own affair, as is the workflow that does it on GitHub.
 LATER = re.compile(r"mx-train-(?:result-\d+h|cancel)")
 KINDS = {"review": {"review"}, "push": {"push"}, "tag": {"tag"}, "train": {"schedule", "manual"}}
+
+
+def _without_names(rule: str) -> str:
+    """The condition of a job on GitLab, without what it waits for and which branch it names."""
+    return re.sub(r'CI_COMMIT_BRANCH == "[^"]+"', 'CI_COMMIT_BRANCH == "BRANCH"', GUARD.sub("", rule))
 
 
 @dataclass
@@ -139,7 +144,7 @@ def gitlab(text: str) -> Graph:
         lines = [line for command in commands for line in command.splitlines()]
         own = yaml.safe_load(text)[name].get("variables", {})
         graph[name.removeprefix("mx-")] = _found(
-            {GITLAB_RULES[GUARD.sub("", rule["if"])] for rule in job["rules"]},
+            {GITLAB_RULES[_without_names(rule["if"])] for rule in job["rules"]},
             {need["job"].removeprefix("mx-") for need in job["needs"]},
             int(job["timeout"].removesuffix(" minutes")),
             lines,

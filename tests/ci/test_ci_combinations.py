@@ -24,7 +24,7 @@ ROWS: dict[str, tuple[list[str], dict[str, list[str]]]] = {
         {
             GITLAB: ["--repository-id=4711", "--gitlab-url=https://git.example.com:8443", f"--schedule={WEEKLY}",
                      "--mx-source=https://pypi.example.com/simple/", "--stage=ml", "--publish-docs",
-                     "--image-runner=saas-linux-medium-amd64", "--watch-minutes=150", "--terraform=apply"],
+                     "--image-runner=saas-linux-medium-amd64", "--branch=trunk", "--watch-minutes=150", "--terraform=apply"],
             GITHUB: ["--repository-id=4711", "--branch=ours/next", f"--schedule={WEEKLY}",
                      "--mx-source=git+https://git.example.com/tools/mx-devtool.git", "--publish-docs", "--terraform=apply"],
             CLOUD_BUILD: ["--repository=https://github.com/acme/churn.git", "--app-installation=4711",

@@ -277,6 +277,14 @@ def test_images_are_built_by_the_runners_that_are_named() -> None:
     assert not [job for job in pipeline().values() if "tags" in job]
 
 
+def test_pipelines_run_for_the_branch_that_is_named() -> None:
+    for branch in ("main", "ours/next"):
+        rules = [rule["if"] for rule in pipeline(branch=branch)["mx-test"]["rules"]]
+        assert f'$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == "{branch}"' in rules
+        commands = [step.command for step in render("GitLabCI", name="churn-model", branch=branch).next_steps]
+        assert f"git push origin HEAD:{branch}" in commands
+
+
 @pytest.mark.parametrize("hours", [1, 5, 72, 8760])
 def test_a_training_is_looked_at_until_it_must_be_over(hours: int) -> None:
     """By jobs that take no runner while they wait, none of them before the training began, and for no longer than GitLab lets them."""

@@ -98,11 +98,43 @@ def test_the_skeleton_asks_at_most_five_things(talk: Talk, tmp_path: Path) -> No
     child = talk("generate", "MLProjectSkeleton", cwd=tmp_path)
     answers, asked = iter(["demo-model", "", "", "", "", "", "", ""]), 0
     while child.expect([r"[^\r\n]+: $", pexpect.EOF]) == 0:
-        asked += 1
+        asked += "[Y/n]" not in child.after
         child.sendline(next(answers))
     child.close()
     assert child.exitstatus == 0, child.before
     assert asked <= 5
+
+
+def test_short_questions_a_way_back_and_one_confirmation(talk: Talk, tmp_path: Path) -> None:
+    child = talk("generate", "MLProjectSkeleton", "demo-model", cwd=tmp_path)
+    child.expect(r"\nCloud \(gcp, existing, none\) \[gcp\]: |^Cloud \(gcp, existing, none\) \[gcp\]: ")
+    child.sendline("?")
+    child.expect("bring your own cluster; none: this machine only")
+    child.sendline("<")  # there is no question before
+    child.expect(r"Cloud \(gcp, existing, none\) \[gcp\]: ")
+    child.sendline("GCP")
+    child.expect(r"Google Cloud project[^\r\n]*: ")
+    child.sendline("acme-churn")
+    child.expect(r"Region \[europe-west4\]: ")
+    child.sendline("europe-west99")
+    child.expect("is not a region of Google Cloud; did you mean")
+    child.expect(r"Region \[europe-west4\]: ")
+    child.sendline("<")
+    child.expect(r"Google Cloud project \[acme-churn\]: |Google Cloud project[^\r\n]* \[acme-churn\]: ")
+    child.sendline("acme-live")
+    child.expect(r"Region \[europe-west4\]: ")
+    child.sendline("us-central1")
+    child.expect(r"GPU \([^)]*\) \[none\]: ")
+    child.sendline("")
+    child.expect(r"Generate it so\? \[Y/n\]")
+    summary = [line.split() for line in child.before.splitlines() if line.startswith("  ")]
+    assert summary == [
+        ["cloud", "gcp"], ["project-id", "acme-live"], ["region", "us-central1"], ["accelerator", "none"],
+    ]  # fmt: skip
+    child.sendline("n")
+    code, said = finish(child)
+    assert (code, "Nothing was written." in said) == (1, True)
+    assert not (tmp_path / "demo-model").exists()
 
 
 def test_what_the_project_knows_is_not_asked_again(talk: Talk, project: Path) -> None:

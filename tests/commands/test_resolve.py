@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 
 import pytest
@@ -185,12 +186,48 @@ def test_two_branches_that_updated_the_same_instance(world: World) -> None:
         answer = world.mx(command, *(["WorldBase"] if command == "destroy" else []))
         assert answer.code == 4, command
         assert ".mx/generators/WorldBase.yaml has Git's merge markers" in answer.err
-        assert "git checkout --ours -- .mx" in answer.err
-    world.git("checkout", "--ours", "--", ".mx")
+        assert "other options" not in answer.err
+    world.git(*advised(answer.err, "git checkout")[1:])
     assert "a.txt" in world.mx("status").out
     world.git("checkout", "--ours", "--", "a.txt")
     world.ok("update")
     assert world.text("a.txt") == "1 of version 3\ntwo and mine\n3 of version 3\n"
+    world.commit("merged")
+    world.ok("status", "--exit-code")
+
+
+def advised(text: str, command: str) -> list[str]:
+    """The words of the command that a message advises."""
+    line = next(part for part in text.split("`") if part.startswith(command))
+    return shlex.split(line)
+
+
+def test_two_branches_that_set_options_of_the_same_instance(world: World) -> None:
+    """What the other branch set and rendered is there at the end, and the files of both."""
+    start(world)
+    world.git("checkout", "-q", "-b", "theirs")
+    world.base.files["b.txt"] = "new\n"
+    world.ok("set", "WorldBase.size=5")
+    world.ok("set", "WorldBase.tag=x y", "WorldBase.tag=z")
+    world.edit("b.txt", "new", "new and theirs")
+    world.commit("theirs")
+    world.git("checkout", "-q", "main")
+    del world.base.files["b.txt"]
+    world.base.files["a.txt"] = "one\ntwo\n3 of version 3\n"
+    world.ok("set", "WorldBase.size=4")
+    world.commit("ours")
+    world.git("merge", "-q", "theirs", check=False)
+    answer = world.mx("update")
+    assert answer.code == 4
+    world.base.files["b.txt"] = "new\n"
+    checkout, change = advised(answer.err, "git checkout"), advised(answer.err, "mx set")
+    assert change[2:] == ["WorldBase.size=5", "WorldBase.tag=x y", "WorldBase.tag=z"]
+    world.git(*checkout[1:])
+    world.ok("update", "--on-conflict", "keep")
+    world.ok(*change[1:])
+    assert {"size: 5", 'tag: ["x y", z]'} <= {line.strip() for line in world.record().splitlines()}
+    assert world.text("b.txt") == "new and theirs\n"
+    assert world.text("a.txt") == "one\ntwo\n3 of version 3\n"
     world.commit("merged")
     world.ok("status", "--exit-code")
 

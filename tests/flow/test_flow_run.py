@@ -59,7 +59,7 @@ def test_one_json_object_is_all_of_stdout(root: Path) -> None:
     )
     assert told["metrics"]["test_accuracy"] == 0.975
     assert "training\n" in done.stderr
-    failed = mx("flow", "run", "--json", "-e", "evaluate", "-P", "run_id=1", cwd=root)
+    failed = mx("flow", "run", "--json", "-e", "evaluate", "-P", "run_id=none", cwd=root)
     assert failed.returncode == 1
     assert json.loads(failed.stdout) == {"version": 1, "run_id": None, "exit_code": 1}
     assert mx("flow", "run", "--json", "--dry-run", cwd=root).returncode == 2
@@ -70,7 +70,7 @@ def test_the_exit_code_is_mlflows(root: Path) -> None:
 
 
 def test_a_failure_before_the_run(root: Path) -> None:
-    done = mx("flow", "run", "-e", "evaluate", "-P", "run_id=1", cwd=root)
+    done = mx("flow", "run", "-e", "evaluate", "-P", "run_id=none", cwd=root)
     assert done.returncode == 1
     assert "ValueError: no run was made" in done.stderr
     assert "open " not in done.stderr

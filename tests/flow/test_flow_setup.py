@@ -104,6 +104,9 @@ def test_it_makes_the_environment_and_runs(root: Path, installer: dict[str, str]
     done = run_mx("flow", "run", "--setup", cwd=root, installer=installer)
     assert done.returncode == 0, done.stderr
     assert ("uv pip" in done.stderr) is ("PATH" not in installer)
+    assert " + mlflow" not in done.stderr, "no list of packages"
+    assert "Successfully installed" not in done.stderr
+    assert "installed in " in done.stderr
     assert done.stdout == "training\n", "the installer's output goes to stderr"
     assert seen(root)["python"] == str(root / ".venv/bin/python")
     found = probe(venv_python(root / ".venv"), "tool")
@@ -160,6 +163,7 @@ def test_a_failed_installation_says_so_and_is_taken_up_again(root: Path) -> None
     done = mx("flow", "run", "--setup", cwd=root)
     assert done.returncode == 4
     assert "failed with exit code" in done.stderr
+    assert "no luck" in done.stderr, "what the installer said"
     assert stamp(root)["state"] == "unfinished"
     assert not (root / "seen.json").exists()
     (root / "backend.py").write_text(good)

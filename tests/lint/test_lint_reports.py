@@ -157,15 +157,18 @@ def test_a_table_on_a_terminal(columns: int, bad: Path, write: Any) -> None:
         < screen.index("c.yaml")
         < screen.index("src/a.py")
     )
-    assert not LINE.search(screen)
     for part in (
-        "1:8",
+        "src/a.py:1:8",
+        "[bold]x[/bold].txt:1:1",
         "yamllint/key-duplicates" if columns > 100 else "yamllint",
         "error",
         "6 findings in 4 files",
     ):
         assert part in screen
     assert all(len(line) <= columns for line in screen.splitlines() if "findings in" not in line)
+    # On a wide terminal a finding is one row; on a narrow one what is wrong stands below its place.
+    place = next(line for line in screen.splitlines() if line.startswith("src/a.py:1:8"))
+    assert (place.split() == ["src/a.py:1:8"]) == (columns == 60)
     # Asked for, the lines come there too.
     assert "src/a.py:1:8: ruff-check/F401 error " in on_terminal(["lint", "--format", "text"], bad, columns)
 

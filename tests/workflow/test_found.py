@@ -41,6 +41,20 @@ def test_the_project_of_gcloud(tmp_path: Path, gcloud: dict[str, str]) -> None:
     assert finder(tmp_path, gcloud)("gcloud-project") is None
 
 
+def test_the_person_that_gcloud_is_logged_in_as(
+    mx: Mx, tmp_path: Path, gcloud: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert finder(tmp_path, gcloud)("gcloud-account") == ("a@example.com", "gcloud's configuration work")
+    machine = {**gcloud, "CLOUDSDK_CORE_ACCOUNT": "ci@acme.iam.gserviceaccount.com"}
+    assert finder(tmp_path, machine)("gcloud-account") is None
+    monkeypatch.setenv("CLOUDSDK_CONFIG", gcloud["CLOUDSDK_CONFIG"])
+    result = mx("generate", "MLProjectSkeleton", "demo-churn", "--no-input", "--skip-git")
+    assert "engineer is a@example.com, from gcloud's configuration work." in result.err
+    root = tmp_path / "demo-churn"
+    assert yaml.safe_load((root / "mx.yaml").read_text())["options"]["engineer"] == ["a@example.com"]
+    assert "a@example.com" in (root / "infrastructure/terraform/terraform.tfvars").read_text()
+
+
 def test_the_branch_of_a_repository(tmp_path: Path) -> None:
     folder = tmp_path / "one"
     folder.mkdir()

@@ -266,12 +266,41 @@ def test_a_renamed_generator_answers_to_its_old_name(year: Year) -> None:
     year.install("2.0.0")
     done = year.mx("generate", "OldName")
     assert done.returncode == 0, done.stderr
+    assert "project option shared-gone any more; it is dropped." in done.stderr
     assert "generator: NewName" in year.text(".mx/generators/NewName.yaml")
     assert "requires: [NewName]" in year.text(".mx/generators/Needs.yaml")
+    assert set(yaml.safe_load(year.text("mx.yaml"))["options"]) == {"name", "region", "moves"}
+    year.ok("update")
     year.ok("destroy", "NewName", "--with-dependents")
-    # An option that no installed generator declares may be a person's own, so it stays, and the file with it.
-    assert sorted(path.name for path in year.root.iterdir()) == [".mx", "mx.yaml"]
-    assert list(yaml.safe_load(year.text("mx.yaml"))["options"]) == ["shared-gone"]
+    assert sorted(path.name for path in year.root.iterdir()) == [".mx"]
+
+
+def test_what_belongs_to_one_that_is_not_rendered_stays(year: Year) -> None:
+    year.install("2.0.0")
+    year.ok("generate", "Needs")  # NewName is as version 1 rendered it: zone and moves are its own
+    assert yaml.safe_load(year.text("mx.yaml"))["options"] == {"name": "demo", "zone": "east-2"}
+    year.ok("update")
+    assert yaml.safe_load(year.text("mx.yaml"))["options"] == {"name": "demo", "region": "east-2", "moves": 7}
+
+
+@pytest.mark.parametrize("first", [["generate", "NewName"], ["update"]])
+def test_a_dropped_option_is_no_stop_once_a_missing_plugin_is_settled(year: Year, first: list[str]) -> None:
+    year.ok("generate", "Dropped")
+    year.install("2.0.0")
+    year.mx(*first)  # nobody knows what Dropped declares
+    assert "shared-gone" in yaml.safe_load(year.text("mx.yaml"))["options"]
+    assert "retired: [shared-gone]" in year.text(".mx/generators/NewName.yaml")
+    with (year.root / "mx.yaml").open("a") as file:
+        file.write("  regoin: x\n")
+    year.ok("destroy", "Dropped")
+    refused = year.mx("update")
+    assert refused.returncode == 4
+    assert "no generator here has an option regoin; did you mean region?" in refused.stderr
+    text = year.text("mx.yaml")
+    (year.root / "mx.yaml").write_text(text.replace("  regoin: x\n", ""))
+    year.ok("update")
+    assert set(yaml.safe_load(year.text("mx.yaml"))["options"]) == {"name", "region", "moves"}
+    assert "retired" not in year.text(".mx/generators/NewName.yaml")
 
 
 def test_set_before_the_update(year: Year) -> None:

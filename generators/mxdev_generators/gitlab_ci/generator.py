@@ -8,6 +8,7 @@ from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.ci import access, terraform
 from mxdev_generators.ci.options import (
+    BRANCH,
     NUMBER,
     account,
     common,
@@ -40,6 +41,7 @@ class GitLabCI(Generator):
     options = (
         option("--repository-id", type=NUMBER, default="0",
                help="The project's number on GitLab (Settings > General): the only one that Google Cloud lets in."),
+        option("--branch", type=BRANCH, default="main", help="The default branch.", found="git-branch"),
         option("--gitlab-url", type=_URL, default="https://gitlab.com", help="The GitLab server."),
         option("--stage", type=_STAGE, default="test",
                help="The stage of all jobs: one that .gitlab-ci.yml knows, if it has stages of its own."),
@@ -102,10 +104,9 @@ class GitLabCI(Generator):
         if values["cloud"] == "gcp" and values["terraform"] == "apply":
             schedule += f"; Settings > CI/CD > Protected environments: {terraform.ENVIRONMENT}, for whoever must approve what Terraform applies"
         tree.next_step(
-            "git push",
-            "then, on GitLab: Settings > Repository > Protected tags: v*, of which releases are made"
-            + schedule
-            + pages,
+            f"git push origin HEAD:{values['branch']}",
+            f"then, on GitLab: Settings > Repository > Default branch: {values['branch']}, and Protected tags: v*, of which releases "
+            "are made" + schedule + pages,
         )
 
     def _own_cluster(self, tree: Tree, values: dict[str, Any], settings: str) -> None:

@@ -27,7 +27,7 @@ BUILDKIT = "moby/buildkit:v0.29.0-rootless"
 
 RULES: Mapping[Event, str] = {
     "review": '$CI_PIPELINE_SOURCE == "merge_request_event"',
-    "push": '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH',
+    "push": '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == "{branch}"',
     "tag": '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_TAG =~ /^v[0-9]/',
     "schedule": '$CI_PIPELINE_SOURCE == "schedule"',
     "manual": '$CI_PIPELINE_SOURCE == "web"',
@@ -132,7 +132,7 @@ def _rules(job: Job, values: Mapping[str, Any]) -> list[str]:
         needed = " && $GCP_WORKLOAD_IDENTITY_PROVIDER"
     elif "cluster" in job.uses:
         needed = " && $KUBECONFIG_FILE"
-    return [RULES[event] + needed for event in job.events]
+    return [RULES[event].replace("{branch}", values["branch"]) + needed for event in job.events]
 
 
 def _google(job: Job, values: Mapping[str, Any]) -> bool:

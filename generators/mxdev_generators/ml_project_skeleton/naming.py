@@ -11,6 +11,7 @@ import click
 
 from mxdev.freetext import FreeText
 from mxdev.generator import ParamType, Pattern
+from mxdev_generators.ml_project_skeleton.regions import unknown_region
 from mxdev_generators.names import rules
 
 ACCOUNTS = ("nodes", "trainer", "mlflow")
@@ -35,7 +36,9 @@ PROJECT_ID = Pattern(
     "6 to 30 lower-case letters, digits and dashes, beginning with a letter (Google Cloud's rule)",
     metavar="ID",
 )
-REGION = Pattern(r"[a-z]+-[a-z]+[0-9]+", "a region such as europe-west4", metavar="REGION")
+REGION = Pattern(
+    r"[a-z]+-[a-z]+[0-9]+", "a region such as europe-west4", metavar="REGION", check=unknown_region
+)
 ZONE = Pattern(
     r"(?:auto|[a-z]+-[a-z]+[0-9]+-[a-z])?", "a zone such as europe-west4-a, auto, or empty", metavar="ZONE"
 )

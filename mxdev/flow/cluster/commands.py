@@ -16,7 +16,7 @@ from mxdev.cluster.refusals import ClusterError
 from mxdev.errors import DONE, SAYS_NO, Refused
 from mxdev.flow.cluster.jobs import Job, Jobs
 from mxdev.flow.cluster.mlflow_rest import TrackedRun
-from mxdev.flow.cluster.options import SHORT
+from mxdev.flow.words import SHORT
 from mxdev.system import console
 
 _COLUMNS = ("RUN", "NAME", "ENTRY POINT", "JOB", "PHASE", "AGE")
@@ -31,15 +31,15 @@ def status(jobs: Jobs, run: str | None, *, as_json: bool) -> int:
     if run is None:
         found, _ = jobs.look()
         if as_json:
-            console.out(json.dumps({"version": 1, "jobs": [_as_data(job) for job in found]}, indent=2))
+            console.out(json.dumps({"version": 1, "jobs": [as_data(job) for job in found]}, indent=2))
         elif found:
-            _table(found)
+            table(found)
         else:
             console.err(f"no job of this project is in {jobs.places}")
         return DONE
     one = _one(jobs, run)
     if as_json:
-        data = _as_data(one) if isinstance(one, Job) else _run_as_data(one)
+        data = as_data(one) if isinstance(one, Job) else _run_as_data(one)
         console.out(json.dumps({"version": 1, **data}, indent=2))
     else:
         _details(one)
@@ -129,7 +129,7 @@ def _job(one: Job | TrackedRun) -> Job:
     )
 
 
-def _table(found: list[Job]) -> None:
+def table(found: list[Job]) -> None:
     """All jobs, a line each, and below it what it waits for."""
     rows = [
         (
@@ -189,7 +189,8 @@ def age(since: datetime) -> str:
     return f"{seconds}s"
 
 
-def _as_data(job: Job) -> dict[str, Any]:
+def as_data(job: Job) -> dict[str, Any]:
+    """A job for JSON."""
     return {
         **(_run_as_data(job.run) if job.run else {"run_id": job.run_id}),
         "kind": job.ref.kind.name,

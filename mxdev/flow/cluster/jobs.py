@@ -22,8 +22,8 @@ from mxdev.cluster.refusals import ClusterError
 from mxdev.errors import UsageProblem
 from mxdev.flow import tracking
 from mxdev.flow.cluster.mlflow_rest import NoAnswer, Server, TrackedRun
-from mxdev.flow.cluster.options import SHORT, name_prefix
-from mxdev.flow.words import TEMPLATES
+from mxdev.flow.cluster.options import name_prefix
+from mxdev.flow.words import SHORT, TEMPLATES
 from mxdev.system import console
 
 # A run that is younger, in seconds, may have a job that is just being submitted.

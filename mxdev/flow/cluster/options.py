@@ -32,8 +32,6 @@ ENTRY = "trainer"
 DISTRIBUTED_ENTRY = "distributed"
 # The variable in which MLflow's own Kubernetes backend looks.
 POD_TRACKING = "KUBE_MLFLOW_TRACKING_URI"
-# So much of a run's id is in its job's name, and what mx tells people to type.
-SHORT = 10
 # A run's id ends a job's name, after a dash: 40 characters leave room for what operators append.
 _MOST_OF_NAME = 29
 _MOST_FILES = 5

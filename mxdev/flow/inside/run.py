@@ -92,6 +92,7 @@ def mlflow_run(job: dict[str, Any], watch: Watch) -> int:
         run = create(self, *arguments, **options)
         if watch.run_id is None:
             watch.run_id = run.info.run_id
+            begun(job, watch.run_id)
             for key, value in job["tags"].items():
                 self.set_tag(watch.run_id, key, value)
         return run
@@ -113,6 +114,15 @@ def mlflow_run(job: dict[str, Any], watch: Watch) -> int:
         traceback.print_exc()
         return 1
     return 0
+
+
+def begun(job: dict[str, Any], run_id: str) -> None:
+    """Give the copy of what is printed the name of its run, and say what takes its time now."""
+    if job["log"]:
+        with contextlib.suppress(OSError):
+            Path(job["log"]).replace(Path(job["log"]).with_name(f"{run_id}.log"))
+    if not job["cluster"]:
+        print(f"run {run_id[:10]} begins: loading the training code", file=sys.stderr, flush=True)
 
 
 def append(overrides: list[str]) -> None:

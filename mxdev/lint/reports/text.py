@@ -9,6 +9,8 @@ from mxdev.lint.reports.fingerprint import location
 from mxdev.lint.rule import Finding
 from mxdev.lint.runner import Report
 
+# The columns that a message has at least beside the other three.
+_LEAST_MESSAGE = 30
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
@@ -19,36 +21,45 @@ def lines(report: Report, cwd: Path) -> Iterator[str]:
 
 
 def print_table(report: Report, cwd: Path) -> None:
-    """A table for each file on stdout, which is a terminal; nothing for no findings."""
+    """A table on stdout, which is a terminal; nothing for no findings.
+
+    `path:line:col` is one word, which terminals and editors open. Where it leaves no room for the message, that has a line of its own.
+    """
     if not report.findings:
         return
-    from itertools import groupby
-
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    place, rule = (max(map(len, column)) for column in zip(*map(_columns, report.findings), strict=True))
-    for path, findings in groupby(report.findings, key=lambda finding: finding.path):
-        # Text, not str: names and messages are no markup.
-        table = Table(
-            title=Text(location(path, cwd), "bold"), title_justify="left", box=None, show_header=False
+    # Text, not str: names and messages are no markup.
+    rows = [
+        (
+            Text(_place(finding, cwd), "bold"),
+            Text(finding.severity, _COLOURS[finding.severity]),
+            Text(finding.rule, f"link {finding.url}" if finding.url else ""),
+            Text(_printable(finding.message)),
         )
-        table.add_column(width=place, justify="right")
-        table.add_column(width=max(map(len, _COLOURS)))
-        table.add_column(overflow="fold", width=min(rule, console.width // 3))
+        for finding in report.findings
+    ]
+    widths = [max(row[at].cell_len for row in rows) for at in range(3)]
+    if sum(widths) + 2 * len(widths) + _LEAST_MESSAGE <= console.width:
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        for width in widths:
+            table.add_column(no_wrap=True, min_width=width)
         table.add_column(overflow="fold")
-        for finding in findings:
-            link = Text(finding.rule, f"link {finding.url}" if finding.url else "")
-            severity = Text(finding.severity, _COLOURS[finding.severity])
-            table.add_row(_columns(finding)[0], severity, link, Text(_printable(finding.message)))
+        for row in rows:
+            table.add_row(*row)
         console.print(table)
+    else:
+        for place, severity, rule, message in rows:
+            console.print(place, soft_wrap=True)
+            below = Table(box=None, show_header=False, padding=(0, 0, 0, 2))
+            below.add_column(no_wrap=True)
+            below.add_column(overflow="fold")
+            below.add_row(severity, Text.assemble(rule, " ", message))
+            console.print(below)
     console.print()
-
-
-def _columns(finding: Finding) -> tuple[str, str]:
-    return f"{finding.line}:{finding.column}", finding.rule
 
 
 def summary(report: Report) -> str:
