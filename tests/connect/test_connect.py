@@ -14,7 +14,8 @@ from control_plane.control_plane import ControlPlane
 
 from connect import google as stand_in
 from connect.google import Google
-from mxdev.connect import gcloud, kubeconfig
+from mxdev.connect import kubeconfig
+from mxdev.system import gcloud
 from mxdev.testing import Outcome, mx, render, write
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stand-ins are shell scripts")
@@ -184,7 +185,7 @@ def test_nobody_is_logged_in(place: Place, tmp_path: Path) -> None:
     ("script", "code", "said"),
     [
         (None, 4, "gcloud is missing"),
-        ("echo 'Google Cloud SDK 300.0.0'", 4, "gcloud 300.0.0 is older than"),
+        ("echo 'Google Cloud SDK 495.0.0'", 4, "gcloud 495.0.0 is older than 496"),
         (
             "case $1 in --version) echo 'Google Cloud SDK 528.0.0';; *) echo rubbish;; esac",
             4,
