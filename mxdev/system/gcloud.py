@@ -17,7 +17,8 @@ PATIENCE = 120.0
 # Who gives a person the rights of a cluster, and any other.
 _ASK_ENGINEERS = "Ask its owner to add you: `engineers` in infrastructure/terraform/terraform.tfvars gives roles/container.developer."
 _ASK = "Ask an owner of the cloud project for a role that allows it."
-# What gcloud says, what it means, and what to do; {project}, {ask} and what the pattern found are filled in.
+_MISSING = "it is not there"
+# What gcloud says, what it means, and what to do; {project}, {ask}, its {words} and what the pattern found are filled in.
 _FAILURES = (
     (
         r"problem refreshing|Reauthentication|reauth|invalid_grant|does not have any valid credentials"
@@ -31,6 +32,11 @@ _FAILURES = (
         "gcloud services enable {service} --project {project}",
     ),
     (
+        r"(?i)billing (?:account|must be enabled|is disabled|to be enabled)",
+        "the project {project} has no billing account",
+        "`gcloud billing projects link {project} --billing-account ACCOUNT`; `gcloud billing accounts list` lists them.",
+    ),
+    (
         r"Required \"([\w.]+)\" permission|Permission '([\w.]+)' denied",
         "your account lacks the permission {found} in the project {project}",
         "{ask}",
@@ -40,12 +46,7 @@ _FAILURES = (
         "your account may not do this in the project {project}, or there is no such project",
         "{ask}",
     ),
-    (
-        r"(?i)billing (?:account|must be enabled|is disabled|to be enabled)",
-        "the project {project} has no billing account",
-        "`gcloud billing projects link {project} --billing-account ACCOUNT`; `gcloud billing accounts list` lists them.",
-    ),
-    (r"NOT_FOUND|code=404|\bNot found:|not found: 404|matched no objects", "it is not there", ""),
+    (r"NOT_FOUND|code=404|\bNot found:|not found: 404|matched no objects", f"{_MISSING}: {{words}}", ""),
     (
         r"NameResolutionError|Max retries exceeded|Network is unreachable|Connection (?:refused|aborted)|timed out",
         "Google cannot be reached",
@@ -117,6 +118,8 @@ def as_json(*arguments: str, project: str = "") -> Any:
 def failure(arguments: tuple[str, ...], stderr: str, project: str) -> GcloudError:
     """What gcloud's stderr means."""
     said = stderr.strip()
+    first = next((line for line in said.splitlines() if line.startswith("ERROR")), said.partition("\n")[0])
+    words = re.sub(r"^ERROR: (\(\S+\) )?", "", first) or "it said nothing"
     service = re.search(r"\b([a-z]+\.googleapis\.com)\b", said)
     for pattern, sentence, remedy in _FAILURES:
         if match := re.search(pattern, said):
@@ -124,16 +127,15 @@ def failure(arguments: tuple[str, ...], stderr: str, project: str) -> GcloudErro
             fill = {
                 "project": project or "that is chosen",
                 "found": found,
+                "words": words,
                 "ask": _ASK_ENGINEERS if arguments[0] == "container" else _ASK,
                 "service": service[1] if service else "container.googleapis.com",
             }
             error = GcloudError(_sentence(sentence.format(**fill)), hint=remedy.format(**fill) or None)
-            error.missing = sentence == "it is not there"
+            error.missing = sentence.startswith(_MISSING)
             return error
-    first = next((line for line in said.splitlines() if line.startswith("ERROR")), said.partition("\n")[0])
-    words = re.sub(r"^ERROR: (\(\S+\) )?", "", first) or "it said nothing"
     return GcloudError(f"`gcloud {' '.join(arguments[:3])}` failed: {words}")
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{text[0].upper()}{text[1:].rstrip('.')}."

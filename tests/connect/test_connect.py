@@ -240,12 +240,33 @@ def test_a_gcloud_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, place: Pl
             "cannot be reached",
             "network",
         ),
+        (
+            "ERROR: (gcloud.services.enable) FAILED_PRECONDITION: Billing must be enabled for activation of services.",
+            "churn-model has no billing account",
+            "gcloud billing projects link churn-model",
+        ),
+        (
+            "ERROR: (gcloud.container.clusters.describe) PERMISSION_DENIED: no",
+            "may not do this in the project churn-model",
+            "roles/container.developer",
+        ),
     ],
 )
 def test_known_failures_have_a_sentence(said: str, meaning: str, remedy: str) -> None:
     error = gcloud.failure(("container", "clusters", "describe"), said, "churn-model")
     assert meaning in error.message
     assert remedy in str(error.hint)
+
+
+def test_what_is_missing_is_named_and_other_rights_are_asked_of_an_owner() -> None:
+    words = ("storage", "buckets", "describe")
+    gone = gcloud.failure(words, "ERROR: (gcloud.storage.buckets.describe) gs://x not found: 404.", "p")
+    assert (gone.missing, gone.message) == (True, "It is not there: gs://x not found: 404.")
+    denied = gcloud.failure(words, "ERROR: PERMISSION_DENIED", "p")
+    assert (denied.missing, denied.hint) == (
+        False,
+        "Ask an owner of the cloud project for a role that allows it.",
+    )
 
 
 def test_print_is_for_a_shell_and_does_nothing(place: Place) -> None:
