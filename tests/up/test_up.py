@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -109,6 +110,11 @@ def test_it_begins_with_what_the_machine_lacks(project: Deployed, tmp_path: Path
     alone.mkdir()
     for name in ("git", "bash"):
         (alone / name).symlink_to(shutil.which(name) or name)
+    seen = project.mx("up", "--context", "mx-tests", "--dry-run", "--json", env={"PATH": str(alone)})
+    first, *later = json.loads(seen.stdout)["steps"]
+    assert (first["name"], first["state"]) == ("preflight", "blocked")
+    assert "kubectl is missing" in first["why"]
+    assert {step["state"] for step in later} == {"later"}
     blocked = project.mx("up", "--context", "mx-tests", env={"PATH": str(alone)})
     assert (blocked.code, "kubectl is missing" in blocked.stderr) == (4, True), blocked.stderr
     assert "https://kubernetes.io/docs/tasks/tools/" in blocked.stderr
