@@ -106,9 +106,11 @@ class Root(click.Group):
                 formatter.write_dl([(name, f"{entry.help} ({entry.dist})") for name, entry in more.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """Command names, without importing the commands."""
+        """Command names, without importing the commands; options where one is begun."""
         from click.shell_completion import CompletionItem
 
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
         helps = own_commands()
         helps |= {name: entry.help for name, entry in self._of_plugins().items()}
         return [
@@ -152,7 +154,40 @@ def own_commands() -> dict[str, str]:
     return helps | {name: help for name, (_, help) in ABOUT_MX.items()}
 
 
+def _go(ctx: click.Context, parameter: click.Parameter, folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Work in another folder. While a line is completed it is taken as the shell will, and a wrong one is ignored."""
+    if not any(folders):
+        return folders
+    from mxdev.system import directory
+
+    try:
+        if ctx.resilient_parsing:
+            directory.go(tuple(os.path.expanduser(folder) for folder in folders))  # noqa: PTH111
+        else:
+            directory.go(folders)
+            ctx.call_on_close(directory.come_back)
+    except OSError as error:
+        if not ctx.resilient_parsing:
+            raise click.BadParameter(f"{error.filename}: {error.strerror}.", ctx, parameter) from None
+    if os.environ.get("PYTHONPATH"):
+        from mxdev.plugins.index import leave_project
+
+        leave_project()
+    return folders
+
+
+def _folders(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """Let the shell complete folders."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="dir")]
+
+
 @click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-C", "--directory", multiple=True, metavar="DIR", is_eager=True, expose_value=False, callback=_go,
+    shell_complete=_folders, help="Work in DIR instead of the current folder; paths are relative to it.",
+)  # fmt: skip
 @click.version_option(__version__, "--version", prog_name="mx", message="%(prog)s %(version)s")
 def root() -> None:
     """Generate machine-learning projects whose infrastructure works."""
@@ -234,13 +269,24 @@ def _show(error: click.ClickException) -> None:
 
 def _answer(arguments: list[str], message: str) -> None:
     """With `--json`, an error that ended a planning command before it could answer is answered in JSON too."""
-    if "--json" not in arguments or arguments[0] in _OTHER_JSON:
+    if "--json" not in arguments or _command_of(arguments) in _OTHER_JSON:
         return
     from mxdev.system import console
     from mxdev.workflow import apply
 
     with contextlib.suppress(OSError):
         console.out(apply.as_json("error", error=MxError(message)))
+
+
+def _command_of(arguments: list[str]) -> str:
+    """The name of the command on a command line; empty: there is none."""
+    words = iter(arguments)
+    for word in words:
+        if word in ("-C", "--directory"):
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return ""
 
 
 def _report(cause: str, code: int) -> int:

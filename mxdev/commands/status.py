@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mxdev.commands.planning import below, complete_instances, instance_names, named, owners
-from mxdev.errors import DONE, SAYS_NO, MxError
+from mxdev.errors import COULD_NOT, DONE, SAYS_NO, MxError
 from mxdev.system import console
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mxdev.plan.model import Plan
     from mxdev.project.project import Project
     from mxdev.project.records import Record
+    from mxdev.up.live import Part
     from mxdev.workflow.status_memo import Memo
 
 JSON_VERSION = 1
@@ -29,16 +31,26 @@ _TOLD = ("edited", "missing", "renamed", "conflicted", "declined", "damaged")
 @click.option(
     "--exit-code", is_flag=True, help="Exit with 1 if an update is waiting or something needs a person."
 )
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Also compare with what runs: Terraform, the cluster, the images of its pods.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
+def status(instances: tuple[str, ...], exit_code: bool, live: bool, as_json: bool) -> int:
     """Show what INSTANCES (default: all) rendered, what you changed, and whether an update is waiting.
 
     A file or folder, from where you stand, shows what concerns it only.
 
     With --exit-code: 1 if an update is waiting, a file has conflict markers, mx's records are damaged, or a run was interrupted; your edits are no fault.
+
+    --live is a table of what is rendered, edited and deployed, for the whole project: `terraform plan -detailed-exitcode`, `kubectl diff`,
+    and the commit of the images that run. What cannot be reached is said. With --exit-code then also 1 if what runs differs, else 4 if something could not be reached.
     """
+    if live and instances:
+        raise click.UsageError("--live looks at the whole project, so it takes no INSTANCES.")
     try:
-        return _status(instances, exit_code, as_json)
+        return _status(instances, exit_code, as_json, live=live)
     except MxError as error:
         if not as_json:
             raise
@@ -52,14 +64,17 @@ def _json(
     error: str | None = None,
     strays: Sequence[str] = (),
     interrupted: str | None = None,
+    live: list[dict[str, Any]] | None = None,
 ) -> str:
     answer = {"version": JSON_VERSION, "clean": clean, "instances": rows, "stray_overrides": list(strays)}
     if interrupted:
         answer["interrupted"] = interrupted
+    if live is not None:
+        answer["live"] = live
     return json.dumps({**answer, "error": error})
 
 
-def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
+def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool, *, live: bool) -> int:
     from mxdev.disk.session import interruption
     from mxdev.project.project import project_root
     from mxdev.workflow.status_memo import Memo
@@ -76,17 +91,37 @@ def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
     needed = bool(interrupted) or any(
         any(row[name] for name in faults) or any(one["outdated"] for one in row["overrides"]) for row in rows
     )
+    parts = _live(root, rows) if live else []
+    needed = needed or any(part.fault for part in parts)
     if as_json:
-        console.out(_json(not needed, rows, strays=strays, interrupted=interrupted))
+        table = [asdict(part) for part in parts] if live else None
+        console.out(_json(not needed, rows, strays=strays, interrupted=interrupted, live=table))
     else:
-        for row in rows:
+        if live:
+            _show_live(parts)
+        for row in [] if live else rows:
             _print(row)
         _warn_of_strayed(root, rows)
         for path in strays:
             console.warn(f"{path} overrides nothing: no generator here is called so, and no shared file.")
         if not rows:
             console.out("Nothing has been generated here.")
-    return SAYS_NO if exit_code and needed else DONE
+    if exit_code and needed:
+        return SAYS_NO
+    return COULD_NOT if exit_code and any(part.deployed == "unknown" for part in parts) else DONE
+
+
+def _live(root: Path, rows: Sequence[dict[str, Any]]) -> list[Part]:
+    from mxdev.project.project import Project
+    from mxdev.up import live
+
+    return live.look(Project.load(root), rows)
+
+
+def _show_live(parts: Sequence[Part]) -> None:
+    from mxdev.up import live
+
+    live.show(parts)
 
 
 def _warn_of_strayed(root: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 from mxdev.cluster.kubectl import Kubectl
 from mxdev.cluster.refusals import ClusterError
-from mxdev.connect import gcloud, kubeconfig
+from mxdev.connect import kubeconfig
 from mxdev.connect.target import Target
 from mxdev.errors import MxError
 from mxdev.steps.model import Say, State, Step
-from mxdev.system import programs
+from mxdev.system import gcloud, programs
 from mxdev.system.programs import Tool
 
 # It has no version that says anything: it is released with gcloud.

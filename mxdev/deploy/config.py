@@ -133,13 +133,19 @@ def _left_out(whole: Mapping[str, Any]) -> set[str]:
     return {name for line in lines for name in re.findall(r"--except[ =](\S+)", line)}
 
 
+def owners(project: Project) -> dict[str, str]:
+    """The instance that each deployment is of, by the deployment's name; one that a person wrote is of none."""
+    return {
+        section.address.removeprefix("deployments.").strip('"'): instance
+        for instance, record in project.instances.items()
+        for section in record.sections
+        if section.path == FILE and section.address.startswith("deployments.")
+    }
+
+
 def _needs(project: Project, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """For each deployment those of the instances that its own instance requires, directly or not."""
-    owners: dict[str, str] = {}
-    for instance, record in project.instances.items():
-        for section in record.sections:
-            if section.path == FILE and section.address.startswith("deployments."):
-                owners[section.address.removeprefix("deployments.").strip('"')] = instance
+    of = owners(project)
 
     def required(instance: str, seen: frozenset[str]) -> set[str]:
         record = project.instances.get(instance)
@@ -148,8 +154,8 @@ def _needs(project: Project, names: Sequence[str]) -> dict[str, tuple[str, ...]]
 
     found = {}
     for name in names:
-        above = required(owners[name], frozenset({owners[name]})) if name in owners else set()
-        found[name] = tuple(other for other in names if owners.get(other) in above)
+        above = required(of[name], frozenset({of[name]})) if name in of else set()
+        found[name] = tuple(other for other in names if of.get(other) in above)
     return found
 
 

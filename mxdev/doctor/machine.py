@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import HTTPSHandler, Request, build_opener
 
-from mxdev.connect.gcloud import GCLOUD
 from mxdev.deploy.tools import DEVSPACE, HELM
 from mxdev.doctor.finding import Finding
 from mxdev.errors import MxError
@@ -35,7 +34,7 @@ def tools(*, cluster: bool, gcp: bool, charts: bool) -> Iterator[Finding]:
     """
     needed: list[str | Tool] = ["git"]
     needed += ["kubectl"] if cluster else []
-    needed += ["terraform", GCLOUD] if gcp else []
+    needed += ["terraform", "gcloud"] if gcp else []
     for tool in needed:
         yield _tool(tool)
     if gcp:

@@ -37,7 +37,7 @@ def logins(target: Target) -> Iterator[Finding]:
         "login",
         "login to Google Cloud",
     )
-    from mxdev.connect import gcloud
+    from mxdev.system import gcloud
 
     title = "login of Terraform"
     try:

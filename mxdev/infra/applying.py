@@ -9,11 +9,10 @@ from typing import Any
 from mxdev.errors import MxError
 from mxdev.infra import cost, planning, saved, show
 from mxdev.infra.changes import Change, Plan, holds_data
-from mxdev.infra.failures import TerraformFailed
-from mxdev.infra.gcloud import Gcloud
 from mxdev.infra.place import Place
 from mxdev.infra.terraform import Terraform
 from mxdev.steps import Say, State, Step
+from mxdev.system import gcloud
 
 _UNPROTECT = "deletion_protection=false"
 # Buckets may hold very many objects.
@@ -135,26 +134,24 @@ class Emptied(Step):
         """Delete every version of every object."""
         for bucket in self._full():
             say(f"emptying gs://{bucket}")
-            Gcloud(self.project).run(
-                "storage", "rm", "--all-versions", f"gs://{bucket}/**", timeout=_EMPTYING
+            gcloud.in_project(
+                self.project, "storage", "rm", "--all-versions", f"gs://{bucket}/**", timeout=_EMPTYING
             )
 
     def _full(self) -> list[str]:
-        gcloud = Gcloud(self.project)
         buckets = [
             str(values.get("name"))
             for _, kind, values in _state(Terraform(self.place))
             if kind == "google_storage_bucket"
         ]
-        return [one for one in buckets if _has_objects(gcloud, one)]
+        return [one for one in buckets if _has_objects(self.project, one)]
 
 
-def _has_objects(gcloud: Gcloud, bucket: str) -> bool:
-    words = ("storage", "ls", "--all-versions", f"gs://{bucket}/**")
+def _has_objects(project: str, bucket: str) -> bool:
     try:
-        return bool(gcloud.run(*words, missing="matched no objects"))
-    except TerraformFailed as problem:
-        if "not found: 404" in problem.message:  # somebody deleted the bucket itself
+        return bool(gcloud.in_project(project, "storage", "ls", "--all-versions", f"gs://{bucket}/**"))
+    except gcloud.GcloudError as error:
+        if error.missing:  # there are no objects, or somebody deleted the bucket itself
             return False
         raise
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 from mxdev.errors import Refused
 from mxdev.infra import changes, saved
 from mxdev.infra.changes import Plan
@@ -42,6 +45,19 @@ def make(
     plan = show(terraform)
     saved.remember(place, files, destroys_all=destroy)
     return plan
+
+
+def look(terraform: Terraform) -> Plan | None:
+    """What an apply would change now; None: nothing. The saved plan stays as it is, and the state is not locked.
+
+    Raises:
+        TerraformFailed: it failed.
+        MxError: Terraform could not be started, or hung.
+    """
+    # A plan may hold secrets: the folder is the person's own, and goes.
+    with tempfile.TemporaryDirectory(prefix="mx-plan-") as folder:
+        path = Path(folder) / "plan.tfplan"
+        return changes.read(terraform.json("show", str(path))) if terraform.differs(path) else None
 
 
 def show(terraform: Terraform) -> Plan:

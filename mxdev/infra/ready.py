@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,14 +9,16 @@ from typing import Any
 
 from mxdev.errors import MxError, Refused
 from mxdev.infra.failures import TerraformFailed
-from mxdev.infra.gcloud import Gcloud
 from mxdev.infra.place import Place
 from mxdev.infra.terraform import Terraform
 from mxdev.steps import Say, State, Step
+from mxdev.system import gcloud
 
 _SERVICE = re.compile(r'"([a-z]+\.googleapis\.com)"')
 # Google takes so many at a time.
 _AT_ONCE = 20
+# gcloud waits for services to be on, which takes minutes.
+_LONGEST = 600.0
 
 
 def steps(place: Place) -> list[Step]:
@@ -92,12 +93,14 @@ class Services(Step):
         off = self._off()
         for at in range(0, len(off), _AT_ONCE):
             say(f"switching on {', '.join(off[at : at + _AT_ONCE])}; it takes a minute or two")
-            Gcloud(self.project).run("services", "enable", *off[at : at + _AT_ONCE])
+            gcloud.in_project(self.project, "services", "enable", *off[at : at + _AT_ONCE], timeout=_LONGEST)
 
     def _off(self) -> list[str]:
         needed = {name for line in _code(self.place) for name in _SERVICE.findall(line)}
-        said = Gcloud(self.project).run("services", "list", "--enabled", "--format", "value(config.name)")
-        return sorted(needed - set((said or "").split()))
+        said = gcloud.in_project(
+            self.project, "services", "list", "--enabled", "--format", "value(config.name)"
+        )
+        return sorted(needed - set(said.split()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +113,11 @@ class StateBucket(Step):
 
     def look(self) -> State:
         """Whether it is there, ours, and locked down."""
-        gcloud = Gcloud(self.project)
-        found = self._describe(gcloud)
+        found = self._describe()
         if found is None:
             return State.create(f"gs://{self.bucket} in {self.region}")
-        number = (
-            gcloud.run("projects", "describe", self.project, "--format", "value(projectNumber)") or ""
-        ).strip()
+        described = ("projects", "describe", self.project, "--format", "value(projectNumber)")
+        number = gcloud.in_project(self.project, *described).strip()
         owner = str(found.get("projectNumber", ""))
         if owner != number:
             return State.blocked(
@@ -132,36 +133,25 @@ class StateBucket(Step):
 
     def do(self, say: Say) -> None:
         """Make it, or set what is not as it should be."""
-        gcloud = Gcloud(self.project)
         locked = ("--uniform-bucket-level-access", "--public-access-prevention")
-        if self._describe(gcloud) is None:
-            say(f"making gs://{self.bucket}")
-            gcloud.run(
-                "storage", "buckets", "create", f"gs://{self.bucket}", "--location", self.region, *locked
+        name = f"gs://{self.bucket}"
+        if self._describe() is None:
+            say(f"making {name}")
+            gcloud.in_project(
+                self.project, "storage", "buckets", "create", name, "--location", self.region, *locked
             )
-        gcloud.run("storage", "buckets", "update", f"gs://{self.bucket}", "--versioning", *locked)
+        gcloud.in_project(self.project, "storage", "buckets", "update", name, "--versioning", *locked)
 
-    def _describe(self, gcloud: Gcloud) -> dict[str, Any] | None:
-        said = gcloud.run(
-            "storage",
-            "buckets",
-            "describe",
-            f"gs://{self.bucket}",
-            "--raw",
-            "--format",
-            "json",
-            missing="not found: 404",
-        )
-        if said is None:
-            return None
+    def _describe(self) -> dict[str, Any] | None:
+        words = ("storage", "buckets", "describe", f"gs://{self.bucket}", "--raw")
         try:
-            found = json.loads(said)
-        except ValueError:
-            found = None
+            found = gcloud.as_json(*words, "--format=json", "--project", self.project, project=self.project)
+        except gcloud.GcloudError as error:
+            if error.missing:
+                return None
+            raise
         if not isinstance(found, dict):
-            raise MxError(
-                f"`gcloud storage buckets describe` printed no JSON object: {said.strip()[:200] or 'nothing'}"
-            )
+            raise MxError("`gcloud storage buckets describe` printed JSON that is not an object.")
         return found
 
 

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError
@@ -22,6 +23,8 @@ from mxdev.system import foreground, programs
 MINIMUM = "1.10"
 # How long Terraform may take to read its state or a plan, in seconds. What changes the world has no limit, and shows progress.
 READS = 120.0
+# How long a plan may take that nobody watches.
+PLANS = 900.0
 Say = Callable[[str], None]
 
 
@@ -83,6 +86,25 @@ class Terraform:
             said = (result.stderr or result.stdout).decode("utf-8", "replace")
             raise self._failed(command, [said], result.code)
         return result.stdout.decode("utf-8", "replace")
+
+    def differs(self, plan: Path) -> bool:
+        """Plan into the file `plan`, without a lock, and say whether something would change (-detailed-exitcode).
+
+        Raises:
+            TerraformFailed: it failed.
+            MxError: it could not be started, or hung.
+        """
+        words = self.words(
+            "plan", out=str(plan), detailed_exitcode=True, lock=False, input=False, no_color=True,
+            var_file=list(self.place.values),
+        )  # fmt: skip
+        result = programs.run(
+            words, cwd=self.place.folder, env=self._environment, capture=True, timeout=PLANS
+        )
+        if result.code in (0, 2):
+            return result.code == 2
+        said = (result.stderr or result.stdout).decode("utf-8", "replace")
+        raise self._failed("plan", [said], result.code)
 
     def json(self, command: str, *arguments: str, **options: Any) -> Any:
         """As `read`, with -json; what it printed, parsed.

@@ -67,12 +67,17 @@ TOOLS: Mapping[str, Tool] = {
             "1.24",
             version_args=("version", "--client"),
         ),
-        # 400 is the first whose `gcloud storage buckets` knows --public-access-prevention. It must not ask: it is captured.
+        # 496 is the first whose `container clusters get-credentials` knows --dns-endpoint, by its release notes; `storage buckets
+        # describe --raw` came with 439. It must not ask: it is captured.
         Tool(
             "gcloud",
             "see https://cloud.google.com/sdk/docs/install",
-            "400",
-            environment={"CLOUDSDK_CORE_DISABLE_PROMPTS": "1", "CLOUDSDK_CORE_VERBOSITY": "error"},
+            "496",
+            environment={
+                "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+                "CLOUDSDK_CORE_VERBOSITY": "error",
+                "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
+            },
         ),
     )
 }

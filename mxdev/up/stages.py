@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from mxdev.connect import kubeconfig
 from mxdev.connect import steps as connecting
-from mxdev.connect.gcloud import GCLOUD
 from mxdev.connect.target import Target
 from mxdev.deploy import steps as deploying
 from mxdev.deploy.config import Deployment
@@ -140,7 +139,7 @@ class Preflight(Step):
             cluster=bool(self.way.deployments), gcp=self.way.target.cloud == "gcp", charts=charts
         )
         yield from machine.disk(self.way.place.root)
-        if programs.locate(GCLOUD) is not None:
+        if programs.locate("gcloud") is not None:
             yield from guarded("login", "login", lambda: project.logins(self.way.target))
 
     def do(self, say: Say) -> None:

@@ -25,7 +25,7 @@ from mxdev.plugins import catalog, defaults
 from mxdev.project import in_git, missing
 from mxdev.project.project import Project, find_root
 from mxdev.project.records import PROJECT_FILE, RECORDS, record_path
-from mxdev.system import console
+from mxdev.system import console, directory
 from mxdev.workflow import apply, roles, top_of_repository
 from mxdev.workflow.apply import Policy
 from mxdev.workflow.door import answer, answering, said
@@ -284,7 +284,8 @@ def _afterwards(result: Run, plan: Plan, policy: Policy, outcome: str) -> None:
     if policy.json or policy.silent or outcome not in ("applied", "markers") or not steps:
         return
     root = plan.project.root
-    there = [] if root == Path.cwd() else [(f"cd {shlex.quote(os.path.relpath(root))}", "")]
+    here = directory.of_person()
+    there = [] if root == here else [(f"cd {shlex.quote(os.path.relpath(root, here))}", "")]
     commit = _first_commit(plan.project)
     next_steps([*there, *commit, *((step.command, step.why) for step in steps)])
 

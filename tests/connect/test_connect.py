@@ -14,7 +14,8 @@ from control_plane.control_plane import ControlPlane
 
 from connect import google as stand_in
 from connect.google import Google
-from mxdev.connect import gcloud, kubeconfig
+from mxdev.connect import kubeconfig
+from mxdev.system import gcloud
 from mxdev.testing import Outcome, mx, render, write
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stand-ins are shell scripts")
@@ -184,7 +185,7 @@ def test_nobody_is_logged_in(place: Place, tmp_path: Path) -> None:
     ("script", "code", "said"),
     [
         (None, 4, "gcloud is missing"),
-        ("echo 'Google Cloud SDK 300.0.0'", 4, "gcloud 300.0.0 is older than"),
+        ("echo 'Google Cloud SDK 495.0.0'", 4, "gcloud 495.0.0 is older than 496"),
         (
             "case $1 in --version) echo 'Google Cloud SDK 528.0.0';; *) echo rubbish;; esac",
             4,
@@ -239,12 +240,33 @@ def test_a_gcloud_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, place: Pl
             "cannot be reached",
             "network",
         ),
+        (
+            "ERROR: (gcloud.services.enable) FAILED_PRECONDITION: Billing must be enabled for activation of services.",
+            "churn-model has no billing account",
+            "gcloud billing projects link churn-model",
+        ),
+        (
+            "ERROR: (gcloud.container.clusters.describe) PERMISSION_DENIED: no",
+            "may not do this in the project churn-model",
+            "roles/container.developer",
+        ),
     ],
 )
 def test_known_failures_have_a_sentence(said: str, meaning: str, remedy: str) -> None:
     error = gcloud.failure(("container", "clusters", "describe"), said, "churn-model")
     assert meaning in error.message
     assert remedy in str(error.hint)
+
+
+def test_what_is_missing_is_named_and_other_rights_are_asked_of_an_owner() -> None:
+    words = ("storage", "buckets", "describe")
+    gone = gcloud.failure(words, "ERROR: (gcloud.storage.buckets.describe) gs://x not found: 404.", "p")
+    assert (gone.missing, gone.message) == (True, "It is not there: gs://x not found: 404.")
+    denied = gcloud.failure(words, "ERROR: PERMISSION_DENIED", "p")
+    assert (denied.missing, denied.hint) == (
+        False,
+        "Ask an owner of the cloud project for a role that allows it.",
+    )
 
 
 def test_print_is_for_a_shell_and_does_nothing(place: Place) -> None:

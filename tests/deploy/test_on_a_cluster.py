@@ -13,6 +13,13 @@ from deploy.deployed import Deployed
 
 DATABASE = "infrastructure/kubernetes/train-infrastructure/postgresql.yaml"
 
+CLAIM = """\
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: scratch}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+"""
+
 
 @pytest.fixture
 def deployed(tmp_path: Path, control_plane: ControlPlane) -> Deployed:
@@ -43,12 +50,13 @@ def test_a_project_is_deployed_changed_purged_and_deployed_again(deployed: Deplo
     steps = {step["name"]: step for step in deployed.json("deploy", "--dry-run")["steps"]}
     changed = steps["deploy-train-infrastructure"]
     assert (changed["state"], changed["why"]) == ("change", "Service postgresql")
+    (manifest.parent / "scratch.yaml").write_text(CLAIM)
     assert deployed.mx("deploy", "train-infrastructure").code == 0
     service = deployed.plane.get("service", "postgresql", "--namespace", deployed.name)
     assert service["spec"]["ports"][0]["port"] == 5433
 
     volumes, passwords = deployed.names("persistentvolumeclaims"), deployed.names("secrets")
-    assert volumes
+    assert {"scratch", "data-postgresql-0"} <= set(volumes)
     purged = deployed.mx("purge")
     assert purged.code == 0, purged.stderr
     assert deployed.names("deployments") == deployed.names("statefulsets") == []

@@ -34,7 +34,7 @@ elif words[:2] == ["services", "enable"] and 0 < len(words[2:]) <= 20:
         file.write("\n".join(words[2:]) + "\n")
 elif words == ["projects", "describe", "acme-churn", "--format", "value(projectNumber)"]:
     print("123456")
-elif words == ["storage", "buckets", "describe", "gs://acme-churn-tfstate", "--raw", "--format", "json"]:
+elif words == ["storage", "buckets", "describe", "gs://acme-churn-tfstate", "--raw", "--format=json"]:
     if not bucket.exists():
         sys.exit("ERROR: (gcloud.storage.buckets.describe) gs://acme-churn-tfstate not found: 404.")
     print(bucket.read_text())
@@ -176,9 +176,9 @@ def test_without_a_terminal_the_bucket_is_not_made_unasked(mx: Any, churn: Path,
     ("code", "said"),
     [
         ('sys.exit("ERROR: (gcloud.services.list) PERMISSION_DENIED: Permission \'serviceusage.services.list\' denied")',
-         "You lack the right serviceusage.services.list"),
+         "lacks the permission serviceusage.services.list in the project"),
         ('sys.exit("ERROR: There was a problem refreshing your current auth tokens: invalid_grant: Bad Request")', "has expired"),
-        ("pass", "gcloud storage buckets describe` printed no JSON object"),
+        ("pass", "gcloud storage buckets describe` printed no JSON, but: nothing"),
     ],
 )  # fmt: skip
 def test_a_gcloud_that_does_not_work(

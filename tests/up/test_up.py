@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from control_plane.control_plane import ControlPlane
 from deploy.deployed import Deployed
+
+from mxdev.connect import target
+from mxdev.deploy import config
+from mxdev.deploy.steps import Place
+from mxdev.project.project import Project
+from mxdev.up import stages
 
 # Keeps what mx itself changes with it, and kills mx before or after what $KILL names.
 KUBECTL = """\
@@ -60,7 +67,9 @@ def test_killed_at_every_step_it_reaches_the_same_end_and_does_nothing_twice(
     assert project.json("down")["outcome"] == "nothing"
 
 
-def test_it_goes_as_far_as_it_is_told_and_shows_all_before(project: Deployed) -> None:
+def test_it_goes_as_far_as_it_is_told_and_shows_all_before(
+    project: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     blocked = project.mx("up")
     assert (blocked.code, "mx connect --context NAME" in blocked.stderr) == (1, True), blocked.stderr
     assert project.states("up", "--context", "mx-tests") == {
@@ -78,4 +87,35 @@ def test_it_goes_as_far_as_it_is_told_and_shows_all_before(project: Deployed) ->
         "answers": "done",
     }
     assert project.states("up")["deploy-train-infrastructure"] == "create"
+    assert not Path(project.env["DONE"]).exists()
+
+    for name, value in project.env.items():
+        monkeypatch.setenv(name, value)
+    where = target.load(project.root)
+    deployments = config.chosen(config.read(Project.load(project.root)), [])
+    way = stages.Way(where, None, deployments, Place(project.root, where.own, where.name, False, 5))
+    unfinished = stages.Works(name="check", title="check", way=way).look()
+    assert (unfinished.verb, "`mx doctor` says more" in unfinished.remedy) == ("blocked", True)
+    assert [one.name for one in deployments] == ["train-infrastructure", "gitlab-access"]
+    for one in deployments:
+        assert f"{one.name} in the namespace {project.name}: create" in unfinished.why
+
+    done = project.mx("up")
+    assert done.code == 0, done.stderr
+    assert Path(project.env["DONE"]).read_text().split() == ["namespace", "train", "gitlab"]
+
+
+def test_it_begins_with_what_the_machine_lacks(project: Deployed, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for name in ("git", "bash"):
+        (alone / name).symlink_to(shutil.which(name) or name)
+    seen = project.mx("up", "--context", "mx-tests", "--dry-run", "--json", env={"PATH": str(alone)})
+    first, *later = json.loads(seen.stdout)["steps"]
+    assert (first["name"], first["state"]) == ("preflight", "blocked")
+    assert "kubectl is missing" in first["why"]
+    assert {step["state"] for step in later} == {"later"}
+    blocked = project.mx("up", "--context", "mx-tests", env={"PATH": str(alone)})
+    assert (blocked.code, "kubectl is missing" in blocked.stderr) == (4, True), blocked.stderr
+    assert "https://kubernetes.io/docs/tasks/tools/" in blocked.stderr
     assert not Path(project.env["DONE"]).exists()

@@ -10,22 +10,15 @@ from typing import Any
 
 from mxdev.errors import MxError
 from mxdev.system import programs
-from mxdev.system.programs import Tool
 
-# DNS endpoints of clusters came to it in late 2024.
-GCLOUD = Tool(
-    "gcloud",
-    "see https://cloud.google.com/sdk/docs/install",
-    "500",
-    environment={
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
-    },
-)
 # How long one answer of Google may take, in seconds.
 PATIENCE = 120.0
 
-# What gcloud says, what it means, and what to do; {project} and what the pattern found are filled in.
+# Who gives a person the rights of a cluster, and any other.
+_ASK_ENGINEERS = "Ask its owner to add you: `engineers` in infrastructure/terraform/terraform.tfvars gives roles/container.developer."
+_ASK = "Ask an owner of the cloud project for a role that allows it."
+_MISSING = "it is not there"
+# What gcloud says, what it means, and what to do; {project}, {ask}, its {words} and what the pattern found are filled in.
 _FAILURES = (
     (
         r"problem refreshing|Reauthentication|reauth|invalid_grant|does not have any valid credentials"
@@ -39,16 +32,21 @@ _FAILURES = (
         "gcloud services enable {service} --project {project}",
     ),
     (
+        r"(?i)billing (?:account|must be enabled|is disabled|to be enabled)",
+        "the project {project} has no billing account",
+        "`gcloud billing projects link {project} --billing-account ACCOUNT`; `gcloud billing accounts list` lists them.",
+    ),
+    (
         r"Required \"([\w.]+)\" permission|Permission '([\w.]+)' denied",
         "your account lacks the permission {found} in the project {project}",
-        "Ask its owner to add you: `engineers` in infrastructure/terraform/terraform.tfvars gives roles/container.developer.",
+        "{ask}",
     ),
     (
         r"PERMISSION_DENIED|code=403|does not have permission",
         "your account may not do this in the project {project}, or there is no such project",
-        "Ask its owner to add you: `engineers` in infrastructure/terraform/terraform.tfvars gives roles/container.developer.",
+        "{ask}",
     ),
-    (r"NOT_FOUND|code=404|\bNot found:", "it is not there", ""),
+    (r"NOT_FOUND|code=404|\bNot found:|not found: 404|matched no objects", f"{_MISSING}: {{words}}", ""),
     (
         r"NameResolutionError|Max retries exceeded|Network is unreachable|Connection (?:refused|aborted)|timed out",
         "Google cannot be reached",
@@ -60,7 +58,7 @@ _FAILURES = (
 @functools.lru_cache(maxsize=1)
 def _command(path: str) -> tuple[str, ...]:
     """The words that start gcloud, looked for once: it takes a second to say its version."""
-    return programs.find(GCLOUD).command
+    return programs.find("gcloud").command
 
 
 class GcloudError(MxError):
@@ -87,13 +85,18 @@ def run(
     """
     done = programs.run(
         (*_command(os.environ.get("PATH", "")), *arguments),
-        env={**GCLOUD.environment, **(env or {})},
+        env={**programs.get("gcloud").environment, **(env or {})},
         capture=True,
         timeout=timeout,
     )
     if done.code == 0:
         return done.stdout.decode("utf-8", "replace")
     raise failure(arguments, done.stderr.decode("utf-8", "replace"), project)
+
+
+def in_project(project: str, *arguments: str, timeout: float = PATIENCE) -> str:
+    """As `run`, in the Google Cloud project `project` whatever configuration is the current one."""
+    return run(*arguments, "--project", project, project=project, timeout=timeout)
 
 
 def as_json(*arguments: str, project: str = "") -> Any:
@@ -115,6 +118,8 @@ def as_json(*arguments: str, project: str = "") -> Any:
 def failure(arguments: tuple[str, ...], stderr: str, project: str) -> GcloudError:
     """What gcloud's stderr means."""
     said = stderr.strip()
+    first = next((line for line in said.splitlines() if line.startswith("ERROR")), said.partition("\n")[0])
+    words = re.sub(r"^ERROR: (\(\S+\) )?", "", first) or "it said nothing"
     service = re.search(r"\b([a-z]+\.googleapis\.com)\b", said)
     for pattern, sentence, remedy in _FAILURES:
         if match := re.search(pattern, said):
@@ -122,15 +127,15 @@ def failure(arguments: tuple[str, ...], stderr: str, project: str) -> GcloudErro
             fill = {
                 "project": project or "that is chosen",
                 "found": found,
+                "words": words,
+                "ask": _ASK_ENGINEERS if arguments[0] == "container" else _ASK,
                 "service": service[1] if service else "container.googleapis.com",
             }
             error = GcloudError(_sentence(sentence.format(**fill)), hint=remedy.format(**fill) or None)
-            error.missing = sentence == "it is not there"
+            error.missing = sentence.startswith(_MISSING)
             return error
-    first = next((line for line in said.splitlines() if line.startswith("ERROR")), said.partition("\n")[0])
-    words = re.sub(r"^ERROR: (\(\S+\) )?", "", first) or "it said nothing"
     return GcloudError(f"`gcloud {' '.join(arguments[:3])}` failed: {words}")
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{text[0].upper()}{text[1:].rstrip('.')}."

@@ -1,0 +1,105 @@
+"""`mx doctor` on what runs and on logins: a real API server, the real gcloud without a login, and a stand-in for gcloud."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from control_plane.control_plane import ControlPlane
+from deploy.deployed import Deployed
+
+from mxdev.testing import mx, render, write
+
+# Says what gcloud says to somebody who is logged in, and what $LOGIN and $TERRAFORM say otherwise. It is not a gcloud.
+GCLOUD = """\
+#!/bin/sh
+refuse() { echo "ERROR: (gcloud.auth) $1" >&2; exit 1; }
+case "$*" in
+  --version) echo "Google Cloud SDK 528.0.0" ;;
+  "config configurations list "*) echo "[]" ;;
+  "config get account") echo "ada@example.com" ;;
+  "auth print-access-token --account=ada@example.com") [ -z "$LOGIN" ] || refuse "$LOGIN"; echo token ;;
+  "auth application-default print-access-token") [ -z "$TERRAFORM" ] || refuse "$TERRAFORM"; echo token ;;
+  *) refuse "unexpected: $*" ;;
+esac
+"""
+
+
+def findings(root: Path, **env: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    done = mx("doctor", "--json", cwd=root, env=env)
+    return done.code, {one["name"]: one for one in json.loads(done.stdout)["findings"]}
+
+
+def test_what_runs_is_looked_at_with_what_each_pod_waits_for(
+    tmp_path: Path, control_plane: ControlPlane
+) -> None:
+    deployed = Deployed(tmp_path, control_plane)
+    control_plane.made.append(deployed.name)
+    name = "deployment-train-infrastructure"
+    deployed.connect()
+    code, found = findings(deployed.root, **deployed.env)
+    assert (found["cluster"]["state"], found["cluster"]["text"]) == ("ok", "you may deploy")
+    assert (code, found[name]["state"]) == (0, "unknown")
+    assert found[name]["text"] == "not deployed; `mx deploy train-infrastructure` does it"
+
+    assert deployed.mx("deploy").code == 0
+    code, found = findings(deployed.root, **deployed.env)
+    assert (code, found[name]["state"]) == (0, "ok"), found[name]
+    assert found[name]["text"].endswith(" objects, ready")
+
+    manifest = deployed.root / "infrastructure/kubernetes/train-infrastructure/mlflow.yaml"
+    place = "      serviceAccountName: mlflow"
+    text = manifest.read_text()
+    assert place in text
+    manifest.write_text(text.replace(place, f"      nodeSelector: {{disk: huge}}\n{place}", 1))
+    deployed.mx("deploy", "--timeout", "1")
+    code, found = findings(deployed.root, **deployed.env)
+    assert (code, found[name]["state"]) == (1, "problem"), found[name]
+    assert "mlflow-0: " in found[name]["text"]
+    assert (
+        found[name]["remedy"]
+        == f"kubectl --context mx-{deployed.name} --namespace {deployed.name} get events"
+    )
+
+
+@pytest.fixture
+def on_google(tmp_path: Path) -> Path:
+    root = tmp_path / "churn-model"
+    write(render("MLProjectSkeleton", name="churn-model", cloud="gcp"), root)
+    options = "version: 1\noptions:\n  name: churn-model\n  cloud: gcp\n  project-id: churn-model\n  region: europe-west4\n"
+    (root / "mx.yaml").write_text(options)
+    return root
+
+
+def test_both_logins_are_looked_at_each_with_its_own_remedy(on_google: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "gcloud").write_text(GCLOUD)
+    (folder / "gcloud").chmod(0o755)
+    env = {"PATH": f"{folder}:/usr/bin:/bin", "KUBECONFIG": str(tmp_path / "none")}
+    _, found = findings(on_google, **env)
+    assert (found["login"]["state"], found["login"]["text"]) == ("ok", "ada@example.com")
+    assert found["login-terraform"]["state"] == "ok"
+
+    expired = "There was a problem refreshing your current auth tokens: invalid_grant: Bad Request"
+    code, found = findings(on_google, LOGIN=expired, **env)
+    assert (code, found["login"]["state"]) == (1, "problem")
+    assert "the login has expired" in found["login"]["text"]
+    assert found["login"]["remedy"] == "gcloud auth login ada@example.com"
+    assert found["login-terraform"]["state"] == "ok"
+
+    code, found = findings(on_google, TERRAFORM="Your default credentials were not found.", **env)
+    assert (code, found["login-terraform"]["state"], found["login"]["state"]) == (1, "problem", "ok")
+    assert found["login-terraform"]["remedy"] == "gcloud auth application-default login"
+
+
+@pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
+def test_nobody_is_logged_in_to_the_real_gcloud(on_google: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "gcloud"
+    env = {"CLOUDSDK_CONFIG": str(empty), "HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "none")}
+    code, found = findings(on_google, **env)
+    assert (code, found["login"]["state"], found["login"]["remedy"]) == (1, "problem", "gcloud auth login")
+    assert found["login-terraform"]["remedy"] == "gcloud auth application-default login"
