@@ -4,21 +4,21 @@ import mlflow
 import pytest
 from conftest import composed
 
-from everything import report, tracking
+from everything import report as entry
 
 
 def configured(*overrides):
-    report.register()
-    config = composed(report.STAGE, "experiment=tests", *overrides)
-    return report.typed(config)
+    entry.register()
+    config = composed(entry.STAGE, "experiment=tests", *overrides)
+    return entry.typed(config)
 
 
 def test_a_run_has_its_metrics_and_what_they_depend_on():
-    run = mlflow.get_run(report.run(configured("part=validation")))
+    run = mlflow.get_run(entry.run(configured("part=validation")))
     assert run.info.status == "FINISHED"
-    assert run.data.metrics == report.work(configured("part=validation"))
+    assert run.data.metrics == entry.work(configured("part=validation"))
     assert run.data.params["part"] == "validation"
-    assert run.data.tags[tracking.STAGE] == "report"
+    assert run.data.tags[entry.tracking.STAGE] == "report"
     assert "git.uncommitted" in run.data.tags
 
 
@@ -26,9 +26,9 @@ def test_a_run_has_its_metrics_and_what_they_depend_on():
 def test_the_examples_of_a_part_are_counted(part):
     config = configured(f"part={part}")
     examples = len(getattr(config.task.datasets(), part))
-    assert report.work(config) == {"examples": examples}
+    assert entry.work(config) == {"examples": examples}
 
 
 def test_a_part_that_does_not_exist_is_refused():
     with pytest.raises(SystemExit, match="it must be one of train, validation, test"):
-        report.work(configured("part=tset"))
+        entry.work(configured("part=tset"))

@@ -5,40 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from mxdev import Generator, Tree, argument
-from mxdev.generator import Pattern
-from mxdev_generators.names import rules
+from mxdev_generators.names.modules import module_name
 from mxdev_generators.names.rules import package_name
-
-_LENGTH = 30
-
-
-def _problem(name: str) -> str | None:
-    return rules.refusal(name, rules.MODULE_NAME, longest=_LENGTH, ending="_step")
-
-
-NAME = Pattern(
-    r"(?=.{2,30}$)[a-z](?:_?[a-z0-9])*",
-    "2 to 30 lower-case letters, digits and single underscores, beginning with a letter (it names a module)",
-    metavar="NAME",
-    check=_problem,
-)
 
 
 class EntryPoint(Generator):
     """A command of the project beside the trainer: module, configuration, test."""
 
     requires = ("MLProjectSkeleton",)
-    arguments = (argument("NAME", type=NAME, help="The entry point's name, such as report."),)
+    arguments = (argument("NAME", type=module_name("_step"), help="The entry point's name, such as report."),)
     instance_argument = "NAME"
     example = "mx generate EntryPoint report"
 
     def variables(self) -> dict[str, Any]:
         """The names that are made from the entry point's and the project's."""
-        name = str(self.values.name)
         return {
             **super().variables(),
             "package": package_name(self.values.of_project.name),
-            "imported": ", ".join(sorted([name, "tracking"])),
         }
 
     def generate(self, tree: Tree) -> None:

@@ -179,9 +179,10 @@ def _bucket(name: str) -> str | None:
 # fmt: off
 OWN_NAMES = frozenset(
     [
-        "checkpoint", "conf", "config", "conftest", "data", "default", "device", "digits", "distributed", "evaluate", "evaluation",
-        "fit", "hydra", "loader", "main", "mlflow", "names", "optimization", "processes", "provenance", "pytest", "stopping",
-        "task", "tests", "torch", "toy", "tracking", "trainer", "training", "tumors",
+        "checkpoint", "conf", "config", "conftest", "data", "dataset", "datasets", "default", "device", "digits", "distributed",
+        "evaluate", "evaluation", "fit", "folder", "hydra", "images", "loader", "main", "mlflow", "names", "optimization",
+        "parquet", "plan", "processes", "provenance", "pytest", "stopping", "task", "tests", "torch", "toy", "tracking", "trainer",
+        "training", "tumors", "zarr_arrays",
     ]
 )
 # fmt: on

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
 from covering import EVERYDAY, Row, label, rows
+from everyday import LONGEST, TEMPLATES, add, python, start
 from golden import files
 from ml_environment import ml_python
 
@@ -21,23 +20,8 @@ from mxdev_generators.names.rules import OWN_NAMES, package_name
 
 __all__ = ["ml_python"]
 ROWS = rows(EVERYDAY)
-LONGEST = "a_name_of_thirty_characters_is"
-SOURCE = {"MX_OPT_MX_SOURCE": "index"}
-
-
-def start(folder: Path, name: str, *options: str) -> Path:
-    """A project without the generator."""
-    done = mx(
-        "generate", "MLProjectSkeleton", name, *options, "--no-input", "--skip-git", cwd=folder, env=SOURCE
-    )
-    assert done.code == 0, done.stderr
-    return folder / name
-
-
-def add(project: Path, *names: str) -> None:
-    for name in names:
-        done = mx("generate", "EntryPoint", name, "--no-input", cwd=project)
-        assert done.code == 0, done.stderr
+# Names that stand in the templates, too.
+AWKWARD = ("run", "part", "entry")
 
 
 @pytest.fixture
@@ -50,7 +34,8 @@ def test_it_has_style_and_goes_without_a_trace(row: Row, tmp_path: Path) -> None
     options = (f"--cloud={row['cloud']}", f"--task={row['task']}")
     project = start(tmp_path, row["project"], *options)
     before = files(project)
-    add(project, row["instance"], "another")
+    for name in (row["instance"], "another"):
+        add(project, "EntryPoint", name)
     done = mx("lint", cwd=project)
     assert (done.code, done.stdout) == (0, ""), done.stdout + done.stderr
     package = package_name(row["project"])
@@ -65,15 +50,15 @@ def test_it_has_style_and_goes_without_a_trace(row: Row, tmp_path: Path) -> None
 
 
 def test_one_goes_and_the_other_stays(project: Path) -> None:
-    add(project, "report")
+    add(project, "EntryPoint", "report")
     before = files(project)
-    add(project, "export")
+    add(project, "EntryPoint", "export")
     assert mx("destroy", "EntryPoint:export", "--no-input", cwd=project).code == 0
     assert files(project) == before
 
 
 def test_an_update_merges_with_what_a_person_wrote(project: Path) -> None:
-    add(project, "report")
+    add(project, "EntryPoint", "report")
     module, steps = project / "src/m1/report.py", project / "MLproject"
     module.write_text(module.read_text().replace('{"examples": ', '{"mine": '))
     steps.write_text(
@@ -81,9 +66,7 @@ def test_an_update_merges_with_what_a_person_wrote(project: Path) -> None:
     )
     template = project / ".mx/overrides/EntryPoint/src/{{ package }}/{{ name }}.py.jinja"
     template.parent.mkdir(parents=True)
-    text = (Path(__file__).parents[2] / "generators/mxdev_generators/entry_point/templates").joinpath(
-        "src/{{ package }}/{{ name }}.py.jinja"
-    )
+    text = TEMPLATES / "entry_point/templates/src/{{ package }}/{{ name }}.py.jinja"
     template.write_text(text.read_text().replace("log = logging", "# Newer.\nlog = logging"))
     done = mx("update", "--json", cwd=project)
     statuses = {change["path"]: change["status"] for change in json.loads(done.stdout)["changes"]}
@@ -96,7 +79,7 @@ def test_an_update_merges_with_what_a_person_wrote(project: Path) -> None:
 
 
 def test_it_moves_with_the_project(project: Path) -> None:
-    add(project, "report")
+    add(project, "EntryPoint", "report")
     done = mx("set", "cloud=existing", "--json", cwd=project)
     assert json.loads(done.stdout)["outcome"] == "applied", done.stdout + done.stderr
     assert {"report", "distributed", "trainer"} <= set(mlproject.read(project).entry_points)
@@ -150,26 +133,19 @@ noted = pytest.mark.noted.with_args(rendered)
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = start(tmp_path_factory.mktemp("entry"), "m1", "--cloud=none")
-    add(project, "report", LONGEST)
+    for name in ("report", LONGEST, *AWKWARD):
+        add(project, "EntryPoint", name)
     return project
-
-
-def python(interpreter: Path, project: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    return subprocess.run(
-        [interpreter, *arguments], cwd=project, env={**kept, "PYTHONPATH": str(project / "src")},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 @noted
 def test_it_runs_and_its_own_tests_pass(ml_python: Path, written: Path) -> None:
     done = python(ml_python, written, "-m", "m1.report", "part=train")
     assert done.stdout.startswith("examples 1167, run "), done.stdout + done.stderr
-    own = ("tests/test_report.py", f"tests/test_{LONGEST}.py")
+    own = [f"tests/test_{name}.py" for name in ("report", LONGEST, *AWKWARD)]
     done = python(ml_python, written, "-m", "pytest", "-q", "-p", "no:cacheprovider", *own)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "10 passed" in done.stdout
+    assert "25 passed" in done.stdout
 
 
 @noted
