@@ -58,6 +58,15 @@ DISTRIBUTED: dict[str, Sequence[Any]] = {
     "memory": (None, "512Mi"),
 }
 
+# What is added to a project as many times as somebody likes, with the choices of the skeleton that reach it.
+EVERYDAY: dict[str, Sequence[Any]] = {
+    "project": SKELETON["name"],
+    "instance": ("report", "aa", "a_name_of_thirty_characters_is"),
+    "task": SKELETON["task"],
+    "cloud": SKELETON["cloud"],
+    "accelerator": ("none",),
+}
+
 Row = dict[str, Any]
 
 
@@ -132,14 +141,14 @@ def label(row: Row) -> str:
         "-".join(
             f"{name[:4]}={str(value)[:11] if str(value).isprintable() and len(str(value)) < 12 else 'x'}"
             for name, value in row.items()
-            if value != {**DISTRIBUTED, **PLATFORM, **SKELETON}[name][0]
+            if value != {**EVERYDAY, **DISTRIBUTED, **PLATFORM, **SKELETON}[name][0]
         )
         or "default"
     )
 
 
 if __name__ == "__main__":
-    for choices in (SKELETON, PLATFORM, DISTRIBUTED):
+    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EVERYDAY):
         found = rows(choices)
         for row in found:
             print(row)

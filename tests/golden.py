@@ -22,6 +22,8 @@ PROJECTS = {
             "--engineer=Ada Lovelace <ada@example.com>",
         ],
         ["generate", "DistributedTraining", "--no-input"],
+        ["generate", "EntryPoint", "report", "--no-input"],
+        ["generate", "Dataset", "customers", "--target=left", "--no-input"],
         ["generate", "GitLabCI", "--no-input"],
         ["generate", "GitHubActions", "--no-input"],
         ["generate", "CloudBuildDefaultConfig", "--no-input"],

@@ -14,6 +14,14 @@ def mx_generators() -> list[object]:
             "A project that trains, tests, documents and deploys itself.",
         ),
         lazy(
+            "mxdev_generators.entry_point.generator:EntryPoint",
+            "A command of the project beside the trainer: module, configuration, test.",
+        ),
+        lazy(
+            "mxdev_generators.dataset.generator:Dataset",
+            "A table of your own in a CSV file: read, checked, divided, described.",
+        ),
+        lazy(
             "mxdev_generators.distributed_training.generator:DistributedTraining",
             "Train on several machines with Kubeflow's training operator.",
         ),

@@ -65,7 +65,7 @@ class Pattern(ParamType):
         """A value of this form that `text` was meant to be: `acme-churn` for `Acme_Churn`; None if there is none."""
         plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", text).lower()
         dashed = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
-        for guess in (text.strip().lower(), dashed):
+        for guess in (text.strip().lower(), dashed, dashed.replace("-", "_")):
             if guess and self.regex.fullmatch(guess) and not (self.check and self.check(guess)):
                 return guess
         return None

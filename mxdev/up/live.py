@@ -102,7 +102,7 @@ def _instances(project: Project, target: Target, rows: Sequence[Row]) -> Iterato
         place = deploying.Place(project.root, target.own, target.name, tools.has_devspace(), 0)
         for one, step in zip(deployments, deploying.deploy_steps(deployments, place), strict=True):
             state = _asked(step)
-            # What goes to the cluster only where it is named is no fault where it is not there.
+            # What goes to the cluster only where it is named is not a fault where it is not there.
             if one.by_default or state.verb not in ("create", "blocked") or _is_there(place, one):
                 states[one.name] = state
     owners = config.owners(project)

@@ -30,7 +30,7 @@ from control_plane.nodes import GPUS
 from mxdev.cluster import manifest
 from mxdev.testing import render_all, write
 
-ROWS = [*rows(), *rows(PLATFORM)]
+ROWS = [row for row in (*rows(), *rows(PLATFORM)) if row["cloud"] != "none"]  # "none" renders no manifests
 DISTRIBUTED_ROWS = rows(DISTRIBUTED)
 KUBERNETES = Path("infrastructure/kubernetes")
 # What becomes a job only when mx fills it in.

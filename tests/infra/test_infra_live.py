@@ -80,7 +80,7 @@ def test_what_an_apply_would_change_is_said_and_nothing_is_saved(mx: Any, on_goo
 def test_a_terraform_that_does_not_work_is_said(
     mx: Any, on_google: Path, stand_in: Callable[[str, str], Path], code: str, said: str
 ) -> None:
-    """By a stand-in, which is no Terraform."""
+    """By a stand-in, which is not Terraform."""
     version = 'if words[0] == "version":\n    print("Terraform v1.12.0")\n    sys.exit()\n'
     show = 'if words[0] == "show":\n    print("rubbish")\n    sys.exit()\n'
     place = stand_in("terraform", version + show + code)

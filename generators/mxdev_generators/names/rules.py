@@ -174,6 +174,24 @@ def _bucket(name: str) -> str | None:
     return None
 
 
+# Modules of the project with and without a cluster, what its tests are called, its entry points, what these tests import, and
+# the tags `stage` of its runs.
+# fmt: off
+OWN_NAMES = frozenset(
+    [
+        "checkpoint", "conf", "config", "conftest", "data", "dataset", "datasets", "default", "device", "digits", "distributed",
+        "evaluate", "evaluation", "fit", "folder", "hydra", "images", "loader", "main", "mlflow", "names", "optimization",
+        "parquet", "plan", "processes", "provenance", "pytest", "stopping", "task", "tests", "torch", "toy", "tracking", "trainer",
+        "training", "tumors", "zarr_arrays",
+    ]
+)
+# fmt: on
+
+
+def _own(name: str) -> str | None:
+    return f"{name} stands for something in every project already" if name in OWN_NAMES else None
+
+
 PYTHON = Rule("Python", "https://docs.python.org/3/reference/lexical_analysis.html#keywords", _keyword)
 STANDARD_LIBRARY = Rule("Python", "https://docs.python.org/3/library/sys.html#sys.path", _standard_library)
 PROJECT = Rule(
@@ -192,6 +210,7 @@ HYDRA = Rule(
 )
 GITIGNORE = Rule("Git", "the project's .gitignore", _gitignore)
 FOLDER = Rule("the project's layout", "its own folders", _folder)
+OWN = Rule("the project's layout", "its modules, tests and entry points", _own)
 YAML = Rule("YAML 1.1", "https://yaml.org/type/bool.html and https://yaml.org/type/null.html", _yaml)
 WINDOWS = Rule("Windows", "https://learn.microsoft.com/windows/win32/fileio/naming-a-file", _windows)
 KUBERNETES = Rule(
@@ -215,6 +234,9 @@ PLUGIN_NAME: Sequence[Rule] = (
     WINDOWS,
 )
 """What a plugin's name goes to: a folder, a package, a distribution. It is installed beside mx, often in a project's environment."""
+
+MODULE_NAME: Sequence[Rule] = (PYTHON, OWN, YAML, WINDOWS)
+"""What the name of something in a project goes to: a module of its package, a test, a file of its configuration, an entry point."""
 
 
 def problem(name: str, rules: Sequence[Rule]) -> str | None:

@@ -1,0 +1,184 @@
+"""The dataset `customers`: a table in a CSV file. `python -m everything.data.customers` checks it and logs what is in it."""
+
+import csv
+import hashlib
+import logging
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+
+import hydra
+import mlflow
+import torch
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+from torch.utils.data import TensorDataset
+
+from .datasets import Datasets, Version
+
+log = logging.getLogger(__name__)
+
+# What the runs that describe it are found by: the tag `stage`.
+STAGE = "customers"
+
+
+@dataclass
+class Table:
+    """Numbers in columns, one of which is to be predicted; `conf/dataset/customers.yaml` says what each value means."""
+
+    path: str
+    target: str
+    skip: list[str]
+    split_seed: int
+    validation_fraction: float
+    test_fraction: float
+
+    def datasets(self) -> Datasets:
+        """The data, divided. Examples are pairs: the numbers of a row, and its target.
+
+        The same values always give the same parts.
+        """
+        _, rows, targets = self.load()
+        train, validation, test = (
+            TensorDataset(rows[part], targets[part]) for part in self.parts(len(rows))
+        )
+        return Datasets(train, validation, test, version=self.version)
+
+    def load(self) -> tuple[list[str], Tensor, Tensor]:
+        """The names of the columns, their numbers (rows, columns), and the targets (rows).
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is no such table; the message says where.
+        """
+        if not Path(self.path).is_file():
+            raise FileNotFoundError(
+                f"{self.path} does not exist. Put the table there, or set dataset.path."
+            )
+        with Path(self.path).open(newline="", encoding="utf-8-sig") as file:
+            table = csv.reader(file)
+            header = next(table, [])
+            rows = [(table.line_num, row) for row in table if row]
+        self._check(header, len(rows))
+        columns = [name for name in header if name not in (self.target, *self.skip)]
+        numbers = [self._numbers(header, line, row) for line, row in rows]
+        inputs = [[row[name] for name in columns] for row in numbers]
+        return columns, torch.tensor(inputs), torch.tensor([row[self.target] for row in numbers])
+
+    def _check(self, header: list[str], size: int) -> None:
+        """Raise ValueError where the columns are not those that are configured, or the rows are too few."""
+        for name in (self.target, *self.skip):
+            if name not in header:
+                raise ValueError(
+                    f"{self.path} has no column {name!r}. Its columns are: {', '.join(header)}"
+                )
+        if doubled := sorted({name for name in header if header.count(name) > 1}):
+            raise ValueError(f"{self.path} has two columns {doubled[0]!r}. Rename one of them.")
+        if not all(map(len, self.parts(size))):
+            raise ValueError(
+                f"{self.path} has {size} rows, too few for training, validation and test data."
+            )
+
+    def _numbers(self, header: list[str], line: int, row: list[str]) -> dict[str, float]:
+        """A row by column, without those that are skipped."""
+        where = f"{self.path}, line {line}"
+        if len(row) != len(header):
+            raise ValueError(f"{where}: {len(row)} cells, and the table has {len(header)} columns.")
+        numbers = {}
+        for name, cell in zip(header, row, strict=True):
+            if name in self.skip:
+                continue
+            try:
+                numbers[name] = float(cell)
+            except ValueError:
+                numbers[name] = math.nan
+            if not math.isfinite(numbers[name]):
+                raise ValueError(
+                    f"{where}, column {name!r}: {cell!r} is not a number. "
+                    "Correct it, or add the column to dataset.skip."
+                )
+        return numbers
+
+    def parts(self, size: int) -> list[Tensor]:
+        """Which of so many rows are for training, for validation and for the test."""
+        order = torch.randperm(size, generator=torch.Generator().manual_seed(self.split_seed))
+        test = round(self.test_fraction * size)
+        validation = round(self.validation_fraction * size)
+        return list(order.tensor_split([size - test - validation, size - test]))
+
+    def version(self) -> Version:
+        """Another one as soon as a byte of the file is another one."""
+        return Version(hashlib.sha256(Path(self.path).read_bytes()).hexdigest())
+
+
+@dataclass
+class Config:
+    """What a description depends on (`conf/customers.yaml`)."""
+
+    experiment: str
+    dataset: Table
+
+
+def describe(table: Table) -> dict[str, float]:
+    """What is in the table: rows, rows of each part, and the range of each column."""
+    columns, rows, targets = table.load()
+    train, validation, test = map(len, table.parts(len(rows)))
+    found: dict[str, float] = {"rows": len(rows), "columns": len(columns)}
+    found |= {"train": train, "validation": validation, "test": test}
+    numbers = zip([*columns, table.target], [*rows.T, targets], strict=True)
+    for name, values in numbers:
+        found |= {f"{name}.min": values.min().item(), f"{name}.max": values.max().item()}
+        found[f"{name}.mean"] = values.mean().item()
+    return found
+
+
+def run(config: Config) -> str:
+    """Log what is in the table, and which data it is, to a run of its own.
+
+    Returns:
+        The id of the run.
+    """
+    # Here, because they import the project's task, which may import this module.
+    from .. import provenance, tracking
+
+    tracking.open_store(config.experiment)
+    # `mx flow run` has started a run already; this one joins it.
+    with mlflow.start_run() as active:
+        mlflow.set_tag(tracking.STAGE, STAGE)
+        mlflow.log_dict(asdict(config), "config.json")
+        tracking.log_code(provenance.code(provenance.project_root()))
+        found = describe(config.dataset)
+        tracking.log_version(config.dataset.version())
+        mlflow.log_dict(found, "description.json")
+        mlflow.log_metrics({name: found[name] for name in ("rows", "columns")})
+    for name, value in found.items():
+        log.info("%s %g", name, value)
+    run_id: str = active.info.run_id
+    return run_id
+
+
+def register() -> None:
+    """Make the classes known to Hydra, as the bases that `conf/*.yaml` name in their defaults."""
+    store = ConfigStore.instance()
+    store.store(name="customers_schema", node=Config)
+
+
+def typed(config: DictConfig) -> Config:
+    """The typed form of what Hydra composed."""
+    return cast(Config, OmegaConf.to_object(config))
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="customers")
+def main(config: DictConfig) -> None:
+    """Run it with what Hydra composed of the configuration and the command line."""
+    try:
+        run(typed(config))
+    except (OSError, ValueError) as problem:
+        raise SystemExit(str(problem)) from None
+
+
+if __name__ == "__main__":
+    register()
+    main()

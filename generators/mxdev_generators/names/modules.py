@@ -1,0 +1,22 @@
+"""The type of an argument that names something in a project: a module, its test, its configuration, its entry point."""
+
+from __future__ import annotations
+
+from mxdev.generator import Pattern
+from mxdev_generators.names import rules
+
+_LENGTH = 30
+
+
+def module_name(ending: str) -> Pattern:
+    """Snake case, and nothing that a project has already.
+
+    Args:
+        ending: what is added to make another name of one that is refused, such as "_step".
+    """
+    return Pattern(
+        r"(?=.{2,30}$)[a-z](?:_?[a-z0-9])*",
+        "2 to 30 lower-case letters, digits and single underscores, beginning with a letter (it names a module)",
+        metavar="NAME",
+        check=lambda name: rules.refusal(name, rules.MODULE_NAME, longest=_LENGTH, ending=ending),
+    )
