@@ -145,7 +145,7 @@ def assert_snapshot(result: Run | Tree, folder: Path) -> None:
             old, new = (text.decode("utf-8", "replace").splitlines() for text in (data, made[name]))
             found += difflib.unified_diff(old, new, f"snapshot/{name}", f"rendered/{name}", lineterm="")
         if program != (name in programs):
-            found.append(f"{name} is {'a program' if program else 'no program'} in the snapshot only")
+            found.append(f"{name} is {'a program' if program else 'not a program'} in the snapshot only")
     if found:
         hint = f"Run the tests with {UPDATE_SNAPSHOTS}=1 to take what is rendered as the snapshot."
         raise AssertionError("\n".join([f"{folder} is not what is rendered:", *found, hint]))

@@ -176,7 +176,7 @@ def complete_instances(ctx: click.Context, param: click.Parameter, incomplete: s
     A shell puts what is offered into the line that the next Return runs, so only names without any meaning to it are.
     """
     from mxdev.project.project import Project, project_root
-    from mxdev.system.visible import harmless
+    from mxdev.system.output.visible import harmless
 
     with contextlib.suppress(MxError):  # and not a word, whatever waits there
         names = Project.load(project_root(recovers=True)).instances

@@ -18,7 +18,7 @@ def complete_keys(ctx: click.Context, param: click.Parameter, incomplete: str) -
     from mxdev.errors import MxError
     from mxdev.plugins import catalog
     from mxdev.project.project import Project, project_root
-    from mxdev.system.visible import harmless
+    from mxdev.system.output.visible import harmless
 
     found: dict[str, str] = {}
     with contextlib.suppress(MxError):

@@ -20,7 +20,7 @@ from mxdev.environment.on_disk import inspect, refuse_tracked
 from mxdev.environment.packages import LOCK, base_python, commands, kept_versions
 from mxdev.errors import INTERRUPTED, MxError
 from mxdev.system import console, foreground, plain
-from mxdev.system.working import working
+from mxdev.system.output.working import working
 
 # Written into the environment before anything else. "done" for the same pyproject.toml and lock file: there is nothing to do.
 # "unfinished": an earlier setup was cut short. "made": mx made this environment, and may clear it when it is broken.

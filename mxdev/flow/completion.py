@@ -67,7 +67,7 @@ def _told(run: Any) -> str:
 def _items(helps: dict[str, str], incomplete: str) -> list[Any]:
     from click.shell_completion import CompletionItem
 
-    from mxdev.system.visible import harmless, one_line
+    from mxdev.system.output.visible import harmless, one_line
 
     return [
         CompletionItem(name, help=one_line(text)) for name, text in helps.items()

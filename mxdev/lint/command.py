@@ -20,7 +20,7 @@ def _complete_rules(ctx: click.Context, param: click.Parameter, incomplete: str)
     from click.shell_completion import CompletionItem
 
     from mxdev.lint import registry
-    from mxdev.system.visible import harmless
+    from mxdev.system.output.visible import harmless
 
     return [
         CompletionItem(known.name, help=known.rule.summary) for known in registry.all_rules()

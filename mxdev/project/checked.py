@@ -12,7 +12,7 @@ from typing import Any
 from mxdev.disk.paths import problem_of
 from mxdev.errors import MxError
 from mxdev.project.records import PROJECT_FILE, Record, record_path
-from mxdev.system.visible import one_line, visible
+from mxdev.system.output.visible import one_line, visible
 
 _FLAGS = ("executable", "adopted", "declined")
 _DEEPEST = 50

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import click
 
-from mxdev.system.visible import visible
+from mxdev.system.output.visible import visible
 
 # What `paint` puts around a text until it is printed. Nobody who writes a name can know it.
 _SEAL = f"\ufdd0{os.urandom(8).hex()}"
@@ -125,7 +125,7 @@ def status(text: str) -> None:
 
 def over(text: str) -> None:
     """Write over the line of talk that the cursor is in, on a terminal; empty: clear it."""
-    from mxdev.system.visible import one_line
+    from mxdev.system.output.visible import one_line
 
     click.echo(f"\r\x1b[K{one_line(text)[: max(width() - 1, 1)]}", err=True, nl=False, color=True)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mxdev.errors import INTERRUPTED
-from mxdev.system.copying import copying
+from mxdev.system.output.copying import copying
 
 # How long what is left of an interrupted program may take to end, in seconds, before the next stronger signal.
 _LAST_WORDS = 3.0

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxdev.system import console
-from mxdev.system.visible import one_line, visible
+from mxdev.system.output.visible import one_line, visible
 
 NASTY = {
     "\x1b[31mred": "\\x1b[31mred", "a\rb": "a\\rb", "\x07": "\\x07", "\x9b31m": "\\u009b31m", "\x7f": "\\u007f",

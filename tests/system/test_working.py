@@ -11,7 +11,7 @@ import pytest
 
 CODE = """
 import time
-from mxdev.system.working import working
+from mxdev.system.output.working import working
 with working("installing") as state:
     state.add(b"one of them\\x1b[2J\\n")
     time.sleep(1.2)
@@ -43,7 +43,7 @@ def test_on_a_terminal() -> None:
 
 
 def test_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
-    from mxdev.system.working import working
+    from mxdev.system.output.working import working
 
     with working("installing") as state:
         state.add(b"one of them\n")
