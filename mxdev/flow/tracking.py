@@ -86,6 +86,7 @@ def prepare(root: Path, place: Store) -> None:
     Raises:
         MxError: the store cannot be used.
     """
+    make_alias(root)  # the interpreter is addressed through it, wherever runs are recorded
     if place.connection is not None:
         _connected(place.connection)
         return
@@ -94,7 +95,6 @@ def prepare(root: Path, place: Store) -> None:
             _reachable(place.uri)
         return
     folder = private_folder(root)
-    make_alias(root)
     database = folder / "mlflow.db"
     if database.exists() and database.stat().st_size:
         _follow_move(database, str(place.artifacts))

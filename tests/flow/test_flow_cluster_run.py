@@ -12,7 +12,7 @@ from cluster_projects import committed, git, with_templates
 from flow_projects import mx, project, with_environment
 
 from mxdev.errors import MxError, UsageProblem
-from mxdev.flow import mlproject, tracking
+from mxdev.flow import mlproject, tracking, words
 from mxdev.flow.cluster import options as cluster_run
 from mxdev.flow.cluster import submitter
 from mxdev.flow.cluster.options import Options
@@ -68,7 +68,7 @@ def test_the_entry_point_by_default(root: Path) -> None:
 )
 def test_the_name_of_a_job_is_a_dns_label(name: str, prefix: str) -> None:
     assert cluster_run.name_prefix(name) == prefix
-    assert len(prefix) + 1 + cluster_run.SHORT <= 40
+    assert len(prefix) + 1 + words.SHORT <= 40
 
 
 def test_the_configuration(root: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_script_is_an_entry_point(tiny: mlproject.MLProject) -> None:
     ("content", "says"),
     [
         (None, "has no MLproject file"),
-        ("a: [", "no valid YAML"),
+        ("a: [", "not valid YAML"),
         ("entry_points: [a]", "`entry_points` must be a mapping"),
         ("entry_points: {main: {parameters: {}}}", "`main` has no `command`"),
         ("entry_points: {main: {command: x, parameters: [a]}}", "`parameters` of the entry point `main`"),
