@@ -10,6 +10,8 @@ from pathlib import Path
 
 # How long output may still arrive once the program is over, in seconds: what it started may hold the stream open for ever.
 _LAST_WORDS = 3.0
+# How much of a line without an end is held back from the file, in bytes.
+_LONGEST = 65536
 
 
 class Copying:
@@ -34,17 +36,20 @@ class Copying:
         return its
 
     def _copy(self, source: int, target: int) -> None:
-        while True:
-            try:
-                data = os.read(source, 65536)
-            except OSError:  # so a pseudo-terminal says that nobody writes any more
-                return
-            if not data:
-                return
-            with contextlib.suppress(OSError):  # a disk that is full is no reason to stop training
-                _write(self._file, data)
+        begun = b""
+        while data := _read(source):
+            # Both streams go into one file: a line of one must not begin in the middle of a line of the other.
+            begun += data
+            end = len(begun) if len(begun) > _LONGEST else 1 + max(begun.rfind(b"\n"), begun.rfind(b"\r"))
+            self._keep(begun[:end])
+            begun = begun[end:]
             with contextlib.suppress(OSError):  # nobody reads it any more; the copy goes on
                 _write(target, data)
+        self._keep(begun)
+
+    def _keep(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # a disk that is full is no reason to stop training
+            _write(self._file, data)
 
     def started(self) -> None:
         """The program has its ends now."""
@@ -55,6 +60,13 @@ class Copying:
         """Wait for the last words."""
         for reader in self._readers:
             reader.join(_LAST_WORDS)
+
+
+def _read(source: int) -> bytes:
+    """What the program wrote; nothing once nobody writes any more, which a pseudo-terminal says by an error."""
+    with contextlib.suppress(OSError):
+        return os.read(source, 65536)
+    return b""
 
 
 def _write(target: int, data: bytes) -> None:
