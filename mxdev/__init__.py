@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from mxdev.generator.tree import Tree
     from mxdev.plugins.hookspecs import hookimpl
     from mxdev.plugins.model import lazy
-    from mxdev.steps.model import State, Step
+    from mxdev.steps.model import Check, State, Step
     from mxdev.steps.options import step_options
     from mxdev.steps.runner import Mode, run_steps
     from mxdev.workflow.generate import run_generator
 
 __all__ = [
+    "Check",
     "Generator",
     "Mode",
     "State",
@@ -47,6 +48,7 @@ _HOMES = {
     "run_generator": "mxdev.workflow.generate",
     "Mode": "mxdev.steps.runner",
     "State": "mxdev.steps.model",
+    "Check": "mxdev.steps.model",
     "Step": "mxdev.steps.model",
     "run_steps": "mxdev.steps.runner",
     "step_options": "mxdev.steps.options",

@@ -294,7 +294,8 @@ def _report(cause: str, code: int) -> int:
     import time
     import traceback
 
-    from mxdev.system import console, private
+    from mxdev.system import console
+    from mxdev.system.files import private
     from mxdev.system.user_dirs import command_line, log_folder
 
     report = (

@@ -84,3 +84,14 @@ def test_silence(mx: Mx, tmp_path: Path) -> None:
     result = mx("generate", "SampleBase", "--size", "2", "-q", cwd=tmp_path / "demo")
     assert (result.code, result.out) == (1, "")
     assert "README.md" in result.err
+
+
+def test_no_colour_is_named_that_vanishes() -> None:
+    """In the sources, since most lines are coloured only in circumstances that no test makes."""
+    home = Path(console.__file__).parents[1]
+    named = re.compile(r"""["'](?:bright_\w+|black|white|grey\w*|gray\w*)["']""")
+    assert {
+        str(path.relative_to(home)): found
+        for path in home.rglob("*.py")
+        if (found := named.findall(path.read_text("utf-8")))
+    } == {}

@@ -19,7 +19,8 @@ from pathlib import Path
 from mxdev.artifacts.running import call
 from mxdev.environment.interpreter import pyproject
 from mxdev.errors import MxError, UsageProblem
-from mxdev.system import console, git, plain, programs
+from mxdev.system import console, git, programs
+from mxdev.system.files import plain
 from mxdev.system.programs import Tool
 
 DOCKERFILE = "infrastructure/docker/Dockerfile"

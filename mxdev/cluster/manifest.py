@@ -14,7 +14,7 @@ from typing import Any
 
 from mxdev.errors import MxError
 from mxdev.sections.yaml_write import render_entry
-from mxdev.system import plain
+from mxdev.system.files import plain
 
 Manifest = dict[str, Any]
 

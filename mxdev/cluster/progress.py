@@ -14,7 +14,7 @@ from mxdev.system import console
 _HOLD_BACK = 3.0
 _REMIND = 60.0
 _MOST_NAMES = 4
-_COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow", "bright_magenta")
+_COLOURS = ("cyan", "yellow", "green", "magenta", "blue")
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError
-from mxdev.system import private
+from mxdev.system.files import private
 
 _KINDS = ("clusters", "users", "contexts")
 

@@ -12,15 +12,16 @@ from mxdev.cluster.refusals import ClusterError
 from mxdev.connect import kubeconfig
 from mxdev.connect.target import Target
 from mxdev.errors import MxError
-from mxdev.steps.model import Say, State, Step
+from mxdev.steps.model import Check, Say, State, Step
 from mxdev.system import gcloud, programs
 from mxdev.system.programs import Tool
 
 # It has no version that says anything: it is released with gcloud.
-_PLUGIN = Tool(
+PLUGIN = Tool(
     "gke-gcloud-auth-plugin",
     "gcloud components install gke-gcloud-auth-plugin, or your package manager's google-cloud-cli-gke-gcloud-auth-plugin",
 )
+NO_PLUGIN = "is missing: kubectl logs in to GKE with it"
 # What gcloud is told on every configuration, by what it calls it.
 _FORMAT = "json(name,is_active,properties.core.account,properties.core.project,properties.compute.region)"
 
@@ -98,7 +99,7 @@ class _Gcp(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Login(_Gcp):
+class Login(_Gcp, Check):
     """A person is logged in. Only they can do it: it opens a browser."""
 
     def look(self) -> State:
@@ -112,9 +113,6 @@ class Login(_Gcp):
             remedy = f"gcloud auth login {account}"
             return State.blocked(f"{account} cannot log in: {error.message}", remedy if error.hint else "")
         return State.done(account)
-
-    def do(self, say: Say) -> None:
-        """Never needed: it is done, or blocked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,8 +192,8 @@ class Credentials(Step):
 
     def look(self) -> State:
         """Ask Google for the cluster, and compare with the kubeconfig."""
-        if programs.locate(_PLUGIN) is None:
-            return State.of_error(programs.MissingTool(_PLUGIN, "is missing: kubectl logs in to GKE with it"))
+        if programs.locate(PLUGIN) is None:
+            return State.of_error(programs.MissingTool(PLUGIN, NO_PLUGIN))
         cluster = described(self.target)
         if cluster is None:
             return State.blocked(
@@ -298,7 +296,7 @@ class Context(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers(Step):
+class Answers(Check):
     """The cluster answers, and lets the person deploy."""
 
     target: Target
@@ -317,9 +315,6 @@ class Answers(Step):
                 f"{self.target.own}` shows what you may do.",
             )
         return State.done("you may deploy")
-
-    def do(self, say: Say) -> None:
-        """Never needed: it is done, or blocked."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from mxdev.errors import MxError
+from mxdev.project.answers import assigned
 from mxdev.project.project import Project
 
 TFVARS = "infrastructure/terraform/terraform.tfvars"
@@ -68,8 +68,7 @@ def of(project: Project) -> Target:
 
 def _tfvars(project: Project) -> dict[str, str]:
     """The texts at the top of the project's terraform.tfvars, by name."""
-    data = (project.read(TFVARS) or b"").decode("utf-8", "replace")
-    return dict(re.findall(r'^(\w+)[ \t]*=[ \t]*"([^"$%\\]*)"', data, re.MULTILINE))
+    return {name: text for name, text, _ in assigned(project.read(TFVARS) or b"")}
 
 
 def load(root: Path) -> Target:

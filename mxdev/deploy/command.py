@@ -19,14 +19,14 @@ _NAMES = click.argument("names", nargs=-1, metavar="[NAME]...")
 _CONTEXT = click.option(
     "--context", metavar="NAME", help="The cluster, as kubectl knows it. Default: that of `mx connect`."
 )
-_TIMEOUT = click.option(
+TIMEOUT = click.option(
     "--timeout", type=click.IntRange(1, 86400), default=600, show_default=True, metavar="SECONDS",
     help="How long one deployment may take.",
 )  # fmt: skip
 
 
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
-    return _NAMES(_CONTEXT(_TIMEOUT(function)))
+    return _NAMES(_CONTEXT(TIMEOUT(function)))
 
 
 @click.command("deploy")

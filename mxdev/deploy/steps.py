@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from mxdev.cluster.kubectl import Kubectl
 from mxdev.cluster.refusals import ClusterError
 from mxdev.deploy import objects, readiness, tools
 from mxdev.deploy.config import Deployment
-from mxdev.steps.model import Say, State, Step
+from mxdev.steps.model import Check, Say, State, Step
 from mxdev.system import programs
 
 
@@ -235,7 +235,7 @@ def _means(name: str, there: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reached(Step):
+class Reached(Check):
     """The project's cluster answers under the context that is used."""
 
     place: Place
@@ -248,8 +248,5 @@ class Reached(Step):
             if error.reason == "NoContext":
                 remedy = "`mx connect` makes it; or name another one with --context."
                 return State.blocked(f"the kubeconfig has no context {self.place.context}", remedy)
-            return replace(State.of_error(error))
+            return State.of_error(error)
         return State.done(self.place.context)
-
-    def do(self, say: Say) -> None:
-        """Never needed: it is done, or blocked."""

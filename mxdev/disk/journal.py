@@ -15,7 +15,7 @@ from typing import NamedTuple
 from mxdev.disk import fs, seal
 from mxdev.disk.journal_format import Journal, decode
 from mxdev.errors import MxError
-from mxdev.system import plain
+from mxdev.system.files import plain
 
 FOLDER = ".mx/journal"
 PREPARED = ".mx/journal/prepared"

@@ -23,7 +23,7 @@ from mxdev.disk import fs
 from mxdev.disk.lock_file import LARGEST
 from mxdev.disk.paths import resolve_inside
 from mxdev.errors import Refused
-from mxdev.system import plain
+from mxdev.system.files import plain
 from mxdev.system.user_dirs import command_line
 
 try:

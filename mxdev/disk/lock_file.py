@@ -20,7 +20,7 @@ from typing import Any
 
 from mxdev.disk import fs
 from mxdev.errors import Refused
-from mxdev.system import plain
+from mxdev.system.files import plain
 
 LARGEST = 1 << 16
 """So many bytes of a lock file are read."""

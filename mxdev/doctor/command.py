@@ -51,7 +51,7 @@ def doctor(as_json: bool) -> int:
 def _show(finding: Finding) -> None:
     from mxdev.system import console
 
-    colour = {"ok": "green", "problem": "red", "unknown": "bright_black"}[finding.state]
+    colour = {"ok": "green", "problem": "red", "unknown": "magenta"}[finding.state]
     console.out(
         f"{console.paint(f'{finding.state:>8}', colour)}  {finding.title}: {finding.text}".rstrip(": ")
     )

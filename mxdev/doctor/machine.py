@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import HTTPSHandler, Request, build_opener
 
+from mxdev.connect.steps import NO_PLUGIN, PLUGIN
 from mxdev.deploy.tools import DEVSPACE, HELM
 from mxdev.doctor.finding import Finding
 from mxdev.errors import MxError
@@ -67,10 +68,9 @@ def _tool(tool: str | Tool) -> Finding:
 
 
 def _plugin() -> Finding:
-    name = "gke-gcloud-auth-plugin"
-    if programs.locate(name) is None:
-        remedy = f"gcloud components install {name}"
-        return Finding(f"tool-{name}", name, "problem", "is missing: kubectl logs in to GKE with it", remedy)
+    name = PLUGIN.name
+    if programs.locate(PLUGIN) is None:
+        return Finding(f"tool-{name}", name, "problem", NO_PLUGIN, PLUGIN.install)
     return Finding(f"tool-{name}", name, "ok")
 
 

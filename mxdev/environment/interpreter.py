@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mxdev.errors import MxError
-from mxdev.system import plain
+from mxdev.system.files import plain
 
 # Runs inside the other interpreter, which may be old or broken: standard library only, no import of anything heavy.
 # That one is isolated (-I): no module beside, none that PYTHONPATH names, is imported by it. What is installed there, and

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 from mxdev.errors import MxError
-from mxdev.system import private
+from mxdev.system.files import private
 from mxdev.system.user_dirs import cache_folder
 
 _ODD = re.compile(r"[%?]")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mxdev.environment.interpreter import Interpreter, folder_of, venv_python
 from mxdev.errors import MxError
-from mxdev.system import git, plain
+from mxdev.system import git
+from mxdev.system.files import plain
 
 _HINT = "Remove it and make your own with `mx flow run --setup`, or name one that you trust with --python."
 _VERSION = re.compile(r"^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)", re.MULTILINE)

@@ -19,7 +19,8 @@ from mxdev.environment.interpreter import Interpreter, belongs, distribution_nam
 from mxdev.environment.on_disk import inspect, refuse_tracked
 from mxdev.environment.packages import LOCK, base_python, commands, kept_versions
 from mxdev.errors import INTERRUPTED, MxError
-from mxdev.system import console, foreground, plain
+from mxdev.system import console, foreground
+from mxdev.system.files import plain
 from mxdev.system.output.working import working
 
 # Written into the environment before anything else. "done" for the same pyproject.toml and lock file: there is nothing to do.

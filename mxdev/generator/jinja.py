@@ -23,7 +23,7 @@ from mxdev.errors import MxError
 from mxdev.generator import bounds
 from mxdev.generator.freetext import FreeText, FreeTextError, conceal, contains, reveal
 from mxdev.generator.languages import FILTERS
-from mxdev.system import private
+from mxdev.system.files import private
 from mxdev.version import __version__
 
 # What would make the same inputs give other bytes: a template is a pure function.

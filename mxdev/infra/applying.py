@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from mxdev.errors import MxError
-from mxdev.infra import cost, planning, saved, show
-from mxdev.infra.changes import Change, Plan, holds_data
 from mxdev.infra.place import Place
+from mxdev.infra.plans import cost, planning, saved, show
+from mxdev.infra.plans.changes import Change, Plan, holds_data
 from mxdev.infra.terraform import Terraform
 from mxdev.steps import Say, State, Step
 from mxdev.system import gcloud
@@ -257,11 +255,7 @@ def _apply_saved(place: Place, say: Say) -> None:
 
 def _state(terraform: Terraform) -> list[tuple[str, str, dict[str, Any]]]:
     """What the state has: address, type and values."""
-    text = terraform.read("show", json=True)
-    try:
-        document = json.loads(text)
-    except ValueError:
-        raise MxError(f"`terraform show -json` printed no JSON: {text.strip()[:200] or 'nothing'}") from None
+    document = terraform.json("show")
     root = (document.get("values") or {}).get("root_module") or {}
     found: list[tuple[str, str, dict[str, Any]]] = []
     modules = [root]

@@ -10,8 +10,8 @@ import click
 from mxdev.steps import step_options
 
 if TYPE_CHECKING:
-    from mxdev.infra.changes import Plan
     from mxdev.infra.place import Place
+    from mxdev.infra.plans.changes import Plan
     from mxdev.infra.terraform import Terraform
     from mxdev.steps import Mode
 
@@ -72,7 +72,7 @@ def plan(environment: str | None, targets: tuple[str, ...], destroy: bool, every
     Each line is a resource; behind one that is changed or replaced stands why. What is destroyed is red, and data that would
     be lost is named. The saved plan lies beside Terraform's own data, readable by you alone: plans hold secrets.
     """
-    from mxdev.infra import planning, show
+    from mxdev.infra.plans import planning, show
     from mxdev.system import console
 
     terraform = _terraform(_place(environment))
@@ -138,7 +138,7 @@ def destroy(environment: str | None, with_data: bool, mode: Mode) -> int:
 def output(environment: str | None, name: str | None, as_json: bool) -> int:
     """Print the outputs, or the one called NAME, which is printed as it is, secret or not."""
     from mxdev.errors import Refused
-    from mxdev.infra import show
+    from mxdev.infra.plans import show
     from mxdev.system import console
 
     values: dict[str, Any] = _terraform(_place(environment)).json("output")
@@ -179,10 +179,7 @@ def unlock(environment: str | None, lock: str, yes: bool) -> int:
                 "Nobody can be asked whether the lock's holder is dead.",
                 hint=f"`mx infra unlock {lock} --yes`",
             )
-        if console.ask(f"Is what took the lock {lock} dead for certain? [y/N]").strip().lower() not in (
-            "y",
-            "yes",
-        ):
+        if not console.agreed(f"Is what took the lock {lock} dead for certain?"):
             raise Refused("You said no. The state is still locked.")
     terraform.read("force-unlock", lock, force=True)
     console.out(f"The lock {lock} is removed.")
@@ -198,8 +195,8 @@ def cost(environment: str | None, as_json: bool) -> int:
     It takes the saved plan if that still fits the files, and plans otherwise. There are no prices in it: they depend on
     contract, region and month, and are Google's to say.
     """
-    from mxdev.infra import cost as costs
-    from mxdev.infra import show
+    from mxdev.infra.plans import cost as costs
+    from mxdev.infra.plans import show
     from mxdev.system import console
 
     found = costs.read(_current(_place(environment)))
@@ -225,7 +222,7 @@ def _terraform(place: Place) -> Terraform:
 
 def _current(place: Place) -> Plan:
     from mxdev.errors import Refused
-    from mxdev.infra import planning
+    from mxdev.infra.plans import planning
     from mxdev.system import console
 
     terraform = _terraform(place)

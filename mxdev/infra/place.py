@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mxdev.errors import Refused
+from mxdev.project.answers import assigned
 from mxdev.project.project import Project
 
 FOLDER = "infrastructure/terraform"
 ENVIRONMENTS = "environments"
-_SETTING = r'^[ \t]*{key}[ \t]*=[ \t]*"([^"\n]+)"'
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,10 @@ class Place:
     def written(self, key: str, file: str) -> str | None:
         """The value of `key = "value"` in a file of the folder; None if there is no such line, or no such file."""
         try:
-            text = (self.folder / file).read_text(encoding="utf-8", errors="replace")
+            data = (self.folder / file).read_bytes()
         except OSError:
             return None
-        found = re.search(_SETTING.format(key=re.escape(key)), text, re.MULTILINE)
-        return found[1] if found else None
+        return next((text for name, text, _ in assigned(data) if name == key and text), None)
 
     def commands(self, text: str) -> str:
         """`text` with the commands of `mx infra` that it names made those of this environment."""

@@ -14,7 +14,7 @@ import sys
 import zlib
 
 from mxdev.plugins.model import API, Announced, Plugin
-from mxdev.system import private
+from mxdev.system.files import private
 from mxdev.system.user_dirs import cache_place
 
 FORMAT = 5

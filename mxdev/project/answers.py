@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from mxdev.project.project import Project
 
-# An assignment of text, as Terraform writes it.
 _ASSIGNMENT = re.compile(r'^[ \t]*([A-Za-z_]\w*)[ \t]*=[ \t]*"([^"\\$%]*)"', re.MULTILINE)
 
 
@@ -55,14 +54,15 @@ def strayed(project: Project) -> Iterator[Strayed]:
             now, then = project.read(place), project.pristine(record.name, path)
             if now is None or then is None or now == then:
                 continue
-            rendered = {name: value for name, value, _ in _assigned(then)}
-            for name, value, line in _assigned(now):
+            rendered = {name: value for name, value, _ in assigned(then)}
+            for name, value, line in assigned(now):
                 option = name.replace("_", "-")
                 if option in project.options and name in rendered and rendered[name] != value:
                     yield Strayed(place, line, option, name, value, rendered[name])
 
 
-def _assigned(data: bytes) -> Iterator[tuple[str, str, int]]:
+def assigned(data: bytes) -> Iterator[tuple[str, str, int]]:
+    """The texts that lines of HCL assign (`name = "text"`), without those that Terraform computes: name, text, line from 1."""
     text = data.decode("utf-8", "replace")
     for found in _ASSIGNMENT.finditer(text):
         yield found[1], found[2], text.count("\n", 0, found.start(1)) + 1

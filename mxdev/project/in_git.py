@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mxdev.project import encodings
-from mxdev.system import console, plain
+from mxdev.system import console
+from mxdev.system.files import plain
 
 if TYPE_CHECKING:
     from mxdev.system import git

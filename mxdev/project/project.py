@@ -28,7 +28,7 @@ from mxdev.project.records import (
     pristine_sections_path,
     read_record,
 )
-from mxdev.system import plain
+from mxdev.system.files import plain
 from mxdev.version import __version__
 
 __all__ = [

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from mxdev.public import load
 
 if TYPE_CHECKING:
-    from mxdev.steps.model import Say, State, Step, Verb
+    from mxdev.steps.model import Check, Say, State, Step, Verb
     from mxdev.steps.options import step_options
     from mxdev.steps.runner import Mode, run_steps, taken_back
 
-__all__ = ["Mode", "Say", "State", "Step", "Verb", "run_steps", "step_options", "taken_back"]
+__all__ = ["Check", "Mode", "Say", "State", "Step", "Verb", "run_steps", "step_options", "taken_back"]
 
 _HOMES = {
+    "Check": "mxdev.steps.model",
     "Mode": "mxdev.steps.runner",
     "Say": "mxdev.steps.model",
     "State": "mxdev.steps.model",

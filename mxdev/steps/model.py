@@ -139,6 +139,14 @@ class Step(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Check(Step):
+    """A step that only looks: what it asks for holds, or only a person can bring it about."""
+
+    def do(self, say: Say) -> None:
+        """Nothing: it is done, or blocked."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TakeBack(Step):
     """The taking back of a step, as a step."""
 

@@ -160,7 +160,7 @@ class _Run:
             self._refuse(
                 f"It {what}, and nobody can be asked.", "Look at it with --dry-run; --yes agrees to it."
             )
-        if console.ask(f"It {what}. Go on? [y/N]").strip().lower() not in ("y", "yes"):
+        if not console.agreed(f"It {what}. Go on?"):
             self._refuse("You said no.", None)
 
     def _ask_word(self, word: str) -> None:

@@ -11,7 +11,6 @@ from mxdev.system import console
 
 JSON_VERSION = 1
 _COLOURS = {
-    "done": "bright_black",
     "create": "green",
     "change": "yellow",
     "remove": "red",
@@ -24,7 +23,7 @@ def show(rows: Sequence[Row]) -> None:
     """Print a row for each step, and below them what a person must know before they say yes."""
     width = max((len(row.step.title) for row in rows), default=0)
     for row in rows:
-        verb = console.paint(f"{row.state.verb:>10}", _COLOURS[row.state.verb])
+        verb = _verb(row.state.verb)
         console.out(f"{verb}  {row.step.title:<{width}}  {row.state.why}".rstrip())
         lines = (*row.state.details, *row.state.remedy.splitlines())
         for line in lines:
@@ -33,7 +32,13 @@ def show(rows: Sequence[Row]) -> None:
     _list("It will be lost:", (lost for row in rows for lost in row.destroys), "red")
     pending = [row for row in rows if row.pending]
     needed = (right for row in pending for right in row.step.permissions)
-    _list("You need these rights:", needed, "white")
+    _list("You need these rights:", needed, "cyan")
+
+
+def _verb(verb: str) -> str:
+    """The verb as a column; what is done has the terminal's own colour."""
+    column = f"{verb:>10}"
+    return console.paint(column, _COLOURS[verb]) if verb in _COLOURS else column
 
 
 def _list(heading: str, items: Iterable[str], colour: str) -> None:

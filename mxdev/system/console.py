@@ -171,6 +171,16 @@ def diff(text: str) -> None:
         out(paint(line, colour) if colour else line, data=data)
 
 
+def agreed(question: str, *, default: bool = False) -> bool:
+    """Ask a question that yes or no answers; `default` is what an empty answer means.
+
+    Raises:
+        click.Abort: ^C or the end of input.
+    """
+    answer = ask(f"{question} [{'Y/n' if default else 'y/N'}]").strip().lower()
+    return answer in ("y", "yes") if answer else default
+
+
 def ask(question: str, default: str | None = None, *, hide: bool = False) -> str:
     """Ask for a line of text on stderr; `hide` what is typed.
 

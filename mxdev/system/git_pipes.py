@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from mxdev.system import plain
+from mxdev.system.files import plain
 
 _RULES = (".gitignore", ".gitattributes", ".gitmodules", ".mailmap")
 _SMALL = 1 << 20

@@ -6,26 +6,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mxdev.deploy.command import TIMEOUT
 from mxdev.steps.options import step_options
+from mxdev.up import STAGES
 
 if TYPE_CHECKING:
     from mxdev.steps.runner import Mode
     from mxdev.up.stages import Way
 
-_STAGES = ("preflight", "infra", "connect", "deploy", "check")
-_TIMEOUT = click.option(
-    "--timeout", type=click.IntRange(1, 86400), default=600, show_default=True, metavar="SECONDS",
-    help="How long one deployment may take.",
-)  # fmt: skip
-
 
 @click.command("up")
 @click.option(
-    "--to", type=click.Choice(_STAGES), default="check", show_default=True, help="The last stage to go to."
+    "--to", type=click.Choice(STAGES), default="check", show_default=True, help="The last stage to go to."
 )
 @click.option("--account", metavar="EMAIL", help="The Google account, as for `mx connect`.")
 @click.option("--context", metavar="NAME", help="A cluster of your own, as for `mx connect`.")
-@_TIMEOUT
+@TIMEOUT
 @step_options(confirm=True)
 def up(to: str, account: str | None, context: str | None, timeout: int, mode: Mode) -> int:
     """Bring the whole project up: preflight, infra, connect, deploy, check.
@@ -52,7 +48,7 @@ def up(to: str, account: str | None, context: str | None, timeout: int, mode: Mo
 
 @click.command("down")
 @click.option("--with-data", is_flag=True, help="Also delete buckets, volumes and passwords, for good.")
-@_TIMEOUT
+@TIMEOUT
 @step_options(confirm=True)
 def down(with_data: bool, timeout: int, mode: Mode) -> int:
     """Take down what mx brought up: deployments, infrastructure, the connection.

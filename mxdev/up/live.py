@@ -19,7 +19,7 @@ from mxdev.doctor import project as looks
 from mxdev.doctor.finding import Finding, guarded
 from mxdev.errors import MxError
 from mxdev.infra import place as places
-from mxdev.infra import planning
+from mxdev.infra.plans import planning
 from mxdev.infra.terraform import Terraform
 from mxdev.project.project import Project
 from mxdev.steps.model import State, Step
@@ -31,7 +31,7 @@ Row = Mapping[str, Any]
 Word = Literal["same", "differs", "absent", "unknown", "nothing"]
 _OF_VERB: Mapping[str, Word] = {"done": "same", "create": "absent", "change": "differs"}
 _SAID = {"same": "as rendered", "absent": "not deployed", "nothing": "-"}
-_COLOURS = {"same": "green", "differs": "yellow", "absent": "yellow", "unknown": "bright_black"}
+_COLOURS = {"same": "green", "differs": "yellow", "absent": "yellow", "unknown": "magenta"}
 # What runs for good, and so should be of this commit; a training that goes on may well be of another.
 _FOR_GOOD = ("ReplicaSet", "StatefulSet", "DaemonSet")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -89,7 +89,9 @@ def show(parts: Sequence[Part]) -> None:
     console.out("  ".join(head.ljust(width) for head, width in zip(_HEADS, (*widths, 0), strict=True)))
     for one, line in zip(parts, lines, strict=True):
         first = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False))
-        console.out(f"{first}  {console.paint(one.text, _COLOURS.get(one.deployed, 'white'))}")
+        console.out(
+            f"{first}  {console.paint(one.text, _COLOURS[one.deployed]) if one.deployed in _COLOURS else one.text}"
+        )
     for remedy in dict.fromkeys(one.remedy for one in parts if one.remedy):
         console.out(f"  {remedy}")
 

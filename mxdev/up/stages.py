@@ -16,10 +16,9 @@ from mxdev.doctor.finding import Finding, guarded
 from mxdev.infra import applying, ready
 from mxdev.infra.applying import Infrastructure
 from mxdev.infra.place import Place as Terraform
-from mxdev.steps.model import Say, State, Step
+from mxdev.steps.model import Check, State, Step, TakeBack
 from mxdev.system import programs
-
-STAGES = ("preflight", "infra", "connect", "deploy", "check")
+from mxdev.up import STAGES
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def steps_down(way: Way, *, with_data: bool) -> list[Step]:
     names = tuple(step.name for step in found)
     for step in reversed(connecting.steps_of(way.target, account=way.account, context=None, use=False)):
         if step.has_way_back:
-            found.append(Forgotten(name=step.name, title=step.title, needs=names, early=True, step=step))
+            found.append(TakeBack.of(step, names))
     return found
 
 
@@ -120,7 +119,7 @@ def survivors(way: Way, *, with_data: bool) -> Iterator[tuple[str, str]]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Preflight(Step):
+class Preflight(Check):
     """The tools and the room that the way needs are there; only a person can change that."""
 
     way: Way
@@ -142,12 +141,9 @@ class Preflight(Step):
         if programs.locate("gcloud") is not None:
             yield from guarded("login", "login", lambda: project.logins(self.way.target))
 
-    def do(self, say: Say) -> None:
-        """Never needed: it is done, or blocked."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class Works(Step):
+class Works(Check):
     """Every deployment is as it should be, looked at once more at the end."""
 
     way: Way
@@ -163,21 +159,3 @@ class Works(Step):
             return State.done(f"{len(self.way.deployments)} deployments")
         text = "; ".join(f"{title}: {state.why or state.verb}" for title, state in states.items())
         return State.blocked(text, "`mx doctor` says more; `mx up` again deploys what is missing.")
-
-    def do(self, say: Say) -> None:
-        """Never needed: it is done, or blocked."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Forgotten(Step):
-    """A part of the connection is taken back, when nothing is left to connect to."""
-
-    step: Step
-
-    def look(self) -> State:
-        """Whether it is there."""
-        return self.step.look_back()
-
-    def do(self, say: Say) -> None:
-        """Take it back."""
-        self.step.take_back(say)

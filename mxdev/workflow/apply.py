@@ -241,8 +241,7 @@ def _confirmed(work: Work, policy: Policy) -> bool:
     count = sum(change.status == "remove" for change in work.changes)
     if not policy.confirm or not policy.may_ask or count <= _FEW:
         return True
-    answer = console.ask(f"{policy.confirm.format(count=count)} [y/N]", "n")
-    return answer.strip().lower() in ("y", "yes")
+    return console.agreed(policy.confirm.format(count=count))
 
 
 def _tell(work: Work, *, first: bool) -> None:

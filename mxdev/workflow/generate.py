@@ -258,10 +258,8 @@ def _offer(generator: type[Generator], missing: list[type[Generator]], policy: P
     if not missing:
         return
     names = ", ".join(cls.__name__ for cls in missing)
-    if (
-        policy.may_ask
-        and console.ask(f"{generator.__name__} requires {names}: generate it too? [Y/n]", "y")[:1].lower()
-        != "y"
+    if policy.may_ask and not console.agreed(
+        f"{generator.__name__} requires {names}: generate it too?", default=True
     ):
         raise Refused(f"{generator.__name__} requires {names}; nothing was written.")
 
@@ -412,7 +410,7 @@ def _confirm(result: Run) -> None:
     console.err()
     for name, value in prompted.items():
         console.err(f"  {name:<{max(map(len, prompted))}}  {defaults.shown(value)}")
-    if console.ask("Generate it so? [Y/n]", "y")[:1].lower() != "y":
+    if not console.agreed("Generate it so?", default=True):
         raise Refused(
             "Nothing was written.", hint="Run it again; options on the command line are not asked for."
         )

@@ -34,8 +34,8 @@ from mxdev.plugins import index
 from mxdev.plugins.model import warnings_said
 from mxdev.project.plain_files import PlainFiles
 from mxdev.project.records import PROJECT_FILE, pristine_path, pristine_sections_path
-from mxdev.system import plain, private
-from mxdev.system.opened import Opened, watching
+from mxdev.system.files import plain, private
+from mxdev.system.files.opened import Opened, watching
 from mxdev.system.user_dirs import cache_place
 from mxdev.version import __version__
 

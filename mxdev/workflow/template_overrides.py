@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from mxdev.errors import MxError
 from mxdev.generator.tree import Override
 from mxdev.plugins import registry
-from mxdev.system import plain
+from mxdev.system.files import plain
 
 if TYPE_CHECKING:
     from mxdev.project.project import Project

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mxdev.infra import changes
+from mxdev.infra.plans import changes
 
 pytestmark = pytest.mark.usefixtures("terraform")
 

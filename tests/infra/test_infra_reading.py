@@ -12,8 +12,8 @@ from checks_terraform import run_terraform
 from terraform_mirror import cli_configuration
 
 from mxdev.errors import MxError
-from mxdev.infra import changes, cost, show
-from mxdev.infra.changes import Plan
+from mxdev.infra.plans import changes, cost, show
+from mxdev.infra.plans.changes import Plan
 from mxdev.testing import render, write
 
 

@@ -11,7 +11,7 @@ from types import FrameType
 
 import pytest
 
-from mxdev.system import plain
+from mxdev.system.files import plain
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 
 from mxdev.generator.jinja import FileCache, Renderer
 from mxdev.plugins import index
-from mxdev.system import private
+from mxdev.system.files import private
 from mxdev.testing import mx
 
 ROOT = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root plays two users")

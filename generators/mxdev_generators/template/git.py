@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mxdev.errors import MxError
-from mxdev.system import git, private
+from mxdev.system import git
+from mxdev.system.files import private
 from mxdev.system.user_dirs import cache_folder
 
 _fetched: set[str] = set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mxdev.system import private
+from mxdev.system.files import private
 from mxdev.system.user_dirs import cache_folder
 
 

@@ -10,7 +10,7 @@ from mxdev.lint.configs import STYLE
 from mxdev.lint.context import Context, Names, as_json, broke, readable
 from mxdev.lint.rule import Finding, Rule, Severity
 from mxdev.lint.rules import kinds
-from mxdev.system import plain
+from mxdev.system.files import plain
 
 if TYPE_CHECKING:
     from mxdev.system.programs import Result
@@ -91,7 +91,7 @@ def _cache(files: Sequence[Path]) -> list[str]:
     """Keep Ruff's cache among mx's: in the folder that is checked it would be litter."""
     import os
 
-    from mxdev.system import private
+    from mxdev.system.files import private
     from mxdev.system.user_dirs import cache_folder
 
     if any(readable(str(file)) != str(file) for file in files):

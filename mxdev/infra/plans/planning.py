@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 
 from mxdev.errors import Refused
-from mxdev.infra import changes, saved
-from mxdev.infra.changes import Plan
 from mxdev.infra.place import Place
-from mxdev.infra.saved import Saved
+from mxdev.infra.plans import changes, saved
+from mxdev.infra.plans.changes import Plan
+from mxdev.infra.plans.saved import Saved
 from mxdev.infra.terraform import Say, Terraform
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mxdev.errors import MxError
 from mxdev.infra.place import Place
-from mxdev.system import private
+from mxdev.system.files import private
 
 # Of no consequence for what Terraform does.
 _ASIDE = (".md", ".sh", ".tfplan", ".log", ".backup", ".tftest.hcl", ".tfmock.hcl")

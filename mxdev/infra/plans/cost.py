@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mxdev.infra.changes import Plan
+from mxdev.infra.plans.changes import Plan
 
 # Hours of an average month.
 MONTH = 730

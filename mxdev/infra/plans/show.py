@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from mxdev.infra.changes import Change, Plan
-from mxdev.infra.cost import Cost
+from mxdev.infra.plans.changes import Change, Plan
+from mxdev.infra.plans.cost import Cost
 from mxdev.system import console
 
 JSON_VERSION = 1

@@ -1,0 +1,1 @@
+"""A plan of Terraform: made, saved, read, shown, and what of it is billed."""

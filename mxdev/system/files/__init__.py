@@ -1,0 +1,1 @@
+"""Files read and written with care: regular ones only, private ones, nothing through a link that was laid since."""
