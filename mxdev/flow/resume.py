@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mxdev.cluster import submit
-from mxdev.environment.choose import choose
-from mxdev.environment.local_folder import through
 from mxdev.errors import DONE, UsageProblem
 from mxdev.flow import mlproject, overrides, runner, tracking
 from mxdev.flow.cluster import options as cluster_run
@@ -65,15 +63,7 @@ def resume(root: Path, name: str, request: ResumeRequest, environ: Mapping[str, 
         Refused: it is finished, or runs still, or did not log enough; says so.
         MxError: it cannot be read, or the cluster refuses.
     """
-    store = tracking.store(root, environ)
-    if store.folder is not None and not (store.folder / "mlflow.db").exists():
-        raise UsageProblem(
-            f"{tracking.shown(store)} has no runs.",
-            hint="If the run is recorded elsewhere, say where with MLFLOW_TRACKING_URI, or `mx flow connect`.",
-        )
-    chosen = choose(root, explicit=request.python, environ=environ, run_nothing=request.dry_run).python
-    python = through(root, chosen)
-    tracking.prepare(root, store)
+    store, python = reading.begin(root, request.python, environ, run_nothing=request.dry_run)
     run = reading.read(python, store, request.run_id)
     entry = _entry(run)
     place = reading.where(run, None, request.context, _RESUMED)

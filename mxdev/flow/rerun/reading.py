@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mxdev.environment.choose import choose
+from mxdev.environment.local_folder import through
 from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.flow import tracking
 from mxdev.flow.words import ENDED, ENTRY_POINT, PARENT
@@ -47,6 +49,32 @@ class LoggedRun:
     def title(self) -> str:
         """How a person finds it."""
         return f"{self.id} ({self.name})"
+
+
+def begin(
+    root: Path, explicit: str | None, environ: Mapping[str, str], *, run_nothing: bool
+) -> tuple[tracking.Store, Path]:
+    """The store that has a run, ready to be read, and the interpreter that reads it.
+
+    Args:
+        root: the project.
+        explicit: `--python`.
+        environ: the environment variables.
+        run_nothing: nothing of the project may run.
+
+    Raises:
+        UsageProblem: the store has no runs.
+        MxError: there is no interpreter with MLflow, or the store cannot be used.
+    """
+    store = tracking.store(root, environ)
+    if store.folder is not None and not (store.folder / "mlflow.db").exists():
+        raise UsageProblem(
+            f"{tracking.shown(store)} has no runs.",
+            hint="If the run is recorded elsewhere, say where with MLFLOW_TRACKING_URI, or `mx flow connect`.",
+        )
+    python = choose(root, explicit=explicit, environ=environ, run_nothing=run_nothing).python
+    tracking.prepare(root, store)
+    return store, through(root, python)
 
 
 @dataclass(frozen=True)

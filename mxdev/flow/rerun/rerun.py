@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mxdev.environment.choose import choose
-from mxdev.environment.local_folder import through
-from mxdev.errors import DONE, SAYS_NO, MxError, Refused, UsageProblem
+from mxdev.errors import DONE, SAYS_NO, MxError, Refused
 from mxdev.flow import mlproject, overrides, runner, tracking
 from mxdev.flow.cluster import options as cluster_run
 from mxdev.flow.rerun import compare, reading
@@ -71,16 +69,7 @@ def rerun(root: Path, name: str, request: RerunRequest, environ: Mapping[str, st
         Refused: the run cannot be repeated; says why.
         MxError: it cannot be read, or Git or the interpreter fail.
     """
-    store = tracking.store(root, environ)
-    if store.folder is not None and not (store.folder / "mlflow.db").exists():
-        raise UsageProblem(
-            f"{tracking.shown(store)} has no runs.",
-            hint="If the run is recorded elsewhere, say where with MLFLOW_TRACKING_URI, or `mx flow connect`.",
-        )
-    python = through(
-        root, choose(root, explicit=request.python, environ=environ, run_nothing=request.dry_run).python
-    )
-    tracking.prepare(root, store)
+    store, python = reading.begin(root, request.python, environ, run_nothing=request.dry_run)
     with as_control_c() as signals:
         try:
             return _repeat(root, name, request, store, python, environ)
