@@ -19,7 +19,7 @@ from sites import SAMPLES, make_distribution
 
 from mxdev import cli
 from mxdev.plugins import index, model
-from mxdev.project import renames
+from mxdev.project.files import renames
 
 sys.path.append(str(SAMPLES))
 import acme_world

@@ -13,7 +13,7 @@ from mxdev.plan import overrides
 from mxdev.plan.build import build
 from mxdev.plan.model import Plan, Rendering
 from mxdev.plugins import defaults
-from mxdev.project.content import stored_content
+from mxdev.project.files.content import stored_content
 from mxdev.project.project import Project
 from mxdev.sections import sections
 from mxdev.sections.yaml_values import equal

@@ -16,7 +16,7 @@ from mxdev.commands.planning import below, complete_instances, named, owners
 from mxdev.errors import MxError
 from mxdev.merge.diff import unified
 from mxdev.plugins import catalog
-from mxdev.project.content import Content, stored_content
+from mxdev.project.files.content import Content, stored_content
 from mxdev.project.project import Project
 from mxdev.project.records import Record
 from mxdev.sections import sections

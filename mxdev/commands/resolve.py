@@ -22,7 +22,7 @@ from mxdev.merge.merge import merge_file
 from mxdev.merge.sides import Sides, from_markers
 from mxdev.plan.model import Change
 from mxdev.plugins import catalog
-from mxdev.project.content import Content, disk_content, operation
+from mxdev.project.files.content import Content, disk_content, operation
 from mxdev.project.project import Project, project_root
 from mxdev.project.records import PROJECT_FILE
 from mxdev.sections import sections

@@ -18,7 +18,7 @@ from mxdev.disk.paths import UNDO_IGNORED
 from mxdev.disk.session import tell
 from mxdev.errors import DONE, MxError, Refused
 from mxdev.plan.model import Change
-from mxdev.project.content import Content, operation, recorded_content, state_of
+from mxdev.project.files.content import Content, operation, recorded_content, state_of
 from mxdev.project.project import Project
 from mxdev.system import console
 

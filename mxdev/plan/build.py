@@ -9,7 +9,7 @@ from typing import Any
 from mxdev.errors import MxError
 from mxdev.merge.by_lines import refuse_markers
 from mxdev.plan.model import Change, Plan, Rendering, Status, Wishes
-from mxdev.project.content import Content, disk_content
+from mxdev.project.files.content import Content, disk_content
 from mxdev.project.project import Project
 
 

@@ -11,7 +11,7 @@ from mxdev.plugins import model, registry
 if TYPE_CHECKING:
     from mxdev.plan.model import Change, Work
     from mxdev.plugins.checked_plan import CheckedChange
-    from mxdev.project.content import Content
+    from mxdev.project.files.content import Content
 
 
 def check(work: Work, command: str, *, dry_run: bool) -> None:

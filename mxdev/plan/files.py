@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from mxdev.errors import Refused
 from mxdev.generator.tree import File
 from mxdev.plan.model import Change, Plan, Rendering, Resolution
-from mxdev.project import in_git, renames
-from mxdev.project.content import Content, as_stored, disk_content, like, moded
+from mxdev.project.files import in_git, renames
+from mxdev.project.files.content import Content, as_stored, disk_content, like, moded
 from mxdev.project.guests import guests_of, with_guests
 from mxdev.project.records import FileRecord
 

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from mxdev.errors import MxError, Refused
 from mxdev.generator.tree import Section, Tree
 from mxdev.merge.by_lines import has_markers
-from mxdev.project.content import Content
+from mxdev.project.files.content import Content
 from mxdev.project.project import Project
 from mxdev.project.records import SectionRecord
 

@@ -17,8 +17,8 @@ from dataclasses import replace
 from mxdev.errors import Refused
 from mxdev.plan.files import merged
 from mxdev.plan.model import Change, Plan, Rendering
-from mxdev.project import in_git
-from mxdev.project.content import Content, disk_content
+from mxdev.project.files import in_git
+from mxdev.project.files.content import Content, disk_content
 
 # What interpreters and tools leave in a package; it is made again.
 _LEFTOVERS = ("__pycache__", ".ipynb_checkpoints", ".DS_Store")

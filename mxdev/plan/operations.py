@@ -11,8 +11,8 @@ from mxdev.generator.tree import Section
 from mxdev.plan import template_records
 from mxdev.plan.model import Change, Plan, Rendering
 from mxdev.plan.project_file import git_files
-from mxdev.project import in_git
-from mxdev.project.content import Content, disk_content, encoded, operation
+from mxdev.project.files import in_git
+from mxdev.project.files.content import Content, disk_content, encoded, operation
 from mxdev.project.project import digest, write_pristine_sections
 from mxdev.project.records import (
     FileRecord,

@@ -11,7 +11,7 @@ from typing import Any
 
 from mxdev.errors import MxError
 from mxdev.generator.tree import Section
-from mxdev.project.content import Content
+from mxdev.project.files.content import Content
 from mxdev.project.project import Project
 from mxdev.sections import sections
 from mxdev.sections.address import Key, parse

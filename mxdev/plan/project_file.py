@@ -5,7 +5,7 @@ from __future__ import annotations
 from mxdev.disk.paths import UNDO_IGNORED
 from mxdev.plan.model import Change, Plan
 from mxdev.project import records
-from mxdev.project.content import Content, as_stored, disk_content
+from mxdev.project.files.content import Content, as_stored, disk_content
 from mxdev.project.records import PROJECT_FILE, new_project_file
 from mxdev.sections.yaml_values import load
 from mxdev.version import compatible

@@ -10,8 +10,8 @@ from mxdev.errors import MxError, Refused
 from mxdev.generator.tree import Section
 from mxdev.merge.by_lines import refuse_markers
 from mxdev.plan.model import Change, Plan, Rendering, Resolution, Status
-from mxdev.project import in_git
-from mxdev.project.content import Content, as_stored, disk_content, recorded_content
+from mxdev.project.files import in_git
+from mxdev.project.files.content import Content, as_stored, disk_content, recorded_content
 from mxdev.project.records import SectionRecord
 from mxdev.sections import sections
 from mxdev.sections.sections import File, Fragment, Traces

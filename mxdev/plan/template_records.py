@@ -12,7 +12,7 @@ from mxdev.project.records import TemplateRecord, pristine_template_path
 
 if TYPE_CHECKING:
     from mxdev.plan.model import Plan
-    from mxdev.project.content import Content
+    from mxdev.project.files.content import Content
     from mxdev.project.project import Project
 
 
@@ -78,7 +78,7 @@ def state_files(
     plan: Plan, instance: str, known_as: str, kept: Mapping[str, bytes]
 ) -> dict[str, Content | None]:
     """The replaced templates as files of `.mx/`; those that are no longer replaced go."""
-    from mxdev.project.content import Content
+    from mxdev.project.files.content import Content
 
     record = plan.project.instances.get(known_as)
     files: dict[str, Content | None] = {

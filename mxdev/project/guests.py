@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mxdev.errors import MxError
-from mxdev.project.content import Content
+from mxdev.project.files.content import Content
 from mxdev.project.project import Project
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mxdev.errors import MxError
-from mxdev.project import in_git
+from mxdev.project.files import in_git
 from mxdev.project.project import Project
 from mxdev.project.records import PRISTINE, RECORDS, record_path
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from mxdev.errors import MxError
 from mxdev.merge.by_lines import has_markers
-from mxdev.project import renames
-from mxdev.project.content import Content, like, moded, stored_content
+from mxdev.project.files import renames
+from mxdev.project.files.content import Content, like, moded, stored_content
 from mxdev.project.guests import guests_of, with_guests
 from mxdev.project.project import Project
 from mxdev.project.records import FileRecord, Record, SectionRecord

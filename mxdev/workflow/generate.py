@@ -22,7 +22,8 @@ from mxdev.plan.model import Plan
 from mxdev.plan.operations import operations
 from mxdev.plan.project_file import GIT_FILES
 from mxdev.plugins import catalog, defaults
-from mxdev.project import in_git, missing
+from mxdev.project import missing
+from mxdev.project.files import in_git
 from mxdev.project.project import Project, find_root
 from mxdev.project.records import PROJECT_FILE, RECORDS, record_path
 from mxdev.system import console, directory

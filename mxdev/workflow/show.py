@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from mxdev.merge.diff import difference
 from mxdev.plan.model import Change, Work
-from mxdev.project.content import Content
+from mxdev.project.files.content import Content
 from mxdev.system import console
 
 # More new files than this are shown as folders with counts.

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 from mxdev.errors import MxError
 from mxdev.plugins import index
 from mxdev.plugins.model import warnings_said
-from mxdev.project.plain_files import PlainFiles
+from mxdev.project.files.plain_files import PlainFiles
 from mxdev.project.records import PROJECT_FILE, pristine_path, pristine_sections_path
 from mxdev.system.files import plain, private
 from mxdev.system.files.opened import Opened, watching

@@ -10,7 +10,7 @@ import yaml
 from conftest import Mx
 
 from mxdev.plan.moves import folders, pairs
-from mxdev.project import in_git
+from mxdev.project.files import in_git
 
 
 def test_pairs_of_paths() -> None:

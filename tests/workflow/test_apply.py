@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.merge.diff import difference
 from mxdev.plan.model import Change
-from mxdev.project.content import Content
+from mxdev.project.files.content import Content
 from mxdev.workflow.apply import as_json, outcome_of
 from mxdev.workflow.show import summary
 

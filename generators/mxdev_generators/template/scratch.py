@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mxdev.errors import MxError, Refused, UsageProblem
-from mxdev.project.in_git import would_ignore
+from mxdev.project.files.in_git import would_ignore
 from mxdev.system import console
 from mxdev_generators.template import process
 from mxdev_generators.template.questions import Kind

@@ -9,7 +9,7 @@ from mxdev.disk import fs
 from mxdev.disk.journal_format import ABSENT, Operation, State
 from mxdev.disk.paths import resolve_inside
 from mxdev.errors import MxError, Refused
-from mxdev.project import encodings, in_git
+from mxdev.project.files import encodings, in_git
 from mxdev.project.project import Project
 
 

@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mxdev.project import in_git
 from mxdev.project.checked import problem_of_target
-from mxdev.project.content import Content, stored_content
+from mxdev.project.files import in_git
+from mxdev.project.files.content import Content, stored_content
 from mxdev.project.project import Project
 
 if TYPE_CHECKING:

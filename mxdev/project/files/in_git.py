@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mxdev.project import encodings
+from mxdev.project.files import encodings
 from mxdev.system import console
 from mxdev.system.files import plain
 
