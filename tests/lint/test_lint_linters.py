@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,15 @@ def test_markers_in_data_and_where_they_are_meant(mx: Any, write: Any, tmp_path:
         "two.txt:1:1:",
         "two.txt:6:1:",
     ]
+
+
+def test_a_large_yaml_file_is_said_and_not_read(mx: Any, need: Any, write: Any, tmp_path: Path) -> None:
+    need("yamllint")
+    write(tmp_path, {"large.yaml": "- [1, 2]\n" * 120_000, "small.yaml": "a:  1\n"})
+    began = time.monotonic()
+    done = mx("lint", "--rule", "yamllint", "--format", "text")
+    assert time.monotonic() - began < 20
+    assert "large.yaml:1:1: yamllint/large error more than 1 MB of YAML are not checked" in done.out
+    assert "small.yaml:1:4: yamllint/colons" in done.out
+    write(tmp_path, {".yamllint": "extends: relaxed\nignore: large.yaml\n"})
+    assert "large.yaml" not in mx("lint", "--rule", "yamllint", "--format", "text").out

@@ -12,6 +12,7 @@ from mxdev.lint.configs import STYLE
 from mxdev.lint.context import Context, Names, broke, name
 from mxdev.lint.rule import Finding, Rule, Severity
 from mxdev.lint.rules import kinds
+from mxdev.sections.yaml_values import LARGEST
 
 if TYPE_CHECKING:
     from mxdev.system.programs import Result
@@ -34,19 +35,23 @@ class Yamllint(Rule):
     def check(self, context: Context) -> Iterator[Finding]:
         """One finding for each problem, by the configuration that is nearest to the file."""
         for config, files in context.configs.group(context.files, CONFIGS).items():
-            readable: list[Path] = []
-            for file in files:
-                problem = _undecodable(file)
-                if problem is None:
-                    readable.append(file)
-                else:  # yamllint dies of it, and says nothing about any other file
-                    yield Finding(file, 1, 1, f"{self.name}/encoding", "error", problem)
             # The patterns in a configuration are relative to where yamllint runs.
             cwd = context.root if config is None else config.parent
-            chosen = config or STYLE / "yamllint.yaml"
+            chosen = ("--config-file", str(config or STYLE / "yamllint.yaml"))
+            readable: list[Path] = []
+            large: list[Path] = []
+            for file in files:
+                problem = _undecodable(file)
+                if problem is not None:  # yamllint dies of it, and says nothing about any other file
+                    yield Finding(file, 1, 1, f"{self.name}/encoding", "error", problem)
+                else:
+                    (large if file.stat().st_size > LARGEST else readable).append(file)
+            for file in _wanted(context, large, cwd, chosen):  # yamllint would be busy with it for minutes
+                what = f"more than {LARGEST >> 20} MB of YAML are not checked: divide the file, or name it under `ignore` in .yamllint"
+                yield Finding(file, 1, 1, f"{self.name}/large", "error", what)
             names = Names(readable, cwd)
             line = _line_pattern([name(file, cwd) for file in readable])
-            arguments = ("--format", "parsable", "--config-file", str(chosen), "--")
+            arguments = ("--format", "parsable", *chosen, "--")
             for result in context.run(arguments, readable, cwd=cwd):
                 yield from self._parse(context, result, names, line)
 
@@ -95,3 +100,11 @@ def _undecodable(file: Path) -> str | None:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return None
+
+
+def _wanted(context: Context, files: Sequence[Path], cwd: Path, chosen: Sequence[str]) -> Iterator[Path]:
+    """Which of the files the configuration does not leave out."""
+    for file in files:
+        for result in context.run(("--list-files", *chosen, "--"), [file], cwd=cwd):
+            if result.stdout.strip():
+                yield file
