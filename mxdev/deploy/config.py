@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mxdev.connect.target import Target
 from mxdev.errors import MxError, UsageProblem
 from mxdev.project.project import Project
 from mxdev.sections import yaml_values
@@ -100,6 +101,12 @@ def chosen(deployments: Sequence[Deployment], names: Sequence[str]) -> list[Depl
             hint=f"It has: {', '.join(one.name for one in deployments) or 'none'}.",
         )
     return [one for one in deployments if (one.name in names if names else one.by_default)]
+
+
+def own(deployments: Sequence[Deployment], where: Target) -> list[Deployment]:
+    """Those that go when all of a project goes: all, but on a cluster that environments share only those of its namespace."""
+    alone = not where.environment or where.cloud == "gcp"
+    return [one for one in deployments if alone or one.namespace == where.name]
 
 
 def _unknown(part: Mapping[str, Any]) -> list[str]:
