@@ -78,7 +78,7 @@ def purge(
     """Remove NAMEs, deployments of devspace.yaml, or all of them, from the cluster.
 
     Volumes and passwords stay, and the next deploy finds them again. --volumes deletes them too; then the project's name has to
-    be typed, or given by --confirm. With -E only what that environment has goes: on a cluster that environments share, what is
+    be typed, or given by --confirm. With -E it is that environment's that goes: on a cluster that environments share, what is
     installed for all of them stays unless it is named.
 
     \b
@@ -93,7 +93,7 @@ def purge(
     project = _project()
     where, rendered = target.of(project, environment), rewritten.project(project, environment)
     everything = config.read(rendered)
-    found = config.chosen(everything, names) if names else config.own(everything, where)
+    found = config.chosen(everything, names) if names else config.own(project, everything, where)
     place = place_of(rendered.root, where, context, timeout, found, json=mode.json)
     reached = steps.Reached(name="cluster", title="The cluster answers", place=place)
     todo = steps.purge_steps(found, place, volumes=volumes, needs=("cluster",))

@@ -9,6 +9,7 @@ from typing import Any
 
 from mxdev.connect.target import Target
 from mxdev.errors import MxError, UsageProblem
+from mxdev.project import environments
 from mxdev.project.project import Project
 from mxdev.sections import yaml_values
 
@@ -103,9 +104,15 @@ def chosen(deployments: Sequence[Deployment], names: Sequence[str]) -> list[Depl
     return [one for one in deployments if (one.name in names if names else one.by_default)]
 
 
-def own(deployments: Sequence[Deployment], where: Target) -> list[Deployment]:
-    """Those that go when all of a project goes: all, but on a cluster that environments share only those of its namespace."""
-    alone = not where.environment or where.cloud == "gcp"
+def own(project: Project, deployments: Sequence[Deployment], where: Target) -> list[Deployment]:
+    """Those that go when all of it goes: all, but on a cluster that the project's environments may share only those of its namespace.
+
+    Args:
+        project: the project itself.
+        deployments: its deployments, as they are at `where`.
+        where: the project's first environment, or another.
+    """
+    alone = where.cloud == "gcp" or not environments.names(project.root)
     return [one for one in deployments if alone or one.namespace == where.name]
 
 

@@ -29,11 +29,13 @@ def doctor(environment: str | None, as_json: bool) -> int:
     from pathlib import Path
 
     from mxdev.errors import DONE, SAYS_NO
-    from mxdev.project.project import find_root
+    from mxdev.project.project import find_root, project_root
     from mxdev.system import console
 
+    # An environment is a project's; who names one means that there is a project.
+    root = find_root(Path.cwd()) if environment is None else project_root()
     found = []
-    for finding in _all(find_root(Path.cwd()), environment):
+    for finding in _all(root, environment):
         found.append(finding)
         if not as_json:
             _show(finding)
@@ -68,7 +70,6 @@ def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
     from mxdev.doctor import machine, project
     from mxdev.doctor.finding import guarded
     from mxdev.errors import MxError
-    from mxdev.project import environments
     from mxdev.project.project import Project
 
     loaded, rendered, target, deployments = None, None, None, []
@@ -79,8 +80,8 @@ def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
             rendered = rewritten.project(loaded, environment)
             deployments = config.read(rendered)
         except MxError:
-            if environment is not None and (loaded is None or environment not in environments.names(root)):
-                raise
+            if environment is not None:
+                raise  # there is none of the name, or its files contradict each other
             pass  # what is wrong is found below, where its own look says so
     gcp = target is not None and target.cloud == "gcp"
     charts = any(one.helm is not None and one.by_default for one in deployments)

@@ -25,13 +25,11 @@ class Environment:
     Attributes:
         name: its name, as `-E` takes it.
         namespace: its namespace in Kubernetes, and what Terraform names after it: its cluster, its network, its registry.
-        domain: the domain that its services get names in; empty: none.
         replace: what stands in manifests for the project's first environment, and what it becomes in this one.
     """
 
     name: str
     namespace: str
-    domain: str = ""
     replace: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -75,9 +73,7 @@ def find(project: Project, name: str) -> Environment:
     replace = found.get("replace") or {}
     if not isinstance(replace, dict):
         raise MxError(f"{path}: `replace` is not a mapping.", hint="Write one `old: new` a line.")
-    return Environment(
-        name, namespace, str(found.get("domain") or ""), {str(old): str(new) for old, new in replace.items()}
-    )
+    return Environment(name, namespace, {str(old): str(new) for old, new in replace.items()})
 
 
 def _sample(name: str) -> str:

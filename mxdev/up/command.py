@@ -100,7 +100,7 @@ def _way(
     project = Project.load(root)
     where, rendered = target.of(project, environment), rewritten.project(project, environment)
     everything = config.read(rendered)
-    found = config.own(everything, where) if every else config.chosen(everything, [])
+    found = config.own(project, everything, where) if every else config.chosen(everything, [])
     place = place_of(rendered.root, where, None, timeout, found, json=mode.json)
     infra = terraform.find(root, environment) if where.cloud == "gcp" else None
     shared = [one for one in everything if every and one not in found]

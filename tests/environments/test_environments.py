@@ -17,12 +17,18 @@ from golden import files
 from mxdev.connect import target
 from mxdev.deploy import config, rewritten
 from mxdev.infra import place as terraform
+from mxdev.infra import ready
 from mxdev.project.environments import Environment, find
 from mxdev.project.project import Project
 from mxdev.testing import mx
 
 ENVIRONMENTS = (None, "staging", "production")
 NAMESPACES = ("churn", "churn-staging", "churn-production")
+REPLACE = {
+    "churn-data": "stage-data",
+    ".churn.example.com": ".churn-staging.example.com",
+    "churn.example.com": "churn-staging.example.com",
+}
 # Each command that takes -E.
 COMMANDS = (
     ("connect", "--dry-run"), ("connect", "--print"), ("infra", "init", "--dry-run"), ("infra", "plan"), ("infra", "apply"),
@@ -55,6 +61,16 @@ def test_contexts_namespaces_projects_and_states_differ(gcp: Path) -> None:
         assert len({one.setting(key) for one in places}) == 3
 
 
+def test_one_bucket_of_the_first_cloud_project_has_all_states(gcp: Path) -> None:
+    steps = {one.name: one for one in ready.steps(terraform.find(gcp, "production"))}
+    services, bucket = steps["services"], steps["state-bucket"]
+    assert isinstance(services, ready.Services)
+    assert isinstance(bucket, ready.StateBucket)
+    assert (services.project, bucket.project) == ("acme-production", "acme-ml")
+    # And `terraform init` puts each below the prefix of the first: tests/infra has that with the real one.
+    assert terraform.find(gcp, "production").written("prefix", "backend.tf") == "churn"
+
+
 def test_what_is_deployed_has_the_environments_names_and_no_others(gcp: Path) -> None:
     project = Project.load(gcp)
     made = rewritten.project(project, "production")
@@ -70,12 +86,10 @@ def test_what_is_deployed_has_the_environments_names_and_no_others(gcp: Path) ->
                 assert new["metadata"]["namespace"] == "churn-production"
         # The images are the very ones that the project has built.
         assert "acme-ml" not in path.read_text().replace("docker.pkg.dev/acme-ml/churn/run:", ""), path
-        assert "mlflow.ml.example.com" not in path.read_text(), path
     accounts = (folder / "train-infrastructure/service_accounts.yaml").read_text()
     assert "churn-production-mlflow@acme-production.iam.gserviceaccount.com" in accounts
     mlflow = (folder / "train-infrastructure/mlflow.yaml").read_text()
     assert "gs://acme-production-churn-production-artifacts/mlflow" in mlflow
-    assert "https://mlflow.production.ml.example.com" in mlflow
     storage = (folder / "train-infrastructure/storage_class.yaml").read_text()
     assert "name: churn-production-retain" in storage
     assert '--namespace churn-production "$@"' in (made.root / "devspace.yaml").read_text()
@@ -118,6 +132,8 @@ def test_a_change_of_a_manifest_reaches_every_environment_and_a_file_that_is_gon
         ("acme.svc.id.goog[churn/mlflow]", "acme.svc.id.goog[churn-staging/mlflow]"),
         ("gs://churn-data/a churn-data-2", "gs://stage-data/a churn-data-2"),
         ("old-churn-data", "old-churn-data"),
+        ('hosts: ["*.churn.example.com"]', 'hosts: ["*.churn-staging.example.com"]'),
+        ("https://churn.example.com", "https://churn-staging.example.com"),
         ("python -m churn.trainer", "python -m churn.trainer"),
         ("namespace: churn-model", "namespace: churn-model"),
         ("namespace: churn.x", "namespace: churn.x"),
@@ -125,7 +141,7 @@ def test_a_change_of_a_manifest_reaches_every_environment_and_a_file_that_is_gon
     ],
 )
 def test_names_are_rewritten_where_they_are_names_for_certain(old: str, new: str) -> None:
-    environment = Environment("staging", "churn-staging", replace={"churn-data": "stage-data"})
+    environment = Environment("staging", "churn-staging", replace=REPLACE)
     assert rewritten.rewritten(old.encode(), "churn", environment).decode() == new
 
 
@@ -158,7 +174,7 @@ def test_an_environment_goes_without_a_trace_and_another_stays(project: Path) ->
     assert answer["outcome"] == "nothing"
     assert mx("destroy", "Environment:qa", "--no-input", cwd=project).code == 0
     assert files(project) == before
-    assert find(Project.load(project), "production").domain == "production.ml.example.com"
+    assert ".churn-production.ml.example.com" in find(Project.load(project), "production").replace.values()
 
 
 @pytest.mark.parametrize(
@@ -209,9 +225,18 @@ def test_what_environments_on_one_cluster_share_stays_when_one_goes(existing: Pa
     project = Project.load(existing)
     everything = config.read(rewritten.project(project, "staging"))
     assert {one.name for one in everything} > {"training-operator"}
-    own = config.own(everything, target.of(project, "staging"))
+    own = config.own(project, everything, target.of(project, "staging"))
     assert {one.namespace for one in own} == {"churn-staging"}
-    assert config.own(config.read(project), target.of(project)) == config.read(project)
+    first = config.own(project, config.read(project), target.of(project))
+    assert {one.namespace for one in first} == {"churn"}
+
+
+def test_a_project_without_environments_goes_as_a_whole(existing: Path, tmp_path: Path) -> None:
+    alone = Path(shutil.copytree(existing, tmp_path / "churn"))
+    for name in ("staging", "production"):
+        (alone / "infrastructure/environments" / f"{name}.yaml").unlink()
+    project = Project.load(alone)
+    assert config.own(project, config.read(project), target.of(project)) == config.read(project)
 
 
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")

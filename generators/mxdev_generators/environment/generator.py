@@ -10,7 +10,6 @@ from mxdev_generators.environment import naming
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.naming import (
     ACCOUNTS,
-    DOMAIN,
     PROJECT_ID,
     account_id,
     bucket_problems,
@@ -43,8 +42,6 @@ class Environment(Generator):
     options = (
         option("--cloud-project", type=CLOUD_PROJECT, default="",
                help="A Google Cloud project of its own, which must exist; empty: the project's."),
-        option("--own-domain", type=DOMAIN, default="",
-               help="The domain that its services get names in; empty: NAME below the project's domain."),
     )  # fmt: skip
     example = "mx generate Environment production --cloud-project acme-production"
 

@@ -21,7 +21,7 @@ class Names:
         project_id: the Google Cloud project; empty without one.
         region: its region.
         bucket_prefix: what the names of buckets begin with.
-        domain: the domain; empty: none.
+        domain: what its services have names below; empty: the project has no domain.
         store: where artifacts go on a cluster of one's own; empty: in a volume.
     """
 
@@ -42,7 +42,7 @@ def first(project: Values) -> Names:
     """The names that the project has without any environment."""
     return Names(
         project.name, project.project_id, project.region, bucket_prefix(project.project_id, project.name),
-        project.domain, project.artifact_store,
+        _domain(project.name, project), project.artifact_store,
     )  # fmt: skip
 
 
@@ -50,18 +50,17 @@ def own(project: Values, environment: Values) -> Names:
     """The names that an environment has."""
     name = namespace(project.name, environment.name)
     project_id = environment.cloud_project or project.project_id
-    below = f"{environment.name}.{project.domain}" if project.domain else ""
     store = f"{project.artifact_store}/{environment.name}" if project.artifact_store else ""
     return Names(
-        name, project_id, project.region, bucket_prefix(project_id, name), environment.own_domain or below, store
+        name, project_id, project.region, bucket_prefix(project_id, name), _domain(name, project), store
     )  # fmt: skip
 
 
 def replacements(old: Names, new: Names) -> dict[str, str]:
     """What stands in manifests for the first environment, and what it becomes in another, sorted."""
     # A class of volumes belongs to no namespace, so one environment's purge would take the other's.
-    pairs = {f"{old.name}-retain": f"{new.name}-retain"}
-    if old.domain and new.domain:
+    pairs = {f"{old.name}-retain": f"{new.name}-retain", f"{old.name}-edge": f"{new.name}-edge"}
+    if old.domain:
         pairs |= {old.domain: new.domain, f".{old.domain}": f".{new.domain}"}
     if old.store:
         pairs[old.store] = new.store
@@ -71,6 +70,11 @@ def replacements(old: Names, new: Names) -> dict[str, str]:
         pairs |= {f"{old.bucket_prefix}-{name}": f"{new.bucket_prefix}-{name}" for name in _BUCKETS}
         pairs[_database(old)] = _database(new)
     return dict(sorted(pairs.items()))
+
+
+def _domain(name: str, project: Values) -> str:
+    """The part of the company's domain that is this place's, such as `churn-staging.ml.example.com`."""
+    return f"{name}.{project.domain}" if project.domain else ""
 
 
 def _email(names: Names, role: str) -> str:
