@@ -26,6 +26,10 @@ def mx_generators() -> list[object]:
             "Train on several machines with Kubeflow's training operator.",
         ),
         lazy(
+            "mxdev_generators.environment.generator:Environment",
+            "Another place for the whole project, such as staging or production.",
+        ),
+        lazy(
             "mxdev_generators.plugin.generator:Plugin",
             "A plugin for mx: generator, command, lint rule, tests, ready to publish.",
         ),

@@ -11,6 +11,7 @@ import click
 
 from mxdev.commands.planning import below, complete_instances, instance_names, named, owners
 from mxdev.errors import COULD_NOT, DONE, SAYS_NO, MxError
+from mxdev.steps.options import ENVIRONMENT
 from mxdev.system import console
 
 if TYPE_CHECKING:
@@ -36,8 +37,11 @@ _TOLD = ("edited", "missing", "renamed", "conflicted", "declined", "damaged")
     is_flag=True,
     help="Also compare with what runs: Terraform, the cluster, the images of its pods.",
 )
+@ENVIRONMENT
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def status(instances: tuple[str, ...], exit_code: bool, live: bool, as_json: bool) -> int:
+def status(
+    instances: tuple[str, ...], exit_code: bool, live: bool, environment: str | None, as_json: bool
+) -> int:
     """Show what INSTANCES (default: all) rendered, what you changed, and whether an update is waiting.
 
     A file or folder, from where you stand, shows what concerns it only.
@@ -45,12 +49,16 @@ def status(instances: tuple[str, ...], exit_code: bool, live: bool, as_json: boo
     With --exit-code: 1 if an update is waiting, a file has conflict markers, mx's records are damaged, or a run was interrupted; your edits are no fault.
 
     --live is a table of what is rendered, edited and deployed, for the whole project: `terraform plan -detailed-exitcode`, `kubectl diff`,
-    and the commit of the images that run. What cannot be reached is said. With --exit-code then also 1 if what runs differs, else 4 if something could not be reached.
+    and the commit of the images that run; with -E of that environment. What cannot be reached is said. With --exit-code then also 1 if what runs differs, else 4 if something could not be reached.
     """
     if live and instances:
         raise click.UsageError("--live looks at the whole project, so it takes no INSTANCES.")
+    if environment is not None and not live:
+        raise click.UsageError(
+            "-E says which environment --live looks at; without --live there is none to look at."
+        )
     try:
-        return _status(instances, exit_code, as_json, live=live)
+        return _status(instances, exit_code, as_json, live=live, environment=environment)
     except MxError as error:
         if not as_json:
             raise
@@ -74,7 +82,9 @@ def _json(
     return json.dumps({**answer, "error": error})
 
 
-def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool, *, live: bool) -> int:
+def _status(
+    instances: tuple[str, ...], exit_code: bool, as_json: bool, *, live: bool, environment: str | None
+) -> int:
     from mxdev.disk.session import interruption
     from mxdev.project.project import project_root
     from mxdev.workflow.status_memo import Memo
@@ -91,7 +101,7 @@ def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool, *, live:
     needed = bool(interrupted) or any(
         any(row[name] for name in faults) or any(one["outdated"] for one in row["overrides"]) for row in rows
     )
-    parts = _live(root, rows) if live else []
+    parts = _live(root, rows, environment) if live else []
     needed = needed or any(part.fault for part in parts)
     if as_json:
         table = [asdict(part) for part in parts] if live else None
@@ -111,11 +121,11 @@ def _status(instances: tuple[str, ...], exit_code: bool, as_json: bool, *, live:
     return COULD_NOT if exit_code and any(part.deployed == "unknown" for part in parts) else DONE
 
 
-def _live(root: Path, rows: Sequence[dict[str, Any]]) -> list[Part]:
+def _live(root: Path, rows: Sequence[dict[str, Any]], environment: str | None) -> list[Part]:
     from mxdev.project.project import Project
     from mxdev.up import live
 
-    return live.look(Project.load(root), rows)
+    return live.look(Project.load(root), rows, environment)
 
 
 def _show_live(parts: Sequence[Part]) -> None:

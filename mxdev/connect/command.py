@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxdev.steps.options import step_options
+from mxdev.steps.options import ENVIRONMENT, step_options
 
 if TYPE_CHECKING:
     from mxdev.connect.target import Target
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("connect")
+@ENVIRONMENT
 @click.option("--account", metavar="EMAIL", help="The Google account. Default: the one that is logged in.")
 @click.option(
     "--context", metavar="NAME",
@@ -23,17 +24,20 @@ if TYPE_CHECKING:
 @click.option("--use", is_flag=True, help="Also make it your current gcloud configuration and context.")
 @click.option("--print", "print_only", is_flag=True, help="Print what a shell does to connect; do nothing.")
 @step_options()
-def connect(account: str | None, context: str | None, use: bool, print_only: bool, mode: Mode) -> int:
+def connect(
+    environment: str | None, account: str | None, context: str | None, use: bool, print_only: bool, mode: Mode
+) -> int:
     """Log in to the project's cloud and cluster.
 
     On Google Cloud: a gcloud configuration mx-NAME with account, project and region, and the cluster's credentials as the
     context mx-NAME. Your current configuration and context stay as they are; --use changes them. With a cluster of your own:
-    the context mx-NAME, as the one that --context names.
+    the context mx-NAME, as the one that --context names. NAME is the project's, or with -E that of an environment's namespace.
 
     \b
     Examples:
       mx connect
       mx connect --use
+      mx connect -E production
       mx connect --context company-cluster
       eval "$(mx connect --print)"
     """
@@ -42,7 +46,7 @@ def connect(account: str | None, context: str | None, use: bool, print_only: boo
     from mxdev.project.project import project_root
     from mxdev.steps.runner import run_steps
 
-    where = target.load(project_root())
+    where = target.load(project_root(), environment)
     if where.cloud == "gcp" and context:
         raise UsageProblem(
             "--context is for a cluster of your own; this project's is on Google Cloud.",

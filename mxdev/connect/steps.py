@@ -198,7 +198,7 @@ class Credentials(Step):
         if cluster is None:
             return State.blocked(
                 f"there is no cluster {self.target.name} in {self.target.location} of the project {self.target.project_id}",
-                "`mx infra apply` makes it.",
+                f"`{self.target.command('mx infra apply')}` makes it.",
             )
         endpoints = cluster.get("controlPlaneEndpointsConfig") or {}
         address = (endpoints.get("dnsEndpointConfig") or {}).get("endpoint")
@@ -263,7 +263,8 @@ class Context(Step):
                 return State.done(str(mine["cluster"].get("server", "")))
             return State.blocked(
                 "the project runs on a cluster of your own, and nobody has said which",
-                "`kubectl config get-contexts` lists what you can log in to; then `mx connect --context NAME`.",
+                "`kubectl config get-contexts` lists what you can log in to; then "
+                f"`{self.target.command('mx connect')} --context NAME`.",
             )
         other = kubeconfig.context(self.context)
         if other is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mxdev.errors import MxError
+from mxdev.project import environments
 from mxdev.project.answers import assigned
 from mxdev.project.project import Project
 
@@ -22,6 +23,7 @@ class Target:
         project_id: the Google Cloud project; empty without one.
         region: its region.
         location: the zone or the region of its cluster.
+        environment: which of the project's environments it is; empty: the first, which `-E` does not name.
     """
 
     name: str
@@ -29,17 +31,27 @@ class Target:
     project_id: str = ""
     region: str = ""
     location: str = ""
+    environment: str = ""
 
     @property
     def own(self) -> str:
         """What its gcloud configuration and its context are called."""
         return f"mx-{self.name}"
 
+    def command(self, words: str) -> str:
+        """A command of mx such as `mx connect`, for this environment."""
+        return f"{words} -E {self.environment}" if self.environment else words
 
-def of(project: Project) -> Target:
+
+def of(project: Project, environment: str | None = None) -> Target:
     """Where `project` runs: by its options, and by what Terraform is told, which a person may have changed.
 
+    Args:
+        project: the project.
+        environment: one of its environments; None: what it runs in without any.
+
     Raises:
+        Refused: there is no such environment.
         MxError: the project does not say its name, or its Google Cloud project.
     """
     options = project.options
@@ -50,9 +62,12 @@ def of(project: Project) -> Target:
             "mx.yaml says no `name`, so nothing can be named after the project.",
             hint="`mx set name=NAME` sets it, in a project that a skeleton has made.",
         )
+    own = environments.find(project, environment) if environment is not None else None
     if cloud != "gcp":
-        return Target(name, cloud)
-    told = _tfvars(project)
+        return Target(own.namespace if own else name, cloud, environment=environment or "")
+    told = _tfvars(project, TFVARS)
+    if own:
+        told |= {"name": own.namespace} | _tfvars(project, f"{environments.TFVARS}/{own.name}.tfvars")
     project_id = told.get("project_id") or str(options.get("project-id") or "")
     region = told.get("region") or str(options.get("region") or "")
     if not project_id or not region:
@@ -63,14 +78,14 @@ def of(project: Project) -> Target:
     # An empty zone is a regional cluster.
     zone = told.get("zone", str(options.get("zone") or ""))
     location = region if zone in ("", "auto") else zone
-    return Target(told.get("name") or name, cloud, project_id, region, location)
+    return Target(told.get("name") or name, cloud, project_id, region, location, environment or "")
 
 
-def _tfvars(project: Project) -> dict[str, str]:
-    """The texts at the top of the project's terraform.tfvars, by name."""
-    return {name: text for name, text, _ in assigned(project.read(TFVARS) or b"")}
+def _tfvars(project: Project, path: str) -> dict[str, str]:
+    """The texts at the top of a file of Terraform's values, by name."""
+    return {name: text for name, text, _ in assigned(project.read(path) or b"")}
 
 
-def load(root: Path) -> Target:
+def load(root: Path, environment: str | None = None) -> Target:
     """Where the project in `root` runs; raises as `of` does."""
-    return of(Project.load(root))
+    return of(Project.load(root), environment)

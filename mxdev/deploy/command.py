@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mxdev.steps.options import step_options
+from mxdev.steps.options import ENVIRONMENT, step_options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mxdev.connect.target import Target
     from mxdev.deploy.config import Deployment
     from mxdev.deploy.steps import Place
     from mxdev.project.project import Project
@@ -26,30 +29,36 @@ TIMEOUT = click.option(
 
 
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
-    return _NAMES(_CONTEXT(TIMEOUT(function)))
+    return _NAMES(ENVIRONMENT(_CONTEXT(TIMEOUT(function))))
 
 
 @click.command("deploy")
 @_options
 @step_options()
-def deploy(names: tuple[str, ...], context: str | None, timeout: int, mode: Mode) -> int:
+def deploy(
+    names: tuple[str, ...], environment: str | None, context: str | None, timeout: int, mode: Mode
+) -> int:
     """Deploy NAMEs, deployments of devspace.yaml, or all of them.
 
     In the order in which the instances that made them require each other, by DevSpace; where that is not installed, by kubectl
     and Helm. It waits until the pods are ready, and says what each waits for. What is deployed already is left alone.
+    With -E they go to that environment's namespace and cluster, made from the same files.
 
     \b
     Examples:
       mx deploy
       mx deploy train-infrastructure --timeout 1200
       mx deploy --dry-run
+      mx deploy -E production
     """
-    from mxdev.deploy import config, steps
+    from mxdev.connect import target
+    from mxdev.deploy import config, rewritten, steps
     from mxdev.steps.runner import run_steps
 
     project = _project()
-    found = config.chosen(config.read(project), names)
-    place = place_of(project, context, timeout, found, json=mode.json)
+    where, rendered = target.of(project, environment), rewritten.project(project, environment)
+    found = config.chosen(config.read(rendered), names)
+    place = place_of(rendered.root, where, context, timeout, found, json=mode.json)
     reached = steps.Reached(name="cluster", title="The cluster answers", place=place)
     return run_steps("mx deploy", [reached, *steps.deploy_steps(found, place, ("cluster",))], mode)
 
@@ -58,27 +67,37 @@ def deploy(names: tuple[str, ...], context: str | None, timeout: int, mode: Mode
 @_options
 @click.option("--volumes", is_flag=True, help="Also delete volumes and passwords, for good.")
 @step_options(confirm=True)
-def purge(names: tuple[str, ...], context: str | None, timeout: int, volumes: bool, mode: Mode) -> int:
+def purge(
+    names: tuple[str, ...],
+    environment: str | None,
+    context: str | None,
+    timeout: int,
+    volumes: bool,
+    mode: Mode,
+) -> int:
     """Remove NAMEs, deployments of devspace.yaml, or all of them, from the cluster.
 
     Volumes and passwords stay, and the next deploy finds them again. --volumes deletes them too; then the project's name has to
-    be typed, or given by --confirm.
+    be typed, or given by --confirm. With -E it is that environment's that goes: on a cluster that environments share, what is
+    installed for all of them stays unless it is named.
 
     \b
     Examples:
       mx purge train-infrastructure
       mx purge --volumes --dry-run
     """
-    from mxdev.deploy import config, steps
+    from mxdev.connect import target
+    from mxdev.deploy import config, rewritten, steps
     from mxdev.steps.runner import run_steps
 
     project = _project()
-    everything = config.read(project)
-    found = config.chosen(everything, names) if names else list(everything)
-    place = place_of(project, context, timeout, found, json=mode.json)
+    where, rendered = target.of(project, environment), rewritten.project(project, environment)
+    everything = config.read(rendered)
+    found = config.chosen(everything, names) if names else config.own(project, everything, where)
+    place = place_of(rendered.root, where, context, timeout, found, json=mode.json)
     reached = steps.Reached(name="cluster", title="The cluster answers", place=place)
     todo = steps.purge_steps(found, place, volumes=volumes, needs=("cluster",))
-    return run_steps("mx purge", [reached, *todo], mode, word=str(project.options.get("name") or "purge"))
+    return run_steps("mx purge", [reached, *todo], mode, word=where.name)
 
 
 def _project() -> Project:
@@ -88,21 +107,32 @@ def _project() -> Project:
 
 
 def place_of(
-    project: Project, context: str | None, timeout: float, deployments: list[Deployment], *, json: bool
+    root: Path,
+    where: Target,
+    context: str | None,
+    timeout: float,
+    deployments: list[Deployment],
+    *,
+    json: bool,
 ) -> Place:
     """Where a project is deployed, and how; that DevSpace is missing is said.
 
+    Args:
+        root: the folder with devspace.yaml: the project, or what was made of it for an environment.
+        where: its cluster and its namespace.
+        context: another context than that of `mx connect`.
+        timeout: how many seconds one deployment may take.
+        deployments: what it is about.
+        json: whether nothing is said.
+
     Raises:
         MissingTool: DevSpace is there, and too old.
-        MxError: the project says no name.
     """
-    from mxdev.connect import target
     from mxdev.deploy import tools
     from mxdev.deploy.steps import Place
     from mxdev.system import console
 
-    where = target.of(project)
     devspace = tools.has_devspace()
     if not devspace and deployments and not json:
         console.status("DevSpace is not on the PATH: kubectl and Helm do the same.")
-    return Place(project.root, context or where.own, where.name, devspace, timeout)
+    return Place(root, context or where.own, where.name, devspace, timeout, where.command("mx connect"))

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mxdev.connect.target import Target
 from mxdev.errors import MxError, UsageProblem
+from mxdev.project import environments
 from mxdev.project.project import Project
 from mxdev.sections import yaml_values
 
@@ -100,6 +102,18 @@ def chosen(deployments: Sequence[Deployment], names: Sequence[str]) -> list[Depl
             hint=f"It has: {', '.join(one.name for one in deployments) or 'none'}.",
         )
     return [one for one in deployments if (one.name in names if names else one.by_default)]
+
+
+def own(project: Project, deployments: Sequence[Deployment], where: Target) -> list[Deployment]:
+    """Those that go when all of it goes: all, but on a cluster that the project's environments may share only those of its namespace.
+
+    Args:
+        project: the project itself.
+        deployments: its deployments, as they are at `where`.
+        where: the project's first environment, or another.
+    """
+    alone = where.cloud == "gcp" or not environments.names(project.root)
+    return [one for one in deployments if alone or one.namespace == where.name]
 
 
 def _unknown(part: Mapping[str, Any]) -> list[str]:

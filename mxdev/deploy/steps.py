@@ -24,6 +24,7 @@ class Place:
         namespace: the project's own namespace, where DevSpace keeps its notes.
         devspace: DevSpace does it; else kubectl and Helm.
         timeout: how many seconds one deployment may take.
+        connect: the command that makes the context.
     """
 
     root: Path
@@ -31,6 +32,7 @@ class Place:
     namespace: str
     devspace: bool
     timeout: float
+    connect: str = "mx connect"
 
     def kubectl(self, deployment: Deployment) -> Kubectl:
         """kubectl, with the namespace of a deployment."""
@@ -246,7 +248,7 @@ class Reached(Check):
             Kubectl(self.place.context, None).run("get", "--raw", "/version", retry=False)
         except ClusterError as error:
             if error.reason == "NoContext":
-                remedy = "`mx connect` makes it; or name another one with --context."
+                remedy = f"`{self.place.connect}` makes it; or name another one with --context."
                 return State.blocked(f"the kubeconfig has no context {self.place.context}", remedy)
             return State.of_error(error)
         return State.done(self.place.context)

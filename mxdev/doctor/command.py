@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mxdev.steps.options import ENVIRONMENT
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -16,21 +18,24 @@ JSON_VERSION = 1
 
 
 @click.command("doctor")
+@ENVIRONMENT
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def doctor(as_json: bool) -> int:
+def doctor(environment: str | None, as_json: bool) -> int:
     """Look at tools, logins, plugins, the project's state, the clock, the disk and what runs; exit 1 if something is wrong.
 
-    Nothing is changed. Outside of a project it looks at the machine alone.
+    Nothing is changed. Outside of a project it looks at the machine alone. With -E it looks at what runs of that environment.
     """
     import json
     from pathlib import Path
 
     from mxdev.errors import DONE, SAYS_NO
-    from mxdev.project.project import find_root
+    from mxdev.project.project import find_root, project_root
     from mxdev.system import console
 
+    # An environment is a project's; who names one means that there is a project.
+    root = find_root(Path.cwd()) if environment is None else project_root()
     found = []
-    for finding in _all(find_root(Path.cwd())):
+    for finding in _all(root, environment):
         found.append(finding)
         if not as_json:
             _show(finding)
@@ -59,21 +64,24 @@ def _show(finding: Finding) -> None:
         console.out(f"{'':>10}{finding.remedy}")
 
 
-def _all(root: Path | None) -> Iterator[Finding]:
+def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
     from mxdev.connect import target as targets
-    from mxdev.deploy import config
+    from mxdev.deploy import config, rewritten
     from mxdev.doctor import machine, project
     from mxdev.doctor.finding import guarded
     from mxdev.errors import MxError
     from mxdev.project.project import Project
 
-    loaded, target, deployments = None, None, []
+    loaded, rendered, target, deployments = None, None, None, []
     if root is not None:
         try:
             loaded = Project.load(root)
-            target = targets.of(loaded)
-            deployments = config.read(loaded)
+            target = targets.of(loaded, environment)
+            rendered = rewritten.project(loaded, environment)
+            deployments = config.read(rendered)
         except MxError:
+            if environment is not None:
+                raise  # there is none of the name, or its files contradict each other
             pass  # what is wrong is found below, where its own look says so
     gcp = target is not None and target.cloud == "gcp"
     charts = any(one.helm is not None and one.by_default for one in deployments)
@@ -82,7 +90,7 @@ def _all(root: Path | None) -> Iterator[Finding]:
     yield from guarded("disk", "disk", lambda: machine.disk(root))
     if root is not None:
         yield from guarded("state", "mx's records", lambda: project.state(root))
-    if target is None or loaded is None:
+    if target is None or rendered is None:
         yield from machine.clock(None)
         return
     google = "https://www.googleapis.com" if gcp else None
@@ -93,4 +101,4 @@ def _all(root: Path | None) -> Iterator[Finding]:
         connected = finding.state == "ok"
         yield finding
     if connected:
-        yield from guarded("deployments", "deployments", lambda: project.deployments(loaded, target))
+        yield from guarded("deployments", "deployments", lambda: project.deployments(rendered, target))

@@ -59,7 +59,9 @@ def _of(found: State, name: str, title: str) -> Finding:
 def cluster(target: Target) -> Iterator[Finding]:
     """Whether the project is connected to its cluster, and that answers."""
     if kubeconfig.context(target.own) is None:
-        yield Finding("cluster", "cluster", "unknown", "not connected; `mx connect` does it")
+        yield Finding(
+            "cluster", "cluster", "unknown", f"not connected; `{target.command('mx connect')}` does it"
+        )
         return
     yield _of(Answers(name="cluster", title="cluster", target=target).look(), "cluster", "cluster")
 
@@ -78,7 +80,9 @@ def deployments(project: Project, target: Target) -> Iterator[Finding]:
         name, title = f"deployment-{one.name}", f"deployment {one.name}"
         there = objects.there(project.root, kubectl, one)
         if not there:
-            yield Finding(name, title, "unknown", f"not deployed; `mx deploy {one.name}` does it")
+            yield Finding(
+                name, title, "unknown", f"not deployed; `{target.command(f'mx deploy {one.name}')}` does it"
+            )
         elif late := readiness.reasons(project.root, kubectl, there):
             remedy = f"kubectl --context {target.own} --namespace {one.namespace} get events"
             yield Finding(name, title, "problem", "; ".join(late), remedy)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mxdev.steps import step_options
+from mxdev.steps.options import ENVIRONMENT, step_options
 
 if TYPE_CHECKING:
     from mxdev.infra.place import Place
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from mxdev.infra.terraform import Terraform
     from mxdev.steps import Mode
 
-_ENVIRONMENT = click.option(
-    "-E", "--environment", metavar="NAME",
-    help="The environment of infrastructure/terraform/environments/NAME.tfvars, with a state of its own.",
-)  # fmt: skip
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -37,7 +33,7 @@ def infra() -> None:
 
 
 @infra.command("init")
-@_ENVIRONMENT
+@ENVIRONMENT
 @step_options()
 def init(environment: str | None, mode: Mode) -> int:
     """Make what Terraform needs before it can plan.
@@ -57,7 +53,7 @@ def init(environment: str | None, mode: Mode) -> int:
 
 
 @infra.command("plan")
-@_ENVIRONMENT
+@ENVIRONMENT
 @click.option("--target", "targets", multiple=True, metavar="ADDRESS", help="Only this, and what it needs. May be repeated.")  # fmt: skip
 @click.option(
     "--destroy", is_flag=True, help="Plan to take everything down, without deletion protection being lifted."
@@ -90,7 +86,7 @@ def plan(environment: str | None, targets: tuple[str, ...], destroy: bool, every
 
 
 @infra.command("apply")
-@_ENVIRONMENT
+@ENVIRONMENT
 @step_options(confirm=True)
 def apply(environment: str | None, mode: Mode) -> int:
     """Do exactly what `mx infra plan` saved.
@@ -113,7 +109,7 @@ def apply(environment: str | None, mode: Mode) -> int:
 
 
 @infra.command("destroy")
-@_ENVIRONMENT
+@ENVIRONMENT
 @click.option("--with-data", is_flag=True, help="Buckets, too, with all that is in them, for good.")
 @step_options(confirm=True)
 def destroy(environment: str | None, with_data: bool, mode: Mode) -> int:
@@ -132,7 +128,7 @@ def destroy(environment: str | None, with_data: bool, mode: Mode) -> int:
 
 
 @infra.command("output")
-@_ENVIRONMENT
+@ENVIRONMENT
 @click.argument("name", required=False)
 @_JSON
 def output(environment: str | None, name: str | None, as_json: bool) -> int:
@@ -160,7 +156,7 @@ def output(environment: str | None, name: str | None, as_json: bool) -> int:
 
 
 @infra.command("unlock")
-@_ENVIRONMENT
+@ENVIRONMENT
 @click.argument("lock", metavar="LOCK")
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
 def unlock(environment: str | None, lock: str, yes: bool) -> int:
@@ -187,7 +183,7 @@ def unlock(environment: str | None, lock: str, yes: bool) -> int:
 
 
 @infra.command("cost")
-@_ENVIRONMENT
+@ENVIRONMENT
 @_JSON
 def cost(environment: str | None, as_json: bool) -> int:
     """Say what is billed, by unit and number, from the plan, with the setting that changes it.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mxdev.errors import Refused
+from mxdev.project import environments
 from mxdev.project.answers import assigned
 from mxdev.project.project import Project
 
@@ -73,7 +74,10 @@ def find(root: Path, environment: str | None = None) -> Place:
         Refused: it has none, or no such environment.
         MxError: the project cannot be read.
     """
-    options = Project.load(root).options
+    project = Project.load(root)
+    options = project.options
+    if environment is not None:
+        environments.find(project, environment)
     folder = root / FOLDER
     if not any(folder.glob("*.tf")):
         on_existing = options.get("cloud") == "existing"
@@ -88,14 +92,6 @@ def find(root: Path, environment: str | None = None) -> Place:
 
 
 def _of_environment(place: Place, environment: str) -> Place:
-    there = sorted(path.stem for path in (place.folder / ENVIRONMENTS).glob("*.tfvars"))
-    if environment not in there:
-        raise Refused(
-            f"There is no environment called {environment}: {place.shown(ENVIRONMENTS)} has no {environment}.tfvars.",
-            hint=f"There are: {', '.join(there)}."
-            if there
-            else "Write one; it sets at least `name` and `bucket_prefix`.",
-        )
     found = Place(place.folder, place.name, environment)
     for key in ("name", "bucket_prefix"):
         own, first = (found.written(key, file) for file in (found.values[0], "terraform.tfvars"))

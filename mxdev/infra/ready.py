@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mxdev.errors import MxError, Refused
@@ -37,6 +37,9 @@ def steps(place: Place) -> list[Step]:
     made: list[Step] = []
     if bucket is not None:
         project, region = place.setting("project_id"), place.setting("region")
+        # One bucket has the states of all environments, whichever cloud project they are in.
+        home = replace(place, environment=None)
+        owner, at = home.setting("project_id") or project, home.setting("region") or region
         if project is None or region is None:
             raise MxError(
                 f'There is no line `{"project_id" if project is None else "region"} = "..."` in {place.shown("terraform.tfvars")}.',
@@ -51,7 +54,7 @@ def steps(place: Place) -> list[Step]:
                 name="state-bucket", title="Bucket of Terraform's state", needs=("services",), early=True,
                 permissions=("storage.buckets.create",),
                 bills=(f"gs://{bucket}: GB-months of Terraform's state, which is small",),
-                bucket=bucket, project=project, region=region,
+                bucket=bucket, project=owner or project, region=at or region,
             ),
         ]  # fmt: skip
     needs = tuple(step.name for step in made)

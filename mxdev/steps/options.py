@@ -1,7 +1,8 @@
-"""The options that all commands made of steps have."""
+"""The options that commands which look at the world have."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,25 @@ _OPTIONS = (
 _CONFIRM = click.option(
     "--confirm", metavar="NAME", help="The project's name: agree to what is lost, where nobody can type it."
 )
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The project's environments, for a shell; nothing where there is no project."""
+    from mxdev.errors import MxError
+    from mxdev.project import environments
+    from mxdev.project.project import project_root
+    from mxdev.system.output.visible import harmless
+
+    with contextlib.suppress(MxError):
+        found = environments.names(project_root(recovers=True))
+        return [name for name in found if name.startswith(incomplete) and harmless(name)]
+    return []
+
+
+ENVIRONMENT = click.option(
+    "-E", "--environment", metavar="NAME", shell_complete=_complete,
+    help="One of the project's environments, such as staging; see `mx generate Environment`.",
+)  # fmt: skip
 
 
 def step_options(*, confirm: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mxdev.deploy.command import TIMEOUT
-from mxdev.steps.options import step_options
+from mxdev.steps.options import ENVIRONMENT, step_options
 from mxdev.up import STAGES
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("up")
+@ENVIRONMENT
 @click.option(
     "--to", type=click.Choice(STAGES), default="check", show_default=True, help="The last stage to go to."
 )
@@ -23,37 +24,42 @@ if TYPE_CHECKING:
 @click.option("--context", metavar="NAME", help="A cluster of your own, as for `mx connect`.")
 @TIMEOUT
 @step_options(confirm=True)
-def up(to: str, account: str | None, context: str | None, timeout: int, mode: Mode) -> int:
+def up(
+    environment: str | None, to: str, account: str | None, context: str | None, timeout: int, mode: Mode
+) -> int:
     """Bring the whole project up: preflight, infra, connect, deploy, check.
 
     What holds already is skipped. Stopped anywhere, by ^C, a crash or a lost network, it goes on from there when it is run
-    again, because it asks the world and keeps no record. It asks before what costs money.
+    again, because it asks the world and keeps no record. It asks before what costs money. With -E it is one of the project's
+    environments that comes up, and no other is touched.
 
     \b
     Examples:
       mx up --dry-run
       mx up --to infra
+      mx up -E staging
       mx up --context company-cluster
     """
     from mxdev.steps.runner import run_steps
     from mxdev.system import console
     from mxdev.up import stages
 
-    way = _way(account, context, timeout, mode, every=False)
+    way = _way(environment, account, context, timeout, mode, every=False)
     code = run_steps("mx up", stages.steps_up(way, to), mode, word=way.target.name)
     if not mode.json:
-        console.err("`mx down` takes it down again.")
+        console.err(f"`{way.target.command('mx down')}` takes it down again.")
     return code
 
 
 @click.command("down")
+@ENVIRONMENT
 @click.option("--with-data", is_flag=True, help="Also delete buckets, volumes and passwords, for good.")
 @TIMEOUT
 @step_options(confirm=True)
-def down(with_data: bool, timeout: int, mode: Mode) -> int:
+def down(environment: str | None, with_data: bool, timeout: int, mode: Mode) -> int:
     """Take down what mx brought up: deployments, infrastructure, the connection.
 
-    Data stays unless --with-data is given; what survives is listed, with the command for each. The project's name has to be
+    Data stays unless --with-data is given, and with -E every other environment; what survives is listed, with the command for each. The project's name has to be
     typed before something is lost, or given by --confirm.
 
     \b
@@ -65,7 +71,7 @@ def down(with_data: bool, timeout: int, mode: Mode) -> int:
     from mxdev.system import console
     from mxdev.up import stages
 
-    way = _way(None, None, timeout, mode, every=True)
+    way = _way(environment, None, None, timeout, mode, every=True)
     code = run_steps("mx down", stages.steps_down(way, with_data=with_data), mode, word=way.target.name)
     if not mode.json:
         console.out("What stays, and how it is removed:")
@@ -74,9 +80,17 @@ def down(with_data: bool, timeout: int, mode: Mode) -> int:
     return code
 
 
-def _way(account: str | None, context: str | None, timeout: int, mode: Mode, *, every: bool) -> Way:
+def _way(
+    environment: str | None,
+    account: str | None,
+    context: str | None,
+    timeout: int,
+    mode: Mode,
+    *,
+    every: bool,
+) -> Way:
     from mxdev.connect import target
-    from mxdev.deploy import config
+    from mxdev.deploy import config, rewritten
     from mxdev.deploy.command import place_of
     from mxdev.infra import place as terraform
     from mxdev.project.project import Project, project_root
@@ -84,9 +98,10 @@ def _way(account: str | None, context: str | None, timeout: int, mode: Mode, *, 
 
     root = project_root()
     project = Project.load(root)
-    where = target.of(project)
-    everything = config.read(project)
-    found = list(everything) if every else config.chosen(everything, [])
-    place = place_of(project, None, timeout, found, json=mode.json)
-    infra = terraform.find(root) if where.cloud == "gcp" else None
-    return Way(where, infra, found, place, account, context)
+    where, rendered = target.of(project, environment), rewritten.project(project, environment)
+    everything = config.read(rendered)
+    found = config.own(project, everything, where) if every else config.chosen(everything, [])
+    place = place_of(rendered.root, where, None, timeout, found, json=mode.json)
+    infra = terraform.find(root, environment) if where.cloud == "gcp" else None
+    shared = [one for one in everything if every and one not in found]
+    return Way(where, infra, found, place, account, context, shared)

@@ -12,7 +12,7 @@ from mxdev.artifacts.image import BASE
 from mxdev.cluster.kubectl import Kubectl
 from mxdev.connect import target as targets
 from mxdev.connect.target import Target
-from mxdev.deploy import config, objects, tools
+from mxdev.deploy import config, objects, rewritten, tools
 from mxdev.deploy import steps as deploying
 from mxdev.deploy.config import Deployment
 from mxdev.doctor import project as looks
@@ -64,20 +64,22 @@ class Part:
         return self.deployed in ("differs", "absent")
 
 
-def look(project: Project, rows: Sequence[Row]) -> list[Part]:
+def look(project: Project, rows: Sequence[Row], environment: str | None = None) -> list[Part]:
     """Ask the world. What cannot be reached is a part that says so, and the next one is looked at.
 
     Args:
         project: what is looked at.
         rows: what `mx status` says of each instance.
+        environment: one of its environments; None: what it runs in without any.
 
     Raises:
+        Refused: there is no such environment.
         MxError: the project does not say where it runs, or its devspace.yaml is broken.
     """
-    target = targets.of(project)
-    found = list(_instances(project, target, rows))
+    target = targets.of(project, environment)
+    found = list(_instances(rewritten.project(project, environment), target, rows))
     if target.cloud == "gcp":
-        found.append(_terraform(project, rows))
+        found.append(_terraform(project, target, rows))
     found.append(_images(project, target))
     return found
 
@@ -110,7 +112,9 @@ def _instances(project: Project, target: Target, rows: Sequence[Row]) -> Iterato
     owners = config.owners(project)
     for row in rows:
         own = [one for one in deployments if owners.get(one.name) == row["instance"]]
-        yield _instance(row, away, own, {one.name: states[one.name] for one in own if one.name in states})
+        yield _instance(
+            target, row, away, own, {one.name: states[one.name] for one in own if one.name in states}
+        )
 
 
 def _is_there(place: deploying.Place, deployment: Deployment) -> bool:
@@ -133,7 +137,9 @@ def _away(target: Target) -> Finding | None:
     return None if found.state == "ok" else found
 
 
-def _instance(row: Row, away: Finding | None, own: Sequence[Deployment], states: Mapping[str, State]) -> Part:
+def _instance(
+    target: Target, row: Row, away: Finding | None, own: Sequence[Deployment], states: Mapping[str, State]
+) -> Part:
     rendered, edited = _rendered(row), _edited([row], "")
     if not own:
         return Part(row["instance"], rendered, edited, "nothing", _SAID["nothing"])
@@ -148,12 +154,12 @@ def _instance(row: Row, away: Finding | None, own: Sequence[Deployment], states:
     wrong = {name: state for name, state in states.items() if words[name] != "same"}
     text = "; ".join(f"{name}: {state.why or _SAID[words[name]]}" for name, state in wrong.items())
     deployable = [name for name in wrong if words[name] != "unknown"]
-    remedies = [f"mx deploy {' '.join(deployable)}"] if deployable else []
+    remedies = [target.command(f"mx deploy {' '.join(deployable)}")] if deployable else []
     remedies += [state.remedy for state in wrong.values() if state.remedy]
     return Part(row["instance"], rendered, edited, worst, text, "\n  ".join(remedies))
 
 
-def _terraform(project: Project, rows: Sequence[Row]) -> Part:
+def _terraform(project: Project, target: Target, rows: Sequence[Row]) -> Part:
     folder = f"{places.FOLDER}/"
     waiting = sorted({path for row in rows for path in row["update"] or () if path.startswith(folder)})
     rendered = f"{len(waiting)} waiting" if waiting else "up to date"
@@ -161,14 +167,19 @@ def _terraform(project: Project, rows: Sequence[Row]) -> Part:
         rendered = "cannot update"
     edited = _edited(rows, folder)
     try:
-        plan = planning.look(Terraform(places.find(project.root)))
+        plan = planning.look(Terraform(places.find(project.root, target.environment or None)))
     except MxError as error:
         text = error.message.partition("\n")[0]
         return Part("Terraform", rendered, edited, "unknown", text, error.hint or "")
     if plan is None:
         return Part("Terraform", rendered, edited, "same", _SAID["same"])
     return Part(
-        "Terraform", rendered, edited, "differs", plan.summary(), "`mx infra plan` shows what differs."
+        "Terraform",
+        rendered,
+        edited,
+        "differs",
+        plan.summary(),
+        f"`{target.command('mx infra plan')}` shows what differs.",
     )
 
 
@@ -209,7 +220,9 @@ def _images(project: Project, target: Target) -> Part:
     texts = [f"{same} pod{'s' * (same != 1)} of this commit ({commit[:8]})"] if same else []
     texts += [f"{pod} is of {tag[:8]}, not of {commit[:8]}" for pod, tag in others.items()]
     word: Word = "differs" if any(pods[pod][1] for pod in others) else "same"
-    return Part(name, "-", changed, word, "; ".join(texts), "mx deploy" if word == "differs" else "")
+    return Part(
+        name, "-", changed, word, "; ".join(texts), target.command("mx deploy") if word == "differs" else ""
+    )
 
 
 def _running(project: Project, target: Target) -> dict[str, tuple[str, bool]]:

@@ -31,6 +31,7 @@ class Way:
         deployments: what goes to the cluster, in order.
         place: where to, and how.
         account, context: as for `mx connect`.
+        shared: deployments that other environments on this cluster have, too, and that stay.
     """
 
     target: Target
@@ -39,6 +40,7 @@ class Way:
     place: Place
     account: str | None = None
     context: str | None = None
+    shared: Sequence[Deployment] = ()
 
 
 def steps_up(way: Way, to: str) -> list[Step]:
@@ -101,9 +103,17 @@ def connected(way: Way) -> bool:
 def survivors(way: Way, *, with_data: bool) -> Iterator[tuple[str, str]]:
     """What is left after the way down, and the command that removes it."""
     name = way.target.name
+    for one in way.shared:
+        yield (
+            f"{one.name} in the namespace {one.namespace}, which other environments may use",
+            way.target.command(f"mx purge {one.name}"),
+        )
     if not with_data and way.deployments:
         if way.target.cloud != "gcp":
-            yield f"volumes and passwords in the namespace {name}", "mx purge --volumes"
+            yield (
+                f"volumes and passwords in the namespace {name}",
+                way.target.command("mx purge") + " --volumes",
+            )
         else:
             yield "the disk of the database", "gcloud compute disks list --project " + way.target.project_id
     if way.target.cloud != "gcp":
@@ -158,4 +168,7 @@ class Works(Check):
         if not states:
             return State.done(f"{len(self.way.deployments)} deployments")
         text = "; ".join(f"{title}: {state.why or state.verb}" for title, state in states.items())
-        return State.blocked(text, "`mx doctor` says more; `mx up` again deploys what is missing.")
+        command = self.way.target.command
+        return State.blocked(
+            text, f"`{command('mx doctor')}` says more; `{command('mx up')}` again deploys what is missing."
+        )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from checks_ci import check_actionlint, check_schemas, check_scripts, check_tfli
 from checks_terraform import check_terraform
 
 from mxdev.testing import mx, render, text
+from mxdev_generators.ml_project_skeleton.naming import account_id
 
 WEEKLY = "17 3 * * 1"
 GITLAB, GITHUB, CLOUD_BUILD = "GitLabCI", "GitHubActions", "CloudBuildDefaultConfig"
@@ -24,7 +27,7 @@ ROWS: dict[str, tuple[list[str], dict[str, list[str]]]] = {
         {
             GITLAB: ["--repository-id=4711", "--gitlab-url=https://git.example.com:8443", f"--schedule={WEEKLY}",
                      "--mx-source=https://pypi.example.com/simple/", "--stage=ml", "--publish-docs",
-                     "--image-runner=saas-linux-medium-amd64", "--branch=trunk", "--watch-minutes=150", "--terraform=apply"],
+                     "--image-runner=saas-linux-medium-amd64", "--branch=trunk", "--watch-minutes=150", "--terraform=apply", "--environments=staging,production"],
             GITHUB: ["--repository-id=4711", "--branch=ours/next", f"--schedule={WEEKLY}",
                      "--mx-source=git+https://git.example.com/tools/mx-devtool.git", "--publish-docs", "--terraform=apply"],
             CLOUD_BUILD: ["--repository=https://github.com/acme/churn.git", "--app-installation=4711",
@@ -33,7 +36,7 @@ ROWS: dict[str, tuple[list[str], dict[str, list[str]]]] = {
     ),
     "all, beside a cluster": (
         ["--cloud=existing", "--python=3.12"],
-        {GITLAB: [f"--schedule={WEEKLY}"], GITHUB: [f"--schedule={WEEKLY}"], CLOUD_BUILD: []},
+        {GITLAB: [f"--schedule={WEEKLY}", "--environments=qa"], GITHUB: [f"--schedule={WEEKLY}"], CLOUD_BUILD: []},
     ),
     "GitLab alone": ([], {GITLAB: ["--repository-id=4711"]}),
     "GitHub alone, beside a cluster": (["--cloud=existing"], {GITHUB: []}),
@@ -132,30 +135,51 @@ def test_wrong_values_are_refused(generator: str, given: str, message: str, tmp_
     assert present(tmp_path / "ab") == []
 
 
-@pytest.mark.parametrize("generator", [GITLAB, GITHUB, CLOUD_BUILD])
-def test_the_longest_names_still_fit(generator: str) -> None:
-    tree = render(
-        generator,
-        name="a-name-of-forty-characters-is-a-long-one",
-        project_id="a-project-of-thirty-characters",
-    )
-    for path in tree.files:
-        if path.endswith(".tf"):
-            terraform = text(tree, path)
-            ids = re.findall(r'(?:account_id|workload_identity_pool_id)\s+= "(.*)"', terraform)
-            assert ids
-            assert all(
-                6 <= len(name) <= 30 and re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", name) for name in ids
+def evaluated(generator: str, name: str, folder: Path) -> dict[str, list[str]]:
+    """The ids that a generator's Terraform makes, by what they are of, as the real Terraform evaluates them."""
+    if shutil.which("terraform") is None:
+        pytest.skip("terraform is not installed")
+    tree = render(generator, name=name, project_id="a-project-of-thirty-characters")
+    (terraform,) = (text(tree, path) for path in tree.files if path.endswith(".tf"))
+    found: dict[str, list[str]] = {}
+    for kind in ("account_id", "workload_identity_pool_id"):
+        for expression in re.findall(rf'{kind}\s+= ((?:"|replace).*)', terraform):
+            source = f'variable "name" {{\n  default = "{name}"\n}}\n'
+            (folder / "main.tf").write_text(source)
+            done = subprocess.run(
+                ["terraform", "console"],
+                input=expression,
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
             )
-            assert all(len(bucket) <= 63 for bucket in re.findall(r'name\s+= "([^$"]*-docs)"', terraform))
+            assert done.returncode == 0, done.stderr
+            found.setdefault(kind, []).append(done.stdout.strip().strip('"'))
+    return found
+
+
+@pytest.mark.parametrize("generator", [GITLAB, GITHUB, CLOUD_BUILD])
+@pytest.mark.parametrize(
+    "name", ["a-name-of-forty-characters-is-a-long-one", "a-dash-at-the-ends-it-x", "churn"]
+)
+def test_names_fit_and_are_those_of_the_manifests(generator: str, name: str, tmp_path: Path) -> None:
+    found = evaluated(generator, name, tmp_path)
+    for one in (one for ids in found.values() for one in ids):
+        assert 6 <= len(one) <= 30, one
+        assert re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", one), one
+    roles = {GITLAB: ["gitlab"], GITHUB: ["github"], CLOUD_BUILD: ["build", "review", "schedule"]}[generator]
+    assert found["account_id"] == [account_id(name, role) for role in roles]
 
 
 @pytest.mark.parametrize("generator", [GITLAB, GITHUB])
-def test_no_pool_begins_with_google_s_own_letters(generator: str) -> None:
-    tree = render(generator, name="gcp-churn")
-    (terraform,) = (text(tree, path) for path in tree.files if path.endswith(".tf"))
-    assert re.search(r'workload_identity_pool_id = "ci-churn-git(lab|hub)"', terraform)
-    assert re.search(r'account_id   = "gcp-churn-git(lab|hub)"', terraform)
+def test_no_pool_begins_with_google_s_own_letters(generator: str, tmp_path: Path) -> None:
+    found = evaluated(generator, "gcp-churn", tmp_path)
+    role = {GITLAB: "gitlab", GITHUB: "github"}[generator]
+    assert found == {
+        "account_id": [f"gcp-churn-{role}"],
+        "workload_identity_pool_id": [f"ci-churn-{role}"],
+    }
 
 
 @pytest.mark.parametrize("schedule", ["*/15 0-5,23 1 12 0", "0-30/10 * * * 1-5", "59 23 31 12 6"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mxdev_generators.ci import terraform, training
+from mxdev_generators.ci import promotion, terraform, training
 from mxdev_generators.ci.model import MX, REPORTS, SITE, Event, Facts, Job
 
 PYTEST_COV = "pytest-cov>=6,<8"
@@ -45,6 +45,7 @@ def jobs(facts: Facts) -> tuple[Job, ...]:
         Job("publish-docs", "Publish documentation", ("push",), ("docs",), 15, (), (), "mx build docs"),
         _publish(facts),
         training.job(facts),
+        *promotion.jobs(facts),
     )  # fmt: skip
     return tuple(
         _scheduled(job, facts.schedule) for job in every if facts.publish_docs or job.name != "publish-docs"

@@ -68,6 +68,7 @@ class Facts:
         publish_docs: whether documentation goes where others can read it.
         watch_minutes: for how long a training that was started is watched.
         terraform: "check", or "apply": whether Terraform is also planned and applied.
+        environments: what a commit is promoted through, in order.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Facts:
     publish_docs: bool
     watch_minutes: int
     terraform: str
+    environments: tuple[str, ...] = ()
 
 
 MX = ('uv tool install --quiet "$MX_REQUIREMENT"', 'PATH="$(uv tool dir --bin):$PATH"')

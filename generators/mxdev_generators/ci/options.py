@@ -11,10 +11,11 @@ import click
 from mxdev import option
 from mxdev.freetext import reveal
 from mxdev.generator import Option, Pattern
+from mxdev_generators.ci import promotion
 from mxdev_generators.ci.model import Facts
 from mxdev_generators.ml_project_skeleton.gpus import cluster_zone
 from mxdev_generators.ml_project_skeleton.mx_source import MX_SOURCE, index, requirement
-from mxdev_generators.ml_project_skeleton.naming import account_id, docker_image
+from mxdev_generators.ml_project_skeleton.naming import ACCOUNT_LENGTH, account_id, docker_image
 from mxdev_generators.names.rules import package_name
 
 _FIELD = r"(?:\*|[0-9]+(?:-[0-9]+)?)(?:/[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*"
@@ -56,7 +57,7 @@ WATCH_MINUTES = option(
 
 def common() -> tuple[Option, ...]:
     """The options that all CI generators have."""
-    return (MX_SOURCE, TRAIN_SCHEDULE, WATCH_MINUTES)
+    return (MX_SOURCE, TRAIN_SCHEDULE, WATCH_MINUTES, promotion.OPTION)
 
 
 def publish_docs(where: str) -> Option:
@@ -107,6 +108,7 @@ def facts(values: Mapping[str, Any], *, lint_report: str, publish_docs: bool, re
         publish_docs=publish_docs,
         watch_minutes=values["watch_minutes"],
         terraform=values.get("terraform", "check"),
+        environments=promotion.names(values),
     )
 
 
@@ -131,10 +133,14 @@ def account(values: Mapping[str, Any], role: str) -> str:
     return account_id(values["name"], role)
 
 
-def identity_pool(values: Mapping[str, Any], role: str) -> str:
-    """The id of a CI's workload identity pool: as its account, but `gcp-` at the beginning is Google's own."""
-    name = account(values, role)
-    return name.replace("gcp-", "ci-", 1) if name.startswith("gcp-") else name
+def account_in_terraform(role: str) -> str:
+    """The id of an account as HCL makes it, of any environment: as `account_id` does."""
+    return f'"${{trimsuffix(substr(var.name, 0, {ACCOUNT_LENGTH - len(role) - 1}), "-")}}-{role}"'
+
+
+def pool_in_terraform(role: str) -> str:
+    """The id of a workload identity pool as HCL makes it: `gcp-` at the beginning is Google's own."""
+    return f'replace({account_in_terraform(role)}, "/^gcp-/", "ci-")'
 
 
 def account_email(values: Mapping[str, Any], role: str) -> str:

@@ -43,15 +43,22 @@ def job(facts: Facts) -> Job:
     )  # fmt: skip
 
 
-def cluster(facts: Facts) -> tuple[str, ...]:
-    """Commands that let kubectl reach the cluster, for as long as the token lives or the secret is good."""
+def cluster(facts: Facts, environment: str = "") -> tuple[str, ...]:
+    """Commands that let kubectl reach the cluster, for as long as the token lives or the secret is good.
+
+    Args:
+        facts: what the graph depends on.
+        environment: that of one of the project's environments, in the Google Cloud project GCP_PROJECT_ID; empty: the project's.
+    """
     if facts.cloud != "gcp":
         return (
             f"export KUBECONFIG={KUBECONFIG}",
             f'(umask 077; printf "%s\\n" "$KUBECONFIG_DATA" > {KUBECONFIG})',
         )
     # By its DNS name, which has a certificate that everybody knows, and with the job's own token: gcloud is not needed.
-    place = f"projects/{facts.project_id}/locations/{facts.location}/clusters/{facts.name}"
+    name = f"{facts.name}-{environment}" if environment else facts.name
+    project = "'\"$GCP_PROJECT_ID\"'" if environment else facts.project_id
+    place = f"projects/{project}/locations/{facts.location}/clusters/{name}"
     address = f"https://container.googleapis.com/v1/{place}?fields=controlPlaneEndpointsConfig"
     read = (
         "import json, sys; "
@@ -61,9 +68,9 @@ def cluster(facts: Facts) -> tuple[str, ...]:
 (umask 077; cat > {KUBECONFIG}) << END
 apiVersion: v1
 kind: Config
-current-context: {facts.name}
-clusters: [{{name: {facts.name}, cluster: {{server: "https://$SERVER"}}}}]
-contexts: [{{name: {facts.name}, context: {{cluster: {facts.name}, user: ci, namespace: {facts.name}}}}}]
+current-context: {name}
+clusters: [{{name: {name}, cluster: {{server: "https://$SERVER"}}}}]
+contexts: [{{name: {name}, context: {{cluster: {name}, user: ci, namespace: {name}}}}}]
 users: [{{name: ci, user: {{token: "$GOOGLE_TOKEN"}}}}]
 END
 """

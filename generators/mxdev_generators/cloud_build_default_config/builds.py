@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mxdev_generators.ci import images
+from mxdev_generators.ci import images, promotion, terraform
 from mxdev_generators.ci.graph import jobs
 from mxdev_generators.ci.model import REPORTS, SITE, UV_VERSION, Event, Job
 from mxdev_generators.ci.options import (
@@ -53,7 +53,14 @@ def render(values: Mapping[str, Any]) -> dict[str, str]:
     """The files by their paths."""
     # To a private bucket, which is not publishing: only members of the project read it.
     graph = jobs(facts(values, lint_report="gitlab", publish_docs=True))
-    return {f"{FOLDER}/{name}.yaml": _build(name, graph, values) for name in BUILDS}
+    found = {name: [job for job in graph if _starts(name, job)] for name in BUILDS}
+    # Nobody can be asked within a build, so what waits for somebody is a build of its own.
+    found |= {job.name: [job] for job in graph if promotion.environment(job)}
+    return {f"{FOLDER}/{name}.yaml": _build(name, chosen, values) for name, chosen in found.items()}
+
+
+def _starts(name: str, job: Job) -> bool:
+    return bool(set(job.events) & set(BUILDS[name])) and not promotion.environment(job)
 
 
 def docs_bucket(values: Mapping[str, Any]) -> str:
@@ -61,9 +68,10 @@ def docs_bucket(values: Mapping[str, Any]) -> str:
     return f"{bucket_prefix(values['project_id'], values['name'])}-docs"
 
 
-def kubeconfig_secret(values: Mapping[str, Any]) -> str:
-    """The secret that has the kubeconfig of a cluster of one's own."""
-    return f"{values['name']}-kubeconfig"
+def kubeconfig_secret(values: Mapping[str, Any], environment: str = "") -> str:
+    """The secret that has the kubeconfig of a cluster of one's own, or of an environment's."""
+    name = f"{values['name']}-{environment}" if environment else values["name"]
+    return f"{name}-kubeconfig"
 
 
 def registry(values: Mapping[str, Any]) -> str:
@@ -72,8 +80,7 @@ def registry(values: Mapping[str, Any]) -> str:
     return own if own.partition("/")[0].endswith("-docker.pkg.dev") else image_registry(values)
 
 
-def _build(name: str, graph: tuple[Job, ...], values: Mapping[str, Any]) -> str:
-    chosen = [job for job in graph if set(job.events) & set(BUILDS[name])]
+def _build(name: str, chosen: list[Job], values: Mapping[str, Any]) -> str:
     here = {job.name for job in chosen}
     role = "review" if name == "review" else "build"
     shared = environment(values) | {"UV_LINK_MODE": "copy"}
@@ -89,14 +96,15 @@ def _build(name: str, graph: tuple[Job, ...], values: Mapping[str, Any]) -> str:
         # Steps that do not wait for each other run at the same time; even one after the other they fit.
         "timeout": f"{60 * (20 + sum(job.minutes for job in chosen))}s",
     }
-    if values["cloud"] != "gcp" and "train" in here:
-        version = f"projects/{values['project_id']}/secrets/{kubeconfig_secret(values)}/versions/latest"
+    if values["cloud"] != "gcp" and any("cluster" in job.uses for job in chosen):
+        version = f"projects/{values['project_id']}/secrets/{kubeconfig_secret(values, promotion.environment(chosen[0]))}/versions/latest"
         secret = {"versionName": version, "env": "KUBECONFIG_DATA"}
         content["availableSecrets"] = {"secretManager": [secret]}
-    if name != "review" and values["cloud"] == "gcp":
+    if name != "review" and values["cloud"] == "gcp" and any(REPORTS in job.results for job in chosen):
         location = f"gs://{docs_bucket(values)}/reports/$BUILD_ID"
         content["artifacts"] = {"objects": {"location": location, "paths": [f"{REPORTS}/*"]}}
-    return document(f"{_HEADS[name]} The same jobs run in every CI that mx renders.", content)
+    head = _HEADS.get(name) or f"{chosen[0].title}, once somebody has agreed."
+    return document(f"{head} The same jobs run in every CI that mx renders.", content)
 
 
 def _prepare(chosen: list[Job], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,6 +150,9 @@ def _step(job: Job, here: set[str], values: Mapping[str, Any]) -> dict[str, Any]
         lines.append(images.KUBECTL)
     if "GOOGLE_TOKEN" in job.environment:
         lines.append(f"GOOGLE_TOKEN=$({_ACCESS})")
+    if (to := promotion.environment(job)) and values["cloud"] == "gcp":
+        tfvars = f"{terraform.FOLDER}/environments/{to}.tfvars"
+        lines.append(f"""GCP_PROJECT_ID=$(sed --quiet 's/^project_id *= *"\\(.*\\)"/\\1/p' {tfvars})""")
     lines += [line for line in job.prepare if not _lasts(line)]
     step["script"] = _script([*lines, *said])
     return step

@@ -6,8 +6,16 @@ from typing import Any
 
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
-from mxdev_generators.ci import access
-from mxdev_generators.ci.options import BRANCH, NUMBER, account, account_email, common, cron
+from mxdev_generators.ci import access, promotion
+from mxdev_generators.ci.options import (
+    BRANCH,
+    NUMBER,
+    account,
+    account_email,
+    account_in_terraform,
+    common,
+    cron,
+)
 from mxdev_generators.cloud_build_default_config import builds
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.mx_source import missing
@@ -51,12 +59,16 @@ class CloudBuildDefaultConfig(Generator):
     def variables(self) -> dict[str, Any]:
         """The options, and the names that are made from them."""
         values = super().variables()
-        accounts = {f"{role}_account": account(values, role) for role in ("build", "review", "schedule")}
+        roles = ("build", "review", "schedule")
+        accounts = {f"{role}_account": account(values, role) for role in roles}
+        accounts |= {f"{role}_in_terraform": account_in_terraform(role) for role in roles}
         return {
             **values,
             **accounts,
             "folder": builds.FOLDER,
             "docs_bucket": builds.docs_bucket(values),
+            "promoted": promotion.namespaces(values),
+            "email": account_email(values, "build"),
             "cron": cron(values),
             "host": "github" if _on_github(values["repository"]) else "gitlab",
         }

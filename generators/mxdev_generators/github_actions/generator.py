@@ -6,14 +6,14 @@ from typing import Any
 
 from mxdev import Generator, Tree, option
 from mxdev.generator import Values
-from mxdev_generators.ci import access, terraform
+from mxdev_generators.ci import access, promotion, terraform
 from mxdev_generators.ci.options import (
     BRANCH,
     NUMBER,
-    account,
+    account_in_terraform,
     common,
-    identity_pool,
     own_registry,
+    pool_in_terraform,
     publish_docs,
 )
 from mxdev_generators.github_actions import workflows
@@ -45,9 +45,12 @@ class GitHubActions(Generator):
         values = super().variables()
         return {
             **values,
-            "account": account(values, "github"),
-            "pool": identity_pool(values, "github"),
-            **{f"{role}_account": account(values, f"github-{role}") for role in terraform.ROLES.values()},
+            "account": account_in_terraform("github"),
+            "pool": pool_in_terraform("github"),
+            "promoted": promotion.namespaces(values),
+            **{
+                f"{role}_account": account_in_terraform(f"github-{role}") for role in terraform.ROLES.values()
+            },
         }
 
     def generate(self, tree: Tree) -> None:
@@ -74,7 +77,25 @@ class GitHubActions(Generator):
         access.add(tree, values, "github", "github")
         if values["cloud"] != "gcp":
             self._own_cluster(tree, values)
+        self._promotion(tree, values)
         tree.next_step(f"git push origin HEAD:{values['branch']}", self._before_the_push())
+
+    def _promotion(self, tree: Tree, values: dict[str, Any]) -> None:
+        """What each environment needs before a commit can be promoted to it."""
+        for name in promotion.names(values):
+            where = (
+                f"in Settings > Environments > {name}, with Required reviewers: without them nobody is asked"
+            )
+            if values["cloud"] == "gcp":
+                tree.next_step(
+                    f"mx infra output -E {name} github_workload_identity_provider",
+                    f"its variable GCP_WORKLOAD_IDENTITY_PROVIDER, and its Google Cloud project as GCP_PROJECT_ID, {where}",
+                )
+            else:
+                tree.next_step(
+                    f"kubectl --namespace {values['name']}-{name} create token github-access --duration 8760h",
+                    f"a token for a kubeconfig, its secret KUBECONFIG, of an account that may deploy there, {where}",
+                )
 
     def _own_cluster(self, tree: Tree, values: dict[str, Any]) -> None:
         """What lets jobs train on a cluster of one's own, and push to a registry of one's own."""

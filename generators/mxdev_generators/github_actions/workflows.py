@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mxdev_generators.ci import terraform
+from mxdev_generators.ci import promotion, terraform
 from mxdev_generators.ci.graph import jobs
 from mxdev_generators.ci.model import REPORTS, SITE, Event, Job
 from mxdev_generators.ci.options import (
@@ -159,6 +159,9 @@ def _job(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
     if job.name == "terraform-apply":
         rendered["environment"] = terraform.ENVIRONMENT
         rendered["concurrency"] = {"group": "terraform", "cancel-in-progress": False}
+    if to := promotion.environment(job):
+        rendered["environment"] = to
+        rendered["concurrency"] = {"group": f"promote-{to}", "cancel-in-progress": False}
     if job.name == "publish-docs":
         url = "${{ steps.deployment.outputs.page_url }}"
         rendered["environment"] = {"name": "github-pages", "url": url}
@@ -219,7 +222,11 @@ def _before(job: Job, values: Mapping[str, Any]) -> list[Step]:
     if "packages" in job.uses:
         steps.append(actions.DOWNLOAD.step(name="dist", path="dist"))
     if _google(job, values):
-        steps.append(auth(values, terraform.ROLES.get(job.name, "")))
+        if to := promotion.environment(job):
+            own = {"name": f"{values['name']}-{to}", "project_id": _own_project(values)}
+            steps.append(auth({**values, **own}))
+        else:
+            steps.append(auth(values, terraform.ROLES.get(job.name, "")))
     if job.name == "terraform-apply":
         steps.append(actions.DOWNLOAD.step(name="terraform-plan"))
     return steps
@@ -253,11 +260,13 @@ def _run(job: Job, values: Mapping[str, Any]) -> Step:
         "KUBECONFIG_DATA": "${{ secrets.KUBECONFIG }}",
     }
     given = {name: value for name in job.environment if (value := known[name]) is not None}
+    if promotion.environment(job) and gcp:
+        given["GCP_PROJECT_ID"] = _own_project(values)
     lines = []
     if "REGISTRY" in job.environment and "REGISTRY" not in given:
         lines.append('REGISTRY="ghcr.io/${GITHUB_REPOSITORY,,}"')
     if "cluster" in job.uses and not gcp:
-        lines += kubeconfig("nothing is trained")
+        lines += kubeconfig("nothing is promoted" if promotion.environment(job) else "nothing is trained")
     lines += [*job.prepare, f"echo 'The same on your machine: {job.again}'", *job.commands]
     script = "".join(line.rstrip("\n") + "\n" for line in lines)
     if job.name == "terraform-plan":
@@ -265,6 +274,11 @@ def _run(job: Job, values: Mapping[str, Any]) -> Step:
     # The name by which a later step or job asks how it ended.
     asked = {"id": job.name} if job.name in ("train", "terraform-plan") else {}
     return {**asked, "name": job.title, **({"env": given} if given else {}), "run": script}
+
+
+def _own_project(values: Mapping[str, Any]) -> str:
+    """The Google Cloud project of the environment that a job is in, if that has a variable; else the project's."""
+    return f"${{{{ vars.GCP_PROJECT_ID || '{values['project_id']}' }}}}"
 
 
 def _after(job: Job, values: Mapping[str, Any]) -> list[Step]:

@@ -6,15 +6,15 @@ from typing import Any
 
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
-from mxdev_generators.ci import access, terraform
+from mxdev_generators.ci import access, promotion, terraform
 from mxdev_generators.ci.options import (
     BRANCH,
     NUMBER,
-    account,
+    account_in_terraform,
     common,
     cron,
-    identity_pool,
     own_registry,
+    pool_in_terraform,
     publish_docs,
 )
 from mxdev_generators.gitlab_ci import pipeline
@@ -63,9 +63,12 @@ class GitLabCI(Generator):
         values = super().variables()
         return {
             **values,
-            "account": account(values, "gitlab"),
-            "pool": identity_pool(values, "gitlab"),
-            **{f"{role}_account": account(values, f"gitlab-{role}") for role in terraform.ROLES.values()},
+            "account": account_in_terraform("gitlab"),
+            "pool": pool_in_terraform("gitlab"),
+            "promoted": promotion.namespaces(values),
+            **{
+                f"{role}_account": account_in_terraform(f"gitlab-{role}") for role in terraform.ROLES.values()
+            },
         }
 
     def generate(self, tree: Tree) -> None:
@@ -103,11 +106,29 @@ class GitLabCI(Generator):
         )
         if values["cloud"] == "gcp" and values["terraform"] == "apply":
             schedule += f"; Settings > CI/CD > Protected environments: {terraform.ENVIRONMENT}, for whoever must approve what Terraform applies"
+        self._promotion(tree, values, settings)
         tree.next_step(
             f"git push origin HEAD:{values['branch']}",
             f"then, on GitLab: Settings > Repository > Default branch: {values['branch']}, and Protected tags: v*, of which releases "
             "are made" + schedule + pages,
         )
+
+    def _promotion(self, tree: Tree, values: dict[str, Any], settings: str) -> None:
+        """What each environment needs before a commit can be promoted to it."""
+        for name in promotion.names(values):
+            if values["cloud"] == "gcp":
+                command = f"mx infra output -E {name} gitlab_workload_identity_provider"
+                what = "the variable GCP_WORKLOAD_IDENTITY_PROVIDER, and its Google Cloud project that of GCP_PROJECT_ID,"
+            else:
+                command = (
+                    f"kubectl --namespace {values['name']}-{name} create token gitlab-access --duration 8760h"
+                )
+                what = "the token in a kubeconfig that may deploy there is that of KUBECONFIG_FILE"
+            tree.next_step(
+                command,
+                f"{what} in {settings} with the environment {name}; Settings > CI/CD > Protected environments: {name}, for "
+                "whoever must approve",
+            )
 
     def _own_cluster(self, tree: Tree, values: dict[str, Any], settings: str) -> None:
         """What lets jobs train on a cluster of one's own, and push to a registry of one's own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mxdev_generators.ci import images, terraform, training
+from mxdev_generators.ci import images, promotion, terraform, training
 from mxdev_generators.ci.graph import jobs
 from mxdev_generators.ci.model import MX, REPORTS, SITE, Event, Facts, Job
 from mxdev_generators.ci.options import (
@@ -122,6 +122,11 @@ def _job(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
     if job.name == "terraform-apply":
         rendered["rules"] = [{**rule, "when": "manual", "allow_failure": True} for rule in rendered["rules"]]
         rendered |= {"environment": {"name": terraform.ENVIRONMENT}, "resource_group": "terraform"}
+    if to := promotion.environment(job):
+        # Whoever must approve, says the protected environment. What a later promotion waits for may not be passed over.
+        last = to == promotion.names(values)[-1]
+        rendered["rules"] = [{**rule, "when": "manual", "allow_failure": last} for rule in rendered["rules"]]
+        rendered |= {"environment": {"name": to}, "resource_group": to}
     return rendered | _results(job)
 
 
@@ -165,6 +170,11 @@ def _variables(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
         "UV_PUBLISH_PASSWORD": "$CI_JOB_TOKEN",
     }
     variables = {name: value for name in job.environment if (value := known[name]) is not None}
+    if (to := promotion.environment(job)) and gcp:
+        # Variables of GitLab's environment of that name come before these.
+        project = "$GCP_PROJECT_ID"
+        variables |= google.account({**values, "name": f"{values['name']}-{to}", "project_id": project})
+        variables["GCP_PROJECT_ID"] = values["project_id"]
     if "images" in job.uses:
         variables |= images.ENVIRONMENT
     if "infrastructure" in job.uses:

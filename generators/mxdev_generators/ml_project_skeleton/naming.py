@@ -15,7 +15,7 @@ from mxdev_generators.ml_project_skeleton.regions import unknown_region
 from mxdev_generators.names import rules
 
 ACCOUNTS = ("nodes", "trainer", "mlflow")
-_ACCOUNT_LENGTH = 30
+ACCOUNT_LENGTH = 30
 _BUCKET_PREFIX_LENGTH = 50
 _NAME_LENGTH = 40
 
@@ -88,7 +88,7 @@ ENGINEER = EngineerType()
 
 def default_project_id(values: Mapping[str, Any]) -> str:
     """The project's name, made to fit Google Cloud's rule for project ids."""
-    name = str(values["name"])[:_ACCOUNT_LENGTH].rstrip("-")
+    name = str(values["name"])[:ACCOUNT_LENGTH].rstrip("-")
     return name if len(name) >= 6 else f"{name}-project"
 
 
@@ -132,4 +132,4 @@ def bucket_problems(cloud: str, project_id: str, name: str) -> list[str]:
 
 def account_id(name: str, role: str) -> str:
     """The id of the service account for `role`: 6 to 30 characters."""
-    return f"{name[: _ACCOUNT_LENGTH - len(role) - 1].rstrip('-')}-{role}"
+    return f"{name[: ACCOUNT_LENGTH - len(role) - 1].rstrip('-')}-{role}"

@@ -32,7 +32,13 @@ variable "cloud_build_schedule" {
 
 locals {
   cloud_build_host = startswith(var.cloud_build_repository, "https://github.com/") ? "github" : "gitlab"
-  cloud_build_on   = var.cloud_build_repository == "" ? 0 : 1
+  # Builds start in one place, which promotes to these; there nothing of it is made but rights.
+  cloud_build_environments = {
+    "everything-staging"    = "staging"
+    "everything-production" = "production"
+  }
+  cloud_build_promoted = contains(keys(local.cloud_build_environments), var.name)
+  cloud_build_on       = var.cloud_build_repository == "" || local.cloud_build_promoted ? 0 : 1
 
   # Triggers take a regular expression, in which a dot is any character.
   cloud_build_branch = "^${replace(var.cloud_build_branch, ".", "\\.")}$"
@@ -74,14 +80,14 @@ moved {
 }
 
 resource "google_service_account" "cloud_build" {
-  account_id   = "everything-build"
+  account_id   = "${trimsuffix(substr(var.name, 0, 24), "-")}-build"
   display_name = "Builds of ${var.name}"
 
   depends_on = [google_project_service.main]
 }
 
 resource "google_service_account" "cloud_build_review" {
-  account_id   = "everything-review"
+  account_id   = "${trimsuffix(substr(var.name, 0, 23), "-")}-review"
   display_name = "Reviews of ${var.name}"
 
   depends_on = [google_project_service.main]
@@ -115,7 +121,7 @@ resource "google_artifact_registry_repository_iam_member" "cloud_build" {
 # Documentation and reports, for whoever may read this project.
 resource "google_storage_bucket" "cloud_build_docs" {
   #checkov:skip=CKV_GCP_62:all that is here can be built again from the repository, by whoever may read it
-  name                        = "everything-docs"
+  name                        = "${var.bucket_prefix}-docs"
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
@@ -306,7 +312,7 @@ resource "google_cloudbuild_trigger" "train" {
 
 # The schedule may start this one build, and act as nobody but the builds' account.
 resource "google_service_account" "cloud_build_schedule" {
-  account_id   = "everything-schedule"
+  account_id   = "${trimsuffix(substr(var.name, 0, 21), "-")}-schedule"
   display_name = "Schedule of ${var.name}"
 
   depends_on = [google_project_service.main]
@@ -344,4 +350,46 @@ resource "google_cloud_scheduler_job" "cloud_build_train" {
   }
 
   depends_on = [google_project_service.cloud_build]
+}
+
+# By hand, and it waits until somebody with the role Cloud Build Approver agrees:
+# `gcloud builds triggers run NAME-promote-ENVIRONMENT --region REGION`.
+resource "google_cloudbuild_trigger" "promote" {
+  for_each = local.cloud_build_on == 1 ? toset(values(local.cloud_build_environments)) : toset([])
+
+  name            = "${var.name}-promote-${each.key}"
+  location        = var.region
+  service_account = google_service_account.cloud_build.id
+
+  approval_config {
+    approval_required = true
+  }
+
+  source_to_build {
+    repository = google_cloudbuildv2_repository.main[0].id
+    ref        = "refs/heads/${var.cloud_build_branch}"
+    repo_type  = "UNKNOWN" # the provider has no word for GitLab; the connection says what it is
+  }
+
+  git_file_source {
+    path       = "infrastructure/cloudbuild/promote-${each.key}.yaml"
+    repository = google_cloudbuildv2_repository.main[0].id
+    revision   = "refs/heads/${var.cloud_build_branch}"
+    repo_type  = "UNKNOWN" # the provider has no word for GitLab; the connection says what it is
+  }
+
+  lifecycle {
+    # Google answers with the type that it found out.
+    ignore_changes = [source_to_build[0].repo_type, git_file_source[0].repo_type]
+  }
+}
+
+# Where a commit is promoted to, builds of the first environment deploy.
+resource "google_project_iam_member" "cloud_build_promote" {
+  #checkov:skip=CKV_GCP_42:manifests bring roles, which only who administers the cluster may apply; each build waits for an approval
+  count = local.cloud_build_promoted ? 1 : 0
+
+  project = var.project_id
+  role    = "roles/container.admin"
+  member  = "serviceAccount:everything-build@everything.iam.gserviceaccount.com"
 }

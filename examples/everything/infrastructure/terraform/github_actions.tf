@@ -31,15 +31,25 @@ resource "google_project_service" "github" {
   disable_on_destroy = false
 }
 
+# In an environment that a commit is promoted to, only the job that somebody has approved may act, and it deploys.
+locals {
+  github_environments = {
+    "everything-staging"    = "staging"
+    "everything-production" = "production"
+  }
+  github_environment = lookup(local.github_environments, var.name, "")
+  github_condition   = local.github_environment == "" ? "" : " && assertion.environment == '${local.github_environment}'"
+}
+
 resource "google_service_account" "github" {
-  account_id   = "everything-github"
+  account_id   = "${trimsuffix(substr(var.name, 0, 23), "-")}-github"
   display_name = "GitHub's jobs of ${var.name}"
 
   depends_on = [google_project_service.main]
 }
 
 resource "google_iam_workload_identity_pool" "github" {
-  workload_identity_pool_id = "everything-github"
+  workload_identity_pool_id = replace("${trimsuffix(substr(var.name, 0, 23), "-")}-github", "/^gcp-/", "ci-")
   display_name              = "GitHub"
 
   depends_on = [google_project_service.github]
@@ -51,7 +61,7 @@ resource "google_iam_workload_identity_pool_provider" "github" {
   #checkov:skip=CKV_GCP_125:it wants a name; the number of the repository is compared, which nobody else can ever have
   workload_identity_pool_id          = google_iam_workload_identity_pool.github.workload_identity_pool_id
   workload_identity_pool_provider_id = "github"
-  attribute_condition                = "assertion.repository_id == '${var.github_repository}' && assertion.ref_protected == 'true' && (assertion.ref == 'refs/heads/${var.github_branch}' || assertion.ref.startsWith('refs/tags/v'))"
+  attribute_condition                = "assertion.repository_id == '${var.github_repository}' && assertion.ref_protected == 'true' && (assertion.ref == 'refs/heads/${var.github_branch}' || assertion.ref.startsWith('refs/tags/v'))${local.github_condition}"
 
   # GitHub's own subject has the names of owner and repository, and Google takes no more than 127 bytes.
   attribute_mapping = {
@@ -84,7 +94,7 @@ resource "google_artifact_registry_repository_iam_member" "github" {
 # infrastructure/kubernetes/github-access/.
 resource "google_project_iam_member" "github" {
   project = var.project_id
-  role    = "roles/container.clusterViewer"
+  role    = contains(keys(local.github_environments), var.name) ? "roles/container.admin" : "roles/container.clusterViewer"
   member  = "serviceAccount:${google_service_account.github.email}"
 }
 

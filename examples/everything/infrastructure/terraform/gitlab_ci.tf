@@ -20,15 +20,25 @@ resource "google_project_service" "gitlab" {
   disable_on_destroy = false
 }
 
+# In an environment that a commit is promoted to, only the job that somebody has approved may act, and it deploys.
+locals {
+  gitlab_environments = {
+    "everything-staging"    = "staging"
+    "everything-production" = "production"
+  }
+  gitlab_environment = lookup(local.gitlab_environments, var.name, "")
+  gitlab_condition   = local.gitlab_environment == "" ? "" : " && assertion.environment == '${local.gitlab_environment}'"
+}
+
 resource "google_service_account" "gitlab" {
-  account_id   = "everything-gitlab"
+  account_id   = "${trimsuffix(substr(var.name, 0, 23), "-")}-gitlab"
   display_name = "GitLab's jobs of ${var.name}"
 
   depends_on = [google_project_service.main]
 }
 
 resource "google_iam_workload_identity_pool" "gitlab" {
-  workload_identity_pool_id = "everything-gitlab"
+  workload_identity_pool_id = replace("${trimsuffix(substr(var.name, 0, 23), "-")}-gitlab", "/^gcp-/", "ci-")
   display_name              = "GitLab"
 
   depends_on = [google_project_service.gitlab]
@@ -38,7 +48,7 @@ resource "google_iam_workload_identity_pool" "gitlab" {
 resource "google_iam_workload_identity_pool_provider" "gitlab" {
   workload_identity_pool_id          = google_iam_workload_identity_pool.gitlab.workload_identity_pool_id
   workload_identity_pool_provider_id = "gitlab"
-  attribute_condition                = "assertion.project_id == '${var.gitlab_project}' && assertion.ref_protected == 'true'"
+  attribute_condition                = "assertion.project_id == '${var.gitlab_project}' && assertion.ref_protected == 'true'${local.gitlab_condition}"
 
   # GitLab's own subject has the whole path of the project, and Google takes no more than 127 bytes.
   attribute_mapping = {
@@ -68,7 +78,7 @@ resource "google_artifact_registry_repository_iam_member" "gitlab" {
 # infrastructure/kubernetes/gitlab-access/.
 resource "google_project_iam_member" "gitlab" {
   project = var.project_id
-  role    = "roles/container.clusterViewer"
+  role    = contains(keys(local.gitlab_environments), var.name) ? "roles/container.admin" : "roles/container.clusterViewer"
   member  = "serviceAccount:${google_service_account.gitlab.email}"
 }
 

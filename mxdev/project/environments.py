@@ -1,0 +1,93 @@
+"""The environments of a project, such as staging and production: what `-E NAME` stands for.
+
+An environment is `infrastructure/environments/NAME.yaml`, with Terraform's values beside the .tf files; or such values alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mxdev.errors import MxError, Refused
+from mxdev.project.answers import assigned
+from mxdev.project.project import Project
+
+FOLDER = "infrastructure/environments"
+TFVARS = "infrastructure/terraform/environments"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment of a project.
+
+    Attributes:
+        name: its name, as `-E` takes it.
+        namespace: its namespace in Kubernetes, and what Terraform names after it: its cluster, its network, its registry.
+        replace: what stands in manifests for the project's first environment, and what it becomes in this one.
+    """
+
+    name: str
+    namespace: str
+    replace: Mapping[str, str] = field(default_factory=dict)
+
+
+def names(root: Path) -> list[str]:
+    """The names of the environments of the project in `root`, sorted."""
+    found = {path.stem for path in (root / FOLDER).glob("*.yaml")}
+    return sorted(found | {path.stem for path in (root / TFVARS).glob("*.tfvars")})
+
+
+def find(project: Project, name: str) -> Environment:
+    """The environment of a name.
+
+    Raises:
+        Refused: there is none, or its files contradict each other.
+        MxError: its file cannot be read, or is none.
+    """
+    there = names(project.root)
+    if name not in there:
+        raise Refused(
+            f"There is no environment called {name}.",
+            hint=f"There are: {', '.join(there)}. `mx generate Environment {_sample(name)}` makes one."
+            if there
+            else f"There are none yet; `mx generate Environment {_sample(name)}` makes one.",
+        )
+    path, values = f"{FOLDER}/{name}.yaml", f"{TFVARS}/{name}.tfvars"
+    told = {key: text for key, text, _ in assigned(project.read(values) or b"")}
+    found = _read(project, path)
+    first = str(project.options.get("name") or project.root.name)
+    namespace = str(found.get("namespace") or told.get("name") or f"{first}-{name}")
+    if told.get("name", namespace) != namespace:
+        raise Refused(
+            f'{path} says the namespace {namespace}, and {values} `name = "{told["name"]}"`.',
+            hint="Terraform gives rights to the namespace that it is told: write the same name into both.",
+        )
+    if namespace == first:
+        file, line = (path, "namespace: ...") if found else (values, 'name = "..."')
+        raise Refused(
+            f"{file} has to say `{line}`, another than the project's own {first}.",
+            hint=f"Two environments cannot have the same; {first}-{name} would do.",
+        )
+    replace = found.get("replace") or {}
+    if not isinstance(replace, dict):
+        raise MxError(f"{path}: `replace` is not a mapping.", hint="Write one `old: new` a line.")
+    return Environment(name, namespace, {str(old): str(new) for old, new in replace.items()})
+
+
+def _sample(name: str) -> str:
+    """The name itself where a generator would take it."""
+    return name if name.isascii() and name.replace("-", "").isalnum() else "NAME"
+
+
+def _read(project: Project, path: str) -> dict[str, Any]:
+    from mxdev.sections import yaml_values
+
+    data = project.read(path)
+    if data is None:
+        return {}
+    found = yaml_values.load(data, path)
+    if not isinstance(found, dict):
+        raise MxError(f"{path} is not a mapping.", hint="Repair it, or take it back from Git.")
+    return found

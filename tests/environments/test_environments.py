@@ -1,0 +1,272 @@
+"""Environments: what each command does with `-E`, what is shown, and that two of them have nothing in common but the files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from connect import google as stand_in
+from golden import files
+
+from mxdev.connect import target
+from mxdev.deploy import config, rewritten
+from mxdev.infra import place as terraform
+from mxdev.infra import ready
+from mxdev.project.environments import Environment, find
+from mxdev.project.project import Project
+from mxdev.testing import mx
+
+ENVIRONMENTS = (None, "staging", "production")
+NAMESPACES = ("churn", "churn-staging", "churn-production")
+REPLACE = {
+    "churn-data": "stage-data",
+    ".churn.example.com": ".churn-staging.example.com",
+    "churn.example.com": "churn-staging.example.com",
+}
+# Each command that takes -E.
+COMMANDS = (
+    ("connect", "--dry-run"), ("connect", "--print"), ("infra", "init", "--dry-run"), ("infra", "plan"), ("infra", "apply"),
+    ("infra", "destroy"), ("infra", "output"), ("infra", "unlock", "1"), ("infra", "cost"), ("deploy", "--dry-run"),
+    ("purge", "--dry-run"), ("up", "--dry-run"), ("down", "--dry-run"), ("doctor",), ("status", "--live"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_name_that_no_environment_has_is_refused_with_those_that_there_are(
+    gcp: Path, command: tuple[str, ...]
+) -> None:
+    done = mx(*command, "-E", "stagnig", cwd=gcp)
+    assert done.code == 1, done.stdout + done.stderr
+    assert "There is no environment called stagnig." in done.stderr
+    assert "There are: production, staging." in done.stderr
+
+
+def test_contexts_namespaces_projects_and_states_differ(gcp: Path) -> None:
+    project = Project.load(gcp)
+    where = [target.of(project, one) for one in ENVIRONMENTS]
+    assert [one.own for one in where] == ["mx-churn", "mx-churn-staging", "mx-churn-production"]
+    assert [one.name for one in where] == list(NAMESPACES)
+    assert [one.project_id for one in where] == ["acme-ml", "acme-ml", "acme-production"]
+    assert len({one.location for one in where}) == 1
+    places = [terraform.find(gcp, one) for one in ENVIRONMENTS]
+    assert [one.name for one in places] == list(NAMESPACES)
+    assert len({one.data for one in places}) == 3
+    for key in ("name", "bucket_prefix"):
+        assert len({one.setting(key) for one in places}) == 3
+
+
+def test_one_bucket_of_the_first_cloud_project_has_all_states(gcp: Path) -> None:
+    steps = {one.name: one for one in ready.steps(terraform.find(gcp, "production"))}
+    services, bucket = steps["services"], steps["state-bucket"]
+    assert isinstance(services, ready.Services)
+    assert isinstance(bucket, ready.StateBucket)
+    assert (services.project, bucket.project) == ("acme-production", "acme-ml")
+    # And `terraform init` puts each below the prefix of the first: tests/infra has that with the real one.
+    assert terraform.find(gcp, "production").written("prefix", "backend.tf") == "churn"
+
+
+def test_what_is_deployed_has_the_environments_names_and_no_others(gcp: Path) -> None:
+    project = Project.load(gcp)
+    made = rewritten.project(project, "production")
+    found = {one.name: one.namespace for one in config.read(made)}
+    own = dict.fromkeys(("train-infrastructure", "cuda-drivers"), "churn-production")
+    assert found == {**own, "training-operator": "kubeflow"}
+    folder = made.root / "infrastructure/kubernetes"
+    for path in sorted(folder.rglob("*.yaml")):
+        first = (gcp / path.relative_to(made.root)).read_text()
+        for old, new in zip(yaml.safe_load_all(first), yaml.safe_load_all(path.read_text()), strict=True):
+            assert (old or {}).get("kind") == (new or {}).get("kind")
+            if (old or {}).get("metadata", {}).get("namespace") == "churn":
+                assert new["metadata"]["namespace"] == "churn-production"
+        # The images are the very ones that the project has built.
+        assert "acme-ml" not in path.read_text().replace("docker.pkg.dev/acme-ml/churn/run:", ""), path
+    accounts = (folder / "train-infrastructure/service_accounts.yaml").read_text()
+    assert "churn-production-mlflow@acme-production.iam.gserviceaccount.com" in accounts
+    mlflow = (folder / "train-infrastructure/mlflow.yaml").read_text()
+    assert "gs://acme-production-churn-production-artifacts/mlflow" in mlflow
+    storage = (folder / "train-infrastructure/storage_class.yaml").read_text()
+    assert "name: churn-production-retain" in storage
+    assert '--namespace churn-production "$@"' in (made.root / "devspace.yaml").read_text()
+
+
+def test_without_an_environment_nothing_is_made(project: Path) -> None:
+    loaded = Project.load(project)
+    assert rewritten.project(loaded, None) is loaded
+    assert not (project / "build").exists()
+
+
+def test_a_change_of_a_manifest_reaches_every_environment_and_a_file_that_is_gone_leaves_it(
+    project: Path,
+) -> None:
+    kubernetes = project / "infrastructure/kubernetes"
+    (kubernetes / "mine.yaml").write_text("kind: ConfigMap\nmetadata: {name: mine, namespace: churn}\n")
+    for one in ("staging", "production"):
+        made = rewritten.project(Project.load(project), one)
+        own = made.root / "infrastructure/kubernetes/mine.yaml"
+        assert yaml.safe_load(own.read_text())["metadata"]["namespace"] == f"churn-{one}"
+    (kubernetes / "mine.yaml").unlink()
+    assert not (
+        rewritten.project(Project.load(project), "staging").root / own.relative_to(made.root)
+    ).exists()
+    assert own.exists(), "the other environment is untouched until it is looked at"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("namespace: churn", "namespace: churn-staging"),
+        ('namespace: "churn"', 'namespace: "churn-staging"'),
+        ('"namespace": "churn"}', '"namespace": "churn-staging"}'),
+        ("kubectl --namespace=churn get", "kubectl --namespace=churn-staging get"),
+        ("kubectl -n churn get", "kubectl -n churn-staging get"),
+        ("http://mlflow.churn.svc.cluster.local:5000", "http://mlflow.churn-staging.svc.cluster.local:5000"),
+        ("mlflow.churn:5000", "mlflow.churn-staging:5000"),
+        ("http://mlflow.churn/x", "http://mlflow.churn-staging/x"),
+        ("cluster.local/ns/churn/sa/mlflow", "cluster.local/ns/churn-staging/sa/mlflow"),
+        ("acme.svc.id.goog[churn/mlflow]", "acme.svc.id.goog[churn-staging/mlflow]"),
+        ("gs://churn-data/a churn-data-2", "gs://stage-data/a churn-data-2"),
+        ("old-churn-data", "old-churn-data"),
+        ('hosts: ["*.churn.example.com"]', 'hosts: ["*.churn-staging.example.com"]'),
+        ("https://churn.example.com", "https://churn-staging.example.com"),
+        ("python -m churn.trainer", "python -m churn.trainer"),
+        ("namespace: churn-model", "namespace: churn-model"),
+        ("namespace: churn.x", "namespace: churn.x"),
+        ("app.kubernetes.io/part-of: churn", "app.kubernetes.io/part-of: churn"),
+    ],
+)
+def test_names_are_rewritten_where_they_are_names_for_certain(old: str, new: str) -> None:
+    environment = Environment("staging", "churn-staging", replace=REPLACE)
+    assert rewritten.rewritten(old.encode(), "churn", environment).decode() == new
+
+
+def test_what_is_no_text_stays() -> None:
+    environment = Environment("staging", "churn-staging")
+    assert rewritten.rewritten(b"\xff namespace: churn", "churn", environment) == b"\xff namespace: churn"
+
+
+def test_the_files_of_an_environment_may_not_contradict_each_other(project: Path) -> None:
+    path = project / "infrastructure/environments/staging.yaml"
+    path.write_text(path.read_text().replace("namespace: churn-staging", "namespace: churn-test"))
+    done = mx("connect", "--dry-run", "-E", "staging", cwd=project)
+    assert done.code == 1
+    assert "namespace churn-test" in done.stderr
+    assert 'name = "churn-staging"' in done.stderr
+    path.write_text("namespace: churn\n")
+    (project / "infrastructure/terraform/environments/staging.tfvars").unlink()
+    done = mx("deploy", "--dry-run", "-E", "staging", cwd=project)
+    assert done.code == 1
+    assert "another than the project's own churn" in done.stderr
+
+
+def test_an_environment_goes_without_a_trace_and_another_stays(project: Path) -> None:
+    done = mx("destroy", "Environment:staging", "--no-input", cwd=project)
+    assert done.code == 0, done.stderr
+    before = files(project)
+    assert mx("generate", "Environment", "qa", "--no-input", cwd=project).code == 0
+    assert find(Project.load(project), "qa").namespace == "churn-qa"
+    answer = json.loads(mx("generate", "Environment", "qa", "--json", cwd=project).stdout)
+    assert answer["outcome"] == "nothing"
+    assert mx("destroy", "Environment:qa", "--no-input", cwd=project).code == 0
+    assert files(project) == before
+    assert ".churn-production.ml.example.com" in find(Project.load(project), "production").replace.values()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("terraform",), "pipelines have already"),
+        (("Prod",), "2 to 20 lower-case letters"),
+        (("a-name-of-20-letters",), None),
+        (("test", "--cloud-project", "acme-test"), "for Google Cloud"),
+    ],
+)
+def test_names_that_do_not_fit_are_refused(existing: Path, words: tuple[str, ...], said: str | None) -> None:
+    done = mx("generate", "Environment", *words, "--dry-run", "--no-input", cwd=existing)
+    assert (done.code == 0) == (said is None), done.stderr
+    assert (said or "") in done.stderr
+
+
+def test_a_shell_is_told_the_names(gcp: Path) -> None:
+    for line in ("mx deploy -E ", "mx status --environment s", "mx infra plan -E "):
+        words = line.split(" ")
+        environment = {"_MX_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+        done = subprocess.run(
+            [sys.executable, "-c", "from mxdev.cli import main; main()"], env={**os.environ, **environment},
+            capture_output=True, text=True, check=True, cwd=gcp,
+        )  # fmt: skip
+        found = [one.partition(",")[2] for one in done.stdout.splitlines()]
+        assert found == [one for one in ("production", "staging") if one.startswith(words[-1])], line
+
+
+def test_what_is_shown_names_the_environment(existing: Path, tmp_path: Path) -> None:
+    """Without a cluster: every command says which context it looks for, and the command that makes it."""
+    environment = {"KUBECONFIG": str(tmp_path / "none")}
+    table = mx("deploy", "-E", "staging", "--dry-run", cwd=existing, env=environment)
+    assert "train-infrastructure in the namespace churn-staging" in table.stdout
+    assert "no context mx-churn-staging" in table.stdout
+    assert "`mx connect -E staging`" in table.stdout
+    up = mx("up", "-E", "staging", "--dry-run", cwd=existing, env=environment)
+    assert "`mx connect -E staging --context NAME`" in up.stdout
+    doctor = mx("doctor", "-E", "staging", cwd=existing, env=environment)
+    assert "`mx connect -E staging` does it" in doctor.stdout
+    live = mx("status", "--live", "-E", "staging", cwd=existing, env=environment)
+    assert "`mx connect -E staging` does it" in live.stdout
+    refused = mx("status", "-E", "staging", cwd=existing)
+    assert (refused.code, "--live" in refused.stderr) == (2, True)
+
+
+def test_what_environments_on_one_cluster_share_stays_when_one_goes(existing: Path) -> None:
+    project = Project.load(existing)
+    everything = config.read(rewritten.project(project, "staging"))
+    assert {one.name for one in everything} > {"training-operator"}
+    own = config.own(project, everything, target.of(project, "staging"))
+    assert {one.namespace for one in own} == {"churn-staging"}
+    first = config.own(project, config.read(project), target.of(project))
+    assert {one.namespace for one in first} == {"churn"}
+
+
+def test_a_project_without_environments_goes_as_a_whole(existing: Path, tmp_path: Path) -> None:
+    alone = Path(shutil.copytree(existing, tmp_path / "churn"))
+    for name in ("staging", "production"):
+        (alone / "infrastructure/environments" / f"{name}.yaml").unlink()
+    project = Project.load(alone)
+    assert config.own(project, config.read(project), target.of(project)) == config.read(project)
+
+
+@pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
+def test_two_connections_side_by_side_with_the_real_gcloud(project: Path, tmp_path: Path) -> None:
+    """gcloud's own files; Google's services are a stand-in."""
+    folder = tmp_path / "gcloud"
+    folder.mkdir()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    kubectl = programs / "kubectl"
+    kubectl.write_text(
+        '#!/bin/sh\ncase "$*" in *"auth can-i"*) exit 0;; *"version --client"*) echo "Client Version: v1.34.0"; exit 0;; esac\n'
+        f'exec {shutil.which("kubectl")} "$@"\n'
+    )
+    kubectl.chmod(0o755)
+    with stand_in.serving() as google:
+        environment = google.environment(folder) | {
+            "CLOUDSDK_CORE_ACCOUNT": "ada@example.com",
+            "KUBECONFIG": str(tmp_path / "kubeconfig"),
+            "PATH": f"{programs}:{os.environ['PATH']}",
+        }
+        for name in ("staging", "production"):
+            done = mx("connect", "-E", name, cwd=project, env=environment)
+            assert done.code == 0, done.stderr
+        asked = [path for path in google.asked if path.rpartition("/")[2].startswith("churn-")]
+    contexts = yaml.safe_load((tmp_path / "kubeconfig").read_text())["contexts"]
+    assert {one["name"]: one["context"]["namespace"] for one in contexts} == {
+        "mx-churn-staging": "churn-staging", "mx-churn-production": "churn-production",
+    }  # fmt: skip
+    settings = {path.name: path.read_text() for path in (folder / "configurations").iterdir()}
+    assert "project = acme-ml\n" in settings["config_mx-churn-staging"]
+    assert "project = acme-production\n" in settings["config_mx-churn-production"]
+    assert {path.split("/projects/")[1].split("/")[0] for path in asked} == {"acme-ml", "acme-production"}

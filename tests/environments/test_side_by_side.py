@@ -1,0 +1,43 @@
+"""Two environments on one real API server: each has a namespace and a context of its own, and one goes without the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from control_plane.control_plane import ControlPlane
+from deploy.deployed import Deployed
+
+from mxdev.testing import mx
+
+
+def test_two_environments_on_one_cluster(tmp_path: Path, control_plane: ControlPlane) -> None:
+    project = Deployed(tmp_path, control_plane)
+    namespaces = {name: f"{project.name}-{name}" for name in ("staging", "production")}
+    control_plane.made.extend(namespaces.values())
+    for name in namespaces:
+        done = mx("generate", "Environment", name, "--no-input", cwd=project.root)
+        assert done.code == 0, done.stderr
+        up = project.mx("up", "-E", name, "--context", "mx-tests")
+        assert up.code == 0, up.stderr
+        assert f"`mx down -E {name}`" in up.stderr
+
+    def stateful(namespace: str) -> list[str]:
+        listed = control_plane.get("statefulsets", "--namespace", namespace)["items"]
+        return [one["metadata"]["name"] for one in listed]
+
+    assert [stateful(one) for one in namespaces.values()] == [stateful(namespaces["staging"])] * 2 != [[], []]
+    # Without -E it is the project's own, which nobody has brought up.
+    assert f"mx-{project.name}\n" not in Path(project.env["KUBECONFIG"]).read_text()
+    assert project.names("statefulsets") == []
+
+    down = project.mx("down", "-E", "staging")
+    assert down.code == 0, down.stderr
+    assert "mx purge -E staging --volumes" in down.stdout
+    assert stateful(namespaces["staging"]) == []
+    assert stateful(namespaces["production"]) != []
+    contexts = Path(project.env["KUBECONFIG"]).read_text()
+    assert f"mx-{project.name}-staging" not in contexts
+    assert f"mx-{project.name}-production" in contexts
+    assert project.mx("doctor", "-E", "production").stdout.count("ready") >= 1
+    again = project.mx("up", "-E", "production")
+    assert "all of it holds" in again.stdout, again.stdout + again.stderr
