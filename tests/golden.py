@@ -23,6 +23,7 @@ PROJECTS = {
         ],
         ["generate", "DistributedTraining", "--no-input"],
         ["generate", "EntryPoint", "report", "--no-input"],
+        ["generate", "Sweep", "search", "--no-input"],
         ["generate", "Dataset", "customers", "--target=left", "--no-input"],
         ["generate", "GitLabCI", "--no-input"],
         ["generate", "GitHubActions", "--no-input"],
