@@ -23,6 +23,7 @@ PROJECTS = {
         ],
         ["generate", "DistributedTraining", "--no-input"],
         ["generate", "EntryPoint", "report", "--no-input"],
+        ["generate", "Sweep", "search", "--no-input"],
         ["generate", "Dataset", "customers", "--target=left", "--no-input"],
         ["generate", "Environment", "staging", "--no-input"],
         ["generate", "Environment", "production", "--cloud-project=everything-production", "--no-input"],

@@ -30,6 +30,7 @@ REQUIREMENTS = (
     "hydra-core>=1.3.2,<2",
     "matplotlib>=3.10,<4",
     "numpy>=2.1,<3",
+    "optuna>=4.5,<6",
     "pytest>=8.4,<10",
     "hatchling>=1.27,<2",
     "sphinx>=8.2,<10",

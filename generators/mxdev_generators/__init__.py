@@ -22,6 +22,10 @@ def mx_generators() -> list[object]:
             "A table of your own in a CSV file: read, checked, divided, described.",
         ),
         lazy(
+            "mxdev_generators.sweep.generator:Sweep",
+            "A search over any value of the trainer's configuration.",
+        ),
+        lazy(
             "mxdev_generators.distributed_training.generator:DistributedTraining",
             "Train on several machines with Kubeflow's training operator.",
         ),
