@@ -176,6 +176,16 @@ def test_rollback_goes_to_what_ran_before_and_not_to_what_failed(ready: Aws) -> 
     assert "release=abc" in ready.commands()[-1]["Parameters"]["ExtraVariables"][0]
 
 
+def test_a_dry_run_counts_for_nothing_afterwards(ready: Aws) -> None:
+    program.deploy(ready.world, "abc")
+    program.run(ready.world, "deploy", "def", check=True)
+    assert ready.commands()[-1]["Parameters"]["Check"] == ["True"]
+    assert ready.said[-1] == "def could be deployed."
+    program.status(ready.world)
+    assert any(": abc runs" in line for line in ready.said)
+    assert any("(dry run)" in line for line in ready.said)
+
+
 def test_rollback_without_a_release_before(ready: Aws) -> None:
     program.deploy(ready.world, "abc")
     with pytest.raises(DeployError, match="rollback --to TAG"):

@@ -15,3 +15,9 @@ def mx_generators() -> list[Lazy]:
             "Serve one model on EC2, deployed by GitLab without SSH.",
         )
     ]
+
+
+@hookimpl
+def mx_commands() -> list[Lazy]:
+    """The command `mx ec2`."""
+    return [lazy("mxdev_ec2.command:ec2", "Deploy the model server on EC2, look at it, and go back.")]

@@ -83,12 +83,19 @@ class Deploy:
         release: the tag of the image.
         status: what SSM says of it.
         when: when it was asked for, as text.
+        check: it was a dry run, which changes nothing.
     """
 
     command: str
     release: str
     status: str
     when: str
+    check: bool = False
+
+    @property
+    def good(self) -> bool:
+        """Whether the release ran afterwards."""
+        return self.status == "Success" and not self.check
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,7 @@ def instance(world: World) -> str:
     }
     running = [one for one, state in found.items() if state == "running"]
     if len(running) == 1:
-        return running[0]
+        return str(running[0])
     if len(running) > 1:
         raise DeployError(
             f"{len(running)} running instances are called {name} in {region}: {', '.join(sorted(running))}. "
@@ -160,12 +167,10 @@ def history(world: World, target: str) -> Iterator[Deploy]:
     commands = [one for page in pages for one in page["Commands"] if one["DocumentName"] == DOCUMENT]
     for one in sorted(commands, key=lambda one: str(one["RequestedDateTime"]), reverse=True):
         extra = " ".join(one["Parameters"].get("ExtraVariables", []))
-        release = re.search(r"\brelease=(\S+)", extra)
+        release = found[1] if (found := re.search(r"\brelease=(\S+)", extra)) else "?"
+        when = f"{one['RequestedDateTime']:%F %T}"
         yield Deploy(
-            one["CommandId"],
-            release[1] if release else "?",
-            one["Status"],
-            f"{one['RequestedDateTime']:%F %T}",
+            one["CommandId"], release, one["Status"], when, one["Parameters"].get("Check") == ["True"]
         )
 
 
@@ -336,7 +341,7 @@ def deploy(world: World, release: str, *, check: bool = False) -> None:
     world.say(f"{command}: deploy {release} to {target}")
     status, details = wait(world, command, target)
     if status == "Success":
-        world.say(f"{release} runs: {settings.url}")
+        world.say(f"{release} could be deployed." if check else f"{release} runs: {settings.url}")
         return
     for line in log(world, command):
         world.say(line)
@@ -358,7 +363,7 @@ _MEANING: Mapping[str, str] = {
 
 def running(world: World, target: str) -> list[str]:
     """The releases that were deployed with success, the newest first, each once."""
-    good = [one.release for one in history(world, target) if one.status == "Success"]
+    good = [one.release for one in history(world, target) if one.good]
     return list(dict.fromkeys(good))
 
 
@@ -382,10 +387,12 @@ def status(world: World) -> None:
     """Show what runs, and the last ten deploys."""
     target = instance(world)
     found = list(history(world, target))
-    good = next((one.release for one in found if one.status == "Success"), "nothing")
+    good = next((one.release for one in found if one.good), "nothing")
     world.say(f"{world.settings.service} on {target}: {good} runs ({world.settings.url})")
     for one in found[:10]:
-        world.say(f"  {one.when}  {one.status:<10}  {one.release}  {one.command}")
+        world.say(
+            f"  {one.when}  {one.status:<10}  {one.release}  {one.command}{'  (dry run)' if one.check else ''}"
+        )
 
 
 def logs(world: World, command: str | None = None) -> None:
@@ -426,7 +433,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def run(world: World, verb: str, release: str | None = None, command: str | None = None) -> int:
+def run(
+    world: World, verb: str, release: str | None = None, command: str | None = None, *, check: bool = False
+) -> int:
     """Carry out one verb; the exit code.
 
     Raises:
@@ -442,7 +451,7 @@ def run(world: World, verb: str, release: str | None = None, command: str | None
         elif verb == "login":
             login(world, Path.home() / ".docker")
         elif verb == "deploy":
-            deploy(world, str(release))
+            deploy(world, str(release), check=check)
         elif verb == "rollback":
             rollback(world, release)
         elif verb == "status":
