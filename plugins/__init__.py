@@ -1,0 +1,1 @@
+"""The ventures' plugins: distributions of their own, on public names of mx only."""
