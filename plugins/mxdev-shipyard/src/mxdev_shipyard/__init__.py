@@ -1,0 +1,30 @@
+"""What Shipyard adds to mx. This module only announces; what does the work is imported when it is used."""
+
+from __future__ import annotations
+
+from mxdev import hookimpl, lazy
+from mxdev.plugins import Lazy
+
+
+@hookimpl
+def mx_generators() -> list[Lazy]:
+    """Shipyard's generators."""
+    return [
+        lazy(
+            "mxdev_shipyard.model_project.generator:ModelProject",
+            "Start the project of a model: it trains, is served by KServe, and meets the standards.",
+        )
+    ]
+
+
+@hookimpl
+def mx_commands() -> list[Lazy]:
+    """Shipyard's commands."""
+    return [
+        lazy("mxdev_shipyard.standards.command:check", "Check a model's repository against the standards."),
+        lazy(
+            "Bring a model on board: registry, bucket, GitLab, manifests.",
+        ),
+        lazy(
+        ),
+    ]
