@@ -23,8 +23,10 @@ def mx_commands() -> list[Lazy]:
     return [
         lazy("mxdev_shipyard.standards.command:check", "Check a model's repository against the standards."),
         lazy(
+            "mxdev_shipyard.onboarding.command:onboard",
             "Bring a model on board: registry, bucket, GitLab, manifests.",
         ),
         lazy(
+            "mxdev_shipyard.onboarding.command:retire", "Retire a model: manifests removed, project archived."
         ),
     ]
