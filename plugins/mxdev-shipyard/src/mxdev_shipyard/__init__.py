@@ -13,7 +13,15 @@ def mx_generators() -> list[Lazy]:
         lazy(
             "mxdev_shipyard.model_project.generator:ModelProject",
             "Start the project of a model: it trains, is served by KServe, and meets the standards.",
-        )
+        ),
+        lazy(
+            "mxdev_shipyard.pipelines.promotion:PromotionPipeline",
+            "The central pipeline that every model project includes: standards, tests, image, promotion, and back.",
+        ),
+        lazy(
+            "mxdev_shipyard.pipelines.onboarding:OnboardingRepository",
+            "The repository whose main branch onboards: one file of values for each model, settings, policy, pipeline.",
+        ),
     ]
 
 
@@ -29,4 +37,5 @@ def mx_commands() -> list[Lazy]:
         lazy(
             "mxdev_shipyard.onboarding.command:retire", "Retire a model: manifests removed, project archived."
         ),
+        lazy("mxdev_shipyard.promotion.command:promote", "Release a model in an environment, or go back."),
     ]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mxdev.errors import MxError
 
 TOKEN = "GITLAB_TOKEN"  # noqa: S105 (a variable's name)
+_TRIES = 5
 _AUTHOR = ("Shipyard", "shipyard@localhost")
 
 
@@ -47,3 +51,35 @@ def run(*arguments: str, cwd: Path | None = None) -> str:
 def has_main(address: str) -> bool:
     """Whether the repository at `address` has a branch main."""
     return bool(run("ls-remote", address, "refs/heads/main").strip())
+
+
+def change(
+    address: str, message: str, edit: Callable[[Path], object], say: Any, *, whole: bool = False
+) -> None:
+    """Change a fresh clone and push it; when somebody else was quicker, once more on top of theirs.
+
+    Raises:
+        MxError: it cannot be pushed.
+    """
+    for left in reversed(range(_TRIES)):
+        with tempfile.TemporaryDirectory() as folder:
+            root = clone(address, folder, whole=whole)
+            edit(root)
+            run("add", "--all", cwd=root)
+            if not run("status", "--porcelain", cwd=root):
+                return
+            run("commit", "-q", "-m", message, cwd=root)
+            try:
+                run("push", "-q", "origin", "HEAD:main", cwd=root)
+                return
+            except MxError:
+                if not left:
+                    raise
+                say("somebody else pushed first; once more")
+
+
+def clone(address: str, folder: str, *, whole: bool = False) -> Path:
+    """A clone in `folder`: of the newest commit, or of the whole history."""
+    root = Path(folder) / "manifests"
+    run("clone", "-q", *(() if whole else ("--depth=1",)), address, str(root))
+    return root

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mxdev import State, Step
-from mxdev.errors import MxError
 
 from mxdev_shipyard.model_project.generator import NO_TRAINING_YET
 from mxdev_shipyard.onboarding import git
 from mxdev_shipyard.onboarding.settings import Settings
 from mxdev_shipyard.onboarding.values import Boarding
-
-_TRIES = 5
 
 
 def manifest(settings: Settings, boarding: Boarding, environment: str) -> str:
@@ -66,7 +62,7 @@ class Manifest(Step):
     def look(self) -> State:
         """Whether the file is there."""
         with tempfile.TemporaryDirectory() as folder:
-            there = (self._clone(folder) / self._path).exists()
+            there = (git.clone(self._address, folder) / self._path).exists()
         return State.done(self._path) if there else State.create(f"{self._path} in {self._address}")
 
     def do(self, say: Any) -> None:
@@ -79,7 +75,7 @@ class Manifest(Step):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_text(text, encoding="utf-8")
 
-        self._commit(f"{self.boarding.project_slug} is onboarded", write, say)
+        git.change(self._address, f"{self.boarding.project_slug} is onboarded", write, say)
 
     def look_back(self) -> State:
         """Removed by a commit, so that nothing is lost."""
@@ -89,31 +85,9 @@ class Manifest(Step):
     def take_back(self, say: Any) -> None:
         """Commit the removal of all of the model's files."""
         folder = self.boarding.project_slug
-        self._commit(
+        git.change(
+            self._address,
             f"{folder} is retired",
             lambda root: git.run("rm", "-rq", "--ignore-unmatch", folder, cwd=root),
             say,
         )
-
-    def _clone(self, folder: str) -> Path:
-        root = Path(folder) / "manifests"
-        git.run("clone", "-q", "--depth=1", self._address, str(root))
-        return root
-
-    def _commit(self, message: str, change: Callable[[Path], object], say: Any) -> None:
-        """Change a fresh clone and push it; when somebody else was quicker, once more on top of theirs."""
-        for left in reversed(range(_TRIES)):
-            with tempfile.TemporaryDirectory() as folder:
-                root = self._clone(folder)
-                change(root)
-                git.run("add", "--all", cwd=root)
-                if not git.run("status", "--porcelain", cwd=root):
-                    return
-                git.run("commit", "-q", "-m", message, cwd=root)
-                try:
-                    git.run("push", "-q", "origin", "HEAD:main", cwd=root)
-                    return
-                except MxError:
-                    if not left:
-                        raise
-                    say("somebody else pushed first; once more")
