@@ -1,0 +1,1 @@
+"""The Ec2ModelServer generator."""
