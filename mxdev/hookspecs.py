@@ -8,11 +8,12 @@ from mxdev.plugins.hookspecs import (
     mx_defaults,
     mx_generators,
     mx_lint_rules,
+    mx_standards,
     mx_template_filters,
     mx_template_overrides,
 )
 
 __all__ = [
     "hookimpl", "hookspec", "mx_check_plan", "mx_commands", "mx_defaults", "mx_generators", "mx_lint_rules",
-    "mx_template_filters", "mx_template_overrides",
+    "mx_standards", "mx_template_filters", "mx_template_overrides",
 ]  # fmt: skip

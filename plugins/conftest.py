@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+# Templates may have tests of their own, which run in what is rendered.
+collect_ignore_glob = ["*/src/*"]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -16,6 +16,7 @@ _NAMES = {
     "mx_commands": "commands",
     "mx_lint_rules": "lint_rules",
     "mx_template_filters": "template_filters",
+    "mx_standards": "standards",
 }
 
 

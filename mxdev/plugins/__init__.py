@@ -11,12 +11,14 @@ from mxdev.public import load
 
 if TYPE_CHECKING:
     from mxdev.plugins.checked_plan import CheckedChange, CheckedPlan
-    from mxdev.plugins.model import Lazy, lazy
+    from mxdev.plugins.model import Announced, Lazy, lazy
+    from mxdev.plugins.registry import entries
 
-__all__ = ["CheckedChange", "CheckedPlan", "Lazy", "lazy"]
+__all__ = ["Announced", "CheckedChange", "CheckedPlan", "Lazy", "entries", "lazy"]
 
 _HOMES = {
-    **dict.fromkeys(("Lazy", "lazy"), "mxdev.plugins.model"),
+    **dict.fromkeys(("Announced", "Lazy", "lazy"), "mxdev.plugins.model"),
+    "entries": "mxdev.plugins.registry",
     **dict.fromkeys(("CheckedChange", "CheckedPlan"), "mxdev.plugins.checked_plan"),
 }
 

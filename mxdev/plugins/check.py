@@ -28,6 +28,8 @@ def problems(plugin: Plugin, rule: Callable[[Announced], object]) -> Iterator[st
                     rule(entry)
                 elif hook == "mx_template_filters":
                     yield from _filter(entry)
+                elif hook == "mx_standards":
+                    entry.load()
                 else:
                     yield from _command(entry)
             except MxError as error:

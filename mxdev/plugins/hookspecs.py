@@ -52,6 +52,14 @@ def mx_template_filters() -> list[Callable[..., Any] | Lazy]:  # type: ignore[em
 
 
 @hookspec
+def mx_standards() -> list[Any | Lazy]:  # type: ignore[empty-body]
+    """Standards that a project is held to, for a plugin that checks them: `lazy("module:STANDARD", "what it asks for")`.
+
+    mx itself checks none. What a standard is, the plugin that checks it says; it gets them by `mxdev.plugins.entries`.
+    """
+
+
+@hookspec
 def mx_template_overrides() -> Mapping[str, str | PathLike[str]]:  # type: ignore[empty-body]
     """Templates that stand for those of other generators: the folder of them, by the generator's name.
 

@@ -17,7 +17,7 @@ from mxdev.plugins.model import API, Announced, Plugin
 from mxdev.system.files import private
 from mxdev.system.user_dirs import cache_place
 
-FORMAT = 5
+FORMAT = 6
 _loaded: list[Plugin] | None = None
 _made_anew = False
 

@@ -13,7 +13,7 @@ GROUP = f"mxdev.v{API}"
 # The distribution that mx itself comes in; its own capabilities are announced as any plugin's are.
 CORE = "mx-devtool"
 # Hooks that announce things by name, and hooks that give plain data; the index holds what both return.
-HOOKS = ("mx_generators", "mx_commands", "mx_lint_rules", "mx_template_filters")
+HOOKS = ("mx_generators", "mx_commands", "mx_lint_rules", "mx_template_filters", "mx_standards")
 DATA_HOOKS = ("mx_template_overrides", "mx_defaults")
 # A hook of a plugin is called at work, so that its module is imported then.
 WORKING_HOOKS = ("mx_check_plan",)

@@ -15,6 +15,7 @@ import pytest
 from conftest import Mx, installed
 from sites import SAMPLES, make_distribution
 
+from mxdev import plugins
 from mxdev.errors import MxError
 from mxdev.generator.freetext import FreeText
 from mxdev.generator.jinja import Renderer
@@ -47,7 +48,7 @@ def install(tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def test_every_hook_has_a_test_and_an_entry_in_the_docs() -> None:
-    assert len(HOOKS) == 7
+    assert len(HOOKS) == 8
     assert set(HOOKS) == {*model.HOOKS, *model.DATA_HOOKS, *model.WORKING_HOOKS}
     listed = re.search(r"automodule:: mxdev\.hookspecs\s+:members: (.*)", DOCS.read_text())
     assert listed
@@ -144,6 +145,25 @@ def mx_lint_rules():
     assert result.code == 1
     assert "a.txt:1:1" in result.out
     assert "a tab" in result.out
+
+
+def test_hook_mx_standards(install: Install, mx: Mx) -> None:
+    install("""
+from mxdev import lazy
+NO_FRIDAYS = "Nothing is released on a Friday."
+@hookimpl
+def mx_standards():
+    return [lazy("acme_hooks:NO_FRIDAYS"), lazy("acme_hooks:NOT_THERE")]
+""")
+    assert [(entry.name, entry.dist) for entry in plugins.entries("mx_standards")] == [
+        ("NO_FRIDAYS", "acme-hooks"),
+        ("NOT_THERE", "acme-hooks"),
+    ]
+    assert next(plugins.entries("mx_standards")).load() == "Nothing is released on a Friday."
+    checked = mx("plugins", "--check")
+    assert checked.code == 1
+    assert "NOT_THERE of the plugin acme-hooks 1.0 cannot be loaded" in checked.out
+    assert "NO_FRIDAYS of" not in checked.out
 
 
 FILTERS = """

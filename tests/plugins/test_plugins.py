@@ -310,7 +310,8 @@ def test_the_list_of_plugins(mx: Mx) -> None:
     assert rows["acme-samples"] == {
         "name": "acme-samples", "version": "1.2.0", "module": "acme_samples",
         "generators": ["SampleBase", "SampleApp", "SampleClash", "SampleTool", "SampleExploding"],
-        "commands": ["hello"], "lint_rules": [], "template_filters": [], "template_overrides": [], "defaults": [],
+        "commands": ["hello"], "lint_rules": [], "template_filters": [], "standards": [],
+        "template_overrides": [], "defaults": [],
         "checks_plans": False, "unknown_hooks": [], "error": None,
     }  # fmt: skip
     assert next(iter(rows)) == "mx-devtool"

@@ -1,0 +1,1 @@
+"""The ModelProject generator: the repository of one model."""

@@ -1,0 +1,76 @@
+"""`mx onboard` and `mx retire`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from mxdev import Mode, step_options
+
+_SETTINGS = click.option(
+    "--settings", "settings", type=click.Path(dir_okay=False, path_type=Path), default=Path("shipyard.yaml"), show_default=True,
+    help="The platform's settings and its policy.",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("values", type=click.Path(dir_okay=False, path_type=Path), nargs=-1, required=True)
+@_SETTINGS
+@step_options()
+def onboard(values: tuple[Path, ...], settings: Path, mode: Mode) -> int:
+    """Bring a model on board, or several: one file of six fields for each.
+
+    Each gets its registry, its place in the bucket, its project in GitLab with a first commit, and its manifest in each environment.
+    Run again it changes nothing, and goes on where it was stopped.
+
+    \b
+    Exit codes: 0 done, 1 refused, 2 wrong usage, 4 AWS, GitLab or Git could not.
+    Examples:
+      mx onboard values.yml --dry-run
+      mx onboard values.yml
+    """
+    from mxdev import run_steps
+
+    from mxdev_shipyard.onboarding.settings import read as read_settings
+    from mxdev_shipyard.onboarding.steps import onboarding
+    from mxdev_shipyard.onboarding.values import read
+
+    platform, boardings = read_settings(settings), [read(path) for path in values]
+    for path, boarding in zip(values, boardings, strict=True):
+        code = run_steps(f"mx onboard {path}", onboarding(platform, boarding), mode)
+        if code:
+            return code
+    return 0
+
+
+@click.command()
+@click.argument("values", type=click.Path(dir_okay=False, path_type=Path))
+@_SETTINGS
+@click.option(
+    "--delete-images", is_flag=True, help="Delete the registry with all images; otherwise they are kept."
+)
+@click.option(
+    "--delete-weights", is_flag=True, help="Delete weights and data in the bucket; otherwise they are kept."
+)
+@step_options(confirm=True)
+def retire(values: Path, settings: Path, delete_images: bool, delete_weights: bool, mode: Mode) -> int:
+    """Retire a model: its manifests are removed by commits, and its project is archived.
+
+    VALUES is the file that it was onboarded with.
+
+    \b
+    Exit codes: 0 done, 1 refused, 2 wrong usage, 4 AWS, GitLab or Git could not.
+    Examples:
+      mx retire values.yml --dry-run
+      mx retire values.yml --delete-images --confirm iris
+    """
+    from mxdev import run_steps
+    from mxdev.steps import taken_back
+
+    from mxdev_shipyard.onboarding.settings import read as read_settings
+    from mxdev_shipyard.onboarding.steps import retiring
+    from mxdev_shipyard.onboarding.values import read
+
+    boarding = read(values)
+    steps = retiring(read_settings(settings), boarding, images=delete_images, weights=delete_weights)
+    return run_steps(f"mx retire {values}", taken_back(steps), mode, word=boarding.project_slug)

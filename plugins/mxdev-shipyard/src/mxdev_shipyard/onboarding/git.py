@@ -1,0 +1,85 @@
+"""Git for steps: in folders of their own, never asking, with the token of the environment."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mxdev.errors import MxError
+
+TOKEN = "GITLAB_TOKEN"  # noqa: S105 (a variable's name)
+_TRIES = 5
+_AUTHOR = ("Shipyard", "shipyard@localhost")
+
+
+def run(*arguments: str, cwd: Path | None = None) -> str:
+    """What `git` prints.
+
+    Raises:
+        MxError: it failed; what it said is in the message.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= {"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    for role in ("AUTHOR", "COMMITTER"):
+        environment |= {f"GIT_{role}_NAME": _AUTHOR[0], f"GIT_{role}_EMAIL": _AUTHOR[1]}
+    if token := os.environ.get(TOKEN):  # by the environment: arguments are for everybody to read
+        encoded = base64.b64encode(f"oauth2:{token}".encode()).decode()
+        environment |= {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "http.extraHeader",
+            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {encoded}",
+        }
+    command = ["git", "-c", "init.defaultBranch=main", "-c", "core.hooksPath=/dev/null", *arguments]
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, check=True, timeout=120
+        )
+    except FileNotFoundError:
+        raise MxError("git is not installed.", hint="See https://git-scm.com/downloads.") from None
+    except subprocess.TimeoutExpired as error:
+        raise MxError(f"`git {arguments[0]}` did not end within two minutes.") from error
+    except subprocess.CalledProcessError as error:
+        raise MxError(f"`git {arguments[0]}` failed: {error.stderr.strip()}") from error
+    return done.stdout
+
+
+def has_main(address: str) -> bool:
+    """Whether the repository at `address` has a branch main."""
+    return bool(run("ls-remote", address, "refs/heads/main").strip())
+
+
+def change(
+    address: str, message: str, edit: Callable[[Path], object], say: Any, *, whole: bool = False
+) -> None:
+    """Change a fresh clone and push it; when somebody else was quicker, once more on top of theirs.
+
+    Raises:
+        MxError: it cannot be pushed.
+    """
+    for left in reversed(range(_TRIES)):
+        with tempfile.TemporaryDirectory() as folder:
+            root = clone(address, folder, whole=whole)
+            edit(root)
+            run("add", "--all", cwd=root)
+            if not run("status", "--porcelain", cwd=root):
+                return
+            run("commit", "-q", "-m", message, cwd=root)
+            try:
+                run("push", "-q", "origin", "HEAD:main", cwd=root)
+                return
+            except MxError:
+                if not left:
+                    raise
+                say("somebody else pushed first; once more")
+
+
+def clone(address: str, folder: str, *, whole: bool = False) -> Path:
+    """A clone in `folder`: of the newest commit, or of the whole history."""
+    root = Path(folder) / "manifests"
+    run("clone", "-q", *(() if whole else ("--depth=1",)), address, str(root))
+    return root

@@ -1,0 +1,179 @@
+"""The model's project in GitLab, and its first commit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mxdev import State, Step
+from mxdev.errors import MxError
+
+from mxdev_shipyard.onboarding import git
+from mxdev_shipyard.onboarding.settings import Settings
+from mxdev_shipyard.onboarding.values import Boarding
+
+
+def _gitlab(address: str) -> Any:
+    import gitlab
+
+    token = os.environ.get(git.TOKEN)
+    if not token:
+        raise MxError(
+            f"No token of GitLab: {git.TOKEN} is not set.", hint="Make one with the scope api, and export it."
+        )
+    return gitlab.Gitlab(address, private_token=token, timeout=30)
+
+
+def found(settings: Settings, name: str) -> Any:
+    """The project of that name; None if there is none.
+
+    Raises:
+        MxError: GitLab cannot be asked.
+    """
+    import gitlab
+    import requests
+
+    try:
+        return _gitlab(settings.gitlab).projects.get(f"{settings.group}/{name}")
+    except gitlab.GitlabGetError as error:
+        if error.response_code == 404:
+            return None
+        raise MxError(f"GitLab refuses: {error}") from error
+    except (gitlab.GitlabError, requests.RequestException) as error:
+        raise MxError(f"GitLab at {settings.gitlab} cannot be asked: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project(Step):
+    """The project, in the group of all models."""
+
+    settings: Settings
+    boarding: Boarding
+    permissions: tuple[str, ...] = ("GitLab: Maintainer of the group",)
+
+    @property
+    def description(self) -> str:
+        """What GitLab shows; the author in it says whose it is."""
+        return f"{self.boarding.project_description} (onboarded for {self.boarding.author_email})"
+
+    def look(self) -> State:
+        """Whether it is there, and this author's."""
+        project = found(self.settings, self.boarding.repository)
+        if project is None:
+            return State.create(f"{self.settings.group}/{self.boarding.repository}")
+        if f"(onboarded for {self.boarding.author_email})" not in (project.description or ""):
+            return State.blocked(
+                f"{self.settings.group}/{self.boarding.repository} exists already, for somebody else.",
+                "Choose another project_slug.",
+            )
+        if project.archived:
+            return State.blocked(
+                "it was retired, and is archived", "Unarchive it in GitLab, then run `mx onboard` again."
+            )
+        return State.done(project.web_url)
+
+    def do(self, say: Any) -> None:
+        """Make it, empty; one that another run has just made is looked at again."""
+        import gitlab
+
+        server = _gitlab(self.settings.gitlab)
+        try:
+            server.projects.create(
+                {
+                    "name": self.boarding.repository,
+                    "path": self.boarding.repository,
+                    "namespace_id": server.groups.get(self.settings.group).id,
+                    "description": self.description,
+                    "visibility": "internal",
+                    "default_branch": "main",
+                }
+            )
+        except gitlab.GitlabError as error:
+            if found(self.settings, self.boarding.repository) is None:
+                raise MxError(f"GitLab refuses: {error}") from error
+            say("another run has just made it")
+
+    def look_back(self) -> State:
+        """It is archived, which loses nothing."""
+        project = found(self.settings, self.boarding.repository)
+        if project is None or project.archived:
+            return State.done("archived" if project else "not there")
+        return State.remove("it is archived; nothing in it is lost")
+
+    def take_back(self, say: Any) -> None:
+        """Archive it."""
+        import gitlab
+
+        try:
+            found(self.settings, self.boarding.repository).archive()
+        except gitlab.GitlabError as error:
+            raise MxError(f"GitLab refuses: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seed(Step):
+    """The first commit: what `mx generate ModelProject` renders."""
+
+    settings: Settings
+    boarding: Boarding
+    permissions: tuple[str, ...] = ("GitLab: push to the project",)
+
+    def _address(self) -> str:
+        project = found(self.settings, self.boarding.repository)
+        if project is None:
+            raise MxError(f"GitLab has no project {self.boarding.repository}.")
+        return str(project.http_url_to_repo)
+
+    def look(self) -> State:
+        """Whether the project has a first commit, whosever it is."""
+        return (
+            State.done("it has commits")
+            if git.has_main(self._address())
+            else State.create("one commit on main")
+        )
+
+    def do(self, say: Any) -> None:
+        """Render, check against the standards, commit, push: all of it or nothing."""
+        address, name = self._address(), self.boarding.repository
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder) / name
+            self._mx("generate", "ModelProject", name, *self._options(), cwd=Path(folder))
+            git.run("init", "-q", cwd=root)
+            git.run("add", "--all", cwd=root)
+            say("checking the standards")
+            self._mx("check", cwd=root)
+            git.run("commit", "-q", "-m", f"{name}, as onboarded", cwd=root)
+            try:
+                git.run("push", "-q", address, "HEAD:refs/heads/main", cwd=root)
+            except MxError:
+                if not git.has_main(address):
+                    raise
+                say("another run has just pushed it")
+
+    def _options(self) -> list[str]:
+        values, settings = self.boarding, self.settings
+        given = {
+            "description": f"{values.project_name}: {values.project_description}",
+            "wiki-url": values.confluence_url,
+            "tracker-url": values.jira_url,
+            "author-email": values.author_email,
+            "bucket": settings.bucket,
+            "registry": settings.registry,
+            "group": settings.group,
+            "pipelines": settings.pipelines,
+            "gitlab": settings.gitlab,
+        }
+        return ["--no-input", "--skip-git", *(f"--{name}={value}" for name, value in given.items())]
+
+    def _mx(self, *arguments: str, cwd: Path) -> None:
+        command = [sys.executable, "-m", "mxdev", *arguments]
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise MxError(
+                f"`mx {arguments[0]}` ended with {done.returncode}: {(done.stderr or done.stdout).strip()}"
+            )

@@ -1,0 +1,1 @@
+"""The repositories of the platform: central pipelines, and the one that onboards."""

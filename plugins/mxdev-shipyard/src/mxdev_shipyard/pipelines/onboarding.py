@@ -1,0 +1,29 @@
+"""The OnboardingRepository generator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mxdev import Generator, Tree
+
+from mxdev_shipyard.pipelines.options import ENVIRONMENTS, NAME, PLATFORM
+
+
+class OnboardingRepository(Generator):
+    """The repository whose main branch onboards: one file of values for each model, settings, policy, pipeline."""
+
+    scope = "new"
+    arguments = (NAME,)
+    options = PLATFORM
+    example = "mx generate OnboardingRepository boarding"
+
+    def variables(self) -> dict[str, Any]:
+        """The options, and the environments."""
+        return {**super().variables(), "environments": ENVIRONMENTS}
+
+    def generate(self, tree: Tree) -> None:
+        """Render the repository."""
+        tree.render("onboarding_templates")
+        if not self.values.skip_git:
+            tree.repository()
+        tree.next_step("mx onboard values/MODEL.yml --dry-run", "shows what a file of values would do")

@@ -1,0 +1,90 @@
+"""Standard 6: an image says what it is."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+
+import pytest
+
+from mxdev_shipyard.standards.model import OUT_OF_REACH, Repository, Standard, unmet
+
+STANDARD = Standard(
+    6,
+    "The image has the ten labels, or their successors.",
+    "Whoever finds an image in a registry or on a node finds the repository, the commit and the people by it.",
+    "Give all labels of org.label-schema in the Dockerfile, or those of org.opencontainers.image.",
+    __file__,
+)
+FILE = "Dockerfile"
+# Each label of org.label-schema with its successor; the version of a schema that has none needs no label.
+LABELS = {
+    "build-date": "created",
+    "description": "description",
+    "name": "title",
+    "schema-version": "",
+    "url": "url",
+    "usage": "documentation",
+    "vcs-ref": "revision",
+    "vcs-url": "source",
+    "vendor": "vendor",
+    "version": "version",
+}
+_OLD, _NEW = "org.label-schema.", "org.opencontainers.image."
+
+
+def labels_of(dockerfile: str) -> dict[str, str]:
+    """The labels that a Dockerfile gives to what it builds."""
+    text = re.sub(r"^\s*#.*\n?", "", dockerfile, flags=re.MULTILINE)
+    found: dict[str, str] = {}
+    for line in re.sub(r"\\\s*\n", " ", text).splitlines():
+        word, _, rest = line.strip().partition(" ")
+        if word.upper() == "FROM":
+            found.clear()  # an earlier stage's labels do not reach the image
+        if word.upper() != "LABEL":
+            continue
+        try:
+            words = shlex.split(rest)
+        except ValueError:
+            continue
+        if words and "=" not in words[0]:  # LABEL key value
+            words = [f"{words[0]}={' '.join(words[1:])}"]
+        found.update((key, value) for key, _, value in (one.partition("=") for one in words))
+    return found
+
+
+def missing(labels: dict[str, str]) -> list[str]:
+    """The labels that neither they nor their successors give a value."""
+    new = any(key.startswith(_NEW) for key in labels)
+    return [
+        f"{_OLD}{old}"
+        for old, successor in LABELS.items()
+        if not labels.get(f"{_OLD}{old}")
+        and not (successor and labels.get(f"{_NEW}{successor}"))
+        and not (not successor and new)
+    ]
+
+
+def test_the_dockerfile_gives_the_labels(repository: Repository) -> None:
+    """All of them, with values."""
+    if lost := missing(labels_of(repository.text(FILE))):
+        unmet(f"the image gets no label {', '.join(lost)}", FILE)
+
+
+def test_the_built_image_has_the_labels(repository: Repository) -> None:
+    """What was built has them too."""
+    if repository.image is None:
+        pytest.skip(f"{OUT_OF_REACH}: the built image's configuration; give it by --image")
+    name = repository.image.name
+    try:
+        data = json.loads(repository.image.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        unmet(f"it is no image's configuration: {error}", name)
+    data = data[0] if isinstance(data, list) and data else data
+    config = (data.get("config") or data.get("Config")) if isinstance(data, dict) else None
+    if not isinstance(config, dict):
+        unmet("it is no image's configuration", name)
+    labels = {str(key): str(value) for key, value in (config.get("Labels") or {}).items()}
+    if lost := missing(labels):
+        unmet(f"the built image has no label {', '.join(lost)}", name)

@@ -1,0 +1,128 @@
+"""Runs the tests of standards by pytest, on a repository that is data to them: nothing of it is imported or run."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from mxdev_shipyard.standards.model import Repository, Standard
+from mxdev_shipyard.standards.waivers import Waiver
+
+Outcome = Literal["passed", "failed", "skipped", "waived", "broken"]
+DOCUMENT = "SHIPYARD_STANDARDS_URL"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one test ended: `standard` is the number, `message` why it did not pass."""
+
+    standard: Standard
+    test: str
+    outcome: Outcome
+    message: str = ""
+
+
+def document() -> str:
+    """Where the standards are explained: what SHIPYARD_STANDARDS_URL says, else the page that came with this package."""
+    return os.environ.get(DOCUMENT) or Path(__file__).with_name("STANDARDS.md").as_uri()
+
+
+def run(
+    repository: Repository,
+    standards: Sequence[Standard],
+    waivers: Mapping[int, Waiver],
+    *,
+    today: datetime.date,
+    junit: Path | None = None,
+) -> tuple[int, list[Result]]:
+    """Check a repository; pytest prints what it finds.
+
+    Returns:
+        pytest's exit code (0 all met, 1 not all), and how each test ended.
+    """
+    checks = Path(__file__).with_name("checks")
+    tested = [standard for standard in standards if standard.file]
+    plugin = _Checking(repository, {standard.file: standard for standard in tested}, waivers, today)
+    arguments = [
+        *(standard.file for standard in tested),
+        *("-c", os.devnull, f"--rootdir={checks}", f"--confcutdir={checks}", "--import-mode=importlib"),
+        *("-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "no:threadexception"),
+        *("-q", "-rsxXE", "--no-header", "--tb=short", "--strict-markers"),
+    ]
+    if junit is not None:
+        arguments.append(f"--junit-xml={junit}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+            patch.delenv(name, raising=False)
+        code = pytest.main(arguments, plugins=[plugin])
+    return int(code), plugin.results
+
+
+@dataclass
+class _Checking:
+    """The plugin that gives pytest the repository, the waivers, and the last line."""
+
+    repository_: Repository
+    by_file: Mapping[str, Standard]
+    waivers: Mapping[int, Waiver]
+    today: datetime.date
+    results: list[Result] = field(default_factory=list)
+
+    @pytest.fixture(name="repository")
+    def _repository(self) -> Repository:
+        return self.repository_
+
+    def _standard(self, item: pytest.Item) -> Standard:
+        return self.by_file[str(item.path)]
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """A test that a waiver covers may fail."""
+        for item in items:
+            waiver = self.waivers.get(self._standard(item).number)
+            if waiver and waiver.until >= self.today:
+                item.add_marker(pytest.mark.xfail(reason=waiver.sentence, strict=False))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: Any
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note how a test ended; what failed says too what to do."""
+        report = yield
+        if report.when != "call" and report.outcome == "passed":
+            return report
+        standard = self._standard(item)
+        ended: Outcome = report.outcome
+        message = ""
+        if report.outcome == "failed":
+            expected = call.excinfo is not None and call.excinfo.errisinstance(pytest.fail.Exception)
+            ended = "failed" if expected else "broken"
+            message = str(call.excinfo.value) if call.excinfo else ""
+            report.longrepr = self._told(standard, message) if expected else report.longrepr
+        elif report.outcome == "skipped":
+            ended = "waived" if hasattr(report, "wasxfail") else "skipped"
+            message = report.wasxfail if ended == "waived" else _reason(report)
+        self.results.append(Result(standard, item.name, ended, message))
+        return report
+
+    def _told(self, standard: Standard, message: str) -> str:
+        lines = [message, "", f"Standard {standard.number}: {standard.title}", f"Why: {standard.reason}"]
+        waiver = self.waivers.get(standard.number)
+        if waiver is not None:
+            lines.append(f"Its waiver ended on {waiver.until}: {waiver.reason}")
+        return "\n".join([*lines, f"Fix: {standard.fix}", f"See: {document()}#{standard.anchor}"])
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """The document, whatever was found."""
+        terminalreporter.write_line(f"The standards are explained at {document()}")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    told = report.longrepr
+    return str(told[2]).removeprefix("Skipped: ") if isinstance(told, tuple) else str(told or "")

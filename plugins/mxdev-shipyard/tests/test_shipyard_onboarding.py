@@ -1,0 +1,266 @@
+"""`mx onboard` and `mx retire` against moto's server, a double of GitLab, and Git's own server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shipyard_platform
+import yaml
+from mxdev.testing import Outcome, mx
+from shipyard_platform import GROUP, TOKEN, Platform
+
+from mxdev_shipyard.onboarding import aws, manifest, project
+from mxdev_shipyard.onboarding.steps import onboarding
+
+REGION = "eu-west-1"
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def platform(moto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+    import urllib.request
+
+    urllib.request.urlopen(urllib.request.Request(f"{moto}/moto-api/reset", method="POST")).close()
+    for name, value in {
+        "AWS_ENDPOINT_URL": moto,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "GITLAB_TOKEN": TOKEN,
+    }.items():
+        monkeypatch.setenv(name, value)
+    aws.client("s3", REGION).create_bucket(
+        Bucket="shipyard-models", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    with shipyard_platform.served(tmp_path / "git") as served:
+        settings = {
+            "region": REGION,
+            "bucket": "shipyard-models",
+            "registry": "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+            "gitlab": served.url,
+            "group": GROUP,
+            "pipelines": "shipyard/pipelines",
+            "environments": {one: f"{served.url}/manifests/{one}.git" for one in ("staging", "production")},
+            "policy": {"*@acme.example": ["iris*", "rose"]},
+        }
+        (tmp_path / "shipyard.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+        values(tmp_path)
+        yield served
+
+
+def values(folder: Path, slug: str = "iris", name: str = "values.yml", **more: str) -> str:
+    fields = {
+        "project_name": "Iris",
+        "project_slug": slug,
+        "project_description": "Which 'iris' is it? {{ #1 }}",
+        "confluence_url": "https://wiki.acme.example/iris",
+        "jira_url": "https://jira.acme.example/browse/IRIS",
+        "author_email": "ada@acme.example",
+        **more,
+    }
+    (folder / name).write_text(yaml.safe_dump(fields))
+    return name
+
+
+def onboard(folder: Path, *arguments: str) -> Outcome:
+    return mx("onboard", *(arguments or ("values.yml",)), cwd=folder)
+
+
+def states(told: Outcome) -> dict[str, str]:
+    return {step["name"]: step["state"] for step in json.loads(told.stdout)["steps"]}
+
+
+MANIFEST = "iris/inferenceservice.yaml"
+STEPS = ["policy", "registry", "models", "data", "project", "seed", "manifest-staging", "manifest-production"]
+
+
+def everything(platform: Platform) -> None:
+    """All of what onboarding makes is there, once."""
+    repository = aws.client("ecr", REGION).describe_repositories()["repositories"]
+    assert [(one["repositoryName"], one["imageTagMutability"]) for one in repository] == [
+        ("deploy-iris-model", "IMMUTABLE")
+    ]
+    keys = [
+        one["Key"] for one in aws.client("s3", REGION).list_objects_v2(Bucket="shipyard-models")["Contents"]
+    ]
+    assert keys == ["deploy-iris-model/data/", "deploy-iris-model/models/"]
+    assert list(platform.projects) == [f"{GROUP}/deploy-iris-model"]
+    assert platform.log(f"{GROUP}/deploy-iris-model.git") == ["deploy-iris-model, as onboarded"]
+    for environment in ("staging", "production"):
+        assert platform.log(f"manifests/{environment}.git") == ["iris is onboarded", "first"]
+        assert platform.files(f"manifests/{environment}.git") == [MANIFEST]
+
+
+def test_a_model_is_onboarded_and_a_second_run_changes_nothing(platform: Platform, tmp_path: Path) -> None:
+    shown = onboard(tmp_path, "values.yml", "--dry-run", "--json")
+    assert shown.code == 0, shown.stdout + shown.stderr
+    assert list(states(shown)) == STEPS
+    assert not platform.projects
+    assert "POST /projects" not in platform.calls
+    done = onboard(tmp_path)
+    assert done.code == 0, done.stdout + done.stderr
+    everything(platform)
+    seeded = f"{GROUP}/deploy-iris-model.git"
+    assert (
+        "Which 'iris' is it? {{ #1 }}"
+        in yaml.safe_load(platform.show(seeded, "openapi.yaml"))["info"]["description"]
+    )
+    assert "s3://shipyard-models/deploy-iris-model/models/" in platform.show(seeded, ".gitlab-ci.yml")
+    service = yaml.safe_load(platform.show("manifests/staging.git", MANIFEST))
+    assert service["metadata"]["annotations"] == {"serving.kserve.io/stop": "true"}
+    again = onboard(tmp_path, "values.yml", "--json")
+    assert json.loads(again.stdout)["outcome"] == "nothing"
+    assert set(states(again).values()) == {"done"}
+    everything(platform)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of mx catches it."""
+
+
+DOES = {
+    "registry": aws.Registry,
+    "models": aws.Prefix,
+    "project": project.Project,
+    "seed": project.Seed,
+    "manifest-staging": manifest.Manifest,
+}
+
+
+@pytest.mark.parametrize(
+    ("step", "when"),
+    [("registry", "after"), ("models", "before"), ("project", "after"), ("seed", "before"), ("seed", "after"),
+     ("manifest-staging", "after")],
+)  # fmt: skip
+def test_a_run_that_was_killed_goes_on(
+    platform: Platform, tmp_path: Path, step: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mxdev import Mode, run_steps
+
+    from mxdev_shipyard.onboarding import settings, values
+
+    monkeypatch.chdir(tmp_path)
+    steps = onboarding(settings.read(Path("shipyard.yaml")), values.read(Path("values.yml")))
+    do = DOES[step].do
+
+    def killed(self: Any, say: Any) -> None:
+        if self.name != step:
+            return do(self, say)
+        if when == "after":
+            do(self, say)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DOES[step], "do", killed)
+        with pytest.raises(Killed):
+            run_steps("mx onboard", steps, Mode())
+    assert run_steps("mx onboard", steps, Mode()) == 0
+    everything(platform)
+
+
+def test_two_runs_at_once_do_not_collide(platform: Platform, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mxdev", "onboard", "values.yml"]
+    with ThreadPoolExecutor() as pool:
+        ran = list(
+            pool.map(
+                lambda _: subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False),
+                range(2),
+            )
+        )
+    assert [one.returncode for one in ran] == [0, 0], [one.stderr for one in ran]
+    everything(platform)
+
+
+def test_a_slug_of_somebody_else_is_refused(platform: Platform, tmp_path: Path) -> None:
+    assert onboard(tmp_path).code == 0
+    values(tmp_path, author_email="bob@acme.example")
+    refused = onboard(tmp_path)
+    assert refused.code == 1
+    assert "deploy-iris-model exists already, for ada@acme.example." in refused.stderr
+    assert "exists already, for somebody else." in refused.stderr
+    everything(platform)
+
+
+def test_the_policy_refuses(platform: Platform, tmp_path: Path) -> None:
+    values(tmp_path, slug="tulip")
+    refused = onboard(tmp_path)
+    assert refused.code == 1
+    assert "the policy does not let ada@acme.example onboard tulip" in refused.stderr
+    assert not platform.calls
+
+
+def test_values_that_are_wrong_are_all_named(platform: Platform, tmp_path: Path) -> None:
+    (tmp_path / "values.yml").write_text("project_slug: Iris!\ncolour: red\nauthor_email: ada\n")
+    refused = onboard(tmp_path)
+    assert refused.code == 2
+    for part in (
+        "project_name is missing",
+        "colour is no field of it",
+        "project_slug is 'Iris!', and not",
+        "author_email is 'ada'",
+    ):
+        assert part in refused.stderr
+
+
+def test_a_token_that_is_wrong_is_told(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITLAB_TOKEN", "wrong")
+    refused = onboard(tmp_path)
+    assert refused.code in (1, 4)
+    assert "401" in refused.stderr
+    assert not platform.projects
+
+
+def test_what_a_promotion_made_of_the_manifest_stays(platform: Platform, tmp_path: Path) -> None:
+    assert onboard(tmp_path).code == 0
+    other = values(tmp_path, slug="rose", name="rose.yml")
+    before = platform.show("manifests/staging.git", MANIFEST)
+    assert onboard(tmp_path, "values.yml", other).code == 0
+    assert platform.show("manifests/staging.git", MANIFEST) == before
+    assert platform.files("manifests/staging.git") == [MANIFEST, "rose/inferenceservice.yaml"]
+
+
+def test_a_model_is_retired(platform: Platform, tmp_path: Path) -> None:
+    assert onboard(tmp_path).code == 0
+    shown = mx("retire", "values.yml", "--dry-run", "--json", cwd=tmp_path)
+    assert states(shown) == {
+        "manifest-production": "remove",
+        "manifest-staging": "remove",
+        "project": "remove",
+    }
+    gone = mx("retire", "values.yml", "--yes", cwd=tmp_path)
+    assert gone.code == 0, gone.stdout + gone.stderr
+    assert platform.projects[f"{GROUP}/deploy-iris-model"]["archived"]
+    assert platform.log("manifests/staging.git")[0] == "iris is retired"
+    assert platform.files("manifests/staging.git") == []
+    assert len(aws.client("ecr", REGION).describe_repositories()["repositories"]) == 1
+    assert aws.client("s3", REGION).list_objects_v2(Bucket="shipyard-models")["KeyCount"] == 2
+    refused = mx("retire", "values.yml", "--delete-images", "--delete-weights", cwd=tmp_path)
+    assert refused.code == 1
+    assert "all images of deploy-iris-model" in refused.stdout
+    deleted = mx(
+        "retire", "values.yml", "--delete-images", "--delete-weights", "--confirm", "iris", cwd=tmp_path
+    )
+    assert deleted.code == 0, deleted.stdout + deleted.stderr
+    assert aws.client("ecr", REGION).describe_repositories()["repositories"] == []
+    assert aws.client("s3", REGION).list_objects_v2(Bucket="shipyard-models")["KeyCount"] == 0
+    back = onboard(tmp_path)
+    assert back.code == 1
+    assert "it was retired, and is archived" in back.stderr

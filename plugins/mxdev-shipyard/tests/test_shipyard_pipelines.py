@@ -1,0 +1,118 @@
+"""The repositories of the platform: what GitLab would take, and a script that really onboards what changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from mxdev.testing import mx
+
+from mxdev_shipyard.onboarding import settings
+
+SHARED = Path(os.environ.get("MX_TEST_SHARED") or Path(__file__).parents[4] / "shared")
+
+
+@pytest.fixture(scope="module", params=["PromotionPipeline", "OnboardingRepository"])
+def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp(request.param)
+    made = mx("generate", request.param, "platform", "--no-input", "--skip-git", cwd=folder)
+    assert made.code == 0, made.stderr
+    return folder / "platform"
+
+
+def _pipeline(root: Path) -> dict[str, Any]:
+    (file,) = [name for name in ("promotion.yml", ".gitlab-ci.yml") if (root / name).exists()]
+    data: dict[str, Any] = yaml.safe_load((root / file).read_text())
+    return data
+
+
+def test_it_is_as_gitlab_s_schema_says(rendered: Path) -> None:
+    schema = SHARED / "schemas/gitlab-ci.schema.json"
+    if not schema.is_file():
+        pytest.skip(f"{schema} is not there")
+    jsonschema.validate(_pipeline(rendered), json.loads(schema.read_text()))
+
+
+def test_mx_finds_nothing_in_it(rendered: Path) -> None:
+    linted = mx("lint", cwd=rendered)
+    assert linted.code == 0, linted.stdout
+
+
+def test_promotion_needs_what_comes_before_and_a_hand(tmp_path: Path) -> None:
+    made = mx(
+        "generate",
+        "PromotionPipeline",
+        "pp",
+        "--no-input",
+        "--skip-git",
+        "--least-coverage",
+        "91",
+        cwd=tmp_path,
+    )
+    assert made.code == 0, made.stderr
+    jobs = _pipeline(tmp_path / "pp")
+    assert jobs["stages"] == ["standards", "test", "build", "staging", "production"]
+    assert jobs["variables"]["LEAST_COVERAGE"] == "91"
+    assert jobs["promote-staging"]["needs"] == ["build"]
+    assert jobs["promote-production"]["needs"] == ["promote-staging"]
+    assert jobs["promote-production"]["rules"][0]["when"] == "manual"
+    assert "rules" not in jobs["promote-staging"]
+    assert jobs["back-production"]["variables"]["RELEASE"] == "--back"
+    assert jobs["promote-production"]["environment"]["url"] == (
+        "https://$MODEL.production.models.example.com/v1/models/$MODEL"
+    )
+
+
+def test_only_values_that_changed_are_onboarded(tmp_path: Path) -> None:
+    made = mx("generate", "OnboardingRepository", "boarding", "--no-input", "--skip-git", cwd=tmp_path)
+    assert made.code == 0, made.stderr
+    root = tmp_path / "boarding"
+    assert list(settings.read(root / "shipyard.yaml").environments) == ["staging", "production"]
+    # A double of mx: it only notes how it was called.
+    double = tmp_path / "bin/mx"
+    double.parent.mkdir()
+    double.write_text('#!/bin/sh\necho "$@" >> "$CALLS"\n[ "$2" != values/rose.yml ] || exit 3\n')
+    double.chmod(0o755)
+    calls = tmp_path / "calls"
+    environment = {
+        **os.environ,
+        "PATH": f"{double.parent}{os.pathsep}{os.environ['PATH']}",
+        "CALLS": str(calls),
+    }
+
+    def git(*arguments: str) -> str:
+        who = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
+        done = subprocess.run(["git", *who, *arguments], cwd=root, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def script(*arguments: str) -> int:
+        calls.write_text("")
+        return subprocess.run(
+            ["sh", "onboard.sh", *arguments], cwd=root, env=environment, check=False
+        ).returncode
+
+    git("init", "-q")
+    (root / "values/iris.yml").write_text("a: 1\n")
+    git("add", "-A")
+    git("commit", "-q", "-m", "one")
+    first = git("rev-parse", "HEAD")
+    assert script("0" * 40) == 0
+    assert calls.read_text() == "onboard values/iris.yml\n"
+    assert script(first) == 0
+    assert calls.read_text() == ""
+    (root / "values/tulip.yml").write_text("a: 1\n")
+    git("add", "-A")
+    git("commit", "-q", "-m", "two")
+    assert script(first, "--dry-run") == 0
+    assert calls.read_text() == "onboard values/tulip.yml --dry-run\n"
+    (root / "values/rose.yml").write_text("a: 1\n")
+    git("add", "-A")
+    git("commit", "-q", "-m", "three")
+    assert script(first) == 3  # what fails stops it, and the pipeline is red
+    assert calls.read_text() == "onboard values/rose.yml\n"
