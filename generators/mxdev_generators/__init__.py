@@ -34,6 +34,10 @@ def mx_generators() -> list[object]:
             "Another place for the whole project, such as staging or production.",
         ),
         lazy(
+            "mxdev_generators.deployment_infrastructure.generator:DeploymentInfrastructure",
+            "Names, certificate, login and one gateway, through which people reach what the project runs.",
+        ),
+        lazy(
             "mxdev_generators.plugin.generator:Plugin",
             "A plugin for mx: generator, command, lint rule, tests, ready to publish.",
         ),

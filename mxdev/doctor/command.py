@@ -67,7 +67,7 @@ def _show(finding: Finding) -> None:
 def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
     from mxdev.connect import target as targets
     from mxdev.deploy import config, rewritten
-    from mxdev.doctor import machine, project
+    from mxdev.doctor import edge, machine, project
     from mxdev.doctor.finding import guarded
     from mxdev.errors import MxError
     from mxdev.project.project import Project
@@ -93,6 +93,8 @@ def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
     if target is None or rendered is None:
         yield from machine.clock(None)
         return
+    yield from guarded("owed", "owed by a person", lambda: edge.by_hand(rendered))
+    yield from guarded("names", "names of the apps", lambda: edge.names(rendered))
     google = "https://www.googleapis.com" if gcp else None
     yield from guarded("clock", "clock", lambda: machine.clock(project.address(target) or google))
     yield from guarded("login", "login to Google Cloud", lambda: project.logins(target))

@@ -40,6 +40,9 @@ def up(
       mx up -E staging
       mx up --context company-cluster
     """
+    from mxdev.deploy import rewritten
+    from mxdev.doctor.edge import owed
+    from mxdev.project.project import Project, project_root
     from mxdev.steps.runner import run_steps
     from mxdev.system import console
     from mxdev.up import stages
@@ -47,6 +50,8 @@ def up(
     way = _way(environment, account, context, timeout, mode, every=False)
     code = run_steps("mx up", stages.steps_up(way, to), mode, word=way.target.name)
     if not mode.json:
+        for one in owed(rewritten.project(Project.load(project_root()), environment)):
+            console.err(f"Owed by a person: {one.what}\n  {one.how}")
         console.err(f"`{way.target.command('mx down')}` takes it down again.")
     return code
 

@@ -68,6 +68,13 @@ MODULES = {
         ("manifests",),
     ),
     "jobset": Module({"jobset": "sigs.k8s.io/jobset"}, "sigs.k8s.io/jobset", ("config",)),
+    "istiod": Module(
+        {"pilot-discovery": "istio.io/istio/pilot/cmd/pilot-discovery"},
+        "istio.io/istio",
+        tuple(
+            f"manifests/charts/{part}" for part in ("base/files", "gateway", "istio-control/istio-discovery")
+        ),
+    ),
     "tflint": Module({"tflint": "github.com/terraform-linters/tflint"}),
     "actionlint": Module({"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}),
 }
