@@ -62,7 +62,7 @@ def _show(finding: Finding) -> None:
 def _all(root: Path | None) -> Iterator[Finding]:
     from mxdev.connect import target as targets
     from mxdev.deploy import config
-    from mxdev.doctor import machine, project
+    from mxdev.doctor import machine, project, running
     from mxdev.doctor.finding import guarded
     from mxdev.errors import MxError
     from mxdev.project.project import Project
@@ -94,3 +94,4 @@ def _all(root: Path | None) -> Iterator[Finding]:
         yield finding
     if connected:
         yield from guarded("deployments", "deployments", lambda: project.deployments(loaded, target))
+        yield from guarded("gpus", "GPUs", lambda: running.gpus(loaded.root, target.own, paid=gcp))

@@ -9,6 +9,7 @@ from mxdev.artifacts.image import DOCKERFILE
 from mxdev.cluster.kubectl import Kubectl
 from mxdev.deploy import config, objects
 from mxdev.deploy.config import Deployment
+from mxdev.deploy.endpoints import endpoints
 from mxdev.flow import mlproject
 from mxdev.graph import kubernetes, terraform
 from mxdev.graph.kubernetes import Object
@@ -174,7 +175,7 @@ def _reached(graph: Graph, things: list[_Thing]) -> None:
         if kubernetes.is_training(thing):
             for other in tracking:
                 graph.join(key, other, "runs and models", "data")
-        for host, services in kubernetes.endpoints(thing):
+        for host, services in endpoints(thing):
             owner = next((graph.nodes[one].owner for name in services for one in behind.get(name, ())), "")
             end = graph.add(Node(f"endpoint {host}", host, "endpoint", str(thing.get("kind")), owner))
             for name in services:

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mxdev.graph import kubernetes, layout, mermaid, reading, svg
+from mxdev.deploy.endpoints import endpoints
+from mxdev.graph import layout, mermaid, reading, svg
 from mxdev.graph.model import Graph, Node
 from mxdev.project.project import Project
 from mxdev.testing import mx
@@ -160,7 +161,7 @@ def test_circles_end_and_a_column_is_the_longest_way() -> None:
     ],
 )
 def test_what_the_world_reaches(kind: str, spec: object, found: object) -> None:
-    assert list(kubernetes.endpoints({"kind": kind, "metadata": {"name": "thing"}, "spec": spec})) == found
+    assert list(endpoints({"kind": kind, "metadata": {"name": "thing"}, "spec": spec})) == found
 
 
 @pytest.fixture
