@@ -32,10 +32,10 @@ ABOUT_MX = {
 }
 HELP = "help"
 # The order in which the larger capabilities are listed; one that is not named here comes after them.
-LISTED = ("lint", "build", "flow", "up", "down", "infra", "connect", "deploy", "purge", "doctor")
+LISTED = ("lint", "build", "flow", "up", "down", "infra", "connect", "deploy", "purge", "doctor", "graph")
 ALIASES = {"g": "generate"}
 # Their `--json` is a list, not the answer of a plan.
-_OTHER_JSON = frozenset(["plugins", "status", "lint", "flow", "doctor"])
+_OTHER_JSON = frozenset(["plugins", "status", "lint", "flow", "doctor", "graph"])
 
 
 class _Failed(Exception):

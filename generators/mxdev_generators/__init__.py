@@ -38,6 +38,10 @@ def mx_generators() -> list[object]:
             "Names, certificate, login and one gateway, through which people reach what the project runs.",
         ),
         lazy(
+            "mxdev_generators.alerts.generator:Alerts",
+            "Mail about a budget that is used up, trainings that failed and GPUs that idle.",
+        ),
+        lazy(
             "mxdev_generators.plugin.generator:Plugin",
             "A plugin for mx: generator, command, lint rule, tests, ready to publish.",
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from mxdev.artifacts.running import call
@@ -15,6 +16,8 @@ from mxdev.system import console
 
 SOURCE = "docs"
 SITE = "docs/_build/html"
+# The picture of the project, made anew for each build and gone after it, so that no page shows an old one.
+PICTURE = "_build/graph.svg"
 
 
 def build(root: Path, *, output: Path | None, python: str | None, dry_run: bool) -> int:
@@ -41,10 +44,35 @@ def build(root: Path, *, output: Path | None, python: str | None, dry_run: bool)
     command = [
         str(found.python), "-m", "sphinx", "-W", "--keep-going", "-n", "-b", "html", SOURCE, site,
     ]  # fmt: skip
-    code = call(command, root, dry_run=dry_run)
+    if not _shows_picture(root):
+        code = call(command, root, dry_run=dry_run)
+    else:
+        _draw(root, dry_run=dry_run)
+        try:
+            code = call(command, root, dry_run=dry_run)
+        finally:
+            if not dry_run:
+                (root / SOURCE / PICTURE).unlink(missing_ok=True)
     if code == 0 and not dry_run:
         console.status(f"the first page is {root / site / 'index.html'}")
     return code
+
+
+def _shows_picture(root: Path) -> bool:
+    """Whether a page shows the picture of the project."""
+    pages = (path for suffix in ("md", "rst") for path in (root / SOURCE).glob(f"*.{suffix}"))
+    return any(PICTURE.encode() in path.read_bytes() for path in pages if path.is_file())
+
+
+def _draw(root: Path, *, dry_run: bool) -> None:
+    """Make the picture. Terraform may accept what `mx graph` cannot read: then the page is left out, and the rest is built."""
+    place = f"{SOURCE}/{PICTURE}"
+    if not dry_run:
+        (root / place).unlink(missing_ok=True)
+    # -P: no module of the project is taken for one of mx.
+    code = call([sys.executable, "-P", "-m", "mxdev", "graph", "--output", place], root, dry_run=dry_run)
+    if code:
+        console.warn("there is no picture of the project, so the page that shows it is left out.")
 
 
 def _check(found: Interpreter, root: Path, *, run_nothing: bool) -> None:

@@ -67,7 +67,7 @@ def _show(finding: Finding) -> None:
 def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
     from mxdev.connect import target as targets
     from mxdev.deploy import config, rewritten
-    from mxdev.doctor import edge, machine, project
+    from mxdev.doctor import edge, machine, project, running
     from mxdev.doctor.finding import guarded
     from mxdev.errors import MxError
     from mxdev.project.project import Project
@@ -104,3 +104,4 @@ def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
         yield finding
     if connected:
         yield from guarded("deployments", "deployments", lambda: project.deployments(rendered, target))
+        yield from guarded("gpus", "GPUs", lambda: running.gpus(loaded.root, target.own, paid=gcp))

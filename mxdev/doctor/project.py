@@ -11,6 +11,7 @@ from mxdev.connect.steps import Answers, Login
 from mxdev.connect.target import Target
 from mxdev.deploy import config, objects, readiness
 from mxdev.disk import session
+from mxdev.doctor import running
 from mxdev.doctor.finding import Finding
 from mxdev.project.project import Project
 from mxdev.steps.model import State
@@ -88,3 +89,4 @@ def deployments(project: Project, target: Target) -> Iterator[Finding]:
             yield Finding(name, title, "problem", "; ".join(late), remedy)
         else:
             yield Finding(name, title, "ok", f"{len(there)} objects, ready")
+        yield from running.reached(there, target.own)

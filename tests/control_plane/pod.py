@@ -23,10 +23,11 @@ BACK_OFF = (0.2, 1.0, 2.0, 4.0, 8.0)
 
 @dataclass(frozen=True)
 class Place:
-    """What stands for an image: a folder of this machine, and the variables that the image would set."""
+    """What stands for an image: a folder of this machine, the variables that the image would set, and what it starts by itself."""
 
     cwd: Path
     environ: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
 
 
 @dataclass
@@ -153,7 +154,8 @@ class Pod:
         try:
             variables = environment(self._object, manifest, self._port, self._value)
             command = [
-                expand(part, variables) for part in [*manifest.get("command", []), *manifest.get("args", [])]
+                expand(part, variables)
+                for part in [*manifest.get("command", place.command), *manifest.get("args", [])]
             ]
             environ = {"PATH": os.environ["PATH"], "HOSTNAME": self.name, **place.environ, **variables}
             mark = f"{self.uid}/{manifest['name']}/{len(container.runs)}"

@@ -97,7 +97,7 @@ def test_the_cloud_comes_in_one_plan_and_goes_again(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "generator", ["DistributedTraining", "GitLabCI", "GitHubActions", "CloudBuildDefaultConfig"]
+    "generator", ["DistributedTraining", "Alerts", "GitLabCI", "GitHubActions", "CloudBuildDefaultConfig"]
 )
 def test_generators_that_need_a_cluster_say_so(project: Path, generator: str) -> None:
     before = files(project)

@@ -1,0 +1,1 @@
+"""`mx graph`: a picture of a project, drawn from its rendered files."""
