@@ -22,6 +22,10 @@ def mx_generators() -> list[object]:
             "A table of your own in a CSV file: read, checked, divided, described.",
         ),
         lazy(
+            "mxdev_generators.streamlit_app.generator:StreamlitApp",
+            "A page that shows what the project's model makes of an upload.",
+        ),
+        lazy(
             "mxdev_generators.distributed_training.generator:DistributedTraining",
             "Train on several machines with Kubeflow's training operator.",
         ),
