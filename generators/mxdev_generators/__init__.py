@@ -30,6 +30,10 @@ def mx_generators() -> list[object]:
             "Train on several machines with Kubeflow's training operator.",
         ),
         lazy(
+            "mxdev_generators.deployment_infrastructure.generator:DeploymentInfrastructure",
+            "Names, certificate, login and one gateway, through which people reach what the project runs.",
+        ),
+        lazy(
             "mxdev_generators.plugin.generator:Plugin",
             "A plugin for mx: generator, command, lint rule, tests, ready to publish.",
         ),

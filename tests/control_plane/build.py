@@ -68,6 +68,11 @@ MODULES = {
         ("manifests",),
     ),
     "jobset": Module({"jobset": "sigs.k8s.io/jobset"}, "sigs.k8s.io/jobset", ("config",)),
+    "istiod": Module(
+        {"pilot-discovery": "istio.io/istio/pilot/cmd/pilot-discovery"},
+        "istio.io/istio",
+        ("manifests/charts/base/files",),
+    ),
     "tflint": Module({"tflint": "github.com/terraform-linters/tflint"}),
     "actionlint": Module({"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}),
 }

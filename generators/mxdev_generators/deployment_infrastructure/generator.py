@@ -1,0 +1,146 @@
+"""The DeploymentInfrastructure generator: what it asks and what it renders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mxdev import Generator, Tree, option
+from mxdev.generator import Pattern, Values
+from mxdev_generators.deployment_infrastructure import devspace
+from mxdev_generators.edge.names import GATEWAY, MEMBER, NO_AUDIENCE, patterns, project_domain
+from mxdev_generators.ml_project_skeleton.laptop import refusal
+
+_ID = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+MANAGED_ZONE = Pattern(
+    rf"(?:{_ID})?", "the name of a zone of Cloud DNS, such as example-com, or empty", metavar="NAME"
+)
+CLIENT_ID = Pattern(
+    r"(?:[0-9]+-[a-z0-9]+\.apps\.googleusercontent\.com)?",
+    "an OAuth client's id, such as 123-abc.apps.googleusercontent.com, or empty",
+    metavar="ID",
+)
+IAP_AUDIENCE = Pattern(
+    r"(?:/projects/[0-9]+/global/backendServices/[0-9]+)?",
+    "/projects/NUMBER/global/backendServices/NUMBER, or empty",
+    metavar="AUDIENCE",
+)
+ISSUER = Pattern(
+    r"(?:https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*/?)?",
+    "the address of an OpenID Connect issuer, such as https://login.example.com/realms/ml, or empty",
+    metavar="URL",
+)
+OBJECT_NAME = Pattern(
+    r"(?:[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?)?", "the name of a Kubernetes object, or empty", metavar="NAME"
+)
+
+
+class DeploymentInfrastructure(Generator):
+    """Names, certificate, login and one gateway, through which people reach what the project runs."""
+
+    requires = ("MLProjectSkeleton",)
+    options = (
+        option("--dns-zone", type=click.Choice(["owned", "delegated", "elsewhere"]), default="delegated",
+               help="owned: the domain's zone is in this Google Cloud project; delegated: a new zone for the project's part of it; "
+               "elsewhere: somebody enters the records."),
+        option("--managed-zone", type=MANAGED_ZONE, default="", help="With --dns-zone owned: what Cloud DNS calls the domain's zone."),
+        option("--engineers", type=MEMBER, multiple=True, shared=True,
+               help="Who opens what is for engineers, beside the project's own: addresses, or @example.com for all of a domain."),
+        option("--clients", type=MEMBER, multiple=True, shared=True,
+               help="Who opens what is for clients: addresses, or @example.com for all of a domain."),
+        option("--labellers", type=MEMBER, multiple=True, shared=True,
+               help="Who opens what is for labellers: addresses, or @example.com for all of a domain."),
+        option("--oauth-client", type=click.Choice(["google", "custom"]), default="google", ask=True,
+               prompt="People outside of your organisation (google: none, custom: some)",
+               help="Who logs in on Google Cloud. google: only people of your organisation; custom: everybody, by a client that you make."),
+        option("--iap-client-id", type=CLIENT_ID, default="", help="The id of the custom OAuth client, once it is made."),
+        option("--iap-audience", type=IAP_AUDIENCE, default="",
+               help="What Google signs for; known after the first deploy, and until then nobody gets in."),
+        option("--issuer", type=ISSUER, default="", help="On a cluster of your own: the OpenID Connect issuer that logs people in."),
+        option("--cluster-issuer", type=OBJECT_NAME, default="letsencrypt",
+               help="On a cluster of your own: cert-manager's ClusterIssuer, which must answer DNS challenges of the domain."),
+    )  # fmt: skip
+    example = "mx generate DeploymentInfrastructure --dns-zone delegated --clients @client.example"
+
+    @classmethod
+    def problems(cls, values: Values) -> list[str]:
+        """It needs a cluster and a domain, and each choice what it is made with."""
+        if refused := refusal(cls.__name__, values.cloud):
+            return refused
+        found = []
+        if not values.domain:
+            found.append(
+                f"{cls.__name__} needs the domain that names are made below: `mx set domain=ml.example.com`."
+            )
+        if values.dns_zone == "owned" and values.cloud == "gcp" and not values.managed_zone:
+            found.append(
+                "--dns-zone owned needs --managed-zone, the zone's name: `gcloud dns managed-zones list` shows it."
+            )
+        if values.dns_zone != "owned" and values.managed_zone:
+            found.append(f"--managed-zone {values.managed_zone} goes with --dns-zone owned.")
+        if values.iap_client_id and values.oauth_client != "custom":
+            found.append(f"--iap-client-id {values.iap_client_id} goes with --oauth-client custom.")
+        return found
+
+    def variables(self) -> dict[str, Any]:
+        """The options, and the names that are made from them."""
+        values = super().variables()
+        everybody = {who for one in ("engineers", "clients", "labellers") for who in patterns(one, values)}
+        return {
+            **values,
+            "gateway": GATEWAY,
+            "project_domain": project_domain(values),
+            "iap_audience": values["iap_audience"] or NO_AUDIENCE,
+            "logins": sorted(
+                f"domain:{who[2:]}" if who.startswith("*@") else f"user:{who}" for who in everybody
+            ),
+            "owns_zone": values["cloud"] == "gcp" and values["dns_zone"] != "elsewhere",
+        }
+
+    def generate(self, tree: Tree) -> None:
+        """Render the gateway, its policies and its Terraform, and Istio as deployments."""
+        values = self.variables()
+        tree.render("templates")
+        for address, value in devspace.sections(values):
+            tree.section("devspace.yaml", address, value)
+        if values["cloud"] == "gcp":
+            self._next_on_google(tree, values)
+        else:
+            tree.next_step(
+                "devspace deploy istio-base istiod istio-ingressgateway edge", "installs the gateway"
+            )
+            self._next_elsewhere(tree, values)
+
+    def _next_on_google(self, tree: Tree, values: dict[str, Any]) -> None:
+        folder = "infrastructure/terraform"
+        why = {
+            "owned": "makes the address, the certificate and the records",
+            "delegated": "makes the address, the certificate and the zone; whoever has the domain then enters the NS records of edge_dns",
+            "elsewhere": "makes the address and the certificate; whoever has the domain then enters the records of edge_dns",
+        }
+        tree.next_step(f"terraform -chdir={folder} apply", why[values["dns_zone"]])
+        if values["dns_zone"] != "owned":
+            tree.next_step(f"terraform -chdir={folder} output edge_dns", "shows the records to enter")
+        if values["oauth_client"] == "custom" and not values["iap_client_id"]:
+            tree.next_step(
+                "mx set DeploymentInfrastructure.iap-client-id=ID",
+                "once you made an OAuth client in the cloud's console: docs/edge.md says how; Terraform cannot",
+            )
+        tree.next_step("devspace deploy", "installs Istio and the gateway, in their order")
+        if not self.values.iap_audience:
+            tree.next_step(
+                "mx set DeploymentInfrastructure.iap-audience=AUDIENCE",
+                "lets the audiences in; docs/edge.md says where it is found after the first deploy",
+            )
+
+    def _next_elsewhere(self, tree: Tree, values: dict[str, Any]) -> None:
+        if not values["issuer"]:
+            tree.next_step(
+                "mx set DeploymentInfrastructure.issuer=URL",
+                "who logs people in; until then only what is public can be opened",
+            )
+        tree.next_step(
+            f"kubectl get clusterissuer {values['cluster_issuer']}",
+            "cert-manager and this issuer must be there, and answer DNS challenges",
+        )

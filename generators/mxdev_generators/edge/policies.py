@@ -1,0 +1,74 @@
+"""Who may open a host: the gateway lets nobody through that no policy names.
+
+On Google Cloud the load balancer's Identity-Aware Proxy logs people in and signs who they are; on another cluster oauth2-proxy does,
+which the gateway asks about each request. Either way it is the gateway that decides, host by host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mxdev_generators.edge.names import NO_AUDIENCE, patterns
+
+SELECTOR = {"matchLabels": {"istio": "ingressgateway"}}
+ISSUER = "https://cloud.google.com/iap"
+# Set by oauth2-proxy's answer, whatever a client sends.
+EMAIL_HEADER = "x-auth-request-email"
+PROVIDER = "oauth2-proxy"
+# The gateway's second Service: the same pods, without a login before them.
+PUBLIC_SERVICE = "istio-ingressgateway-public"
+
+
+def metadata(name: str, of: Mapping[str, Any]) -> dict[str, Any]:
+    """Name, namespace and labels of an object of the edge."""
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": str(of["name"])}
+    return {"name": name, "namespace": str(of["name"]), "labels": labels}
+
+
+def of_audience(name: str, host: str, audience: str, of: Mapping[str, Any]) -> dict[str, Any]:
+    """The AuthorizationPolicy that opens `host` to an audience.
+
+    An audience without members, or a project whose login is not finished, gets a policy that nothing fits.
+    """
+    operation = {"to": [{"operation": {"hosts": [host, f"{host}:*"]}}]}
+    if audience == "public":
+        return _policy(name, of, [operation])
+    who = patterns(audience, of)
+    if not who:
+        return _policy(name, of, [])
+    if of["cloud"] == "gcp":
+        rule = {
+            "from": [{"source": {"requestPrincipals": [f"{ISSUER}/*"]}}],
+            **operation,
+            "when": [
+                {"key": "request.auth.audiences", "values": [of["iap_audience"] or NO_AUDIENCE]},
+                {"key": "request.auth.claims[email]", "values": who},
+            ],
+        }
+    else:
+        rule = {**operation, "when": [{"key": f"request.headers[{EMAIL_HEADER}]", "values": who}]}
+    return _policy(name, of, [rule])
+
+
+def _policy(name: str, of: Mapping[str, Any], rules: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": metadata(f"{name}-audience", of),
+        "spec": {"selector": SELECTOR, "action": "ALLOW", **({"rules": rules} if rules else {})},
+    }
+
+
+def public_route(name: str, host: str, of: Mapping[str, Any]) -> dict[str, Any]:
+    """The HTTPRoute that leads a public host to the gateway's second Service, which has no login before it."""
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": metadata(f"{name}-public", of),
+        "spec": {
+            "parentRefs": [{"name": "edge", "sectionName": "https"}],
+            "hostnames": [host],
+            "rules": [{"backendRefs": [{"name": PUBLIC_SERVICE, "port": 80}]}],
+        },
+    }
