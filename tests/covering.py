@@ -67,6 +67,17 @@ EVERYDAY: dict[str, Sequence[Any]] = {
     "accelerator": ("none",),
 }
 
+# Pages for people, as many as somebody likes, with the choices of the skeleton that reach them.
+PAGES: dict[str, Sequence[Any]] = {
+    "project": SKELETON["name"],
+    "instance": ("demo", "demo_two", "a_name_of_thirty_characters_is"),
+    "task": SKELETON["task"],
+    "cloud": CLUSTERS,
+    "accelerator": ("none",),
+    "audience": ("engineers", "public"),
+    "pull_secret": (None, "ghcr"),
+}
+
 Row = dict[str, Any]
 
 
@@ -141,14 +152,14 @@ def label(row: Row) -> str:
         "-".join(
             f"{name[:4]}={str(value)[:11] if str(value).isprintable() and len(str(value)) < 12 else 'x'}"
             for name, value in row.items()
-            if value != {**EVERYDAY, **DISTRIBUTED, **PLATFORM, **SKELETON}[name][0]
+            if value != {**PAGES, **EVERYDAY, **DISTRIBUTED, **PLATFORM, **SKELETON}[name][0]
         )
         or "default"
     )
 
 
 if __name__ == "__main__":
-    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EVERYDAY):
+    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EVERYDAY, PAGES):
         found = rows(choices)
         for row in found:
             print(row)

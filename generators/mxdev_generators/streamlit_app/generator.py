@@ -6,6 +6,8 @@ from typing import Any
 
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Pattern, Values
+from mxdev_generators.edge.apps import APP_OPTIONS, MESHED, App, expose
+from mxdev_generators.edge.policies import SELECTOR
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.platform import image_registry
 from mxdev_generators.names.modules import module_name
@@ -31,7 +33,7 @@ TAG = Pattern(
 )
 # What a cluster or the Dockerfile has under that name already.
 _TAKEN = frozenset(
-    ["base", "debug", "dev", "jupyter", "mlflow", "postgresql", "python", "requirements", "run", "uv"]
+    ["base", "debug", "dev", "edge", "jupyter", "mlflow", "postgresql", "python", "requirements", "run", "uv"]
 )
 SECTION_OF_TOOLS = "project.optional-dependencies.dev"
 
@@ -44,7 +46,7 @@ def dns_label(name: str) -> str:
 class StreamlitApp(Generator):
     """A page that shows what the project's model makes of an upload."""
 
-    requires = ("MLProjectSkeleton",)
+    requires = ("MLProjectSkeleton", "DeploymentInfrastructure")
     arguments = (argument("NAME", type=module_name("_page"), help="The page's name, such as demo."),)
     instance_argument = "NAME"
     options = (
@@ -52,6 +54,7 @@ class StreamlitApp(Generator):
         option("--alias", type=ALIAS, default="candidate", help="The alias of the version that is shown."),
         option("--tag", type=TAG, default="none",
                help="Which image runs on the cluster: the commit that it was built of; none: nothing was built yet."),
+        *APP_OPTIONS,
     )  # fmt: skip
     example = "mx generate StreamlitApp demo"
 
@@ -81,6 +84,8 @@ class StreamlitApp(Generator):
             "image_registry": image_registry(project),
             "streamlit": STREAMLIT,
             "port": PORT,
+            "meshed": MESHED,
+            "gateway_labels": SELECTOR["matchLabels"],
         }
 
     def generate(self, tree: Tree) -> None:
@@ -90,7 +95,13 @@ class StreamlitApp(Generator):
         folder = f"infrastructure/kubernetes/apps/{label}"
         tree.render("templates")
         tree.render(f"{values['task']}_templates")
-        tree.section("infrastructure/docker/Dockerfile", self.instance, tree.text(STAGE, "the stage of the Dockerfile"))
+        workload = {"app.kubernetes.io/name": label, "app.kubernetes.io/part-of": str(values["project"].name)}
+        # The page lives in a websocket: a request that ends after a minute would take it away.
+        app = App(label, values["host"], PORT, values["audience"], timeout="3600s", workload=workload)
+        expose(tree, app, self.values.of_project, folder)
+        tree.section(
+            "infrastructure/docker/Dockerfile", self.instance, tree.text(STAGE, "the stage of the Dockerfile")
+        )
         tree.section("pyproject.toml", f"{self.instance} in {SECTION_OF_TOOLS}", f'  "{STREAMLIT}",\n')
         tree.section(
             "devspace.yaml",
@@ -107,5 +118,7 @@ class StreamlitApp(Generator):
         )
         tree.next_step(f"streamlit run src/{package}/{name}/page.py", "shows the page on this machine")
         tree.next_step(f"mx build image {label} --push", "builds the page's image, named after the commit")
-        tree.next_step(f"mx set {self.instance}.tag=COMMIT", "says which image runs; `mx build image` named it")
+        tree.next_step(
+            f"mx set {self.instance}.tag=COMMIT", "says which image runs; `mx build image` named it"
+        )
         tree.next_step(f"mx deploy {label}", "brings it to the cluster")
