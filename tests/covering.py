@@ -78,6 +78,16 @@ PAGES: dict[str, Sequence[Any]] = {
     "pull_secret": (None, "ghcr"),
 }
 
+# DebugPod, with the choices of the skeleton that reach it.
+DEBUG: dict[str, Sequence[Any]] = {
+    "name": SKELETON["name"],
+    "cloud": CLUSTERS,
+    "accelerator": SKELETON["accelerator"],
+    "tag": (None, "4f2a"),
+    "storage_class": (None, "gp3"),
+    "pull_secret": (None, "ghcr"),
+}
+
 Row = dict[str, Any]
 
 
@@ -152,14 +162,14 @@ def label(row: Row) -> str:
         "-".join(
             f"{name[:4]}={str(value)[:11] if str(value).isprintable() and len(str(value)) < 12 else 'x'}"
             for name, value in row.items()
-            if value != {**PAGES, **EVERYDAY, **DISTRIBUTED, **PLATFORM, **SKELETON}[name][0]
+            if value != {**DEBUG, **PAGES, **EVERYDAY, **DISTRIBUTED, **PLATFORM, **SKELETON}[name][0]
         )
         or "default"
     )
 
 
 if __name__ == "__main__":
-    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EVERYDAY, PAGES):
+    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EVERYDAY, PAGES, DEBUG):
         found = rows(choices)
         for row in found:
             print(row)

@@ -68,4 +68,6 @@ class DebugPod(Generator):
         tree.next_step("mx build image dev --push", "builds the image, named after the commit")
         tree.next_step("mx set DebugPod.tag=COMMIT", "says which image runs; `mx build image` named it")
         tree.next_step("mx deploy debug", "brings it to the cluster, where it waits without a pod")
-        tree.next_step("devspace dev", "starts the pod, keeps its files and yours in step, and opens JupyterLab")
+        tree.next_step(
+            "devspace dev", "starts the pod, keeps its files and yours in step, and opens JupyterLab"
+        )
