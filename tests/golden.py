@@ -23,6 +23,7 @@ PROJECTS = {
         ],
         ["generate", "DistributedTraining", "--no-input"],
         ["generate", "StreamlitApp", "demo", "--audience=clients", "--no-input"],
+        ["generate", "DebugPod", "--no-input"],
         ["generate", "EntryPoint", "report", "--no-input"],
         ["generate", "Dataset", "customers", "--target=left", "--no-input"],
         ["generate", "GitLabCI", "--no-input"],
