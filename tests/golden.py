@@ -22,6 +22,7 @@ PROJECTS = {
             "--engineer=Ada Lovelace <ada@example.com>",
         ],
         ["generate", "DistributedTraining", "--no-input"],
+        ["generate", "DeploymentInfrastructure", "--no-input", "--clients=@client.example"],
         ["generate", "StreamlitApp", "demo", "--audience=clients", "--no-input"],
         ["generate", "DebugPod", "--no-input"],
         ["generate", "EntryPoint", "report", "--no-input"],
