@@ -22,6 +22,9 @@ from websockets.sync.client import ClientConnection, connect
 
 PATIENCE = 240.0
 
+_FINISHED = """![...document.querySelectorAll('[data-testid=stStatusWidget], [data-testid=stSkeleton]')].length
+  && [...document.images].every(image => image.complete)"""
+
 
 class Page:
     """The one page of a browser."""
@@ -56,6 +59,14 @@ class Page:
                 raise SystemExit(f"the page does not say {words!r} but: {self.text()}")
             time.sleep(0.2)
 
+    def wait_until_drawn(self) -> None:
+        """Wait until the page is finished: charts and pictures come after the words."""
+        deadline, finished = time.monotonic() + PATIENCE, 0
+        while finished < 5 and time.monotonic() < deadline:
+            found = self.ask("Runtime.evaluate", expression=_FINISHED)["result"]["value"]
+            finished = finished + 1 if found else 0
+            time.sleep(0.3)
+
     def upload(self, path: Path) -> None:
         """Give the file to the page's first field for files."""
         found = self.ask("Runtime.evaluate", expression="document.querySelector('input[type=file]')")
@@ -75,14 +86,13 @@ def main(chromium: str, url: str, picture: str, *files: str) -> None:
                 page = Page(connection)
                 page.ask("Page.enable")
                 page.ask("Page.navigate", url=url)
-                page.wait_for("The model")
+                page.wait_for("commit of the code")
                 # The page is put together anew once its connection stands; a field of before is none any more.
                 time.sleep(2)
                 for name in files:
                     page.upload(Path(name))
                     page.wait_for("Confidence")
-                # Charts are drawn after the words.
-                time.sleep(2)
+                page.wait_until_drawn()
                 data = page.ask("Page.captureScreenshot", format="png")["data"]
                 Path(picture).write_bytes(base64.b64decode(data))
                 print(page.text())

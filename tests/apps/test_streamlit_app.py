@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -25,6 +24,8 @@ from ml_environment import REQUIREMENTS, made
 from terraform_mirror import cache_folder
 
 from mxdev import testing
+from mxdev.serve import served as serve
+from mxdev.system.ports import free_port
 from mxdev.testing import mx
 from mxdev_generators.streamlit_app.image import STREAMLIT
 
@@ -113,6 +114,16 @@ def test_nobody_reaches_a_page_but_the_gateway_and_a_websocket_stays(project: Pa
     (route,) = made["VirtualService"]["spec"]["http"]  # type: ignore[index]
     assert route["timeout"] == "3600s"
     assert route["route"][0]["destination"]["port"]["number"] == service["ports"][0]["port"]  # type: ignore[index]
+
+
+def test_it_is_served_on_this_machine(project: Path) -> None:
+    found = serve.read(project)
+    assert sorted(found) == ["demo", "demo_two"]
+    for name, one in found.items():
+        assert (project / one.command[4]).is_file()
+        assert one.command[4] == f"src/m1/{name}/page.py"
+        assert {"--server.port={port}", "--server.address={host}"} <= set(one.command)
+        assert one.requires == {"streamlit": STREAMLIT}
 
 
 def test_security(project: Path) -> None:
@@ -218,23 +229,33 @@ def test_its_own_tests_pass_and_its_types_are_right(page_python: Path, task: str
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@contextlib.contextmanager
-def served(interpreter: Path, project: Path, name: str) -> Iterator[str]:
-    """A page that runs on this machine, as its pod would run it; its address."""
+def in_its_pod(project: Path, name: str) -> tuple[list[str], dict[str, str]]:
+    """What the pod of a page runs, with which variables of its own."""
     deployment = objects(project, name)["Deployment"]
     container = deployment["spec"]["template"]["spec"]["containers"][0]  # type: ignore[index]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    arguments = [
-        one for one in container["args"] if not one.startswith(("--server.port", "--server.address"))
-    ]
+    given = [one for one in container["args"] if not one.startswith(("--server.port", "--server.address"))]
     values = {one["name"]: one["value"] for one in container["env"] if one["name"].startswith("MODEL_")}
+    return ["-m", *container["command"], *given, "--server.port={port}", "--server.address={host}"], values
+
+
+def on_this_machine(project: Path, name: str) -> tuple[list[str], dict[str, str]]:
+    """What `mx serve` runs."""
+    first, *rest = serve.read(project)[name].command
+    assert first == "python"
+    return rest, {}
+
+
+@contextlib.contextmanager
+def served(interpreter: Path, project: Path, what: tuple[list[str], dict[str, str]]) -> Iterator[str]:
+    """A page that runs on this machine; its address."""
+    port = free_port("127.0.0.1", 18501)
+    words = [word.replace("{port}", str(port)).replace("{host}", "127.0.0.1") for word in what[0]]
     server = subprocess.Popen(
-        [interpreter, "-m", *container["command"], *arguments, f"--server.port={port}", "--server.address=127.0.0.1"],
-        cwd=project, env={**environment(project), **values}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [interpreter, *words], cwd=project, env={**environment(project), **what[1]},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
+        assert healthy(f"http://127.0.0.1:{port}", "/_stcore/health")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
@@ -263,26 +284,32 @@ def test_two_pages_in_a_browser(page_python: Path, tmp_path: Path) -> None:
     training = ("training.epochs=8", "training.device=cpu", "registry.registered_model_name=m1")
     done = python(page_python, project, "-m", "m1.trainer", *training)
     assert done.returncode == 0, done.stdout + done.stderr
-    drawing = tmp_path / "seven.png"
-    done = python(page_python, project, "-c", SEVEN, drawing)
+    drawing = tmp_path / "digit.png"
+    done = python(page_python, project, "-c", DRAW, drawing)
     assert done.returncode == 0, done.stdout + done.stderr
     picture = tmp_path / "page.png"
-    with served(page_python, project, "demo") as first, served(page_python, project, "demo-two") as second:
-        assert healthy(first, "/_stcore/health")
-        assert healthy(second, "/_stcore/health")
+    expected = done.stdout.split()
+    with (
+        served(page_python, project, in_its_pod(project, "demo")) as first,
+        served(page_python, project, on_this_machine(project, "demo_two")) as second,
+    ):
         done = python(page_python, project, BROWSER, chromium, first, picture, drawing)
         assert done.returncode == 0, done.stdout + done.stderr
         other = python(page_python, project, BROWSER, chromium, second, tmp_path / "second.png")
     said = done.stdout
-    assert re.search(r"Prediction\s+7\s+Confidence\s+\d+\.\d%", said), said
+    found = re.search(r"Prediction\s+(\d)\s+Confidence\s+(\d+\.\d)%", said)
+    assert found, said
+    assert found[1] == expected[0]
+    # The picture has 256 levels of grey, and the data 17.
+    assert float(found[2]) == pytest.approx(float(expected[1]), abs=3)
     assert re.search(r"accuracy on the test data\s+0\.9", said), said
     assert re.search(r"Version of the data\s+[0-9a-f]{64}", said), said
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "Version 1 of m1" in other.stdout, other.stdout + other.stderr
 
 
-# Writes the first seven of the data that the training does not see.
-SEVEN = """
+# Draws a digit that the training does not see, and prints what the model makes of it.
+DRAW = """
 import sys
 from pathlib import Path
 from PIL import Image
@@ -291,7 +318,10 @@ from m1 import config
 config.register()
 with initialize_config_dir(str(Path(config.__file__).parent / "conf"), version_base="1.3"):
     task = config.trainer_config(compose("trainer")).task
-image = next(image for image, label in task.datasets().test if label == 7)
+image, _ = task.datasets().test[0]
 pixels = (255 - image / 16 * 255).round().byte().numpy()
 Image.fromarray(pixels).resize((256, 256), Image.Resampling.NEAREST).save(sys.argv[1])
+from m1.demo import model
+[found] = model.predict(model.load("m1", "candidate", "m1"), image[None])
+print(found.label, 100 * found.confidence)
 """

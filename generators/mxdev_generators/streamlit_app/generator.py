@@ -112,13 +112,30 @@ class StreamlitApp(Generator):
                 "kubectl": {"manifests": [f"{folder}/"]},
             },
         )
+        tree.section("infrastructure/serve.yaml", f"serve.{name}", self._served())
         tree.next_step(
             f"python -m {package}.trainer registry.registered_model_name={values['model']}",
             f"trains a model, and registers it with the alias candidate, which {name} shows",
         )
-        tree.next_step(f"streamlit run src/{package}/{name}/page.py", "shows the page on this machine")
+        tree.next_step(f"mx serve {name}", "shows the page on this machine")
         tree.next_step(f"mx build image {label} --push", "builds the page's image, named after the commit")
         tree.next_step(
             f"mx set {self.instance}.tag=COMMIT", "says which image runs; `mx build image` named it"
         )
         tree.next_step(f"mx deploy {label}", "brings it to the cluster")
+
+    def _served(self) -> dict[str, Any]:
+        """The page's line in the table of `mx serve`."""
+        values = self.variables()
+        page = f"src/{values['package']}/{values['name']}/page.py"
+        return {
+            "title": f"The page {values['name']}",
+            "command": [
+                *("python", "-m", "streamlit", "run", page),
+                *("--server.port={port}", "--server.address={host}", "--server.headless=true"),
+                *("--client.toolbarMode=minimal", "--browser.gatherUsageStats=false"),
+            ],
+            "port": PORT,
+            "path": "/",
+            "requires": {"streamlit": STREAMLIT},
+        }

@@ -104,7 +104,7 @@ def load(name: str, alias: str, experiment: str) -> Shown:
             key.removeprefix("test_"): value for key, value in measured if key.startswith("test_")
         },
         data=run.data.params.get(tracking.DATA, ""),
-        commit=run.data.tags.get("git.commit", ""),
+        commit=run.data.tags.get("git.commit", "").removeprefix("none"),
         size=tuple(taken.shape[1:]),
         example=torch.from_numpy(np.asarray(inputs[:1], dtype=taken.type)),
         network=cast(Callable[[Tensor], Tensor], network),

@@ -1,4 +1,4 @@
-"""The page itself: `streamlit run` runs this file from top to bottom, anew for everything that somebody does on it."""
+"""The page itself: `mx serve demo` shows it. Streamlit runs this file anew for everything that somebody does on it."""
 
 import os
 
