@@ -79,6 +79,27 @@ EVERYDAY: dict[str, Sequence[Any]] = {
     "accelerator": ("none",),
 }
 
+# Pages for people, as many as somebody likes, with the choices of the skeleton that reach them.
+PAGES: dict[str, Sequence[Any]] = {
+    "project": SKELETON["name"],
+    "instance": ("demo", "demo_two", "a_name_of_thirty_characters_is"),
+    "task": SKELETON["task"],
+    "cloud": CLUSTERS,
+    "accelerator": ("none",),
+    "audience": ("engineers", "public"),
+    "pull_secret": (None, "ghcr"),
+}
+
+# DebugPod, with the choices of the skeleton that reach it.
+DEBUG: dict[str, Sequence[Any]] = {
+    "name": SKELETON["name"],
+    "cloud": CLUSTERS,
+    "accelerator": SKELETON["accelerator"],
+    "tag": (None, "4f2a"),
+    "storage_class": (None, "gp3"),
+    "pull_secret": (None, "ghcr"),
+}
+
 Row = dict[str, Any]
 
 
@@ -155,14 +176,17 @@ def label(row: Row) -> str:
         "-".join(
             f"{name[:4]}={str(value)[:11] if str(value).isprintable() and len(str(value)) < 12 else 'x'}"
             for name, value in row.items()
-            if value != {**EVERYDAY, **DISTRIBUTED, **PLATFORM, **EDGE, **SKELETON}.get(name, (value,))[0]
+            if value
+            != {**DEBUG, **PAGES, **EVERYDAY, **DISTRIBUTED, **PLATFORM, **EDGE, **SKELETON}.get(
+                name, (value,)
+            )[0]
         )
         or "default"
     )
 
 
 if __name__ == "__main__":
-    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EDGE, EVERYDAY):
+    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EDGE, EVERYDAY, PAGES, DEBUG):
         found = rows(choices)
         for row in found:
             print(row)

@@ -24,6 +24,8 @@ PROJECTS = {
         ["generate", "DistributedTraining", "--no-input"],
         ["generate", "DeploymentInfrastructure", "--no-input", "--clients=@client.example"],
         ["generate", "Alerts", "--billing-account=012345-6789AB-CDEF01", "--no-input"],
+        ["generate", "StreamlitApp", "demo", "--audience=clients", "--no-input"],
+        ["generate", "DebugPod", "--no-input"],
         ["generate", "EntryPoint", "report", "--no-input"],
         ["generate", "Sweep", "search", "--no-input"],
         ["generate", "Dataset", "customers", "--target=left", "--no-input"],

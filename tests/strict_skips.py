@@ -12,6 +12,7 @@ import pytest
 # A part of the skip's reason -> why that is expected.
 EXPECTED = {
     "devspace is not": "DevSpace comes from no package registry",
+    "chromium is not installed": "a browser comes from no package registry",
     "has no IPv6": "a property of the machine",
     "the AWS provider is not": "it is no part of this repository, and 700 MB",
 }

@@ -26,6 +26,14 @@ def mx_generators() -> list[object]:
             "A search over any value of the trainer's configuration.",
         ),
         lazy(
+            "mxdev_generators.streamlit_app.generator:StreamlitApp",
+            "A page that shows what the project's model makes of an upload.",
+        ),
+        lazy(
+            "mxdev_generators.debug_pod.generator:DebugPod",
+            "JupyterLab on the cluster, in the project's own image: a GPU as if it were in your laptop.",
+        ),
+        lazy(
             "mxdev_generators.distributed_training.generator:DistributedTraining",
             "Train on several machines with Kubeflow's training operator.",
         ),

@@ -277,7 +277,8 @@ def _command(
         arguments += ["--secret", f"id={_INDEX.lower()},env={_INDEX}"]
     if request.target != BASE:
         arguments += ["--build-arg", f"GIT_COMMIT={image.rpartition(':')[2]}"]
-    if request.target == "run" and request.push:
+    # What stands on the base takes the one that is there.
+    if request.target != BASE and request.push:
         base = f"{registry}/{BASE}:{base_tag(root, request.dockerfile, request.build_args, platform)}"
         if request.dry_run or _is_there(tool, base, request):
             arguments += ["--build-context", f"{BASE}=docker-image://{base}"]

@@ -146,6 +146,17 @@ def test_a_pushed_run_image_stands_on_the_base_that_is_there(project: Path, fake
         assert (" --push " in built) is (tool == "docker")
 
 
+def test_so_does_the_image_of_a_page(project: Path, fake: Tools) -> None:
+    path = project / "infrastructure/docker/Dockerfile"
+    path.write_text(path.read_text() + "FROM base AS demo\n")
+    fake.add("docker")
+    fake.there.write_text(base(project) + "\n")
+    assert fake.mx("image", "demo", "--push", "--commit", "abc", cwd=project).code == 0
+    (built,) = [call for call in fake.calls if " build " in call]
+    assert f" --build-context base=docker-image://{base(project)} ." in built
+    assert "/demo:abc " in built
+
+
 def test_without_a_base_in_the_registry_it_is_built_too(project: Path, fake: Tools) -> None:
     fake.add("buildah", "skopeo")
     done = fake.mx("image", "run", "--push", "--commit", "abc", cwd=project)

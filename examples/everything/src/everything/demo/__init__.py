@@ -1,0 +1,1 @@
+"""The page `demo`: what the registered model makes of an upload."""

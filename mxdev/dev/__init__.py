@@ -1,0 +1,1 @@
+"""`mx dev`: the debug pod is started, its files are kept in step, and JupyterLab opens."""

@@ -1,0 +1,1 @@
+"""`mx serve`: what a project serves, models and pages, on this machine with the code of its image."""
