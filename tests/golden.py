@@ -24,6 +24,7 @@ PROJECTS = {
         ["generate", "DistributedTraining", "--no-input"],
         ["generate", "EntryPoint", "report", "--no-input"],
         ["generate", "Dataset", "customers", "--target=left", "--no-input"],
+        ["generate", "CVATLabelingTool", "--no-input"],
         ["generate", "GitLabCI", "--no-input"],
         ["generate", "GitHubActions", "--no-input"],
         ["generate", "CloudBuildDefaultConfig", "--no-input"],

@@ -30,6 +30,10 @@ def mx_generators() -> list[object]:
             "Names, certificate, login and one gateway, through which people reach what the project runs.",
         ),
         lazy(
+            "mxdev_generators.cvat_labeling_tool.generator:CVATLabelingTool",
+            "Label images with CVAT, and train on what comes back.",
+        ),
+        lazy(
             "mxdev_generators.plugin.generator:Plugin",
             "A plugin for mx: generator, command, lint rule, tests, ready to publish.",
         ),
