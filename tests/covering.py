@@ -58,6 +58,18 @@ DISTRIBUTED: dict[str, Sequence[Any]] = {
     "memory": (None, "512Mi"),
 }
 
+# DeploymentInfrastructure, with the choices of the skeleton that reach it.
+EDGE: dict[str, Sequence[Any]] = {
+    "name": SKELETON["name"],
+    "cloud": CLUSTERS,
+    "accelerator": ("none",),
+    "domain": ("ml.example.com",),
+    "dns_zone": ("delegated", "owned", "elsewhere"),
+    "clients": (None, ("ann@client.example", "@other.example")),
+    "oauth_client": ("google", "custom"),
+    "issuer": (None, "https://login.example.com/realms/ml"),
+}
+
 # What is added to a project as many times as somebody likes, with the choices of the skeleton that reach it.
 EVERYDAY: dict[str, Sequence[Any]] = {
     "project": SKELETON["name"],
@@ -124,11 +136,13 @@ def rows(choices: Mapping[str, Sequence[Any]] = SKELETON) -> list[Row]:
 def _possible(row: Row) -> list[Row]:
     """Rows that are not refused.
 
-    Google Cloud has a bucket and may have Cloud SQL, and no other cloud has: what does not go together is left out. Instead
-    of a row with GPUs and no accelerator, one without GPUs and one with an accelerator.
+    Google Cloud has a bucket and may have Cloud SQL, and no other cloud has: what does not go together is left out. A zone that is
+    owned has a name. Instead of a row with GPUs and no accelerator, one without GPUs and one with an accelerator.
     """
     absent = "artifact_store" if row["cloud"] == "gcp" else "database"
     row = {name: value for name, value in row.items() if name != absent}
+    if row.get("dns_zone") == "owned":
+        row["managed_zone"] = "example-com"
     if row["accelerator"] != "none" or not row.get("gpus_per_worker"):
         return [row]
     without = {name: value for name, value in row.items() if name != "gpus_per_worker"}
@@ -141,14 +155,14 @@ def label(row: Row) -> str:
         "-".join(
             f"{name[:4]}={str(value)[:11] if str(value).isprintable() and len(str(value)) < 12 else 'x'}"
             for name, value in row.items()
-            if value != {**EVERYDAY, **DISTRIBUTED, **PLATFORM, **SKELETON}[name][0]
+            if value != {**EVERYDAY, **DISTRIBUTED, **PLATFORM, **EDGE, **SKELETON}.get(name, (value,))[0]
         )
         or "default"
     )
 
 
 if __name__ == "__main__":
-    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EVERYDAY):
+    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EDGE, EVERYDAY):
         found = rows(choices)
         for row in found:
             print(row)

@@ -22,6 +22,7 @@ PROJECTS = {
             "--engineer=Ada Lovelace <ada@example.com>",
         ],
         ["generate", "DistributedTraining", "--no-input"],
+        ["generate", "DeploymentInfrastructure", "--no-input", "--clients=@client.example"],
         ["generate", "EntryPoint", "report", "--no-input"],
         ["generate", "Dataset", "customers", "--target=left", "--no-input"],
         ["generate", "CVATLabelingTool", "--no-input"],

@@ -60,7 +60,7 @@ class World:
 
     def project(self, number: int) -> dict[str, Any]:
         summary = {"url": "http://localhost/x", "count": 0}
-        fields = {"id": number, "name": self.projects[number]["name"], "tasks": summary, "labels": summary}
+        fields = {"id": number, "name": self.projects[number]["name"], "tasks": summary, "labels": summary, "organization": None}
         return modelled(models.ProjectRead, {**fields, "created_date": NOW, "updated_date": NOW})
 
     def task(self, number: int) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class World:
             "project_id": task["project_id"],
             "jobs": jobs,
         }
-        fields["labels"] = {"url": "http://localhost/x"}
+        fields |= {"labels": {"url": "http://localhost/x"}, "organization": None}
         if size:
             fields["size"] = size
         return modelled(models.TaskRead, fields)
@@ -221,7 +221,7 @@ def meta(_: Any, numbers: list[int], __: Any, ___: Any) -> Any:
     frames = [{"width": 8, "height": 8, "name": name, "related_files": 0} for name in WORLD.files[numbers[0]]]
     fields = {
         "image_quality": 95, "start_frame": 0, "stop_frame": len(frames) - 1, "frames": frames, "deleted_frames": [],
-        "size": len(frames), "chunk_size": 36, "frame_filter": "", "included_frames": None, "chapters": [],
+        "size": len(frames), "chunk_size": 36, "frame_filter": "", "included_frames": None, "chunks_updated_date": NOW, "chapters": [],
     }  # fmt: skip
     return 200, modelled(models.DataMetaRead, fields)
 

@@ -84,10 +84,9 @@ def test_a_pod_is_like_that_of_one_machine(runtime: str, accelerator: str) -> No
     one = alone["spec"]["template"]
     for pod in pods(render("DistributedTraining", runtime=runtime, **given)):
         assert pod["metadata"] == one["metadata"]
-        assert pod["metadata"]["annotations"] == {
-            "sidecar.istio.io/inject": "false",
-            "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
-        }
+        # A label: Istio's webhook goes by it, and by no annotation.
+        assert pod["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
+        assert pod["metadata"]["annotations"] == {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
         for name in ("serviceAccountName", "automountServiceAccountToken", "volumes"):
             assert pod["spec"][name] == one["spec"][name]
         for name in ("nodeSelector", "tolerations"):

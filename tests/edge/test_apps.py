@@ -81,11 +81,22 @@ def test_public_is_past_the_login_and_for_this_host_alone() -> None:
     assert way["spec"]["rules"][0]["backendRefs"] == [{"name": "istio-ingressgateway-public", "port": 80}]
 
 
-def test_a_cluster_of_ones_own_goes_by_what_oauth2_proxy_says() -> None:
-    [rule] = rules(DEMO, cloud="existing", clients=("ann@client.example",))
-    assert rule["when"] == [
+def test_a_cluster_of_ones_own_believes_a_header_only_where_it_asked_for_it() -> None:
+    given = {"cloud": "existing", "clients": ("ann@client.example",)}
+    asked, decided = [
+        item["spec"]
+        for item in route(DEMO, **given, issuer="https://login.example.com")
+        if item["kind"] == "AuthorizationPolicy"
+    ]
+    assert (asked["action"], asked["provider"]) == ("CUSTOM", {"name": "oauth2-proxy"})
+    assert (decided["action"], decided["rules"][0]["to"]) == ("ALLOW", asked["rules"][0]["to"])
+    assert decided["rules"][0]["when"] == [
         {"key": "request.headers[x-auth-request-email]", "values": ["ann@client.example"]}
     ]
+
+
+def test_a_cluster_of_ones_own_without_a_login_lets_nobody_in() -> None:
+    assert rules(DEMO, cloud="existing", clients=("ann@client.example",)) == []
 
 
 @pytest.mark.parametrize(

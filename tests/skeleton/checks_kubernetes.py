@@ -159,7 +159,7 @@ def _validator(version: str, kind: str) -> Any:
     from referencing import Registry, Resource
 
     group, _, number = version.rpartition("/")
-    if group.endswith("kubeflow.org"):
+    if group and (shared_folder() / "schemas" / "kubeconform" / group).is_dir():
         name = f"kubeconform/{group}/{kind.lower()}_{number}.json"
         return jsonschema.Draft202012Validator(json.loads(_schema(name).read_text("utf-8")))
     document = _definitions(_schema("kubernetes-v1.34/_definitions.json"))

@@ -74,6 +74,7 @@ def mesh(options: Mapping[str, Any]) -> dict[str, Any]:
                     "timeout": "5s",
                     "includeRequestHeadersInCheck": ["cookie", "authorization"],
                     "headersToUpstreamOnAllow": ["x-auth-request-email"],
+                    "headersToDownstreamOnAllow": ["set-cookie"],
                     "headersToDownstreamOnDeny": ["content-type", "location", "set-cookie"],
                 },
             }

@@ -76,7 +76,7 @@ def expose(tree: Tree, app: App, of: Values, folder: str) -> None:
     name = address(host, of)
     items = [
         _virtual_service(app, name, of),
-        policies.of_audience(app.name, name, app.audience, of),
+        *policies.of_audience(app.name, name, app.audience, of),
     ]
     if of["cloud"] == "gcp" and app.audience == "public":
         items.append(policies.public_route(app.name, name, of))

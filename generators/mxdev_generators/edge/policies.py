@@ -26,17 +26,18 @@ def metadata(name: str, of: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": name, "namespace": str(of["name"]), "labels": labels}
 
 
-def of_audience(name: str, host: str, audience: str, of: Mapping[str, Any]) -> dict[str, Any]:
-    """The AuthorizationPolicy that opens `host` to an audience.
+def of_audience(name: str, host: str, audience: str, of: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The policies that open `host` to an audience, and to nobody else.
 
-    An audience without members, or a project whose login is not finished, gets a policy that nothing fits.
+    An audience without members, or a project without a login, gets a policy that nothing fits. Where oauth2-proxy logs people in,
+    there are two: the gateway believes its header only where it asked for it, so neither goes without the other.
     """
     operation = {"to": [{"operation": {"hosts": [host, f"{host}:*"]}}]}
     if audience == "public":
-        return _policy(name, of, [operation])
+        return [_policy(name, of, [operation])]
     who = patterns(audience, of)
-    if not who:
-        return _policy(name, of, [])
+    if not who or (of["cloud"] != "gcp" and not of["issuer"]):
+        return [_policy(name, of, [])]
     if of["cloud"] == "gcp":
         rule = {
             "from": [{"source": {"requestPrincipals": [f"{ISSUER}/*"]}}],
@@ -46,9 +47,24 @@ def of_audience(name: str, host: str, audience: str, of: Mapping[str, Any]) -> d
                 {"key": "request.auth.claims[email]", "values": who},
             ],
         }
-    else:
-        rule = {**operation, "when": [{"key": f"request.headers[{EMAIL_HEADER}]", "values": who}]}
-    return _policy(name, of, [rule])
+        return [_policy(name, of, [rule])]
+    rule = {**operation, "when": [{"key": f"request.headers[{EMAIL_HEADER}]", "values": who}]}
+    return [_asking(name, of, operation), _policy(name, of, [rule])]
+
+
+def _asking(name: str, of: Mapping[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
+    """The AuthorizationPolicy by which the gateway asks oauth2-proxy about each request to a host."""
+    return {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": metadata(f"{name}-login", of),
+        "spec": {
+            "selector": SELECTOR,
+            "action": "CUSTOM",
+            "provider": {"name": PROVIDER},
+            "rules": [operation],
+        },
+    }
 
 
 def _policy(name: str, of: Mapping[str, Any], rules: list[dict[str, Any]]) -> dict[str, Any]:

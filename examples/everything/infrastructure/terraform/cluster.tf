@@ -65,6 +65,11 @@ resource "google_container_cluster" "main" {
     channel = var.release_channel
   }
 
+  # The kinds of Gateway API, which cost nothing until something uses them.
+  gateway_api_config {
+    channel = "CHANNEL_STANDARD"
+  }
+
   # An upgrade replaces every node and ends what runs there: once a week, and never during an exclusion.
   maintenance_policy {
     recurring_window {
