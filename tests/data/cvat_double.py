@@ -60,7 +60,13 @@ class World:
 
     def project(self, number: int) -> dict[str, Any]:
         summary = {"url": "http://localhost/x", "count": 0}
-        fields = {"id": number, "name": self.projects[number]["name"], "tasks": summary, "labels": summary, "organization": None}
+        fields = {
+            "id": number,
+            "name": self.projects[number]["name"],
+            "tasks": summary,
+            "labels": summary,
+            "organization": None,
+        }
         return modelled(models.ProjectRead, {**fields, "created_date": NOW, "updated_date": NOW})
 
     def task(self, number: int) -> dict[str, Any]:
@@ -234,6 +240,7 @@ def jobs(_: Any, __: Any, asked: dict[str, str], ___: Any) -> Any:
         "issues": summary,
         "labels": summary,
         "assignee": None,
+        "organization": None,
         "type": "annotation",
         "source_storage": None,
     }

@@ -87,8 +87,8 @@ def create(job: Mapping[str, Any]) -> dict[str, Any]:
         if project is not None:
             check_labels({label.name for label in project.get_labels()}, job["labels"], name)
         tasks = [] if project is None else project.get_tasks()
-        whole = [task for task in tasks if task.size]
-        halves = [task for task in tasks if not task.size and task.name.startswith(f"{name} ")]
+        whole = [task for task in tasks if size_of(task)]
+        halves = [task for task in tasks if not size_of(task) and task.name.startswith(f"{name} ")]
         taken = {frame.name for task in whole for frame in task.get_frames_info()}
         left = [image for image in found if frame_name(image) not in taken]
         size = job["size"]
@@ -162,6 +162,11 @@ def check_labels(there: set[str], wanted: list[str], name: str) -> None:
         raise Problem(f"{name} lacks labels in CVAT: {', '.join(missing)}.")
 
 
+def size_of(task: Any) -> int:
+    """How many images a task has; CVAT does not say before all have arrived."""
+    return int(getattr(task, "size", 0) or 0)
+
+
 def existing(client: Any, name: str) -> Any:
     """The project of that name, which must be there."""
     project = project_named(client, name)
@@ -182,7 +187,7 @@ def status(job: Mapping[str, Any]) -> dict[str, Any]:
                 {
                     "id": task.id,
                     "name": task.name,
-                    "images": task.size,
+                    "images": size_of(task),
                     "jobs": dict(states),
                     "people": people,
                 }
@@ -258,7 +263,7 @@ def labelled(
     found: dict[str, dict[str, list[Any]]] = {}
     unknown: Counter[str] = Counter()
     for task in project.get_tasks():
-        if not task.size:
+        if not size_of(task):
             raise Problem(f"the task {task.name!r} has no images yet; `mx labels create` again ends it.")
         if not job["partial"] and any(str(one.state) != "completed" for one in task.get_jobs()):
             raise Problem(
