@@ -62,7 +62,7 @@ def _show(finding: Finding) -> None:
 def _all(root: Path | None) -> Iterator[Finding]:
     from mxdev.connect import target as targets
     from mxdev.deploy import config
-    from mxdev.doctor import machine, project
+    from mxdev.doctor import edge, machine, project
     from mxdev.doctor.finding import guarded
     from mxdev.errors import MxError
     from mxdev.project.project import Project
@@ -85,6 +85,8 @@ def _all(root: Path | None) -> Iterator[Finding]:
     if target is None or loaded is None:
         yield from machine.clock(None)
         return
+    yield from guarded("owed", "owed by a person", lambda: edge.by_hand(loaded))
+    yield from guarded("names", "names of the apps", lambda: edge.names(loaded))
     google = "https://www.googleapis.com" if gcp else None
     yield from guarded("clock", "clock", lambda: machine.clock(project.address(target) or google))
     yield from guarded("login", "login to Google Cloud", lambda: project.logins(target))

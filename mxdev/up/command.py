@@ -35,6 +35,8 @@ def up(to: str, account: str | None, context: str | None, timeout: int, mode: Mo
       mx up --to infra
       mx up --context company-cluster
     """
+    from mxdev.doctor.edge import owed
+    from mxdev.project.project import Project
     from mxdev.steps.runner import run_steps
     from mxdev.system import console
     from mxdev.up import stages
@@ -42,6 +44,8 @@ def up(to: str, account: str | None, context: str | None, timeout: int, mode: Mo
     way = _way(account, context, timeout, mode, every=False)
     code = run_steps("mx up", stages.steps_up(way, to), mode, word=way.target.name)
     if not mode.json:
+        for one in owed(Project.load(way.place.root)):
+            console.err(f"Owed by a person: {one.what}\n  {one.how}")
         console.err("`mx down` takes it down again.")
     return code
 

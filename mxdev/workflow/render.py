@@ -464,7 +464,7 @@ def _which(result: Run, one: ToRender, earlier: Mapping[str, Any]) -> tuple[str,
 
 
 def _inherited(result: Run, cls: type[Generator], defaults: Mapping[str, Default]) -> dict[str, Any]:
-    """The values of what `cls` requires: resolved in this run, or as recorded."""
+    """The values of what `cls` requires, and of what that requires: resolved in this run, or as recorded."""
     values: dict[str, Any] = {}
     for need in cls.requires:
         if need not in result._values:
@@ -487,7 +487,8 @@ def _recorded_values(result: Run, cls: type[Generator], defaults: Mapping[str, D
         environment={},
         defaults=company.of(cls.__name__, defaults),
     )
-    return Values(resolve([option for option in cls.declared() if not option.secret], sources).typed)
+    above = _inherited(result, cls, defaults)
+    return Values({**above, **resolve([o for o in cls.declared() if not o.secret], sources, above).typed})
 
 
 def _refuse_older(cls: type[Generator], name: str, rendered: str) -> None:

@@ -71,7 +71,9 @@ MODULES = {
     "istiod": Module(
         {"pilot-discovery": "istio.io/istio/pilot/cmd/pilot-discovery"},
         "istio.io/istio",
-        ("manifests/charts/base/files",),
+        tuple(
+            f"manifests/charts/{part}" for part in ("base/files", "gateway", "istio-control/istio-discovery")
+        ),
     ),
     "tflint": Module({"tflint": "github.com/terraform-linters/tflint"}),
     "actionlint": Module({"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}),

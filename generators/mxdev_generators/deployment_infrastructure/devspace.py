@@ -89,7 +89,8 @@ def gateway(options: Mapping[str, Any]) -> dict[str, Any]:
         {"name": "http", "port": 80, "targetPort": 80, "protocol": "TCP"},
     ]
     if options["cloud"] == "gcp":
-        return {"service": {"type": "ClusterIP", "ports": ports}}
+        # It reads Secrets for certificates, and here the load balancer has those.
+        return {"rbac": {"enabled": False}, "service": {"type": "ClusterIP", "ports": ports}}
     ports.append({"name": "https", "port": 443, "targetPort": 443, "protocol": "TCP"})
     # The client's own address, and not that of the node that it came through.
     return {"service": {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": ports}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -34,6 +35,8 @@ ISSUER = Pattern(
 OBJECT_NAME = Pattern(
     r"(?:[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?)?", "the name of a Kubernetes object, or empty", metavar="NAME"
 )
+# What `mx up` and `mx doctor` show as owed.
+BY_HAND = "infrastructure/by_hand.yaml"
 
 
 class DeploymentInfrastructure(Generator):
@@ -104,6 +107,8 @@ class DeploymentInfrastructure(Generator):
         tree.render("templates")
         for address, value in devspace.sections(values):
             tree.section("devspace.yaml", address, value)
+        for name, what, how in self._owed(values):
+            tree.section(BY_HAND, f"owed.{name}", {"what": what, "how": how})
         if values["cloud"] == "gcp":
             self._next_on_google(tree, values)
         else:
@@ -111,6 +116,30 @@ class DeploymentInfrastructure(Generator):
                 "devspace deploy istio-base istiod istio-ingressgateway edge", "installs the gateway"
             )
             self._next_elsewhere(tree, values)
+
+    def _owed(self, values: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+        """What only a person can do, and has not said yet that it is done: its name, what it is, and how."""
+        instance = type(self).__name__
+        if values["cloud"] != "gcp":
+            if not values["issuer"]:
+                yield (
+                    "issuer",
+                    "who logs people in; until then only what is public can be opened",
+                    f"mx set {instance}.issuer=URL",
+                )
+            return
+        if values["oauth_client"] == "custom" and not values["iap_client_id"]:
+            yield (
+                "oauth-client",
+                "an OAuth client for people outside of your organisation, which Google lets nobody make but a person",
+                f"docs/edge.md says how; then: mx set {instance}.iap-client-id=ID",
+            )
+        if not self.values.iap_audience:
+            yield (
+                "iap-audience",
+                "what Google signs for, once the gateway is deployed; until then nobody gets in but to what is public",
+                f"docs/edge.md says where it is found; then: mx set {instance}.iap-audience=AUDIENCE",
+            )
 
     def _next_on_google(self, tree: Tree, values: dict[str, Any]) -> None:
         folder = "infrastructure/terraform"
