@@ -29,6 +29,7 @@ PROJECTS = {
         ["generate", "EntryPoint", "report", "--no-input"],
         ["generate", "Sweep", "search", "--no-input"],
         ["generate", "Dataset", "customers", "--target=left", "--no-input"],
+        ["generate", "CVATLabelingTool", "--no-input"],
         ["generate", "Environment", "staging", "--no-input"],
         ["generate", "Environment", "production", "--cloud-project=everything-production", "--no-input"],
         ["generate", "GitLabCI", "--environments=staging,production", "--no-input"],

@@ -50,6 +50,10 @@ def mx_generators() -> list[object]:
             "Mail about a budget that is used up, trainings that failed and GPUs that idle.",
         ),
         lazy(
+            "mxdev_generators.cvat_labeling_tool.generator:CVATLabelingTool",
+            "Label images with CVAT, and train on what comes back.",
+        ),
+        lazy(
             "mxdev_generators.plugin.generator:Plugin",
             "A plugin for mx: generator, command, lint rule, tests, ready to publish.",
         ),

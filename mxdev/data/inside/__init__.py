@@ -1,0 +1,1 @@
+"""Scripts that run in the project's interpreter, which has what stores and CVAT need."""

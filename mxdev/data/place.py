@@ -1,0 +1,39 @@
+"""Where the data of a project lies."""
+
+from __future__ import annotations
+
+from mxdev.errors import MxError, UsageProblem
+from mxdev.project.answers import assigned
+from mxdev.project.project import Project
+
+TFVARS = "infrastructure/terraform/terraform.tfvars"
+
+
+def bucket(project: Project, given: str | None) -> str:
+    """The URI of a project's data: `--bucket`, else the option `data` of mx.yaml, else its bucket on Google Cloud.
+
+    Raises:
+        MxError: nothing says it.
+    """
+    if uri := given or str(project.options.get("data") or ""):
+        return uri.rstrip("/") if "://" in uri else str(project.root / uri)
+    if project.options.get("cloud") == "gcp":
+        told = {name: text for name, text, _ in assigned(project.read(TFVARS) or b"")}
+        if prefix := told.get("bucket_prefix"):
+            return f"gs://{prefix}-data"
+    raise MxError(
+        "Nothing says where the project's data lies.",
+        hint="Name it with `--bucket gs://…`, `s3://…` or a folder; with CVATLabelingTool `mx set data=URI` keeps it.",
+    )
+
+
+def folder(text: str) -> str:
+    """A folder of the bucket, as a person names it.
+
+    Raises:
+        UsageProblem: it leads out of the bucket.
+    """
+    parts = [part for part in text.strip("/").split("/") if part not in ("", ".")]
+    if not parts or ".." in parts or any(part.startswith(".") for part in parts):
+        raise UsageProblem(f"{text!r} is no folder of the bucket; a name such as images/2026-11 is.")
+    return "/".join(parts)

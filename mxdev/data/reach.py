@@ -1,0 +1,77 @@
+"""How CVAT is reached: at an address that is given, or in the project's cluster, through kubectl; and who logs in."""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mxdev.errors import MxError
+from mxdev.project.project import Project
+
+SERVICE, PORT = "service/cvat-backend-service", 8080
+SECRET = "cvat-superuser"  # noqa: S105 (the name of a Secret)
+_PATIENCE = 30.0
+
+
+@contextmanager
+def cvat(project: Project, url: str | None, context: str | None) -> Iterator[dict[str, Any]]:
+    """The address of CVAT and a login: `CVAT_ACCESS_TOKEN`, or `CVAT_USERNAME` and `CVAT_PASSWORD`, or the cluster's Secret.
+
+    Raises:
+        MxError: there is no login, or the cluster has no CVAT.
+    """
+    login = _login()
+    if url:
+        if not login:
+            raise MxError(
+                f"Nothing says who logs in to {url}.",
+                hint="Set CVAT_ACCESS_TOKEN, or CVAT_USERNAME and CVAT_PASSWORD.",
+            )
+        yield {"url": url, **login}
+        return
+    from mxdev.cluster.kubectl import Kubectl, last_line
+    from mxdev.connect import target
+    from mxdev.system.ports import free_port
+
+    where = target.of(project)
+    kubectl = Kubectl(context or where.own, where.name)
+    if not login:
+        data = kubectl.json("get", "secret", SECRET)["data"]
+        words = {name: base64.b64decode(data[name]).decode() for name in ("username", "password")}
+        login = {"user": words["username"], "password": words["password"]}
+    port = free_port("127.0.0.1", 18080)
+    forward = kubectl.popen("port-forward", SERVICE, f"{port}:{PORT}", "--address=127.0.0.1")
+    try:
+        deadline = time.monotonic() + _PATIENCE
+        while not _open(port):
+            if forward.poll() is not None or time.monotonic() > deadline:
+                forward.terminate()
+                said = last_line((forward.communicate()[1] or b"").decode("utf-8", "replace"))
+                raise MxError(
+                    f"CVAT in the namespace {where.name} cannot be reached: {said or 'it does not answer'}."
+                )
+            time.sleep(0.1)
+        yield {"url": f"http://127.0.0.1:{port}", **login}
+    finally:
+        forward.terminate()
+        forward.communicate()
+
+
+def _login() -> dict[str, str]:
+    if token := os.environ.get("CVAT_ACCESS_TOKEN"):
+        return {"token": token}
+    user, password = os.environ.get("CVAT_USERNAME"), os.environ.get("CVAT_PASSWORD")
+    return {"user": user, "password": password} if user and password else {}
+
+
+def _open(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
