@@ -1,0 +1,115 @@
+"""The rendered pipeline: by GitLab's schema, and its jobs really run by gitlab-ci-local against moto's server, with a role for a token."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from ec2_world import BASE, HERE, account, aws
+from moto.server import ThreadedMotoServer
+from mxdev.testing import mx
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipeline") / "project"
+    folder.mkdir()
+    flags = [part for key, value in BASE.items() for part in (f"--{key.replace('_', '-')}", value)]
+    done = mx("generate", "Ec2ModelServer", *flags, "--no-input", cwd=folder)
+    assert done.code == 0, done.stderr
+    who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    for command in (["init", "--quiet", "-b", "main"], ["add", "--all"], [*who, "commit", "-qm", "First"]):
+        subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(project: Path) -> Iterator[str]:
+    """An account with one running instance, over HTTP."""
+    running = ThreadedMotoServer(port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    with account():
+        aws(project / HERE).instances("running")
+        yield f"http://{host}:{port}"
+    running.stop()
+
+
+def jobs(project: Path, server: str, *names: str) -> subprocess.CompletedProcess[str]:
+    """Run jobs in a shell. `pip` is a double that installs nothing, because boto3 is in this environment; `python` is this one."""
+    local = pytest.importorskip("gitlab_ci_local", reason="gitlab-ci-local is installed by mx's own tests")
+    tools = project.parent / "tools"
+    tools.mkdir(exist_ok=True)
+    for name, text in {"pip": "exit 0", "python": f'exec "{sys.executable}" "$@"'}.items():
+        (tools / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tools / name).chmod(0o755)
+    variables = {
+        "AWS_ENDPOINT_URL": server,
+        "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/churn-deploy",
+        # GitLab gives the token; and gitlab-ci-local says that the project lies in a folder that is not there.
+        "AWS_ID_TOKEN": "token-of-a-job",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(project.parent / "token"),
+    }
+    given = [word for name, value in variables.items() for word in ("--variable", f"{name}={value}")]
+    keys = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    path = [str(tools), *local.path_for(project.parent / "bin"), os.environ["PATH"]]
+    return subprocess.run(
+        [local.program(), "--force-shell-executor", "--shell-isolation", *given, *names],
+        cwd=project,
+        env={**keys, "PATH": os.pathsep.join(path), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_deploy_without_an_image_is_red_and_with_one_green(project: Path, server: str) -> None:
+    red = jobs(project, server, "ec2-deploy")
+    assert red.returncode != 0, red.stdout + red.stderr
+    assert "The registry has no image" in red.stdout + red.stderr
+    head = ["git", "rev-parse", "HEAD"]
+    commit = subprocess.run(head, cwd=project, capture_output=True, text=True, check=True).stdout.strip()
+    push(commit)
+    green = jobs(project, server, "ec2-deploy")
+    assert green.returncode == 0, green.stdout + green.stderr
+    assert f"{commit} runs: https://churn.acme.example" in green.stdout
+    assert (project.parent / "token").read_text() == "token-of-a-job"
+    assert (project.parent / "token").stat().st_mode & 0o77 == 0
+
+
+def push(tag: str) -> None:
+    from ec2_world import MANIFEST, client
+
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": {"digest": tag}})
+    client("ecr").put_image(repositoryName="churn", imageManifest=manifest, imageTag=tag)
+
+
+def test_the_pipeline_is_one_for_gitlab(project: Path) -> None:
+    from jsonschema import Draft7Validator
+
+    shared = Path(os.environ.get("MX_TEST_SHARED") or Path(__file__).parents[4] / "shared")
+    path = shared / "schemas/gitlab-ci.schema.json"
+    if not path.is_file():
+        pytest.skip(f"{path} is missing: set MX_TEST_SHARED to the folder of schemas")
+    pipeline = yaml.safe_load((project / HERE / "gitlab-ci.yml").read_text())
+    errors = Draft7Validator(json.loads(path.read_text())).iter_errors(pipeline)
+    assert [error.message for error in errors] == []
+
+
+def test_a_deploy_is_never_let_go(project: Path) -> None:
+    pipeline = yaml.safe_load((project / HERE / "gitlab-ci.yml").read_text())
+    assert pipeline[".ec2-deploy"]["resource_group"] == "churn"
+    assert pipeline[".ec2-deploy"]["interruptible"] is False
+    assert pipeline[".ec2-deploy"]["environment"] == {"name": "churn", "url": "https://churn.acme.example"}
+    assert "allow_failure" not in pipeline["ec2-deploy"]
+    assert pipeline["ec2-rollback"]["rules"][0]["when"] == "manual"
+    text = json.dumps(pipeline)
+    assert ":latest" not in text
+    assert "|| true" not in text
