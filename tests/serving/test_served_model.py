@@ -144,7 +144,7 @@ def ask(server: str, **changed: Any) -> tuple[int, dict[str, Any]]:
 def test_the_answer_is_the_models(server: str, trained: tuple[list[list[float]], list[float]]) -> None:
     inputs, answers = trained
     status, answer = ask(server, shape=[4, 3], data=inputs)
-    assert status == 200
+    assert status == 200, answer
     [output] = answer["outputs"]
     assert output["shape"] == [4]
     assert output["data"] == pytest.approx(answers, rel=1e-6)
