@@ -73,4 +73,8 @@ def mx_generators() -> list[object]:
             "mxdev_generators.cloud_build_default_config.generator:CloudBuildDefaultConfig",
             "Builds on Google Cloud: lint, test, docs, package, images, training.",
         ),
+        lazy(
+            "mxdev_generators.seldon_deployment.generator:SeldonDeployment",
+            "The project's model behind an endpoint, by KServe or Seldon Core.",
+        ),
     ]
