@@ -33,6 +33,7 @@ def dev(context: str | None, timeout: int, mode: Mode) -> int:
       mx dev
       mx dev --dry-run
     """
+    from mxdev.connect import target
     from mxdev.deploy import config, steps
     from mxdev.deploy.command import place_of
     from mxdev.dev.started import NAME, Started
@@ -45,7 +46,7 @@ def dev(context: str | None, timeout: int, mode: Mode) -> int:
     if NAME not in [one.name for one in everything]:
         raise UsageProblem("The project has no debug pod.", hint="`mx generate DebugPod` brings one.")
     found = config.chosen(everything, [NAME])
-    place = place_of(project, context, timeout, found, json=mode.json)
+    place = place_of(project.root, target.of(project), context, timeout, found, json=mode.json)
     todo = [
         steps.Reached(name="cluster", title="The cluster answers", place=place),
         *steps.deploy_steps(found, place, ("cluster",)),

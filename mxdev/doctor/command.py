@@ -104,4 +104,4 @@ def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
         yield finding
     if connected:
         yield from guarded("deployments", "deployments", lambda: project.deployments(rendered, target))
-        yield from guarded("gpus", "GPUs", lambda: running.gpus(loaded.root, target.own, paid=gcp))
+        yield from guarded("gpus", "GPUs", lambda: running.gpus(rendered.root, target.own, paid=gcp))

@@ -1,0 +1,128 @@
+"""The search `search`: what it tries, that each trial is done once, and that it goes on. The trainings are a stand-in."""
+
+import json
+
+import mlflow
+import pytest
+from conftest import composed
+from mlflow.tracking import MlflowClient
+
+from everything import search as search
+
+
+def configured(*overrides):
+    search.register()
+    config = composed(search.STAGE, "experiment=tests", *overrides)
+    return search.typed(config)
+
+
+def stand_in(trial, over):
+    """Three epochs, whose losses depend on the learning rate alone: 0.002 is best."""
+    client, rate = MlflowClient(), trial.values["training.learning_rate"]
+    for epoch in (1, 2, 3):
+        client.log_metric(
+            trial.run_id, "validation_loss", abs(rate - 0.002) + 1 / epoch, step=epoch
+        )
+        if over():
+            return search.EXIT_CODE
+    client.set_terminated(trial.run_id)
+    return 0
+
+
+def trials(run_id):
+    run = mlflow.get_run(run_id)
+    found = MlflowClient().search_runs(
+        [run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'", max_results=1000
+    )
+    return sorted(found, key=lambda trial: int(trial.data.tags[search.NUMBER]))
+
+
+def test_the_best_is_named():
+    run = mlflow.get_run(search.run(configured("trials=6"), stand_in))
+    assert run.info.status == "FINISHED"
+    done = trials(run.info.run_id)
+    assert [int(trial.data.tags[search.NUMBER]) for trial in done] == list(range(6))
+    complete = [trial for trial in done if trial.data.tags[search.STATE] == search.COMPLETE]
+    best = min(complete, key=lambda trial: trial.data.metrics["validation_loss"])
+    assert run.data.tags["best.run"] == best.info.run_id
+    assert json.loads(run.data.tags["best.values"]) == json.loads(best.data.tags[search.VALUES])
+    assert run.data.metrics[search.BEST] == best.data.metrics["validation_loss"]
+
+
+def test_as_many_as_it_may_are_under_way():
+    most, under_way = [0], set()
+
+    def counted(trial, over):
+        under_way.add(trial.number)
+        most[0] = max(most[0], len(under_way))
+        code = stand_in(trial, over)
+        under_way.remove(trial.number)
+        return code
+
+    done = trials(search.run(configured("trials=8", "at_once=2"), counted))
+    assert len(done) == 8
+    assert most[0] <= 2
+
+
+def test_it_goes_on_where_it_was(monkeypatch):
+    begun = []
+
+    def interrupted(trial, over):
+        begun.append(trial.run_id)
+        if len(begun) == 3:
+            raise KeyboardInterrupt
+        return stand_in(trial, over)
+
+    with pytest.raises(KeyboardInterrupt):
+        search.run(configured("trials=5"), interrupted)
+    parent = mlflow.get_run(begun[0]).data.tags["mlflow.parentRunId"]
+    values = [trial.data.tags[search.VALUES] for trial in trials(parent)]
+    monkeypatch.setenv("MLFLOW_RUN_ID", parent)
+    again = []
+
+    def noted(trial, over):
+        again.append(trial.run_id)
+        return stand_in(trial, over)
+
+    assert search.run(configured("trials=5"), noted) == parent
+    done = trials(parent)
+    assert len(done) == 5
+    assert all(search.STATE in trial.data.tags for trial in done)
+    assert [trial.data.tags[search.VALUES] for trial in done[:3]] == values
+    assert again[0] == begun[2]
+    assert not set(again) & set(begun[:2])
+
+
+def test_a_trial_that_is_worse_than_the_others_is_given_up():
+    def worse_and_worse(trial, over):
+        client = MlflowClient()
+        for epoch in range(1, 6):
+            client.log_metric(trial.run_id, "validation_loss", float(trial.number), step=epoch)
+            if over():
+                return search.EXIT_CODE
+        return 0
+
+    done = trials(search.run(configured("trials=8", "prune_after=2"), worse_and_worse))
+    states = [trial.data.tags[search.STATE] for trial in done]
+    assert states[:5] == [search.COMPLETE] * 5
+    assert search.PRUNED in states[5:]
+
+
+def test_nothing_but_failures_ends_it():
+    with pytest.raises(SystemExit, match="5 trials failed and none came to an end"):
+        search.run(configured("trials=20"), lambda trial, over: 1)
+
+
+@pytest.mark.parametrize(
+    ("space", "says"),
+    [
+        ({}, "space is empty"),
+        ({"seed": 3}, "space.seed is 3"),
+        ({"seed": {"choices": []}}, "space.seed"),
+        ({"seed": {"low": 2, "high": 1}}, "space.seed"),
+        ({"seed": {"low": 1, "high": 2, "lgo": True}}, "lgo means nothing here"),
+    ],
+)
+def test_a_space_that_cannot_be_is_refused(space, says):
+    with pytest.raises(SystemExit, match=says):
+        search.distributions(space)
