@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ml_environment import made
 
 from mxdev.testing import Outcome, mx
@@ -64,3 +65,9 @@ def double(python: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{int(server.stdout.readline())}"
         finally:
             server.kill()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh project whose interpreter has cvat-sdk."""
+    return Project(tmp_path, interpreter())

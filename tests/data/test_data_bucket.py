@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from labelling import Project
+from labelling import Project, project
+
+__all__ = ["project"]
 
 
 def images(folder: Path, count: int = 3) -> Path:

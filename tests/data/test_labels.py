@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from labelling import Project, double, interpreter
+from labelling import Project, double, interpreter, project
+
+__all__ = ["project"]
 
 CREATE = ("labels", "create", "pets", "--from", "raw", "--label", "cat", "--label", "dog", "--per-task", "2")
 
