@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from labelling import Project, double, interpreter, project
-
-__all__ = ["project"]
+from labelling import Project, double, interpreter
 
 CREATE = ("labels", "create", "pets", "--from", "raw", "--label", "cat", "--label", "dog", "--per-task", "2")
 
