@@ -27,7 +27,7 @@ from mxdev import testing
 from mxdev.serve import served as serve
 from mxdev.system.ports import free_port
 from mxdev.testing import mx
-from mxdev_generators.streamlit_app.image import STREAMLIT
+from mxdev_generators.streamlit_app.generator import STREAMLIT
 
 ROWS = rows(PAGES)
 TASKS = ("image", "tabular", "text")

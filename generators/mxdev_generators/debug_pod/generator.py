@@ -15,7 +15,8 @@ from mxdev_generators.ml_project_skeleton.machines import pod_size
 from mxdev_generators.ml_project_skeleton.naming import account_id
 from mxdev_generators.ml_project_skeleton.platform import image_registry
 from mxdev_generators.names.rules import package_name
-from mxdev_generators.streamlit_app.generator import SECTION_OF_TOOLS, TAG
+from mxdev_generators.served.names import TAG
+from mxdev_generators.served.shared_files import TOOLS
 
 JUPYTER = "jupyterlab>=4.4,<5"
 # Of the node's labels, by the project's accelerator.
@@ -58,7 +59,7 @@ class DebugPod(Generator):
     def generate(self, tree: Tree) -> None:
         """Render the manifests; add JupyterLab to the image, and what `devspace dev` does."""
         tree.render("templates")
-        tree.section("pyproject.toml", f"{self.instance} in {SECTION_OF_TOOLS}", f'  "{JUPYTER}",\n')
+        tree.section("pyproject.toml", f"{self.instance} in {TOOLS}", f'  "{JUPYTER}",\n')
         for address, value in devspace.sections(str(self.values.of_project.name)):
             tree.section("devspace.yaml", address, value)
         if self.values.of_project.cloud == "gcp":

@@ -13,46 +13,22 @@ from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.platform import image_registry
 from mxdev_generators.names.modules import module_name
 from mxdev_generators.names.rules import package_name
-from mxdev_generators.seldon_deployment.image import KSERVE, STAGE
+from mxdev_generators.served import shared_files
+from mxdev_generators.served.names import ALIAS_OR_NONE, MODEL, TAG, dns_label, taken
 
+KSERVE = "kserve>=0.21,<0.22"
 PORT = 8080
 LICENCES = {
     "kserve": "KServe is under the Apache License 2.0.",
     "seldon": "Seldon Core 1.17.1 is the last version under the Apache License 2.0; later ones need a licence for production.",
 }
-MODEL = Pattern(
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?)?",
-    "the name of a registered model (letters, digits, dots, dashes, underscores), or empty",
-    metavar="MODEL",
-)
-ALIAS = Pattern(
-    r"(?:[A-Za-z](?:[A-Za-z0-9_-]{0,62}))?",
-    "the alias of a registered model, such as candidate",
-    metavar="ALIAS",
-)
 RUN = Pattern(r"(?:[0-9a-f]{32})?", "the id of a run, 32 hexadecimal digits, or empty", metavar="ID")
 SHA256 = Pattern(r"(?:[0-9a-f]{64})?", "a SHA-256, 64 hexadecimal digits, or empty", metavar="SHA256")
-TAG = Pattern(
-    r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}",
-    "the tag of an image: a commit, as `mx build image` names it",
-    check=lambda tag: "latest is another image every day; take a commit" if tag == "latest" else None,
-    metavar="COMMIT",
-)
 BUCKET = Pattern(
     r"(?:(?:gs|s3|abfs)://[a-z0-9][a-z0-9._-]*(?:/[A-Za-z0-9._-]+)*)?",
     "a folder in a bucket, such as gs://acme-data/requests, or empty",
     metavar="URL",
 )
-# What a cluster or the Dockerfile has under that name already.
-_TAKEN = frozenset(
-    ["base", "debug", "dev", "edge", "jupyter", "mlflow", "postgresql", "python", "requirements", "run", "uv"]
-)
-_TOOLS = "project.optional-dependencies.dev"
-
-
-def dns_label(name: str) -> str:
-    """What the cluster calls a model, and its stage in the Dockerfile, from the name of its module."""
-    return name.replace("_", "-")
 
 
 class SeldonDeployment(Generator):
@@ -65,7 +41,7 @@ class SeldonDeployment(Generator):
         option("--engine", type=click.Choice(["kserve", "seldon"]), default="kserve",
                help="kserve: under the Apache License; seldon: Core 1.17.1, the last version under it."),
         option("--model", type=MODEL, default="", help="The registered model; empty: it is called as the project."),
-        option("--alias", type=ALIAS, default="candidate", help="The alias of the version that is served."),
+        option("--alias", type=ALIAS_OR_NONE, default="candidate", help="The alias of the version that is served."),
         option("--run", type=RUN, default="", help="Serve the model that this run logged, whatever is registered."),
         option("--sha256", type=SHA256, default="",
                help="The hash that the model's files must have; empty: the one that was approved in the registry."),
@@ -73,7 +49,7 @@ class SeldonDeployment(Generator):
                help="Which image runs on the cluster: the commit that it was built of; none: nothing was built yet."),
         option("--canary-weight", type=click.IntRange(0, 100), default=0,
                help="How many of a hundred requests go to the canary; 0 takes it away."),
-        option("--canary-alias", type=ALIAS, default="challenger", help="The alias of the version that the canary serves."),
+        option("--canary-alias", type=ALIAS_OR_NONE, default="challenger", help="The alias of the version that the canary serves."),
         option("--canary-tag", type=TAG, default="none", help="The image of the canary; none: that of --tag."),
         option("--min-replicas", type=click.IntRange(1, 100), default=1, help="Pods at least."),
         option("--max-replicas", type=click.IntRange(1, 1000), default=3, help="Pods at most; more come when processors are busy."),
@@ -88,13 +64,7 @@ class SeldonDeployment(Generator):
         """It needs a cluster, its name is that of an image's stage and of objects, and its numbers fit."""
         if refused := refusal(cls.__name__, values.cloud):
             return refused
-        found = []
-        label = dns_label(values.name)
-        if label in _TAKEN:
-            found.append(
-                f"{values.name!r} cannot be the name: the project has an image or a service called {label} already. "
-                f"Take another, such as {values.name}_model."
-            )
+        found = taken(values.name, "_model")
         if values.min_replicas > values.max_replicas:
             found.append(
                 f"--min-replicas {values.min_replicas} is more than --max-replicas {values.max_replicas}."
@@ -128,7 +98,6 @@ class SeldonDeployment(Generator):
             "package": package_name(project.name),
             "model": values["model"] or project.name,
             "image_registry": image_registry(project),
-            "kserve": KSERVE,
             "port": PORT,
         }
 
@@ -148,19 +117,8 @@ class SeldonDeployment(Generator):
             canary=canary,
         )
         expose(tree, app, self.values.of_project, folder)
-        tree.section(
-            "infrastructure/docker/Dockerfile", self.instance, tree.text(STAGE, "the stage of the Dockerfile")
-        )
-        tree.section("pyproject.toml", f"{self.instance} in {_TOOLS}", f'  "{KSERVE}",\n')
-        tree.section(
-            "devspace.yaml",
-            f"deployments.{label}",
-            {
-                "namespace": str(values["project"].name),
-                "updateImageTags": False,
-                "kubectl": {"manifests": [f"{folder}/"]},
-            },
-        )
+        command = '"python", "-m", "{{ package }}.{{ name }}"'
+        shared_files.add(tree, self.instance, values, folder, KSERVE, command)
         tree.section(
             "infrastructure/serve.yaml",
             f"serve.{name}",
@@ -178,10 +136,5 @@ class SeldonDeployment(Generator):
             "notes the hash of the model's files, once you looked at it",
         )
         tree.next_step(f"mx serve {name}", "serves it on this machine")
-        tree.next_step(f"mx build image {label} --push", "builds the server's image, named after the commit")
-        tree.next_step(
-            f"mx set {self.instance}.tag=COMMIT", "says which image runs; `mx build image` named it"
-        )
-        tree.next_step(
-            f"mx deploy {label}", f"brings it to the cluster, once {values['engine']} is installed there"
-        )
+        brings = f"brings it to the cluster, once {values['engine']} is installed there"
+        shared_files.next_steps(tree, self.instance, label, "the server's image", brings)

@@ -1,0 +1,72 @@
+"""What goes into files that the project has already: the stage of the image, what it installs, the deployment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mxdev import Tree
+
+TOOLS = "project.optional-dependencies.dev"
+
+# What the base has stays as it is: the model is to run on the versions that it was trained with. The server comes before the
+# code, so that a commit changes the last layer only.
+_STAGE = """\
+FROM base AS {{ label }}
+USER 0
+RUN --mount=from=uv,source=/uv,target=/bin/uv \\
+    --mount=from=requirements,source=/requirements/versions.txt,target=/run/versions.txt \\
+    --mount=type=secret,id=uv_index \\
+    if test -f /run/secrets/uv_index; then UV_INDEX=$(cat /run/secrets/uv_index) && export UV_INDEX; fi \\
+    && uv pip install --system --no-cache --link-mode hardlink --constraint /run/versions.txt "%s"
+USER 1000
+COPY MLproject pyproject.toml ./
+COPY src src
+ENV PYTHONPATH=/app/src
+ARG GIT_COMMIT=none
+ENV GIT_COMMIT=$GIT_COMMIT
+LABEL org.opencontainers.image.title="{{ project.name }}: {{ label }}" \\
+      org.opencontainers.image.revision=$GIT_COMMIT
+EXPOSE {{ port }}
+CMD [%s]
+"""
+
+
+def add(tree: Tree, instance: str, values: dict[str, Any], folder: str, server: str, command: str) -> None:
+    """The stage of the Dockerfile, the requirement of whoever works on the project, and the deployment.
+
+    Args:
+        tree: of the generator.
+        instance: its name.
+        values: its variables; `label` names stage and deployment, `port` is that of the server.
+        folder: where its manifests are.
+        server: the requirement that brings the server, such as "streamlit>=1.60,<2".
+        command: what the image runs, as items of a JSON list, in Jinja.
+    """
+    label = values["label"]
+    stage = tree.text(_STAGE % (server, command), "the stage of the Dockerfile")
+    tree.section("infrastructure/docker/Dockerfile", instance, stage)
+    tree.section("pyproject.toml", f"{instance} in {TOOLS}", f'  "{server}",\n')
+    tree.section(
+        "devspace.yaml",
+        f"deployments.{label}",
+        {
+            "namespace": str(values["project"].name),
+            "updateImageTags": False,
+            "kubectl": {"manifests": [f"{folder}/"]},
+        },
+    )
+
+
+def next_steps(tree: Tree, instance: str, label: str, what: str, brings: str) -> None:
+    """The way from the image to the cluster.
+
+    Args:
+        tree: of the generator.
+        instance: its name.
+        label: what the cluster calls it.
+        what: the image, in words, such as "the page's image".
+        brings: what the last step does.
+    """
+    tree.next_step(f"mx build image {label} --push", f"builds {what}, named after the commit")
+    tree.next_step(f"mx set {instance}.tag=COMMIT", "says which image runs; `mx build image` named it")
+    tree.next_step(f"mx deploy {label}", brings)
