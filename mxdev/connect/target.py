@@ -89,3 +89,22 @@ def _tfvars(project: Project, path: str) -> dict[str, str]:
 def load(root: Path, environment: str | None = None) -> Target:
     """Where the project in `root` runs; raises as `of` does."""
     return of(Project.load(root), environment)
+
+
+def context(root: Path, given: str | None) -> str | None:
+    """The context of the project's cluster: `given`, else the one that `mx connect` made; None: kubectl's current one.
+
+    Nobody's current context is changed by `mx connect`, so it may be that of another project.
+
+    Raises:
+        MxError: the kubeconfig is none.
+    """
+    from mxdev.connect import kubeconfig
+
+    if given:
+        return given
+    try:
+        own = load(root).own
+    except MxError:  # a project that does not say where it runs was not connected either
+        return None
+    return own if kubeconfig.context(own) is not None else None

@@ -79,7 +79,9 @@ def flow() -> None:
     help="On a cluster: what that image's name begins with, as for `mx build image`.",
 )
 @click.option(
-    "--context", metavar="NAME", help="The cluster, as kubectl knows it; by default its current context."
+    "--context",
+    metavar="NAME",
+    help="The cluster, as kubectl knows it; by default that of `mx connect`, else its current context.",
 )
 @click.option(
     "--namespace", metavar="NAME", help="On a cluster: where to run; by default what the job's template says."
@@ -131,13 +133,16 @@ def run(
     With --backend kubernetes or distributed it runs on a cluster, as the job that train_job.yaml or distributed_job.yaml
     in infrastructure/kubernetes describes: mx submits it, follows its logs to the end, and cancels it on ^C.
     """
-    from mxdev.flow.cluster.options import Options
+    from mxdev.connect import target
+    from mxdev.flow.cluster.options import LOCAL, Options
     from mxdev.flow.runner import RunRequest
     from mxdev.flow.runner import run as run_flow
     from mxdev.project.project import Project, project_root
 
     root = project_root()
     name = str(Project.load(root).options.get("name") or root.name)
+    if cluster["backend"] != LOCAL:
+        cluster["context"] = target.context(root, cluster["context"])
     request = RunRequest(
         entry=entry,
         parameters=parameters,
@@ -182,7 +187,9 @@ def ui(port: int | None, host: str, python: str | None) -> int:
     help="The port on this machine.",
 )
 @click.option(
-    "--context", metavar="NAME", help="The cluster, as kubectl knows it; by default its current context."
+    "--context",
+    metavar="NAME",
+    help="The cluster, as kubectl knows it; by default that of `mx connect`, else its current context.",
 )
 @click.option(
     "--namespace",
@@ -195,10 +202,12 @@ def connect(port: int, context: str | None, namespace: str | None) -> int:
     While it runs, `mx flow run` records there and `mx flow ui` prints its address, unless MLFLOW_TRACKING_URI says
     otherwise. It stays up when the server's pod is replaced or the network goes away for a while.
     """
+    from mxdev.connect import target
     from mxdev.flow.connection import connect as keep_connected
     from mxdev.project.project import project_root
 
-    return keep_connected(project_root(), port=port, context=context, namespace=namespace)
+    root = project_root()
+    return keep_connected(root, port=port, context=target.context(root, context), namespace=namespace)
 
 
 @flow.command("rerun")
@@ -279,17 +288,20 @@ def _somewhere(command: Callable[..., Any]) -> Callable[..., Any]:
         "--namespace", metavar="NAME", help="Where the jobs are; by default what the job's templates say."
     )(command)
     return click.option(
-        "--context", metavar="NAME", help="The cluster, as kubectl knows it; by default its current context."
+        "--context",
+        metavar="NAME",
+        help="The cluster, as kubectl knows it; by default that of `mx connect`, else its current context.",
     )(command)
 
 
 def _jobs(context: str | None, namespace: str | None) -> Jobs:
+    from mxdev.connect import target
     from mxdev.flow.cluster.jobs import Jobs
     from mxdev.project.project import Project, project_root
 
     root = project_root()
     name = str(Project.load(root).options.get("name") or root.name)
-    return Jobs(root, name, context, namespace, os.environ)
+    return Jobs(root, name, target.context(root, context), namespace, os.environ)
 
 
 @click.command("status")

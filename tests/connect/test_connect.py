@@ -14,7 +14,7 @@ from control_plane.control_plane import ControlPlane
 
 from connect import google as stand_in
 from connect.google import Google
-from mxdev.connect import kubeconfig
+from mxdev.connect import kubeconfig, target
 from mxdev.system import gcloud
 from mxdev.testing import Outcome, mx, render, write
 
@@ -322,3 +322,15 @@ def test_a_kubeconfig_that_is_locked_or_broken_is_left_alone(
         "cluster": {"server": "https://x"}, "user": {"token": "1e5"}, "namespace": "x",
     }  # fmt: skip
     assert not lock.exists()
+
+
+def test_training_goes_to_the_projects_own_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place(tmp_path, "existing")
+    config = tmp_path / "kubeconfig"
+    monkeypatch.setenv("KUBECONFIG", str(config))
+    config.write_text(OTHERS)
+    assert target.context(place.root, None) is None
+    own = "- {name: mx-churn-model, context: {cluster: theirs, user: theirs}}"
+    config.write_text(OTHERS.replace("current-context", f"{own}\ncurrent-context"))
+    assert target.context(place.root, None) == "mx-churn-model"
+    assert target.context(place.root, "other") == "other"

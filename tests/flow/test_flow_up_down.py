@@ -81,8 +81,6 @@ def test_up_train_down(
         "run",
         "--backend",
         "kubernetes",
-        "--context",
-        f"mx-{name}",
         "-P",
         "epochs=1",
         "-P",
