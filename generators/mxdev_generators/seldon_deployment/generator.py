@@ -48,7 +48,7 @@ class SeldonDeployment(Generator):
         option("--tag", type=TAG, default="none",
                help="Which image runs on the cluster: the commit that it was built of; none: nothing was built yet."),
         option("--canary-weight", type=click.IntRange(0, 100), default=0,
-               help="How many of a hundred requests go to the canary; 0 takes it away."),
+               help="How many of a hundred requests go to the canary; 0: none, and its objects are no longer rendered."),
         option("--canary-alias", type=ALIAS_OR_NONE, default="challenger", help="The alias of the version that the canary serves."),
         option("--canary-tag", type=TAG, default="none", help="The image of the canary; none: that of --tag."),
         option("--min-replicas", type=click.IntRange(1, 100), default=1, help="Pods at least."),
