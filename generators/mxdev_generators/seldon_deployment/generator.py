@@ -124,7 +124,15 @@ class SeldonDeployment(Generator):
             f"serve.{name}",
             {
                 "title": f"The model {values['model']}, by the Open Inference Protocol",
-                "command": ["python", "-m", f"{package}.{name}", "--http_port", "{port}"],
+                "command": [
+                    "python",
+                    "-m",
+                    f"{package}.{name}",
+                    "--http_host",
+                    "{host}",
+                    "--http_port",
+                    "{port}",
+                ],
                 "port": PORT,
                 "path": "/v2/health/ready",
                 "requires": {"kserve": KSERVE},
