@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
+from mxdev.dialogue import conflicts
+from mxdev.dialogue.conflicts import Quit
+from mxdev.dialogue.show import show, summary
 from mxdev.disk.journal_format import Operation
 from mxdev.errors import DONE, SAYS_NO, MxError, Refused
-from mxdev.merge.diff import difference
 from mxdev.plan.model import Change, Resolution, Work
 from mxdev.system import console
-from mxdev.workflow.show import bytes_of, show, summary
 
 JSON_VERSION = 1
 _FEW = 3
@@ -49,10 +49,6 @@ class Policy:
         return not (self.no_input or self.json or self.dry_run) and console.can_ask()
 
 
-class Quit(Exception):
-    """The person answered a question with quit."""
-
-
 def unresolved(work: Work) -> list[Change]:
     """The conflicts that are not settled."""
     return [change for change in work.changes if change.status == "conflict" and change.resolution is None]
@@ -66,73 +62,14 @@ def settle(work: Work, policy: Policy) -> None:
         Refused: the policy cannot be carried out for a file.
     """
     for_all: Resolution | None = policy.on_conflict
-    conflicts = unresolved(work)
-    if conflicts and for_all is None and policy.may_ask:
+    open_ones = unresolved(work)
+    if open_ones and for_all is None and policy.may_ask:
         console.err(f"The plan: {summary(work.changes)}.")
-    for number, change in enumerate(conflicts, 1):
+    for number, change in enumerate(open_ones, 1):
         if for_all is not None:
             change.resolve(for_all)
         elif policy.may_ask:
-            for_all = _ask(change, f"{number} of {len(conflicts)}")
-
-
-_HELP = """  y  yes: overwrite yours with what the generator renders (mx keeps your bytes in .mx/undo)
-  n  no: keep yours
-  a  all: yes, to this and all that follow
-  k  keep all: no, to this and all that follow
-  p  places: decide for each place in the file: yours, the generator's, both, or in your editor
-  d  diff: show what would change
-  m  merge: write both into the file, with conflict markers
-  q  quit: stop; nothing has been written
-  h  help: show this"""
-
-
-def _ask(change: Change, which: str) -> Resolution | None:
-    """Ask about one conflict; what is to become of all that follow, if that was said."""
-    merges = "merge" in change.choices
-    keys = "[y/n/a/k/p/d/m/q/h]" if merges else "[y/n/a/k/d/q/h]"
-    while True:
-        console.err(
-            f"{console.paint('conflict', 'red', sys.stderr)}  {change.path}: {change.reason} ({which})"
-        )
-        answer = console.ask(f"Overwrite it? {keys}").strip().lower()[:1]
-        if answer in ("y", "a"):
-            change.resolve("overwrite")
-            return "overwrite" if answer == "a" else None
-        if answer in ("n", "k"):
-            change.resolve("keep")
-            return "keep" if answer == "k" else None
-        if answer == "m" and merges:
-            change.resolve("merge")
-            return None
-        if answer == "p" and merges:
-            _by_places(change)
-            return None
-        if answer == "q":
-            raise Quit
-        if answer == "d":
-            console.err(
-                difference(change.path, bytes_of(change.before), bytes_of(change.choices["overwrite"]))
-            )
-        else:
-            console.err(_HELP)
-
-
-def _by_places(change: Change) -> None:
-    """Have a person decide place by place.
-
-    Raises:
-        Quit: they gave up.
-    """
-    from mxdev.workflow import places
-
-    merged = change.choices["merge"]
-    assert merged is not None  # a file that is merged is there
-    decided = places.settle(change.path, merged.data)
-    if decided is None:
-        raise Quit
-    change.choices = {**change.choices, "merge": replace(merged, data=decided, raw=None)}
-    change.resolve("merge")
+            for_all = conflicts.ask(change, f"{number} of {len(open_ones)}")
 
 
 def as_json(outcome: str, changes: Iterable[Change] = (), error: MxError | None = None) -> str:

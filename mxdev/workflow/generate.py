@@ -12,9 +12,11 @@ from typing import Any, Literal, NoReturn
 
 import click
 
+from mxdev.dialogue.found import finder
+from mxdev.dialogue.questions import ask, confirm
+from mxdev.dialogue.show import next_steps
 from mxdev.disk.session import writing
 from mxdev.errors import MxError, Refused, UsageProblem
-from mxdev.generator.freetext import reveal
 from mxdev.generator.generator import Generator
 from mxdev.generator.options import REQUIRED, Option, Pattern
 from mxdev.plan.build import OwnersClash, build
@@ -30,11 +32,9 @@ from mxdev.system import console, directory
 from mxdev.workflow import apply, roles, top_of_repository
 from mxdev.workflow.apply import Policy
 from mxdev.workflow.door import answer, answering, said
-from mxdev.workflow.found import finder
 from mxdev.workflow.render import Run, run, with_requirements
-from mxdev.workflow.show import next_steps
 from mxdev.workflow.update import drop_retired, unasked_lines
-from mxdev.workflow.values import Back, Sources, read_values_file
+from mxdev.workflow.values import Sources, read_values_file
 
 
 def run_generator(
@@ -348,73 +348,15 @@ def _init_repository(root: Path, policy: Policy) -> None:
             console.out(f"{console.verb('run')}  git init -b {branch}")
 
 
-def ask(option: Option, default: Any) -> Any:
-    """Ask a person for an option until the answer is right; the answer as typed.
-
-    Raises:
-        Back: `<` was answered.
-        click.Abort: ^C or the end of input.
-    """
-    listed = (
-        default if isinstance(default, tuple | list) else () if default in (REQUIRED, None) else (default,)
-    )
-    shown = None if default is REQUIRED else ", ".join(str(reveal(item)) for item in listed)
-    choices = (
-        f" ({', '.join(map(str, option.type.choices))})" if isinstance(option.type, click.Choice) else ""
-    )
-    question = option.prompt or option.help.rstrip(".")
-    while True:
-        answer: Any = console.ask(f"{question}{choices}", shown, hide=option.secret)
-        if answer == "?" and option.prompt:
-            console.err(f"  {option.help} `<` goes back to the question before.")
-            continue
-        if answer == "<":
-            raise Back
-        answer = _as_chosen(option, answer)
-        if not answer and default is REQUIRED:
-            continue
-        if not answer and default is None:
-            return None
-        if option.multiple:
-            answer = [item for part in str(answer).split(",") if (item := part.strip())]
-        try:
-            option.convert(answer)
-        except click.BadParameter as error:
-            console.err(f"  {error.message}")
-            continue
-        return answer
-
-
-def _as_chosen(option: Option, answer: str) -> str:
-    """The choice that is meant, in any case and by its beginning; any other answer as it is."""
-    if not isinstance(option.type, click.Choice) or not answer:
-        return answer
-    choices = [str(choice) for choice in option.type.choices]
-    meant = [one for one in choices if one.lower().startswith(answer.lower())]
-    return meant[0] if len(meant) == 1 and answer not in choices else answer
-
-
 def _confirm(result: Run) -> None:
-    """Show what was answered, and ask once whether that is meant; one answer is not worth it.
-
-    Raises:
-        Refused: it is not; nothing was written.
-    """
-    prompted = {
-        name: result.options.get(name, rendering.options.get(name))
-        for rendering in result.renderings
-        for name, origin in result.origin.get(rendering.instance, {}).items()
-        if origin == "prompt"
-    }
-    if len(prompted) < 2:
-        return
-    console.err()
-    for name, value in prompted.items():
-        console.err(f"  {name:<{max(map(len, prompted))}}  {defaults.shown(value)}")
-    if not console.agreed("Generate it so?", default=True):
-        raise Refused(
-            "Nothing was written.", hint="Run it again; options on the command line are not asked for."
-        )
+    confirm(
+        {
+            name: result.options.get(name, rendering.options.get(name))
+            for rendering in result.renderings
+            for name, origin in result.origin.get(rendering.instance, {}).items()
+            if origin == "prompt"
+        }
+    )
 
 
 def refuse_here(generator: type[Generator], need: str) -> NoReturn:

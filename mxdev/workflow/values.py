@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from mxdev.dialogue.questions import Back
 from mxdev.errors import MxError, UsageProblem
 from mxdev.generator.freetext import FreeText, reveal
 from mxdev.generator.generator import Freshness
@@ -17,10 +18,6 @@ from mxdev.generator.options import REQUIRED, Option
 from mxdev.plugins.defaults import Default
 
 Ask = Callable[[Option, Any], Any]
-
-
-class Back(Exception):
-    """The person wants to answer the question before again."""
 
 
 @dataclass

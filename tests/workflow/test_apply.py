@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mxdev.dialogue.show import summary
 from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.merge.diff import difference
 from mxdev.plan.model import Change
 from mxdev.project.files.content import Content
 from mxdev.workflow.apply import as_json, outcome_of
-from mxdev.workflow.show import summary
 
 TEXT = st.text(st.sampled_from(["a", "b", "\n", "\n", "\r", "\x0c", "\u2028", "ü", " "]), max_size=25).map(
     str.encode

@@ -8,8 +8,8 @@ import pytest
 from conftest import Mx
 from worlds import Wanted, World
 
+from mxdev.dialogue import show
 from mxdev.system import console
-from mxdev.workflow import show
 
 
 def table(world: World, capsys: pytest.CaptureFixture[str], files: dict[str, str], **how: bool) -> list[str]:

@@ -9,10 +9,10 @@ import pytest
 from conftest import Mx
 
 from mxdev import testing
+from mxdev.dialogue import places
+from mxdev.dialogue.places import Place
 from mxdev.merge.by_lines import merge_lines
 from mxdev.system import console
-from mxdev.workflow import places
-from mxdev.workflow.places import Place
 
 BASE = b"1\na\n2\nb\n3\nc\n4\n"
 MINE = b"1\nA\n2\nB\n3\nC\n4\n"

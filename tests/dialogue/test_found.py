@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import Mx
 
-from mxdev.workflow.found import finder
+from mxdev.dialogue.found import finder
 
 
 def git(folder: Path, *arguments: str) -> None:
