@@ -286,7 +286,7 @@ def test_all_together_has_a_limit(committed, monkeypatch):
         ("settings.py", "-----BEGIN RSA " + "PRIVATE KEY-----"),
         ("settings.py", "KEY = 'AKIA" + "ABCDEFGHIJKLMNOP'"),
         ("settings.py", "TOKEN = 'ghp_" + "a1" * 18 + "'"),
-        ("settings.yaml", "url: postgresql://me:hunter22@" + "db/x"),
+        ("settings.yaml", "url: postgresql://me:sesame99@" + "db/x"),
         ("settings.py", "DB_PASSWORD = 'a1b2c3d4e5" + "f6g7h8i9'"),
     ],
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from typing import BinaryIO
 
 LARGEST = 1 << 30
 """So many bytes are read of one file where nothing less is said."""
@@ -34,10 +35,19 @@ def read(path: str | os.PathLike[str], largest: int = LARGEST) -> bytes:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is a pipe or a device, and no file", os.fspath(path))
-        data = stream.read(largest + 1) if found.st_size <= largest else None
+        data = _bounded(stream, found.st_size, largest) if found.st_size <= largest else None
     if data is None or len(data) > largest:
         size = f"{found.st_size >> 20} MB; mx reads {largest >> 20} MB"
         raise OSError(errno.EFBIG, f"it is too large ({size})", os.fspath(path))
+    return data
+
+
+def _bounded(stream: BinaryIO, size: int, largest: int) -> bytes:
+    """What is in a file, and at most one byte more than `largest`; memory is taken for what is there, not for what may be."""
+    data = stream.read(size + 1)
+    while len(data) > size and len(data) <= largest:  # it grows, or its system knows no size
+        size = len(data)
+        data += stream.read(min(max(size, 1 << 16), largest + 1 - size))
     return data
 
 
