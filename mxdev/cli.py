@@ -241,6 +241,13 @@ def run(arguments: list[str] | None = None) -> int:
         cause = f"{failure} failed: {type(failure.__cause__).__name__}: {failure.__cause__}"
         _answer(given, cause)
         return _report(cause, COULD_NOT)
+    except MemoryError:
+        _answer(given, "mx ran out of memory")
+        console.error(
+            "mx ran out of memory.",
+            "Free some, or raise the limit (`ulimit -v`, or that of the container), and run it again.",
+        )
+        return COULD_NOT
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             where = f"{error.filename}: " if error.filename else ""

@@ -129,6 +129,19 @@ def test_a_bug_is_a_short_message_and_a_log(mx: Mx, monkeypatch: pytest.MonkeyPa
     assert (answer.code, answer.json["outcome"]) == (3, "error")
 
 
+def test_memory_that_is_not_there_is_no_bug(mx: Mx, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mxdev.workflow import generate
+
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(generate, "build", refuse)
+    result = mx("generate", "SampleBase", "demo", "--no-input")
+    assert result.code == 4
+    assert "mx ran out of memory." in result.err
+    assert "bug" not in result.err
+
+
 def test_what_the_system_refuses_is_no_bug(mx: Mx, monkeypatch: pytest.MonkeyPatch) -> None:
     from mxdev.workflow import generate
 
