@@ -29,7 +29,8 @@ def call(root: Path, script: str, job: Mapping[str, Any], python: str | None = N
     from mxdev.environment.choose import choose
     from mxdev.system import programs
 
-    found = choose(root, explicit=python, environ=os.environ, need_project=False)
+    # Whoever only wants to see a list runs nothing that came with the project.
+    found = choose(root, explicit=python, environ=os.environ, need_project=False, run_nothing=True)
     path = Path(__file__).parent / "inside" / f"{script}.py"
     with tempfile.TemporaryDirectory(prefix="mx-data-") as folder:
         place = Path(folder, "answer.json")

@@ -22,6 +22,7 @@ DRY = [
     ("flow", "ui", "--port", "50874"),
     ("build", "docs", "--dry-run"),
     ("build", "package", "--dry-run"),
+    ("data", "list", "--bucket", "data"),
 ]
 # Names that Python programs import at once.
 MODULES = ("json.py", "os.py", "site.py", "sitecustomize.py", "usercustomize.py", "mlflow.py", "build.py", "sphinx.py", "random.py", "email.py")  # fmt: skip
