@@ -50,6 +50,7 @@ def status(
 
     --live is a table of what is rendered, edited and deployed, for the whole project: `terraform plan -detailed-exitcode`, `kubectl diff`,
     and the commit of the images that run; with -E of that environment. What cannot be reached is said. With --exit-code then also 1 if what runs differs, else 4 if something could not be reached.
+    Terraform runs the providers and data sources that the .tf files name: look at a project that you trust.
     """
     if live and instances:
         raise click.UsageError("--live looks at the whole project, so it takes no INSTANCES.")

@@ -121,11 +121,5 @@ def refuse_tracked(root: Path, folder: Path) -> None:
     Raises:
         MxError: Git has files of it.
     """
-    try:
-        repository = git.find(root)
-    except git.NoGit:  # then nothing was cloned here
-        return
-    if repository is not None:
-        inside = Path(os.path.relpath(folder.parent.resolve() / folder.name, repository.top)).as_posix()
-        if repository.ask("ls-files", "-z", "--", git.literal(inside)).out:
-            raise MxError(f"{folder} is part of the repository, so mx runs nothing in it.", hint=_HINT)
+    if git.tracks(root, folder):
+        raise MxError(f"{folder} is part of the repository, so mx runs nothing in it.", hint=_HINT)

@@ -17,7 +17,7 @@ from mxdev.errors import MxError
 from mxdev.infra import failures
 from mxdev.infra.failures import TerraformFailed
 from mxdev.infra.place import Place
-from mxdev.system import foreground, programs
+from mxdev.system import foreground, git, programs
 
 # `init -json`, and conditions over several variables, are of 1.9; the rendered versions.tf wants 1.10.
 MINIMUM = "1.10"
@@ -51,11 +51,18 @@ class Terraform:
 
     Raises:
         MissingTool: there is no Terraform, or it is too old.
-        MxError: python-terraform is missing.
+        MxError: python-terraform is missing, or what `terraform init` makes came with the repository.
     """
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        if git.tracks(place.folder, place.data):
+            raise MxError(
+                f"{place.data} is part of the repository: Terraform would run the providers in it as programs of yours.",
+                hint=place.commands(
+                    "Remove it from Git and from the disk, and make your own with `mx infra init`."
+                ),
+            )
         tool = replace(programs.get("terraform"), minimum=MINIMUM)
         self._environment = dict(tool.environment)
         if place.environment:

@@ -203,6 +203,22 @@ def find(folder: Path) -> Repository | None:
     return Repository(told, "" if inside == "." else f"{inside}/")
 
 
+def tracks(root: Path, folder: Path) -> bool:
+    """Whether the repository around `root` has files of a folder; without Git, nothing was cloned and none has.
+
+    Raises:
+        GitError: Git cannot say.
+    """
+    try:
+        repository = find(root)
+    except NoGit:
+        return False
+    if repository is None:
+        return False
+    inside = Path(os.path.relpath(folder.parent.resolve() / folder.name, repository.top)).as_posix()
+    return not inside.startswith("../") and bool(repository.ask("ls-files", "-z", "--", literal(inside)).out)
+
+
 def initialize(folder: Path) -> str:
     """Make a repository of a folder; the person's own template for that holds.
 

@@ -33,6 +33,8 @@ def up(
     again, because it asks the world and keeps no record. It asks before what costs money. With -E it is one of the project's
     environments that comes up, and no other is touched.
 
+    Terraform, with --dry-run too, runs the providers and data sources that the .tf files name, and a deployment its hooks.
+
     \b
     Examples:
       mx up --dry-run

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from traps import plain_git
 
 from mxdev.infra import terraform
 
@@ -120,3 +121,20 @@ def test_a_broken_record_of_the_backend_stops_nothing(
     (folder / ".terraform").mkdir()
     (folder / ".terraform" / "terraform.tfstate").write_text("no json")
     assert mx("infra", "output", "--json", cwd=churn).json == {}
+
+
+def test_providers_that_came_with_the_repository_are_not_run(
+    mx: Any, churn: Path, folder: Path, stand_in: StandIn
+) -> None:
+    """A clone brings `.terraform` and a lock file that fits it: a plan would run what lies there."""
+    place = stand_in("terraform", VERSION)
+    (folder / ".terraform" / "providers").mkdir(parents=True)
+    (folder / ".terraform" / "providers" / "evil").write_text("#!/bin/sh\n")
+    plain_git(churn, "init", "--quiet")
+    assert mx("infra", "output", cwd=churn).code != 4 or (place / "terraform.calls").exists()
+    (place / "terraform.calls").unlink(missing_ok=True)
+    plain_git(churn, "add", "--force", "--all")
+    for command in (("infra", "plan"), ("infra", "cost"), ("infra", "output")):
+        result = mx(*command, cwd=churn)
+        assert ".terraform is part of the repository" in result.out + result.err, command
+        assert not (place / "terraform.calls").exists(), command
