@@ -28,6 +28,7 @@ PROJECTS = {
         ["generate", "SeldonDeployment", "scores", "--canary-weight=10", "--tag=0123abc", "--no-input"],
         ["generate", "DebugPod", "--no-input"],
         ["generate", "EntryPoint", "report", "--no-input"],
+        ["generate", "Model", "wide", "--no-input"],
         ["generate", "Sweep", "search", "--no-input"],
         ["generate", "Dataset", "customers", "--target=left", "--no-input"],
         ["generate", "CVATLabelingTool", "--no-input"],

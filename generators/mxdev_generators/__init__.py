@@ -22,6 +22,10 @@ def mx_generators() -> list[object]:
             "A table of your own in a CSV file: read, checked, divided, described.",
         ),
         lazy(
+            "mxdev_generators.model.generator:Model",
+            "A network beside the task's own, with its sizes in the configuration.",
+        ),
+        lazy(
             "mxdev_generators.sweep.generator:Sweep",
             "A search over any value of the trainer's configuration.",
         ),

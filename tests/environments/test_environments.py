@@ -47,6 +47,17 @@ def test_a_name_that_no_environment_has_is_refused_with_those_that_there_are(
     assert "There are: production, staging." in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("no", "YAML"), ("null", "YAML"), ("con", "Windows"), ("github-pages", "pipelines have already")],
+)
+def test_a_name_that_a_tool_refuses_is_refused_with_another(gcp: Path, name: str, why: str) -> None:
+    done = mx("generate", "Environment", name, "--no-input", "--dry-run", cwd=gcp)
+    assert done.code == 2
+    assert why in done.stderr
+    assert why.startswith("pipelines") or f"such as {name}-stage" in done.stderr
+
+
 def test_contexts_namespaces_projects_and_states_differ(gcp: Path) -> None:
     project = Project.load(gcp)
     where = [target.of(project, one) for one in ENVIRONMENTS]

@@ -14,6 +14,7 @@ from mxdev_generators.ml_project_skeleton.naming import (
     account_id,
     bucket_problems,
 )
+from mxdev_generators.names import rules
 
 _NAME_LENGTH = 40
 # Names that a pipeline's own environments have.
@@ -21,7 +22,9 @@ _TAKEN = ("terraform", "github-pages")
 
 
 def _check_name(name: str) -> str | None:
-    return f"{name} is the name of an environment that pipelines have already" if name in _TAKEN else None
+    if name in _TAKEN:
+        return f"{name} is the name of an environment that pipelines have already"
+    return rules.refusal(name, rules.ENVIRONMENT_NAME, longest=20, ending="-stage")
 
 
 NAME = Pattern(

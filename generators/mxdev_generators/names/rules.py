@@ -238,6 +238,9 @@ PLUGIN_NAME: Sequence[Rule] = (
 MODULE_NAME: Sequence[Rule] = (PYTHON, OWN, YAML, WINDOWS)
 """What the name of something in a project goes to: a module of its package, a test, a file of its configuration, an entry point."""
 
+ENVIRONMENT_NAME: Sequence[Rule] = (YAML, WINDOWS)
+"""What the name of an environment goes to: files of values, labels, pipelines; what becomes a namespace begins with the project's name."""
+
 
 def problem(name: str, rules: Sequence[Rule]) -> str | None:
     """Why one of the tools refuses `name`, as the end of a sentence; None: all take it."""
