@@ -258,7 +258,9 @@ def test_an_environment_has_values_and_a_state_of_its_own(
     assert mx("infra", "output", *of, "size", cwd=churn).out == "9\n"
     record = folder / ".terraform" / "environments" / "production" / "terraform.tfstate"
     assert json.loads(record.read_text())["backend"]["config"]["prefix"] == "churn/production"
-    broken = 'resource "terraform_data" "broken" {\n  provisioner "local-exec" {\n    command = "false"\n  }\n}\n'
+    broken = (
+        'resource "terraform_data" "broken" {\n  provisioner "local-exec" {\n    command = "false"\n  }\n}\n'
+    )
     (folder / "broken.tf").write_text(broken)
     assert mx("infra", "plan", *of, cwd=churn).code == 0
     assert "`mx infra apply -E production` again goes on" in mx("infra", "apply", *of, "--yes", cwd=churn).err
