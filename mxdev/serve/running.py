@@ -7,7 +7,9 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from mxdev.environment import packages
 from mxdev.environment.choose import choose
+from mxdev.environment.interpreter import Interpreter
 from mxdev.environment.local_folder import through
 from mxdev.errors import INTERRUPTED, MxError
 from mxdev.flow import tracking
@@ -39,7 +41,7 @@ def run(
     """
     interpreter = choose(root, explicit=python, environ=environ)
     program = through(root, interpreter.python)
-    _check(program, what)
+    _check(interpreter, what)
     if port is None:
         port = free_port(host, what.port)
     else:
@@ -63,16 +65,15 @@ def run(
     return 0 if ended.interrupted and ended.code == INTERRUPTED else ended.code
 
 
-def _check(program: Path, what: Served) -> None:
+def _check(interpreter: Interpreter, what: Served) -> None:
     """Refuse an interpreter that lacks what is served by."""
     missing = {
         module: package
         for module, package in what.requires.items()
-        if programs.run([str(program), "-I", "-c", _FIND, module], capture=True, timeout=60).code
+        if programs.run([str(interpreter.python), "-I", "-c", _FIND, module], capture=True, timeout=60).code
     }
     if missing:
-        install = shlex.join([str(program), "-m", "pip", "install", *missing.values()])
         raise MxError(
-            f"{what.name} needs {' and '.join(missing)}, and {program} does not have it.",
-            hint=f"Install what the image has too: `{install}`.",
+            f"{what.name} needs {' and '.join(missing)}, and {interpreter.python} does not have it.",
+            hint=f"Install what the image has too: `{packages.remedy(interpreter, [*missing.values()])}`.",
         )

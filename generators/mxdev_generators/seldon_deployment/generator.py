@@ -108,14 +108,7 @@ class SeldonDeployment(Generator):
         folder = f"infrastructure/kubernetes/apps/{label}"
         tree.render("templates")
         canary = ((f"{label}-canary", values["canary_weight"]),) if values["canary_weight"] else ()
-        app = App(
-            label,
-            values["host"],
-            80,
-            values["audience"],
-            workload={"app.kubernetes.io/name": label},
-            canary=canary,
-        )
+        app = App(label, values["host"], 80, values["audience"], canary=canary)
         expose(tree, app, self.values.of_project, folder)
         command = '"python", "-m", "{{ package }}.{{ name }}"'
         shared_files.add(tree, self.instance, values, folder, KSERVE, command)
