@@ -263,6 +263,23 @@ def test_it_listens_where_it_is_told(server: str) -> None:
         pass
 
 
+def test_the_alias_goes_back_to_the_version_before_that_was_approved(place: Place, server: str) -> None:
+    moved = (
+        "from mlflow.tracking import MlflowClient\n"
+        "client = MlflowClient()\n"
+        "client.set_registered_model_alias('churn-model', 'moved', '2')\n"
+    )
+    assert place.run("-c", moved).returncode == 0
+    back = ("-m", "churn_model.scores", "--alias", "moved", "--roll_back")
+    done = place.run(*back)
+    assert (done.returncode, done.stdout) == (0, "churn-model@moved is version 1 again; it was 2\n"), (
+        done.stderr
+    )
+    again = place.run(*back)
+    assert again.returncode == 1
+    assert "no version of churn-model before 1 was approved" in again.stderr
+
+
 def test_a_number_with_a_fraction_is_no_whole_number(place: Place) -> None:
     code = (
         "import numpy as np\nfrom churn_model.scores import signature as s\n"

@@ -149,6 +149,8 @@ class SeldonDeployment(Generator):
                 "port": PORT,
                 "path": "/v2/health/ready",
                 "requires": {"kserve": KSERVE},
+                "rollback": ["python", "-m", f"{package}.{name}", "--roll_back"],
+                "label": label,
             },
         )
         tree.say(LICENCES[values["engine"]])

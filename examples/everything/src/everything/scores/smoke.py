@@ -55,7 +55,9 @@ def ask(url: str, name: str, patience: float = PATIENCE) -> str:
             outputs = json.load(answer).get("outputs")
     except HTTPError as problem:
         said = problem.read().decode(errors="replace")
-        raise SystemExit(f"{name} answers {problem.code} to what it says it takes: {said}") from None
+        raise SystemExit(
+            f"{name} answers {problem.code} to what it says it takes: {said}"
+        ) from None
     except OSError as problem:
         raise SystemExit(f"{name} does not answer: {problem}") from None
     if not outputs:
@@ -66,4 +68,4 @@ def ask(url: str, name: str, patience: float = PATIENCE) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{ask(*sys.argv[1:3])}\n")
+    sys.stdout.write(f"{ask(sys.argv[1], sys.argv[2])}\n")
