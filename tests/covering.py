@@ -90,6 +90,18 @@ PAGES: dict[str, Sequence[Any]] = {
     "pull_secret": (None, "ghcr"),
 }
 
+# Endpoints of models, as many as somebody likes, with the choices of the skeleton that reach them.
+SERVING: dict[str, Sequence[Any]] = {
+    "cloud": CLUSTERS,
+    "accelerator": ("none",),
+    "engine": ("kserve", "seldon"),
+    "canary_weight": (0, 10),
+    "tag": ("0123abc", None),
+    "audience": ("engineers", "public"),
+    "pull_secret": (None, "ghcr"),
+    "request_log": (None, "gs://acme-requests/log"),
+}
+
 # DebugPod, with the choices of the skeleton that reach it.
 DEBUG: dict[str, Sequence[Any]] = {
     "name": SKELETON["name"],
@@ -177,7 +189,7 @@ def label(row: Row) -> str:
             f"{name[:4]}={str(value)[:11] if str(value).isprintable() and len(str(value)) < 12 else 'x'}"
             for name, value in row.items()
             if value
-            != {**DEBUG, **PAGES, **EVERYDAY, **DISTRIBUTED, **PLATFORM, **EDGE, **SKELETON}.get(
+            != {**DEBUG, **PAGES, **SERVING, **EVERYDAY, **DISTRIBUTED, **PLATFORM, **EDGE, **SKELETON}.get(
                 name, (value,)
             )[0]
         )
@@ -186,7 +198,7 @@ def label(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EDGE, EVERYDAY, PAGES, DEBUG):
+    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EDGE, EVERYDAY, PAGES, SERVING, DEBUG):
         found = rows(choices)
         for row in found:
             print(row)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from mxdev.artifacts.running import call
+from mxdev.environment import packages
 from mxdev.environment.choose import choose
 from mxdev.environment.interpreter import Interpreter
 from mxdev.environment.on_disk import environment_of, has
@@ -86,5 +87,5 @@ def _check(found: Interpreter, root: Path, *, run_nothing: bool) -> None:
     if missing:
         raise MxError(
             f"Sphinx is not installed in {found.prefix}.",
-            hint="The extra `dev` has it: `mx flow run --setup`, or `uv pip install -e '.[dev]'`.",
+            hint=f"The extra `dev` has it: `mx flow run --setup`, or `{packages.remedy(found, ['--editable', '.[dev]'])}`.",
         )

@@ -26,6 +26,7 @@ def call(root: Path, script: str, job: Mapping[str, Any], python: str | None = N
     Raises:
         MxError: there is no interpreter, a package is missing, or the job failed.
     """
+    from mxdev.environment import packages
     from mxdev.environment.choose import choose
     from mxdev.system import programs
 
@@ -49,7 +50,7 @@ def call(root: Path, script: str, job: Mapping[str, Any], python: str | None = N
     if "missing" in told:
         raise MxError(
             f"{told['error']} in {found.prefix}.",
-            hint=f"Install it: `uv pip install {_packages(told)}`.",
+            hint=f"Install it: `{packages.remedy(found, _packages(told))}`.",
         )
     if "refused" in told:
         raise MxError(told["error"], code=SAYS_NO)
@@ -58,8 +59,8 @@ def call(root: Path, script: str, job: Mapping[str, Any], python: str | None = N
     return told
 
 
-def _packages(told: Mapping[str, Any]) -> str:
+def _packages(told: Mapping[str, Any]) -> list[str]:
     if str(told["missing"]).partition(".")[0] == "cvat_sdk":
-        return "'cvat-sdk>=2.80,<3'"
+        return ["cvat-sdk>=2.80,<3"]
     extra = _EXTRAS.get(str(told["uri"]).partition("://")[0])
-    return f"-e '.[{extra}]'" if extra else "fsspec"
+    return ["--editable", f".[{extra}]"] if extra else ["fsspec"]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from mxdev.deploy import config, named_files
 from mxdev.deploy.config import FILE
 from mxdev.errors import MxError
 from mxdev.project import environments
@@ -29,14 +30,14 @@ def project(of: Project, environment: str | None) -> Project:
 
     Raises:
         Refused: there is no such environment.
-        MxError: a file cannot be read or written.
+        MxError: a file cannot be read or written, or devspace.yaml names one that is not in the project.
     """
     if environment is None:
         return of
     found = environments.find(of, environment)
     root = of.root / FOLDER / found.name
     first = str(of.options.get("name") or of.root.name)
-    written = {path: rewritten(data, first, found) for path, data in _files(of.root)}
+    written = {path: rewritten(data, first, found) for path, data in _files(of)}
     _write(of.root / FOLDER / ".gitignore", b"*\n")
     for path, data in written.items():
         _write(root / path, data)
@@ -96,10 +97,13 @@ def _replaced(text: str, pairs: Mapping[str, str]) -> str:
     return re.sub(inner, lambda found: known[found[0]], text)
 
 
-def _files(root: Path) -> Iterator[tuple[str, bytes]]:
-    """What a deployment may be made of, by its path in the project."""
-    there = [root / FILE, *sorted((root / _SOURCE).rglob("*"))]
-    for path in there:
+def _files(of: Project) -> Iterator[tuple[str, bytes]]:
+    """What a deployment may be made of, by its path in the project: all of `infrastructure/`, and what devspace.yaml names elsewhere."""
+    root = of.root
+    there = {root / FILE, *(root / _SOURCE).rglob("*")}
+    if (root / FILE).is_file():
+        there.update(named_files.below(root, config.read(of)))
+    for path in sorted(there):
         name = path.relative_to(root).as_posix()
         if not path.is_file() or any(name.startswith(f"{folder}/") for folder in _LEFT_OUT):
             continue

@@ -102,6 +102,7 @@ def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
         connected = finding.state == "ok"
         yield finding
     if connected:
+        yield from guarded("records", "records in DNS", lambda: edge.records(rendered))
         yield from guarded("names", "names of the apps", lambda: edge.names(rendered))
         yield from guarded("deployments", "deployments", lambda: project.deployments(rendered, target))
         yield from guarded("gpus", "GPUs", lambda: running.gpus(rendered.root, target.own, paid=gcp))

@@ -5,14 +5,15 @@ Generators write both down, each in sections of its own: `infrastructure/by_hand
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from mxdev.doctor.finding import Finding
+from mxdev.errors import MxError
 from mxdev.project.project import Project
 from mxdev.sections import yaml_values
+from mxdev.system import dns
 
 BY_HAND = "infrastructure/by_hand.yaml"
 HOSTS = "infrastructure/hosts.yaml"
@@ -56,15 +57,36 @@ def names(project: Project) -> Iterator[Finding]:
     addresses = [str(one.get("address")) for one in _entries(project, HOSTS, "hosts").values()]
     for address in addresses:
         try:
-            socket.getaddrinfo(address, 443)
-        except OSError as error:
+            dns.addresses(address)
+        except dns.NoAddress as error:
             yield Finding(
-                "names", "names of the apps", "problem", f"{address} leads nowhere: {error.strerror or error}",
+                "names", "names of the apps", "problem", f"{address} leads nowhere: {error.message}",
                 "docs/edge.md says which records a person enters, and where",
             )  # fmt: skip
             return
     if addresses:
         yield Finding("names", "names of the apps", "ok", ", ".join(addresses))
+
+
+def records(project: Project) -> Iterator[Finding]:
+    """Whether the records stand in DNS without which no name of the project is answered for, or no certificate is given.
+
+    The first that is missing is enough to know: without the delegation the others, which are in the project's zone, are seen by nobody.
+    """
+    for key, one in _entries(project, HOSTS, "records").items():
+        name, kind, ends = str(one.get("name")), str(one.get("type")), str(one.get("ends", ""))
+        title = f"{kind} of {name}"
+        try:
+            found = dns.records(name, dns.KINDS[kind])
+        except MxError as error:
+            yield Finding(f"dns-{key}", title, "unknown", error.message)
+            continue
+        if any(value.endswith(ends) for value in found):
+            yield Finding(f"dns-{key}", title, "ok", ", ".join(found))
+            continue
+        wrong = f"it is {', '.join(found)}, and not below {ends}" if found else "DNS has none"
+        yield Finding(f"dns-{key}", title, "problem", f"{wrong}: {one.get('without')}", str(one.get("how")))
+        return
 
 
 def _entries(project: Project, path: str, key: str) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -16,6 +15,7 @@ from mxdev.cluster.refusals import ClusterError
 from mxdev.deploy import objects
 from mxdev.deploy.endpoints import endpoints
 from mxdev.doctor.finding import Finding
+from mxdev.system import dns
 
 Object = Mapping[str, Any]
 
@@ -177,9 +177,9 @@ def _name(host: str, addresses: set[str]) -> Iterator[Finding]:
         + ". A new record takes as long as its TTL says."
     )
     try:
-        found = {str(one[4][0]) for one in socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)}
-    except OSError as error:
-        yield Finding(key, title, "problem", f"it has no address in DNS: {error.strerror or error}", told)
+        found = dns.addresses(host)
+    except dns.NoAddress as error:
+        yield Finding(key, title, "problem", f"it has no address in DNS: {error.message}", told)
         return
     numbers = {one for one in addresses if re.fullmatch(r"[0-9.]+|[0-9a-f:]+", one)}
     if numbers and not numbers & found:

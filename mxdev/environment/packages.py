@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import shutil
 import sys
 import tempfile
@@ -36,6 +37,11 @@ def install(into: Interpreter | None, what: list[str]) -> list[list[str]]:
     # An environment that uv once made has no pip.
     steps = [[str(python), "-m", "ensurepip"]] if into and into.pip is None else []
     return [*steps, [str(python), "-m", "pip", "install", *what]]
+
+
+def remedy(into: Interpreter, what: list[str]) -> str:
+    """`install` as one line for a shell, to be shown to a person."""
+    return " && ".join(shlex.join(words) for words in install(into, what))
 
 
 def requirement(root: Path) -> str:

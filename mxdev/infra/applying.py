@@ -28,7 +28,9 @@ class SavedPlan(Step):
         found = planning.fitting(self.place)
         if found.applied:
             return State.done(
-                f"the plan of {found.made} was applied at {found.applied}; `mx infra plan` makes another"
+                self.place.commands(
+                    f"the plan of {found.made} was applied at {found.applied}; `mx infra plan` makes another"
+                )
             )
         return of_plan(planning.show(Terraform(self.place)))
 
@@ -66,7 +68,9 @@ class Unprotected(Step):
         if not _declares(self.place, "deletion_protection"):
             return State.blocked(
                 f"{', '.join(guarded)} is protected, and no .tf file has a variable deletion_protection that would lift it.",
-                "Set `deletion_protection = false` where it is protected, `mx infra plan`, `mx infra apply`; then again.",
+                self.place.commands(
+                    "Set `deletion_protection = false` where it is protected, `mx infra plan`, `mx infra apply`; then again."
+                ),
             )
         return State.change(f"lifted from {', '.join(guarded)}")
 

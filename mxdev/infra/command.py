@@ -49,7 +49,8 @@ def init(environment: str | None, mode: Mode) -> int:
     from mxdev.infra import ready
     from mxdev.steps import run_steps
 
-    return run_steps("mx infra init", ready.steps(_place(environment)), mode)
+    place = _place(environment)
+    return run_steps(place.command("init"), ready.steps(place), mode)
 
 
 @infra.command("plan")
@@ -71,17 +72,16 @@ def plan(environment: str | None, targets: tuple[str, ...], destroy: bool, every
     from mxdev.infra.plans import planning, show
     from mxdev.system import console
 
-    terraform = _terraform(_place(environment))
-    made = planning.make(terraform, console.status, destroy=destroy, targets=targets)
+    place = _place(environment)
+    made = planning.make(_terraform(place), console.status, destroy=destroy, targets=targets)
     outcome = "nothing" if made.nothing else "planned"
     if as_json:
         console.out(show.plan_json(made, outcome))
         return 0
     show.plan(made, every=every)
     if not made.nothing:
-        console.status(
-            "Saved. `mx infra apply` does exactly this; `mx infra cost` says what of it is billed."
-        )
+        said = "Saved. `mx infra apply` does exactly this; `mx infra cost` says what of it is billed."
+        console.status(place.commands(said))
     return 0
 
 
@@ -105,7 +105,7 @@ def apply(environment: str | None, mode: Mode) -> int:
 
     place = _place(environment)
     step = SavedPlan(name="apply", title="The saved plan", place=place)
-    return run_steps("mx infra apply", [step], mode, word=place.name)
+    return run_steps(place.command("apply"), [step], mode, word=place.name)
 
 
 @infra.command("destroy")
@@ -124,7 +124,7 @@ def destroy(environment: str | None, with_data: bool, mode: Mode) -> int:
 
     place = _place(environment)
     steps = applying.destroying(place, with_data=with_data)
-    return run_steps("mx infra destroy", steps, mode, word=place.name)
+    return run_steps(place.command("destroy"), steps, mode, word=place.name)
 
 
 @infra.command("output")
@@ -137,11 +137,13 @@ def output(environment: str | None, name: str | None, as_json: bool) -> int:
     from mxdev.infra.plans import show
     from mxdev.system import console
 
-    values: dict[str, Any] = _terraform(_place(environment)).json("output")
+    place = _place(environment)
+    values: dict[str, Any] = _terraform(place).json("output")
     if name is not None and name not in values:
         there = ", ".join(sorted(values)) or "none"
         raise Refused(
-            f"There is no output called {name}.", hint=f"There are: {there}. `mx infra apply` makes them."
+            f"There is no output called {name}.",
+            hint=place.commands(f"There are: {there}. `mx infra apply` makes them."),
         )
     if name is not None:
         value = values[name].get("value")
@@ -168,16 +170,16 @@ def unlock(environment: str | None, lock: str, yes: bool) -> int:
     from mxdev.errors import Refused
     from mxdev.system import console
 
-    terraform = _terraform(_place(environment))
+    place = _place(environment)
     if not yes:
         if not console.can_ask():
             raise Refused(
                 "Nobody can be asked whether the lock's holder is dead.",
-                hint=f"`mx infra unlock {lock} --yes`",
+                hint=place.commands(f"`mx infra unlock {lock} --yes`"),
             )
         if not console.agreed(f"Is what took the lock {lock} dead for certain?"):
             raise Refused("You said no. The state is still locked.")
-    terraform.read("force-unlock", lock, force=True)
+    _terraform(place).read("force-unlock", lock, force=True)
     console.out(f"The lock {lock} is removed.")
     return 0
 

@@ -54,13 +54,13 @@ class Place:
             return None
         return next((text for name, text, _ in assigned(data) if name == key and text), None)
 
+    def command(self, verb: str) -> str:
+        """A command of `mx infra` for this environment."""
+        return f"mx infra {verb} -E {self.environment}" if self.environment else f"mx infra {verb}"
+
     def commands(self, text: str) -> str:
         """`text` with the commands of `mx infra` that it names made those of this environment."""
-        return (
-            re.sub(r"`mx infra (\w+)", rf"`mx infra \1 -E {self.environment}", text)
-            if self.environment
-            else text
-        )
+        return re.sub(r"`mx infra (\w+)", lambda found: f"`{self.command(found[1])}", text)
 
     def shown(self, file: str) -> str:
         """A file of the folder, as a person in the project would name it."""

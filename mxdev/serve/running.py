@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from mxdev.environment import packages
 from mxdev.environment.choose import choose
+from mxdev.environment.interpreter import Interpreter
 from mxdev.environment.local_folder import through
 from mxdev.errors import INTERRUPTED, MxError
 from mxdev.flow import tracking
@@ -37,42 +40,66 @@ def run(
     Raises:
         MxError: it cannot be started; says what is missing.
     """
-    interpreter = choose(root, explicit=python, environ=environ)
-    program = through(root, interpreter.python)
-    _check(program, what)
+    found = program(root, what.command, python=python, environ=environ, needs=what)
     if port is None:
         port = free_port(host, what.port)
     else:
         check_port(host, port)
-    store = tracking.store(root, environ)
-    tracking.prepare(root, store)
-    command = [word.replace("{host}", host).replace("{port}", str(port)) for word in what.command]
-    if command[0] == "python":
-        command[0] = str(program)
-    folder = str(program.parent)
-    variables = {
-        **{key: value for key, value in environ.items() if key != "PYTHONHOME"},
-        **tracking.variables(store),
-        "PATH": os.pathsep.join([folder, environ.get("PATH", os.defpath)]),
-    }
+    command = [word.replace("{host}", host).replace("{port}", str(port)) for word in found.command]
     console.status(f"{what.title}: http://{host}:{port}{what.path}; ^C ends it")
     try:
-        ended = foreground.run(command, cwd=root, environ=variables, server=True)
+        ended = foreground.run(command, cwd=root, environ=found.variables, server=True)
     except OSError as problem:
         raise MxError(f"`{shlex.join(command)}` could not be started: {problem}.") from problem
     return 0 if ended.interrupted and ended.code == INTERRUPTED else ended.code
 
 
-def _check(program: Path, what: Served) -> None:
+@dataclass(frozen=True)
+class Program:
+    """A program of the project that is ready to be started: its words, its environment variables, the store that it uses."""
+
+    command: tuple[str, ...]
+    variables: Mapping[str, str]
+    store: tracking.Store
+
+
+def program(
+    root: Path,
+    words: Sequence[str],
+    *,
+    python: str | None,
+    environ: Mapping[str, str],
+    needs: Served | None = None,
+) -> Program:
+    """Get one ready: the project's interpreter in place of `python`, and its store.
+
+    Raises:
+        MxError: there is no interpreter, it lacks what `needs` requires, or the store does not answer.
+    """
+    interpreter = choose(root, explicit=python, environ=environ)
+    own = through(root, interpreter.python)
+    if needs is not None:
+        _check(interpreter, needs)
+    store = tracking.store(root, environ)
+    tracking.prepare(root, store)
+    variables = {
+        **{key: value for key, value in environ.items() if key != "PYTHONHOME"},
+        **tracking.variables(store),
+        "PATH": os.pathsep.join([str(own.parent), environ.get("PATH", os.defpath)]),
+    }
+    first, *rest = words
+    return Program((str(own) if first == "python" else first, *rest), variables, store)
+
+
+def _check(interpreter: Interpreter, what: Served) -> None:
     """Refuse an interpreter that lacks what is served by."""
     missing = {
         module: package
         for module, package in what.requires.items()
-        if programs.run([str(program), "-I", "-c", _FIND, module], capture=True, timeout=60).code
+        if programs.run([str(interpreter.python), "-I", "-c", _FIND, module], capture=True, timeout=60).code
     }
     if missing:
-        install = shlex.join([str(program), "-m", "pip", "install", *missing.values()])
         raise MxError(
-            f"{what.name} needs {' and '.join(missing)}, and {program} does not have it.",
-            hint=f"Install what the image has too: `{install}`.",
+            f"{what.name} needs {' and '.join(missing)}, and {interpreter.python} does not have it.",
+            hint=f"Install what the image has too: `{packages.remedy(interpreter, [*missing.values()])}`.",
         )

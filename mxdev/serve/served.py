@@ -25,6 +25,8 @@ class Served:
         port: where it listens if nobody says otherwise.
         path: what to open, or to ask first; begins with a slash.
         requires: what must be installed beside the project, as pip takes it, by the name of its module.
+        rollback: the words that make the version before the one that is served; empty: there are no versions.
+        label: what its pods have as `app.kubernetes.io/name`.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Served:
     port: int
     path: str
     requires: dict[str, str]
+    rollback: tuple[str, ...] = ()
+    label: str = ""
 
 
 def read(root: Path) -> dict[str, Served]:
@@ -79,7 +83,7 @@ def chosen(found: dict[str, Served], name: str | None) -> Served:
 def _entry(name: str, entry: Any) -> Served:
     part = entry if isinstance(entry, dict) else {}
     command, port, path = part.get("command"), part.get("port"), part.get("path", "/")
-    requires = part.get("requires") or {}
+    requires, rollback = part.get("requires") or {}, part.get("rollback") or []
     if (
         not isinstance(command, list)
         or not command
@@ -89,6 +93,7 @@ def _entry(name: str, entry: Any) -> Served:
         or not 0 < port < 65536
         or not str(path).startswith("/")
         or not isinstance(requires, dict)
+        or not isinstance(rollback, list)
     ):
         raise MxError(
             f"{FILE}: serve.{name} must have `command`, a list of words, and `port`, a number from 1 to 65535.",
@@ -101,4 +106,6 @@ def _entry(name: str, entry: Any) -> Served:
         port=port,
         path=str(path),
         requires={str(module): str(package) for module, package in requires.items()},
+        rollback=tuple(map(str, rollback)),
+        label=str(part.get("label") or name.replace("_", "-")),
     )

@@ -130,6 +130,22 @@ def test_a_pull_request_gets_no_token(cloud: str) -> None:
     assert "secrets" not in workflow("mx-ci", cloud=cloud)["jobs"]["mx"]
 
 
+def test_the_kubeconfig_of_an_environment_reaches_the_job_that_promotes() -> None:
+    """GitHub puts an environment's secret only under a name that the caller passes and the called workflow declares."""
+    given = {"cloud": "existing", "environments": "qa"}
+    assert workflow("mx-ci", **given)["jobs"]["mx"]["secrets"] == {"KUBECONFIG": "${{ secrets.KUBECONFIG }}"}
+    called = workflow(JOBS, **given)
+    assert called["on"]["workflow_call"]["secrets"]["KUBECONFIG"] == {"required": False}
+    # Only jobs that no pull request starts read it, and the one that promotes is in the environment.
+    readers = {
+        name: job for name, job in called["jobs"].items() if "secrets.KUBECONFIG" in str(job.get("steps"))
+    }
+    assert set(readers) == {"train", "promote-qa"}
+    assert readers["promote-qa"]["environment"] == "qa"
+    assert "The environment qa has no secret KUBECONFIG" in str(readers["promote-qa"]["steps"])
+    assert not [name for name, job in readers.items() if "review" in kinds(job.get("if", ""))]
+
+
 def test_nothing_that_others_write_is_pasted_into_a_script() -> None:
     for name in WORKFLOWS:
         for job in workflow(name)["jobs"].values():

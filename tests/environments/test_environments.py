@@ -16,6 +16,7 @@ from golden import files
 
 from mxdev.connect import target
 from mxdev.deploy import config, rewritten
+from mxdev.errors import MxError
 from mxdev.infra import place as terraform
 from mxdev.infra import ready
 from mxdev.project.environments import Environment, find
@@ -126,6 +127,53 @@ def test_a_change_of_a_manifest_reaches_every_environment_and_a_file_that_is_gon
         rewritten.project(Project.load(project), "staging").root / own.relative_to(made.root)
     ).exists()
     assert own.exists(), "the other environment is untouched until it is looked at"
+
+
+NAMED_ELSEWHERE = """
+deployments:
+  plain: {namespace: churn, kubectl: {manifests: [k8s/*.yaml, "https://example.com/crds.yaml"]}}
+  overlaid: {namespace: churn, kubectl: {kustomize: true, manifests: [deploy/overlays/one]}}
+  chart: {namespace: churn, helm: {chart: {path: charts/own}, valuesFiles: [values/own.yaml]}}
+  local: {namespace: churn, helm: {chart: {name: ./charts/other}}}
+  published: {namespace: churn, helm: {chart: {name: redis, repo: "https://example.com"}}}
+"""
+
+
+def test_what_devspace_names_elsewhere_is_an_environments_too(project: Path) -> None:
+    given = {
+        "k8s/web.yaml": "metadata: {namespace: churn}\n",
+        "k8s/notes.txt": "not named\n",
+        "deploy/overlays/one/kustomization.yaml": "resources: [../../base]\n",
+        "deploy/base/kustomization.yaml": "resources: [web.yaml]\n",
+        "deploy/base/web.yaml": "metadata: {namespace: churn}\n",
+        "charts/own/Chart.yaml": "name: own\n",
+        "charts/own/templates/web.yaml": "url: http://mlflow.churn:5000\n",
+        "charts/other/Chart.yaml": "name: other\n",
+        "values/own.yaml": "namespace: churn\n",
+        "redis": "a file that is called as a chart of a repository\n",
+    }
+    for path, text in given.items():
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text(text)
+    (project / "devspace.yaml").write_text("version: v2beta1\nname: churn\n" + NAMED_ELSEWHERE)
+    made = rewritten.project(Project.load(project), "staging")
+    there = {path for path in given if (made.root / path).is_file()}
+    assert there == set(given) - {"k8s/notes.txt", "redis"}
+    assert (made.root / "k8s/web.yaml").read_text() == "metadata: {namespace: churn-staging}\n"
+    assert (made.root / "deploy/base/web.yaml").read_text() == "metadata: {namespace: churn-staging}\n"
+    assert (
+        made.root / "charts/own/templates/web.yaml"
+    ).read_text() == "url: http://mlflow.churn-staging:5000\n"
+
+
+@pytest.mark.parametrize("path", ["../other/web.yaml", "/srv/web.yaml"])
+def test_a_manifest_outside_of_the_project_is_refused_for_an_environment(project: Path, path: str) -> None:
+    """It would be applied with the names of the first environment."""
+    (project / "devspace.yaml").write_text(
+        f"version: v2beta1\nname: churn\ndeployments:\n  web: {{kubectl: {{manifests: [{path}]}}}}\n"
+    )
+    with pytest.raises(MxError, match=f"deployments.web names {path}"):
+        rewritten.project(Project.load(project), "staging")
 
 
 @pytest.mark.parametrize(

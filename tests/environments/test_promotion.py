@@ -48,7 +48,7 @@ run "names_and_rights" {
   }
 
   assert {
-    condition     = google_project_iam_member.gitlab.role == "roles/container.admin" && google_project_iam_member.github.role == "roles/container.admin" && google_project_iam_member.cloud_build_promote[0].member == "serviceAccount:churn-build@acme-ml.iam.gserviceaccount.com"
+    condition     = google_project_iam_member.gitlab.role == "roles/container.admin" && google_project_iam_member.github.role == "roles/container.admin" && google_project_iam_member.cloud_build_promote[0].member == "serviceAccount:churn-promote@acme-ml.iam.gserviceaccount.com"
     error_message = "What is promoted is deployed."
   }
 
@@ -58,7 +58,7 @@ run "names_and_rights" {
   }
 
   assert {
-    condition     = length(google_cloudbuild_trigger.events) == 0 && length(google_cloudbuild_trigger.promote) == 0
+    condition     = length(google_cloudbuild_trigger.events) == 0 && length(google_cloudbuild_trigger.promote) == 0 && length(google_service_account.cloud_build_promote) == 0
     error_message = "Builds start in one place."
   }
 }
@@ -72,6 +72,53 @@ override_data {
   target = data.google_project.cloud_build
   values = {
     number = "1234"
+  }
+}
+
+override_resource {
+  target          = google_service_account.cloud_build
+  override_during = plan
+  values = {
+    id   = "projects/acme-ml/serviceAccounts/churn-build@acme-ml.iam.gserviceaccount.com"
+    name = "projects/acme-ml/serviceAccounts/churn-build@acme-ml.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  target          = google_service_account.cloud_build_promote
+  override_during = plan
+  values = {
+    id    = "projects/acme-ml/serviceAccounts/churn-promote@acme-ml.iam.gserviceaccount.com"
+    name  = "projects/acme-ml/serviceAccounts/churn-promote@acme-ml.iam.gserviceaccount.com"
+    email = "churn-promote@acme-ml.iam.gserviceaccount.com"
+  }
+}
+
+variables {
+  engineers = ["ada@example.com"]
+  leads     = ["bob@example.com"]
+}
+
+run "promotions" {
+  command = plan
+
+  variables {
+    cloud_build_repository = "https://gitlab.com/acme/ml/churn.git"
+  }
+
+  assert {
+    condition     = google_service_account.cloud_build_promote[0].account_id == "churn-promote" && alltrue([for trigger in google_cloudbuild_trigger.promote : trigger.service_account == google_service_account.cloud_build_promote[0].id]) && google_cloudbuild_trigger.events["push"].service_account == google_service_account.cloud_build.id
+    error_message = "Promotions act as an account of their own, which no push has."
+  }
+
+  assert {
+    condition     = length(google_project_iam_member.cloud_build_promote) == 0 && toset(keys(google_service_account_iam_member.cloud_build_promote)) == toset(["bob@example.com"])
+    error_message = "Its rights are elsewhere, and here only leads act as it."
+  }
+
+  assert {
+    condition     = google_project_iam_member.cloud_build_logs["promote"].member == "serviceAccount:churn-promote@acme-ml.iam.gserviceaccount.com"
+    error_message = "Promotions write logs."
   }
 }
 
@@ -156,6 +203,8 @@ def test_cloud_build_has_a_build_of_its_own_for_each(promoted: Path) -> None:
         assert [step["id"] for step in build["steps"]] == ["prepare", f"promote-{name}"]
         assert f"mx deploy --environment {name} " in build["steps"][1]["script"]
         assert "artifacts" not in build  # a build that finds none of them fails
+        # Who builds every push has no right where a commit is promoted to.
+        assert build["serviceAccount"].endswith("/churn-promote@acme-ml.iam.gserviceaccount.com")
 
 
 def test_a_build_reads_the_project_that_it_deploys_to(promoted: Path) -> None:

@@ -247,10 +247,24 @@ def test_an_environment_has_values_and_a_state_of_its_own(
         for environment in ((), of):
             done = mx("infra", words[0], *environment, *words[1:], cwd=churn)
             assert done.code == 0, done.err
+            if words == ("plan",):
+                assert ("`mx infra apply -E production`" in done.err) == (environment == of), done.err
+    assert "`mx infra plan -E production` makes another" in mx("infra", "apply", *of, cwd=churn).out
+    missing = mx("infra", "output", *of, "none", cwd=churn)
+    assert "`mx infra apply -E production` makes them" in missing.err
+    asked = mx("infra", "unlock", *of, "4711", cwd=churn)
+    assert "`mx infra unlock -E production 4711 --yes`" in asked.err
     assert mx("infra", "output", "size", cwd=churn).out == "1\n"
     assert mx("infra", "output", *of, "size", cwd=churn).out == "9\n"
     record = folder / ".terraform" / "environments" / "production" / "terraform.tfstate"
     assert json.loads(record.read_text())["backend"]["config"]["prefix"] == "churn/production"
+    broken = (
+        'resource "terraform_data" "broken" {\n  provisioner "local-exec" {\n    command = "false"\n  }\n}\n'
+    )
+    (folder / "broken.tf").write_text(broken)
+    assert mx("infra", "plan", *of, cwd=churn).code == 0
+    assert "`mx infra apply -E production` again goes on" in mx("infra", "apply", *of, "--yes", cwd=churn).err
+    (folder / "broken.tf").unlink()
     assert "--confirm churn-production" in mx("infra", "destroy", *of, "--yes", cwd=churn).err
     assert mx("infra", "destroy", *of, "--confirm", "churn-production", cwd=churn).code == 0
     assert mx("infra", "plan", "--json", cwd=churn).json["outcome"] == "nothing", "the first one still stands"

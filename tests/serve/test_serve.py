@@ -14,8 +14,12 @@ from urllib.request import urlopen
 
 import pytest
 
+from mxdev.data import worker
+from mxdev.environment import choose, packages
+from mxdev.environment.interpreter import Interpreter
 from mxdev.errors import MxError, UsageProblem
-from mxdev.serve import served
+from mxdev.serve import running, served
+from mxdev.system import programs
 from mxdev.testing import mx
 
 # A program that answers every request with what it was told; the double of a model server.
@@ -102,7 +106,42 @@ def test_a_module_that_is_missing_is_named_with_what_installs_it(
     done = mx("serve", "demo", "--python", sys.executable, cwd=project, env=environ)
     assert done.code != 0
     assert "demo needs no_such_module" in done.stderr
-    assert "pip install 'no-such-module>=3'" in done.stderr
+    assert "pip install " in done.stderr
+    assert " 'no-such-module>=3'`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("uv", "pip", "words"),
+    [
+        ("/bin/uv", None, "/bin/uv pip install --python '/a b/python' --editable '.[gcs]'"),
+        (None, "25", "'/a b/python' -m pip install --editable '.[gcs]'"),
+        (None, None, "'/a b/python' -m ensurepip && '/a b/python' -m pip install --editable '.[gcs]'"),
+    ],
+)
+def test_what_installs_is_what_this_machine_has(
+    monkeypatch: pytest.MonkeyPatch, uv: str | None, pip: str | None, words: str
+) -> None:
+    """An environment that uv made has no pip, and not everybody has uv: `mx serve` and `mx data` say the same."""
+    found = Interpreter(Path("/a b/python"), "3.11", Path("/a b"), True, None, None, None, None, pip)
+    monkeypatch.setattr(packages, "uv", lambda beside=None: uv)
+    assert packages.remedy(found, ["--editable", ".[gcs]"]) == words
+    # Stand-ins for the environment's Python: it has no module, and it says which one the job lacks.
+    monkeypatch.setattr(programs, "run", lambda *_, **__: programs.Result(1))
+    what = served.Served("demo", "demo", ("python",), 1, "/", {"kserve": "kserve>=0.21"})
+    with pytest.raises(MxError) as served_by_none:
+        running._check(found, what)
+    assert f"`{packages.remedy(found, ['kserve>=0.21'])}`" in str(served_by_none.value.hint)
+
+    def lacks(words: list[str], *, input: bytes, **_: object) -> programs.Result:
+        told = {"missing": "gcsfs", "uri": "gs://bucket", "error": "gcsfs is missing"}
+        Path(json.loads(input)["answer"]).write_text(json.dumps(told))
+        return programs.Result(1)
+
+    monkeypatch.setattr(programs, "run", lacks)
+    monkeypatch.setattr(choose, "choose", lambda *_, **__: found)
+    with pytest.raises(MxError) as data_by_none:
+        worker.call(Path(), "bucket", {})
+    assert f"`{words}`" in str(data_by_none.value.hint)
 
 
 def entry(name: str) -> served.Served:

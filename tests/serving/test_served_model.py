@@ -177,6 +177,19 @@ def test_metrics_count_what_was_refused(server: str) -> None:
     assert "request_predict_seconds" in metrics
 
 
+def test_the_smoke_test_asks_the_real_server(place: Place, server: str) -> None:
+    done = place.run("-m", "churn_model.scores.smoke", server, "scores")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "scores takes inputs FP32 [-1, 3], and gives outputs FP32 [1]\n"
+    code = "from churn_model.scores import smoke\nsmoke.ask(*__import__('sys').argv[1:], patience=0)"
+    other = place.run("-c", code, server, "others")
+    assert (other.returncode, "does not say what others takes" in other.stderr) == (1, True), other.stderr
+    # A server that says one thing and takes another fails, with its own words.
+    lying = code.replace("smoke.ask", "smoke.example = lambda _: {'inputs': []}\nsmoke.ask")
+    refused = place.run("-c", lying, server, "scores")
+    assert (refused.returncode, "scores answers 400 to what it says it takes" in refused.stderr) == (1, True)
+
+
 def test_a_model_without_a_signature_does_not_start(place: Place, trained: object) -> None:
     assert place.run("-m", "churn_model.scores", "--alias", "unsigned", "--approve").returncode == 0
     done = place.run("-m", "churn_model.scores", "--alias", "unsigned")
@@ -229,7 +242,7 @@ def test_manifests_fit_the_engines_definitions(engine: str, weight: int, cloud: 
         assert [f"{list(error.path)}: {error.message}" for error in errors] == []
 
 
-def rendered(engine: str, weight: int, cloud: str = "gcp", tag: str = "0123abc") -> Any:
+def rendered(engine: str, weight: int, cloud: str = "gcp", tag: str = "0123abc", **more: Any) -> Any:
     """What the generator renders."""
     options = {
         "name": "scores",
@@ -238,6 +251,7 @@ def rendered(engine: str, weight: int, cloud: str = "gcp", tag: str = "0123abc")
         "tag": tag,
         "cloud": cloud,
         "domain": "ml.example.com",
+        **more,
     }
     return render_all("SeldonDeployment", **options).renderings[-1].tree
 
@@ -247,6 +261,23 @@ def test_it_listens_where_it_is_told(server: str) -> None:
     port = int(server.rpartition(":")[2])
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.2", port), timeout=5):
         pass
+
+
+def test_the_alias_goes_back_to_the_version_before_that_was_approved(place: Place, server: str) -> None:
+    moved = (
+        "from mlflow.tracking import MlflowClient\n"
+        "client = MlflowClient()\n"
+        "client.set_registered_model_alias('churn-model', 'moved', '2')\n"
+    )
+    assert place.run("-c", moved).returncode == 0
+    back = ("-m", "churn_model.scores", "--alias", "moved", "--roll_back")
+    done = place.run(*back)
+    assert (done.returncode, done.stdout) == (0, "churn-model@moved is version 1 again; it was 2\n"), (
+        done.stderr
+    )
+    again = place.run(*back)
+    assert again.returncode == 1
+    assert "no version of churn-model before 1 was approved" in again.stderr
 
 
 def test_a_number_with_a_fraction_is_no_whole_number(place: Place) -> None:
@@ -259,6 +290,56 @@ def test_a_number_with_a_fraction_is_no_whole_number(place: Place) -> None:
     done = place.run("-c", code)
     assert (done.stdout, done.returncode) == ("[2]\n", 1)
     assert "inputs: 'x': the data is not INT64: it is float64" in done.stderr
+
+
+@pytest.mark.parametrize("engine", ["kserve", "seldon"])
+def test_only_the_gateway_and_the_smoke_test_ask_and_prometheus_has_its_own_port(engine: str) -> None:
+    """STRICT lets nobody outside of the mesh speak to the server's port: Prometheus reads the sidecar's, which merges the metrics."""
+    tree = rendered(engine, 10)
+    items = list(yaml.safe_load_all(text(tree, MANIFEST)))
+    policies = [one for one in items if one["kind"] == "NetworkPolicy"]
+    assert [one["metadata"]["name"] for one in policies] == ["scores", "scores-canary"]
+    job = yaml.safe_load(text(tree, "infrastructure/kubernetes/apps/scores/smoke_test.yaml"))
+    pod = job["spec"]["template"]["metadata"]["labels"]
+    for policy in policies:
+        asking, scraping = policy["spec"]["ingress"]
+        who = [one["podSelector"]["matchLabels"] for one in asking["from"]]
+        assert [one["port"] for one in asking["ports"]] == [8080]
+        assert who[0] == {"istio": "ingressgateway"}
+        assert who[1].items() <= pod.items()
+        assert scraping == {"ports": [{"protocol": "TCP", "port": 15020}]}
+    # A pod without a sidecar could not ask a server that has one.
+    assert pod["sidecar.istio.io/inject"] == "true"
+
+
+def test_another_image_or_model_is_another_smoke_test() -> None:
+    """A Job cannot change: applied again under the same name it would be refused."""
+    path = "infrastructure/kubernetes/apps/scores/smoke_test.yaml"
+    names = [
+        yaml.safe_load(text(rendered("kserve", 0, tag=tag), path))["metadata"]["name"]
+        for tag in ("a", "a", "b")
+    ]
+    assert names[0] == names[1] != names[2]
+
+
+@pytest.mark.parametrize(
+    ("log", "cloud", "bucket"),
+    [
+        ("gs://acme-ml-scores-data/requests", "gcp", 'google_storage_bucket.main["data"].name'),
+        ("gs://other/requests", "gcp", '"other"'),
+        ("s3://other/requests", "gcp", None),
+        ("", "gcp", None),
+        ("gs://other/requests", "existing", None),
+    ],
+)
+def test_terraform_lets_the_endpoint_write_its_log(log: str, cloud: str, bucket: str | None) -> None:
+    tree = rendered("kserve", 0, cloud, project_id="acme-ml", request_log=log)
+    path = "infrastructure/terraform/served_scores.tf"
+    if bucket is None:
+        assert path not in tree.files
+        return
+    assert f"bucket = {bucket}\n" in text(tree, path)
+    assert "roles/storage.objectCreator" in text(tree, path)
 
 
 def test_nothing_runs_before_there_is_an_image() -> None:

@@ -33,6 +33,8 @@ BUILDS: Mapping[str, tuple[Event, ...]] = {
     "train": ("schedule", "manual"),
 }
 PREPARE = "prepare"
+PROMOTE = "promote"
+"""The role of the account that promotions act as: what builds every push has no right in another environment."""
 _HEADS = {
     "review": "A pull or merge request. It runs as an account that may write logs, and nothing else.",
     "push": "A commit of the default branch.",
@@ -82,7 +84,7 @@ def registry(values: Mapping[str, Any]) -> str:
 
 def _build(name: str, chosen: list[Job], values: Mapping[str, Any]) -> str:
     here = {job.name for job in chosen}
-    role = "review" if name == "review" else "build"
+    role = PROMOTE if promotion.environment(chosen[0]) else "review" if name == "review" else "build"
     shared = environment(values) | {"UV_LINK_MODE": "copy"}
     content: dict[str, Any] = {
         "steps": [_prepare(chosen, values), *(_step(job, here, values) for job in chosen)],

@@ -59,7 +59,7 @@ class CloudBuildDefaultConfig(Generator):
     def variables(self) -> dict[str, Any]:
         """The options, and the names that are made from them."""
         values = super().variables()
-        roles = ("build", "review", "schedule")
+        roles = ("build", "review", "schedule", builds.PROMOTE)
         accounts = {f"{role}_account": account(values, role) for role in roles}
         accounts |= {f"{role}_in_terraform": account_in_terraform(role) for role in roles}
         return {
@@ -68,7 +68,7 @@ class CloudBuildDefaultConfig(Generator):
             "folder": builds.FOLDER,
             "docs_bucket": builds.docs_bucket(values),
             "promoted": promotion.namespaces(values),
-            "email": account_email(values, "build"),
+            "promote_email": account_email(values, builds.PROMOTE),
             "cron": cron(values),
             "host": "github" if _on_github(values["repository"]) else "gitlab",
         }
@@ -130,13 +130,19 @@ class CloudBuildDefaultConfig(Generator):
             f"gcloud iam service-accounts create --project={project} {values['review_account']}",
             "what reviews run as",
         )
+        if promotion.names(values):
+            tree.next_step(
+                f"gcloud iam service-accounts create --project={project} {values['promote_account']}",
+                "what promotions run as; give it the roles Logs Writer and Secret Manager Secret Accessor, the latter for the "
+                f"secrets {', '.join(builds.kubeconfig_secret(values, to) for to in promotion.names(values))} alone",
+            )
         tree.next_step(f"{create} --repository-format=docker {name}", "for the images")
         tree.next_step(f"{create} --repository-format=python {name}-python", "for the package")
         tree.next_step(
             f"gcloud storage buckets create --project={project} --location={region} --uniform-bucket-level-access"
             f" --public-access-prevention gs://{values['docs_bucket']}",
             f"for the documentation; then give {email} the roles Artifact Registry Writer, Storage Object User, Secret Manager "
-            "Secret Accessor and Logs Writer, and reviews only the last one",
+            f"Secret Accessor (for {builds.kubeconfig_secret(values)} alone) and Logs Writer, and reviews only the last one",
         )
         access.add(tree, values, "cloud-build", "build")
         tree.next_step(

@@ -89,7 +89,6 @@ class CVATLabelingTool(Generator):
             tree.section("devspace.yaml", at, value)
         app = App(
             name="cvat-frontend-service", host=self._host, port=80, audience=self.values.audience, timeout="3600s",
-            workload={"app": "cvat-app", "tier": "frontend"},
         )  # fmt: skip
         expose(tree, app, self.values.of_project, FOLDER)
         tree.file(f"{FOLDER}/backend_route.yaml", self._backend_route(values))

@@ -10,6 +10,7 @@ import click
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.deployment_infrastructure import devspace
+from mxdev_generators.edge.apps import HOSTS
 from mxdev_generators.edge.names import GATEWAY, MEMBER, NO_AUDIENCE, patterns, project_domain
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 
@@ -109,6 +110,8 @@ class DeploymentInfrastructure(Generator):
             tree.section("devspace.yaml", address, value)
         for name, what, how in self._owed(values):
             tree.section(BY_HAND, f"owed.{name}", {"what": what, "how": how})
+        for name, record in self._records(values):
+            tree.section(HOSTS, f"records.{name}", record)
         if values["cloud"] == "gcp":
             self._next_on_google(tree, values)
         else:
@@ -140,6 +143,37 @@ class DeploymentInfrastructure(Generator):
                 "what Google signs for, once the gateway is deployed; until then nobody gets in but to what is public",
                 f"docs/edge.md says where it is found; then: mx set {instance}.iap-audience=AUDIENCE",
             )
+
+    def _records(self, values: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
+        """What must stand in DNS for names and their certificate; `mx doctor` looks for it, in this order."""
+        if values["cloud"] != "gcp":
+            return
+        domain, output = (
+            values["project_domain"],
+            "`mx infra output edge_dns` shows what somebody has to enter",
+        )
+        if values["dns_zone"] == "delegated":
+            yield (
+                "a-delegation",
+                {
+                    "name": domain,
+                    "type": "NS",
+                    "without": "nobody asks the project's zone, so none of its names leads anywhere",
+                    "how": f"{output}, in the zone above",
+                },
+            )
+        yield (
+            "challenge",
+            {
+                "name": f"_acme-challenge.{domain}",
+                "type": "CNAME",
+                "ends": ".authorize.certificatemanager.goog",
+                "without": "Google gives no certificate",
+                "how": output
+                if values["dns_zone"] == "elsewhere"
+                else "`mx infra plan` shows whether Terraform made it",
+            },
+        )
 
     def _next_on_google(self, tree: Tree, values: dict[str, Any]) -> None:
         folder = "infrastructure/terraform"

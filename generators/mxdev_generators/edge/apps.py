@@ -6,8 +6,7 @@ calls `expose`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mxdev import Tree, option
@@ -39,7 +38,6 @@ class App:
         port: the Service's port.
         audience: engineers, clients, labellers or public.
         timeout: how long one request, and so one websocket, may last.
-        workload: the labels of its pods.
         canary: other Services, and how many of a hundred requests each gets; `name` gets the rest, or what stands here for it.
     """
 
@@ -48,7 +46,6 @@ class App:
     port: int
     audience: str
     timeout: str = "60s"
-    workload: Mapping[str, str] = field(default_factory=dict)
     canary: tuple[tuple[str, int], ...] = ()
 
 

@@ -42,7 +42,7 @@ def auth(values: Mapping[str, Any], role: str = "") -> Step:
     )
 
 
-def kubeconfig(without: str) -> list[str]:
-    """Commands that end a job well where the repository has no secret KUBECONFIG, and say so."""
-    said = f"::notice::The repository has no secret KUBECONFIG, so {without}."
+def kubeconfig(where: str, without: str) -> list[str]:
+    """Commands that end a job well where the repository, or its environment, has no secret KUBECONFIG, and say so."""
+    said = f"::notice::The {where} has no secret KUBECONFIG, so {without}."
     return [f"test -n \"$KUBECONFIG_DATA\" || {{ echo '{said}'; exit 0; }}"]

@@ -73,7 +73,7 @@ def workflow(
     else:
         given["KUBECONFIG_DATA"] = "${{ secrets.KUBECONFIG }}"
     lines = [
-        *([] if gcp else kubeconfig("nobody can ask the cluster")),
+        *([] if gcp else kubeconfig("repository", "nobody can ask the cluster")),
         *MX, *training.cluster(known), *training.connect(), *_look(f"{name}.yaml", started_by),
     ]  # fmt: skip
     job: dict[str, Any] = {"name": "Results"}

@@ -106,11 +106,8 @@ def _caller(name: str, graph: tuple[Job, ...], values: Mapping[str, Any]) -> dic
         "uses": f"./{FOLDER}/{JOBS}.yaml",
         "with": {"event": event, **({"cache": True} if name == CI else {})},
     }
-    if name != CI and _secrets(values):
-        call["secrets"] = {secret: f"${{{{ secrets.{secret} }}}}" for secret in _secrets(values)}
-    elif own_registry(values):
-        names = [secret for secret in _secrets(values) if secret.startswith("REGISTRY")]
-        call["secrets"] = {secret: f"${{{{ secrets.{secret} }}}}" for secret in names}
+    if secrets := _passed(name, values):
+        call["secrets"] = {secret: f"${{{{ secrets.{secret} }}}}" for secret in secrets}
     return {
         "name": name,
         "on": _triggers(name, values),
@@ -127,8 +124,20 @@ def _secrets(values: Mapping[str, Any]) -> list[str]:
     return ["KUBECONFIG", *(["REGISTRY_USER", "REGISTRY_PASSWORD"] if own_registry(values) else [])]
 
 
+def _passed(name: str, values: Mapping[str, Any]) -> list[str]:
+    """The secrets that a caller hands on.
+
+    A called job gets a secret of its environment only under a name that its caller passes: the caller's own value, or nothing where
+    the repository has no such secret, gives way to the environment's.
+    """
+    named = _secrets(values)
+    if name == CI and not promotion.names(values):
+        return [secret for secret in named if secret.startswith("REGISTRY")]
+    return named
+
+
 def _triggers(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    if name == CI:
+    if name == CI and not promotion.names(values):
         return {"pull_request": {}, "push": {"branches": [values["branch"]]}}
     if name == RELEASE:
         return {"push": {"tags": ["v[0-9]*"]}}
@@ -266,7 +275,9 @@ def _run(job: Job, values: Mapping[str, Any]) -> Step:
     if "REGISTRY" in job.environment and "REGISTRY" not in given:
         lines.append('REGISTRY="ghcr.io/${GITHUB_REPOSITORY,,}"')
     if "cluster" in job.uses and not gcp:
-        lines += kubeconfig("nothing is promoted" if promotion.environment(job) else "nothing is trained")
+        to = promotion.environment(job)
+        where = f"environment {to}" if to else "repository"
+        lines += kubeconfig(where, "nothing is promoted" if to else "nothing is trained")
     lines += [*job.prepare, f"echo 'The same on your machine: {job.again}'", *job.commands]
     script = "".join(line.rstrip("\n") + "\n" for line in lines)
     if job.name == "terraform-plan":

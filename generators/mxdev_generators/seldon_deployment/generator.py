@@ -9,15 +9,20 @@ import click
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.edge.apps import APP_OPTIONS, App, expose
+from mxdev_generators.edge.policies import SELECTOR
 from mxdev_generators.ml_project_skeleton.laptop import refusal
+from mxdev_generators.ml_project_skeleton.naming import bucket_prefix
 from mxdev_generators.ml_project_skeleton.platform import image_registry
 from mxdev_generators.names.modules import module_name
 from mxdev_generators.names.rules import package_name
+from mxdev_generators.seldon_deployment import smoke_test
 from mxdev_generators.served import shared_files
 from mxdev_generators.served.names import ALIAS_OR_NONE, MODEL, TAG, dns_label, taken
 
 KSERVE = "kserve>=0.21,<0.22"
 PORT = 8080
+# Of Istio's sidecar: `/stats/prometheus`, its own metrics merged with the server's.
+METRICS_PORT = 15020
 LICENCES = {
     "kserve": "KServe is under the Apache License 2.0.",
     "seldon": "Seldon Core 1.17.1 is the last version under the Apache License 2.0; later ones need a licence for production.",
@@ -99,7 +104,20 @@ class SeldonDeployment(Generator):
             "model": values["model"] or project.name,
             "image_registry": image_registry(project),
             "port": PORT,
+            "metrics_port": METRICS_PORT,
+            "gateway_labels": SELECTOR["matchLabels"],
+            "log_bucket": self._log_bucket(),
         }
+
+    def _log_bucket(self) -> str:
+        """The bucket of the request log in HCL, if Terraform can say who writes there: the project's own in every environment."""
+        project = self.values.of_project
+        scheme, _, rest = self.values.request_log.partition("://")
+        if project.cloud != "gcp" or scheme != "gs":
+            return ""
+        bucket = rest.partition("/")[0]
+        own = f"{bucket_prefix(project.project_id, project.name)}-data"
+        return 'google_storage_bucket.main["data"].name' if bucket == own else f'"{bucket}"'
 
     def generate(self, tree: Tree) -> None:
         """Render server, tests, manifests and route; add the image's stage, KServe, the deployment, and the line of `mx serve`."""
@@ -108,15 +126,10 @@ class SeldonDeployment(Generator):
         folder = f"infrastructure/kubernetes/apps/{label}"
         tree.render("templates")
         canary = ((f"{label}-canary", values["canary_weight"]),) if values["canary_weight"] else ()
-        app = App(
-            label,
-            values["host"],
-            80,
-            values["audience"],
-            workload={"app.kubernetes.io/name": label},
-            canary=canary,
-        )
+        app = App(label, values["host"], 80, values["audience"], canary=canary)
         expose(tree, app, self.values.of_project, folder)
+        if values["tag"] != "none":
+            tree.file(f"{folder}/smoke_test.yaml", smoke_test.manifest(values, self.values.of_project))
         command = '"python", "-m", "{{ package }}.{{ name }}"'
         shared_files.add(tree, self.instance, values, folder, KSERVE, command)
         tree.section(
@@ -136,6 +149,8 @@ class SeldonDeployment(Generator):
                 "port": PORT,
                 "path": "/v2/health/ready",
                 "requires": {"kserve": KSERVE},
+                "rollback": ["python", "-m", f"{package}.{name}", "--roll_back"],
+                "label": label,
             },
         )
         tree.say(LICENCES[values["engine"]])

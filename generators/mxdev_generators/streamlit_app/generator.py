@@ -64,9 +64,8 @@ class StreamlitApp(Generator):
         folder = f"infrastructure/kubernetes/apps/{label}"
         tree.render("templates")
         tree.render(f"{values['task']}_templates")
-        workload = {"app.kubernetes.io/name": label, "app.kubernetes.io/part-of": str(values["project"].name)}
         # The page lives in a websocket: a request that ends after a minute would take it away.
-        app = App(label, values["host"], PORT, values["audience"], timeout="3600s", workload=workload)
+        app = App(label, values["host"], PORT, values["audience"], timeout="3600s")
         expose(tree, app, self.values.of_project, folder)
         command = '"streamlit", "run", "src/{{ package }}/{{ name }}/page.py"'
         shared_files.add(tree, self.instance, values, folder, STREAMLIT, command)

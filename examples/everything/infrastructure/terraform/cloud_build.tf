@@ -50,10 +50,10 @@ locals {
   ))
 
   # Reviews run code that nobody has looked at yet: their account may write logs, and nothing else.
-  cloud_build_accounts = {
+  cloud_build_accounts = merge({
     build  = google_service_account.cloud_build.email
     review = google_service_account.cloud_build_review.email
-  }
+  }, { for account in google_service_account.cloud_build_promote : "promote" => account.email })
 
   cloud_build_triggers = {
     review = { file = "review", account = google_service_account.cloud_build_review.id }
@@ -352,14 +352,33 @@ resource "google_cloud_scheduler_job" "cloud_build_train" {
   depends_on = [google_project_service.cloud_build]
 }
 
-# By hand, and it waits until somebody with the role Cloud Build Approver agrees:
+# What administers the clusters of other environments is no account of every push.
+resource "google_service_account" "cloud_build_promote" {
+  count = local.cloud_build_promoted ? 0 : 1
+
+  account_id   = "${trimsuffix(substr(var.name, 0, 22), "-")}-promote"
+  display_name = "Promotions of ${var.name}"
+
+  depends_on = [google_project_service.main]
+}
+
+# Who may act as it needs no approval: only leads, who start promotions, and no engineer.
+resource "google_service_account_iam_member" "cloud_build_promote" {
+  for_each = local.cloud_build_promoted ? toset([]) : local.leads
+
+  service_account_id = google_service_account.cloud_build_promote[0].name
+  role               = "roles/iam.serviceAccountUser"
+  member             = "user:${each.value}"
+}
+
+# A lead starts it by hand, and it waits until somebody with the role Cloud Build Approver agrees:
 # `gcloud builds triggers run NAME-promote-ENVIRONMENT --region REGION`.
 resource "google_cloudbuild_trigger" "promote" {
   for_each = local.cloud_build_on == 1 ? toset(values(local.cloud_build_environments)) : toset([])
 
   name            = "${var.name}-promote-${each.key}"
   location        = var.region
-  service_account = google_service_account.cloud_build.id
+  service_account = google_service_account.cloud_build_promote[0].id
 
   approval_config {
     approval_required = true
@@ -384,12 +403,12 @@ resource "google_cloudbuild_trigger" "promote" {
   }
 }
 
-# Where a commit is promoted to, builds of the first environment deploy.
+# Where a commit is promoted to, promotions of the first environment deploy: its account is there before.
 resource "google_project_iam_member" "cloud_build_promote" {
   #checkov:skip=CKV_GCP_42:manifests bring roles, which only who administers the cluster may apply; each build waits for an approval
   count = local.cloud_build_promoted ? 1 : 0
 
   project = var.project_id
   role    = "roles/container.admin"
-  member  = "serviceAccount:everything-build@everything.iam.gserviceaccount.com"
+  member  = "serviceAccount:everything-promote@everything.iam.gserviceaccount.com"
 }

@@ -14,6 +14,7 @@ variables {
   bucket_prefix = "test-project-digits"
   accelerator   = "none"
   engineers     = ["ada@example.com"]
+  leads         = ["bob@example.com"]
 
   cloud_build_repository       = ""
   cloud_build_app_installation = 0
@@ -56,6 +57,15 @@ override_resource {
   target = google_service_account.cloud_build_schedule
   values = {
     email = "digits-schedule@test-project.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  target = google_service_account.cloud_build_promote
+  values = {
+    id    = "projects/test-project/serviceAccounts/digits-promote@test-project.iam.gserviceaccount.com"
+    name  = "projects/test-project/serviceAccounts/digits-promote@test-project.iam.gserviceaccount.com"
+    email = "digits-promote@test-project.iam.gserviceaccount.com"
   }
 }
 
@@ -108,8 +118,8 @@ run "rights" {
   }
 
   assert {
-    condition     = toset([for grant in google_project_iam_member.cloud_build_logs : "${grant.role} ${grant.member}"]) == toset(["roles/logging.logWriter serviceAccount:digits-build@test-project.iam.gserviceaccount.com", "roles/logging.logWriter serviceAccount:digits-review@test-project.iam.gserviceaccount.com"])
-    error_message = "Builds and reviews write logs."
+    condition     = toset([for grant in google_project_iam_member.cloud_build_logs : "${grant.role} ${grant.member}"]) == toset(["roles/logging.logWriter serviceAccount:digits-build@test-project.iam.gserviceaccount.com", "roles/logging.logWriter serviceAccount:digits-review@test-project.iam.gserviceaccount.com", "roles/logging.logWriter serviceAccount:digits-promote@test-project.iam.gserviceaccount.com"])
+    error_message = "Builds, promotions and reviews write logs."
   }
 
   assert {
@@ -181,6 +191,27 @@ run "gitlab" {
   assert {
     condition     = google_cloud_scheduler_job.cloud_build_train[0].schedule == "17 3 * * 1" && google_cloud_scheduler_job.cloud_build_train[0].http_target[0].uri == "https://cloudbuild.googleapis.com/v1/projects/test-project/locations/europe-west4/triggers/train:run"
     error_message = "The schedule starts training."
+  }
+}
+
+run "promotions" {
+  variables {
+    cloud_build_repository = "https://gitlab.example.com/acme/ml/digits.git"
+  }
+
+  assert {
+    condition     = alltrue([for trigger in google_cloudbuild_trigger.promote : trigger.service_account == google_service_account.cloud_build_promote[0].id && trigger.approval_config[0].approval_required])
+    error_message = "A promotion waits for somebody, and acts as an account that no push has."
+  }
+
+  assert {
+    condition     = length(google_project_iam_member.cloud_build_promote) == 0
+    error_message = "Here it administers nothing."
+  }
+
+  assert {
+    condition     = toset([for grant in google_service_account_iam_member.cloud_build_promote : "${grant.service_account_id} ${grant.member}"]) == toset(["projects/test-project/serviceAccounts/digits-promote@test-project.iam.gserviceaccount.com user:bob@example.com"])
+    error_message = "Only leads act as it: whoever may needs no approval."
   }
 }
 

@@ -1,4 +1,4 @@
-"""Start the server, or approve the model: `python -m everything.scores [--approve]`."""
+"""Start the server, approve the model, or go back: `python -m everything.scores`."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ import mlflow
 
 from ..provenance import project_root
 from .request_log import RequestLog
-from .weights import NotLoadedError, Source, approve
+from .weights import NotLoadedError, Source, approve, roll_back
 
 # Kubernetes shows what is written here as the reason why a container ended, and `mx doctor` with it.
 LAST_WORDS = Path("/dev/termination-log")
@@ -37,6 +37,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--approve", action="store_true", help="note the hash of its files, and end"
     )
+    parser.add_argument(
+        "--roll_back", action="store_true", help="serve the approved version before, and end"
+    )
     # Seldon Core and KServe hand over words of their own.
     return parser.parse_known_args()[0]
 
@@ -55,6 +58,10 @@ def main() -> None:
         if given.approve:
             found, digest = approve(source)
             sys.stdout.write(f"approved version {found.version} of {source.words}: {digest}\n")
+            return
+        if given.roll_back:
+            old, new = roll_back(source)
+            sys.stdout.write(f"{source.words} is version {new} again; it was {old}\n")
             return
         serve(given, source)
     except NotLoadedError as problem:

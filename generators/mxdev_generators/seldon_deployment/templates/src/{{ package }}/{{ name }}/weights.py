@@ -123,6 +123,27 @@ def approve(source: Source) -> tuple[Found, str]:
     return found, digest
 
 
+def roll_back(source: Source) -> tuple[str, str]:
+    """Give the alias to the newest version before its own that somebody approved; returns both versions, the old one first.
+
+    Raises:
+        NotLoadedError: a run has no versions, or there is none before that was approved.
+    """
+    if source.run_id:
+        raise NotLoadedError(f"{source.words} has no version before it; name another run")
+    now = find(source).version
+    client = MlflowClient()
+    earlier = [
+        int(one.version)
+        for one in client.search_model_versions(f"name='{source.name}'")
+        if int(one.version) < int(now) and APPROVED in (one.tags or {})
+    ]
+    if not earlier:
+        raise NotLoadedError(f"no version of {source.name} before {now} was approved")
+    client.set_registered_model_alias(source.name, source.alias, str(max(earlier)))
+    return now, str(max(earlier))
+
+
 def _download(found: Found, folder: str) -> Path:
     try:
         return Path(mlflow.artifacts.download_artifacts(found.uri, dst_path=folder))

@@ -1,0 +1,90 @@
+"""The files that deployments of devspace.yaml name: manifests, what kustomizations lead to, values and charts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mxdev.deploy.config import FILE, Deployment
+from mxdev.errors import MxError
+from mxdev.sections import yaml_values
+
+_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+# What in a kustomization names other folders and files.
+_LEADS_TO = ("resources", "bases", "components", "configurations", "crds", "patchesStrategicMerge")
+# What no deployment is made of, also where one names the whole project.
+_LEFT_OUT = frozenset({".git", ".mx", ".venv", "build"})
+
+
+def below(root: Path, deployments: Iterable[Deployment]) -> Iterator[Path]:
+    """The files, each once, in `root`; what is no file of this machine (an address, a chart of a repository) is left out.
+
+    Raises:
+        MxError: a path leads out of the project, or is an absolute one.
+    """
+    seen: set[Path] = set()
+    for deployment in deployments:
+        for path in _paths(root, deployment):
+            for file in _all(path, root):
+                if file not in seen:
+                    seen.add(file)
+                    yield file
+
+
+def _paths(root: Path, deployment: Deployment) -> Iterator[Path]:
+    kubectl, helm = deployment.kubectl or {}, deployment.helm or {}
+    chart = helm.get("chart") or {}
+    named = [*(kubectl.get("manifests") or []), *(helm.get("valuesFiles") or [])]
+    if chart.get("path"):
+        named.append(chart["path"])
+    elif not chart.get("repo") and (root / str(chart.get("name") or "-")).exists():
+        named.append(chart["name"])
+    for name in map(str, named):
+        if "://" in name:
+            continue
+        for path in _inside(root, root, name, deployment):
+            yield path
+            if kubectl.get("kustomize"):
+                yield from _kustomized(root, path, deployment, set())
+
+
+def _inside(root: Path, folder: Path, name: str, deployment: Deployment) -> list[Path]:
+    """What `name` stands for in `folder`: one path, or those that its pattern fits."""
+    path = Path(os.path.normpath(folder / name))
+    if Path(name).is_absolute() or not path.is_relative_to(root):
+        raise MxError(
+            f"{FILE}: deployments.{deployment.name} names {name}, which is no path in the project, so an environment cannot have it "
+            "under its own names.",
+            hint="Put the file into the project, and name it relative to devspace.yaml.",
+        )
+    if any(sign in name for sign in "*?["):
+        return sorted(root.glob(path.relative_to(root).as_posix()))
+    return [path]
+
+
+def _kustomized(root: Path, folder: Path, deployment: Deployment, seen: set[Path]) -> Iterator[Path]:
+    """What the kustomization in `folder` leads to, and what that leads to."""
+    found = next((folder / name for name in _KUSTOMIZATIONS if (folder / name).is_file()), None)
+    if found is None or found in seen:
+        return
+    seen.add(found)
+    whole: Any = yaml_values.load(found.read_bytes(), found.relative_to(root).as_posix())
+    named = [name for key in _LEADS_TO for name in (whole or {}).get(key) or [] if isinstance(name, str)]
+    for name in named:
+        # An address, or text of a patch.
+        if "://" in name or "\n" in name or not os.path.lexists(folder / name):
+            continue
+        for path in _inside(root, folder, name, deployment):
+            yield path
+            yield from _kustomized(root, path, deployment, seen)
+
+
+def _all(path: Path, root: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    elif path.is_dir():
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(set(folders) - _LEFT_OUT) if Path(folder) == root else sorted(folders)
+            yield from (Path(folder) / name for name in sorted(names))
