@@ -25,7 +25,7 @@ PROJECTS = {
         ["generate", "DeploymentInfrastructure", "--no-input", "--clients=@client.example"],
         ["generate", "Alerts", "--billing-account=012345-6789AB-CDEF01", "--no-input"],
         ["generate", "StreamlitApp", "demo", "--audience=clients", "--no-input"],
-        ["generate", "SeldonDeployment", "scores", "--canary-weight=10", "--no-input"],
+        ["generate", "SeldonDeployment", "scores", "--canary-weight=10", "--tag=0123abc", "--no-input"],
         ["generate", "DebugPod", "--no-input"],
         ["generate", "EntryPoint", "report", "--no-input"],
         ["generate", "Sweep", "search", "--no-input"],

@@ -56,7 +56,9 @@ def connect(
         raise UsageProblem("--account is for Google Cloud; this project runs on a cluster of your own.")
     if print_only:
         return _print(where, context)
-    return run_steps("mx connect", steps.steps_of(where, account=account, context=context, use=use), mode)
+    return run_steps(
+        where.command("mx connect"), steps.steps_of(where, account=account, context=context, use=use), mode
+    )
 
 
 def _print(where: Target, context: str | None) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mxdev.errors import MxError, UsageProblem
 from mxdev.project.answers import assigned
 from mxdev.project.project import Project
@@ -15,6 +17,8 @@ def bucket(project: Project, given: str | None) -> str:
     Raises:
         MxError: nothing says it.
     """
+    if given and "://" not in given:
+        return str(Path(given).absolute())
     if uri := given or str(project.options.get("data") or ""):
         return uri.rstrip("/") if "://" in uri else str(project.root / uri)
     if project.options.get("cloud") == "gcp":

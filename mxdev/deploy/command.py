@@ -60,7 +60,9 @@ def deploy(
     found = config.chosen(config.read(rendered), names)
     place = place_of(rendered.root, where, context, timeout, found, json=mode.json)
     reached = steps.Reached(name="cluster", title="The cluster answers", place=place)
-    return run_steps("mx deploy", [reached, *steps.deploy_steps(found, place, ("cluster",))], mode)
+    return run_steps(
+        where.command("mx deploy"), [reached, *steps.deploy_steps(found, place, ("cluster",))], mode
+    )
 
 
 @click.command("purge")
@@ -97,7 +99,7 @@ def purge(
     place = place_of(rendered.root, where, context, timeout, found, json=mode.json)
     reached = steps.Reached(name="cluster", title="The cluster answers", place=place)
     todo = steps.purge_steps(found, place, volumes=volumes, needs=("cluster",))
-    return run_steps("mx purge", [reached, *todo], mode, word=where.name)
+    return run_steps(where.command("mx purge"), [reached, *todo], mode, word=where.name)
 
 
 def _project() -> Project:

@@ -37,6 +37,7 @@ def project(of: Project, environment: str | None) -> Project:
     root = of.root / FOLDER / found.name
     first = str(of.options.get("name") or of.root.name)
     written = {path: rewritten(data, first, found) for path, data in _files(of.root)}
+    _write(of.root / FOLDER / ".gitignore", b"*\n")
     for path, data in written.items():
         _write(root / path, data)
     for stale in [stale for stale in root.rglob("*") if stale.is_file()]:
@@ -71,7 +72,8 @@ def _namespaced(text: str, first: str, namespace: str) -> str:
         # namespace: churn, --namespace churn, --namespace=churn, "namespace": "churn", -n churn
         rf"(?:(?<![\w-])|(?<=--))(?:namespace[\"']?(?:: *| +|=)|(?<!-)-n +)[\"']?(?:{name})(?![\w.-])",
         # mlflow.churn.svc, mlflow.churn:5000, http://mlflow.churn/; a wildcard, too
-        rf"(?<=[a-z0-9*]\.)(?:{name})(?=\.svc(?![\w-])|:(?:\d|\*)|/|[,\"']|$)",
+        rf"(?<=[a-z0-9*]\.)(?:{name})(?=\.svc(?![\w-]))",
+        rf"(?<![\w.*-])[a-z0-9*-]+\.(?:{name})(?=:(?:\d|\*)|/|[,\"']|$)",
         # cluster.local/ns/churn/sa/mlflow, acme.svc.id.goog[churn/mlflow]
         rf"(?:(?<=/ns/)|(?<=\[))(?:{name})(?=/)",
     )

@@ -80,7 +80,7 @@ def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
             rendered = rewritten.project(loaded, environment)
             deployments = config.read(rendered)
         except MxError:
-            if environment is not None:
+            if environment is not None and rendered is None:
                 raise  # there is none of the name, or its files contradict each other
             pass  # what is wrong is found below, where its own look says so
     gcp = target is not None and target.cloud == "gcp"
@@ -94,7 +94,6 @@ def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
         yield from machine.clock(None)
         return
     yield from guarded("owed", "owed by a person", lambda: edge.by_hand(rendered))
-    yield from guarded("names", "names of the apps", lambda: edge.names(rendered))
     google = "https://www.googleapis.com" if gcp else None
     yield from guarded("clock", "clock", lambda: machine.clock(project.address(target) or google))
     yield from guarded("login", "login to Google Cloud", lambda: project.logins(target))
@@ -103,5 +102,6 @@ def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
         connected = finding.state == "ok"
         yield finding
     if connected:
+        yield from guarded("names", "names of the apps", lambda: edge.names(rendered))
         yield from guarded("deployments", "deployments", lambda: project.deployments(rendered, target))
         yield from guarded("gpus", "GPUs", lambda: running.gpus(rendered.root, target.own, paid=gcp))

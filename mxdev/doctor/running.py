@@ -129,7 +129,8 @@ def reached(there: Sequence[Object], context: str) -> Iterator[Finding]:
             f"describe {kind.lower()} {name}"
         )
         key, title = f"{kind.lower()}-{name}", f"{kind} {name}"
-        if kind in _CONDITIONS:
+        # Istio gives its own Gateway no status.
+        if kind in _CONDITIONS and not str(thing.get("apiVersion", "")).startswith("networking.istio.io/"):
             yield _condition(thing, key, title, describe)
         elif kind == "Service" and (thing.get("spec") or {}).get("type") == "LoadBalancer":
             found = sorted(_addresses(thing))

@@ -73,6 +73,10 @@ def find(project: Project, name: str) -> Environment:
     replace = found.get("replace") or {}
     if not isinstance(replace, dict):
         raise MxError(f"{path}: `replace` is not a mapping.", hint="Write one `old: new` a line.")
+    if empty := [str(old) for old, new in replace.items() if new is None]:
+        raise MxError(
+            f"{path}: `replace` says nothing for {empty[0]}.", hint='Write what it becomes; "" is nothing.'
+        )
     return Environment(name, namespace, {str(old): str(new) for old, new in replace.items()})
 
 

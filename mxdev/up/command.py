@@ -48,7 +48,7 @@ def up(
     from mxdev.up import stages
 
     way = _way(environment, account, context, timeout, mode, every=False)
-    code = run_steps("mx up", stages.steps_up(way, to), mode, word=way.target.name)
+    code = run_steps(way.target.command("mx up"), stages.steps_up(way, to), mode, word=way.target.name)
     if not mode.json:
         for one in owed(rewritten.project(Project.load(project_root()), environment)):
             console.err(f"Owed by a person: {one.what}\n  {one.how}")
@@ -77,7 +77,9 @@ def down(environment: str | None, with_data: bool, timeout: int, mode: Mode) -> 
     from mxdev.up import stages
 
     way = _way(environment, None, None, timeout, mode, every=True)
-    code = run_steps("mx down", stages.steps_down(way, with_data=with_data), mode, word=way.target.name)
+    code = run_steps(
+        way.target.command("mx down"), stages.steps_down(way, with_data=with_data), mode, word=way.target.name
+    )
     if not mode.json:
         console.out("What stays, and how it is removed:")
         for what, command in stages.survivors(way, with_data=with_data):

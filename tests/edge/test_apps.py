@@ -89,7 +89,13 @@ def test_a_cluster_of_ones_own_believes_a_header_only_where_it_asked_for_it() ->
         if item["kind"] == "AuthorizationPolicy"
     ]
     assert (asked["action"], asked["provider"]) == ("CUSTOM", {"name": "oauth2-proxy"})
-    assert (decided["action"], decided["rules"][0]["to"]) == ("ALLOW", asked["rules"][0]["to"])
+    [operation] = [to["operation"] for to in decided["rules"][0]["to"]]
+    assert (decided["action"], operation["hosts"]) == (
+        "ALLOW",
+        asked["rules"][0]["to"][0]["operation"]["hosts"],
+    )
+    # The login answers these itself, to anybody, and says nothing of who it is: a header there is the client's own.
+    assert set(operation["notPaths"]) == {"/ping", "/ready", "/robots.txt", "/oauth2/*"}
     assert decided["rules"][0]["when"] == [
         {"key": "request.headers[x-auth-request-email]", "values": ["ann@client.example"]}
     ]

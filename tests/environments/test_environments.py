@@ -137,6 +137,7 @@ def test_a_change_of_a_manifest_reaches_every_environment_and_a_file_that_is_gon
         ("python -m churn.trainer", "python -m churn.trainer"),
         ("namespace: churn-model", "namespace: churn-model"),
         ("namespace: churn.x", "namespace: churn.x"),
+        ("image: europe-docker.pkg.churn/acme/app", "image: europe-docker.pkg.churn/acme/app"),
         ("app.kubernetes.io/part-of: churn", "app.kubernetes.io/part-of: churn"),
     ],
 )
@@ -157,6 +158,10 @@ def test_the_files_of_an_environment_may_not_contradict_each_other(project: Path
     assert done.code == 1
     assert "namespace churn-test" in done.stderr
     assert 'name = "churn-staging"' in done.stderr
+    path.write_text("namespace: churn-staging\nreplace:\n  old:\n")
+    done = mx("doctor", "-E", "staging", cwd=project)
+    assert done.code == 4
+    assert "`replace` says nothing for old" in done.stderr
     path.write_text("namespace: churn\n")
     (project / "infrastructure/terraform/environments/staging.tfvars").unlink()
     done = mx("deploy", "--dry-run", "-E", "staging", cwd=project)
@@ -190,6 +195,19 @@ def test_names_that_do_not_fit_are_refused(existing: Path, words: tuple[str, ...
     done = mx("generate", "Environment", *words, "--dry-run", "--no-input", cwd=existing)
     assert (done.code == 0) == (said is None), done.stderr
     assert (said or "") in done.stderr
+
+
+def test_two_environments_of_one_cloud_project_have_accounts_of_their_own(tmp_path: Path) -> None:
+    """An account's id ends after thirty characters, where both names may still be alike."""
+    name = "customer-churn-prediction"
+    assert (
+        mx("generate", "MLProjectSkeleton", name, "--project-id=acme-ml", "--no-input", cwd=tmp_path).code
+        == 0
+    )
+    done = mx("generate", "Environment", "staging", "--no-input", cwd=tmp_path / name)
+    assert (done.code, "the same service account" in done.stderr) == (2, True), done.stderr
+    own = mx("generate", "Environment", "staging", "--cloud-project=acme-staging", "--no-input", cwd=tmp_path / name)  # fmt: skip
+    assert own.code == 0, own.stderr
 
 
 def test_a_shell_is_told_the_names(gcp: Path) -> None:

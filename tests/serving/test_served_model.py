@@ -106,6 +106,8 @@ def server(place: Place, trained: object) -> Iterator[str]:
         place.python,
         "-m",
         "churn_model.scores",
+        "--http_host",
+        "127.0.0.1",
         "--http_port",
         str(port),
         "--request_log",
@@ -227,16 +229,41 @@ def test_manifests_fit_the_engines_definitions(engine: str, weight: int, cloud: 
         assert [f"{list(error.path)}: {error.message}" for error in errors] == []
 
 
-def rendered(engine: str, weight: int, cloud: str = "gcp") -> Any:
+def rendered(engine: str, weight: int, cloud: str = "gcp", tag: str = "0123abc") -> Any:
     """What the generator renders."""
     options = {
         "name": "scores",
         "engine": engine,
         "canary_weight": weight,
+        "tag": tag,
         "cloud": cloud,
         "domain": "ml.example.com",
     }
     return render_all("SeldonDeployment", **options).renderings[-1].tree
+
+
+def test_it_listens_where_it_is_told(server: str) -> None:
+    """127.0.0.1 is one of many addresses of this machine; KServe itself listens at all of them."""
+    port = int(server.rpartition(":")[2])
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.2", port), timeout=5):
+        pass
+
+
+def test_a_number_with_a_fraction_is_no_whole_number(place: Place) -> None:
+    code = (
+        "import numpy as np\nfrom churn_model.scores import signature as s\n"
+        "field = s.Field('x', 'INT64', (1,))\n"
+        "print(s._array(field, s.Given('x', 'INT64', [1], [2])))\n"
+        "print(s._array(field, s.Given('x', 'INT64', [1], [1.7])))"
+    )
+    done = place.run("-c", code)
+    assert (done.stdout, done.returncode) == ("[2]\n", 1)
+    assert "inputs: 'x': the data is not INT64: it is float64" in done.stderr
+
+
+def test_nothing_runs_before_there_is_an_image() -> None:
+    kinds = [one["kind"] for one in yaml.safe_load_all(text(rendered("kserve", 0, tag="none"), MANIFEST))]
+    assert kinds == ["ServiceAccount", "Service", "NetworkPolicy"]
 
 
 def test_the_route_has_the_canarys_weight() -> None:

@@ -14,7 +14,7 @@ _PASSWORDS = """\
 set -o pipefail
 kube() {{ kubectl --context "$DEVSPACE_HOOK_KUBE_CONTEXT" --namespace {name} "$@"; }}
 missing() {{ test -z "$(kube get secret "$1" --ignore-not-found --output name)"; }}
-random() {{ head -c 30 /dev/urandom | base64 | tr '+/' '-_'; }}
+random() {{ head -c 30 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\\n'; }}
 volume=$(kube get persistentvolumeclaim data-cvat-postgresql-0 --ignore-not-found --output name)
 if missing cvat-postgres-secret && [ -n "$volume" ]; then
   echo "The volume data-cvat-postgresql-0 holds a database, but its password, the Secret cvat-postgres-secret in" >&2

@@ -15,6 +15,8 @@ SELECTOR = {"matchLabels": {"istio": "ingressgateway"}}
 ISSUER = "https://cloud.google.com/iap"
 # Set by oauth2-proxy's answer, whatever a client sends.
 EMAIL_HEADER = "x-auth-request-email"
+# oauth2-proxy answers these itself, also to whoever is not logged in, and then says nothing of who it is.
+OWN_PATHS = ["/ping", "/ready", "/robots.txt", "/oauth2/*"]
 PROVIDER = "oauth2-proxy"
 # The gateway's second Service: the same pods, without a login before them.
 PUBLIC_SERVICE = "istio-ingressgateway-public"
@@ -48,7 +50,8 @@ def of_audience(name: str, host: str, audience: str, of: Mapping[str, Any]) -> l
             ],
         }
         return [_policy(name, of, [rule])]
-    rule = {**operation, "when": [{"key": f"request.headers[{EMAIL_HEADER}]", "values": who}]}
+    decided = {"to": [{"operation": {**operation["to"][0]["operation"], "notPaths": OWN_PATHS}}]}
+    rule = {**decided, "when": [{"key": f"request.headers[{EMAIL_HEADER}]", "values": who}]}
     return [_asking(name, of, operation), _policy(name, of, [rule])]
 
 

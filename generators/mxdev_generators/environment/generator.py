@@ -33,6 +33,17 @@ NAME = Pattern(
 CLOUD_PROJECT = Pattern(rf"(?:{PROJECT_ID.regex.pattern})?", f"{PROJECT_ID.form}, or empty", metavar="ID")
 
 
+def _same_accounts(first: str, whole: str, name: str) -> list[str]:
+    """What is wrong where both would have the same service account: ids end after so many characters; usually nothing."""
+    same = [role for role in naming.ROLES if account_id(whole, role) == account_id(first, role)]
+    if not same:
+        return []
+    return [
+        f"NAME {name}: {whole} and {first} would have the same service account {account_id(whole, same[0])} in the same cloud "
+        "project. Give the environment one of its own: --cloud-project ID."
+    ]
+
+
 class Environment(Generator):
     """Another place for the whole project, such as staging or production."""
 
@@ -59,6 +70,8 @@ class Environment(Generator):
             found.append(
                 f"--cloud-project {values.cloud_project} is for Google Cloud; this project runs on a cluster of your own."
             )
+        if project.cloud == "gcp" and (values.cloud_project or project.project_id) == project.project_id:
+            found += _same_accounts(project.name, whole, values.name)
         return [
             *found,
             *bucket_problems(project.cloud, values.cloud_project or project.project_id, whole),

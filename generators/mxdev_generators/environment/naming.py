@@ -8,7 +8,7 @@ from mxdev.generator import Values
 from mxdev_generators.ml_project_skeleton.naming import ACCOUNTS, account_id, bucket_prefix
 
 # Beside those of the skeleton: what continuous integration acts as.
-_ROLES = (*ACCOUNTS, "build", "github", "gitlab")
+ROLES = (*ACCOUNTS, "build", "github", "gitlab")
 _BUCKETS = ("artifacts", "backups", "data", "docs")
 
 
@@ -65,7 +65,7 @@ def replacements(old: Names, new: Names) -> dict[str, str]:
     if old.store:
         pairs[old.store] = new.store
     if old.project_id:
-        pairs |= {_email(old, role): _email(new, role) for role in _ROLES}
+        pairs |= {_email(old, role): _email(new, role) for role in ROLES}
         pairs[_user(old)] = _user(new)
         pairs |= {f"{old.bucket_prefix}-{name}": f"{new.bucket_prefix}-{name}" for name in _BUCKETS}
         pairs[_database(old)] = _database(new)

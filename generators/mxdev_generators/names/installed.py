@@ -198,6 +198,9 @@ PROJECT_DISTRIBUTIONS = frozenset(
         "werkzeug",
         "yarl",
         "zipp",
+        "colorlog",
+        "optuna",
+        "tqdm",
     ]
 )
 PROJECT_MODULES = frozenset(
@@ -353,6 +356,9 @@ PROJECT_MODULES = frozenset(
         "yaml",
         "yarl",
         "zipp",
+        "colorlog",
+        "optuna",
+        "tqdm",
     ]
 )
 # Of Plugin.

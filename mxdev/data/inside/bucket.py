@@ -112,7 +112,10 @@ class Store:
         return {name.removeprefix("*").removeprefix("./"): digest for digest, name in entries}
 
     def seal(self, folder: str, sums: Mapping[str, str]) -> None:
-        """Write `SHA256SUMS`: the folder is complete."""
+        """Write `SHA256SUMS`: the folder is complete. What a killed upload left half-written goes first."""
+        if self.local:
+            for left in Path(self.path(folder)).rglob(f"*{PART}"):
+                left.unlink(missing_ok=True)
         text = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
         self.write(f"{folder}/{SUMS}", text.encode())
 

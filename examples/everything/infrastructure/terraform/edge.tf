@@ -2,7 +2,7 @@
 # An app that comes later needs none of them anew. infrastructure/kubernetes/edge/ has the gateway that uses them.
 
 locals {
-  edge_domain = "everything.ml.example.com"
+  edge_domain = "${var.name}.ml.example.com"
   # Names such as the load balancer's may have 63 characters.
   edge_name = "${var.name}-edge"
   edge_zone = google_dns_managed_zone.edge.name

@@ -126,7 +126,12 @@ def aws(settings: Settings) -> World:
         import boto3
     except ImportError as error:
         raise DeployError("boto3 is missing: pip install boto3") from error
-    session = boto3.Session(region_name=settings.region)
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        session = boto3.Session(region_name=settings.region)
+    except BotoCoreError as error:
+        raise DeployError(f"The login to AWS cannot be read: {error}") from error
     return World(settings, session.client)
 
 

@@ -46,7 +46,7 @@ override_resource {
 
 run "one_certificate_for_all_names" {
   assert {
-    condition     = toset(google_certificate_manager_certificate.edge.managed[0].domains) == toset(["everything.ml.example.com", "*.everything.ml.example.com"])
+    condition     = toset(google_certificate_manager_certificate.edge.managed[0].domains) == toset(["digits.ml.example.com", "*.digits.ml.example.com"])
     error_message = "The certificate covers the project's part of the domain and all names below it."
   }
 
@@ -56,7 +56,7 @@ run "one_certificate_for_all_names" {
   }
 
   assert {
-    condition     = google_certificate_manager_certificate_map_entry.edge.hostname == "*.everything.ml.example.com" && google_certificate_manager_certificate_map_entry.edge.certificates == tolist(["projects/test-project/locations/global/certificates/digits-edge"])
+    condition     = google_certificate_manager_certificate_map_entry.edge.hostname == "*.digits.ml.example.com" && google_certificate_manager_certificate_map_entry.edge.certificates == tolist(["projects/test-project/locations/global/certificates/digits-edge"])
     error_message = "The map leads all names to the certificate."
   }
 
@@ -68,12 +68,12 @@ run "one_certificate_for_all_names" {
 
 run "records" {
   assert {
-    condition     = google_dns_record_set.edge.name == "*.everything.ml.example.com." && google_dns_record_set.edge.type == "A" && google_dns_record_set.edge.rrdatas == tolist(["203.0.113.7"])
+    condition     = google_dns_record_set.edge.name == "*.digits.ml.example.com." && google_dns_record_set.edge.type == "A" && google_dns_record_set.edge.rrdatas == tolist(["203.0.113.7"])
     error_message = "All names lead to the address."
   }
 
   assert {
-    condition     = google_dns_record_set.edge_proof.name == "_acme-challenge.everything.ml.example.com." && google_dns_record_set.edge_proof.type == "CNAME" && google_dns_record_set.edge_proof.rrdatas == tolist(["4711.authorize.certificatemanager.goog."])
+    condition     = google_dns_record_set.edge_proof.name == "_acme-challenge.digits.ml.example.com." && google_dns_record_set.edge_proof.type == "CNAME" && google_dns_record_set.edge_proof.rrdatas == tolist(["4711.authorize.certificatemanager.goog."])
     error_message = "The proof is entered as Google asks for it."
   }
 
@@ -85,7 +85,7 @@ run "records" {
 
 run "what_a_person_enters" {
   assert {
-    condition     = join("; ", output.edge_dns) == "everything.ml.example.com. NS ns-1.example.; everything.ml.example.com. NS ns-2.example."
+    condition     = join("; ", output.edge_dns) == "digits.ml.example.com. NS ns-1.example.; digits.ml.example.com. NS ns-2.example."
     error_message = "The NS records are printed as they are entered."
   }
 }

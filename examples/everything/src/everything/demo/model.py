@@ -84,10 +84,10 @@ def load(name: str, alias: str, experiment: str) -> Shown:
             logged = Model.load(place)
             inputs = logged.load_input_example(place)
             network = mlflow.pytorch.load_model(place, map_location="cpu")
-    except MlflowException as problem:
+    except (MlflowException, OSError, ImportError, RuntimeError) as problem:
         raise NoModelError(
             f"There is no model to show: the registry at {mlflow.get_tracking_uri()} has no version of {name} "
-            f"with the alias {alias}, or does not hand it out ({problem.error_code})."
+            f"with the alias {alias}, or does not hand it out ({getattr(problem, 'error_code', problem)})."
         ) from problem
     signature = logged.signature
     if signature is None or not signature.inputs.is_tensor_spec() or inputs is None:

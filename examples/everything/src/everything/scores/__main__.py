@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import mlflow
 
@@ -25,6 +26,8 @@ def arguments() -> argparse.Namespace:
     say = os.environ.get
     parser = argparse.ArgumentParser(description="Serve the model by the Open Inference Protocol.")
     parser.add_argument("--http_port", type=int, default=PORT)
+    # In a pod everybody who may reaches it; `mx serve` says 127.0.0.1.
+    parser.add_argument("--http_host", default="0.0.0.0", help="where it listens")  # noqa: S104
     parser.add_argument("--model_name", default=say("SERVED_NAME", NAME))
     parser.add_argument("--model", default=say("MODEL_NAME", MODEL), help="the registered model")
     parser.add_argument("--alias", default=say("MODEL_ALIAS", ALIAS))
@@ -70,11 +73,27 @@ def serve(given: argparse.Namespace, source: Source) -> None:
     requests = RequestLog(given.request_log)
     model = Served(given.model_name, source, given.sha256, requests)
     model.load()
+    listen_at(given.http_host)
     server = ModelServer(http_port=given.http_port, enable_grpc=False, workers=1)
     try:
         server.start([model])
     finally:
         requests.close()
+
+
+def listen_at(host: str) -> None:
+    """Have KServe listen at one address: it has no setting for it, and listens everywhere."""
+    from kserve.protocol.rest.server import (  # type: ignore[import-not-found, unused-ignore]
+        RESTServer,
+    )
+
+    begin = RESTServer.start
+
+    def start(rest: Any) -> Any:
+        rest.config.host = host
+        return begin(rest)
+
+    RESTServer.start = start
 
 
 if __name__ == "__main__":

@@ -30,11 +30,14 @@ def onboard(values: tuple[Path, ...], settings: Path, mode: Mode) -> int:
       mx onboard values.yml
     """
     from mxdev import run_steps
+    from mxdev.errors import UsageProblem
 
     from mxdev_shipyard.onboarding.settings import read as read_settings
     from mxdev_shipyard.onboarding.steps import onboarding
     from mxdev_shipyard.onboarding.values import read
 
+    if mode.json and len(values) > 1:
+        raise UsageProblem("--json takes one file of values.", hint="Run it once for each.")
     platform, boardings = read_settings(settings), [read(path) for path in values]
     for path, boarding in zip(values, boardings, strict=True):
         code = run_steps(f"mx onboard {path}", onboarding(platform, boarding), mode)

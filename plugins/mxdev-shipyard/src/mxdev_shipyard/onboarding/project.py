@@ -80,6 +80,7 @@ class Project(Step):
     def do(self, say: Any) -> None:
         """Make it, empty; one that another run has just made is looked at again."""
         import gitlab
+        import requests
 
         server = _gitlab(self.settings.gitlab)
         try:
@@ -89,11 +90,11 @@ class Project(Step):
                     "path": self.boarding.repository,
                     "namespace_id": server.groups.get(self.settings.group).id,
                     "description": self.description,
-                    "visibility": "internal",
+                    "visibility": "private",
                     "default_branch": "main",
                 }
             )
-        except gitlab.GitlabError as error:
+        except (gitlab.GitlabError, requests.RequestException) as error:
             if found(self.settings, self.boarding.repository) is None:
                 raise MxError(f"GitLab refuses: {error}") from error
             say("another run has just made it")
@@ -108,10 +109,11 @@ class Project(Step):
     def take_back(self, say: Any) -> None:
         """Archive it."""
         import gitlab
+        import requests
 
         try:
             found(self.settings, self.boarding.repository).archive()
-        except gitlab.GitlabError as error:
+        except (gitlab.GitlabError, requests.RequestException) as error:
             raise MxError(f"GitLab refuses: {error}") from error
 
 

@@ -32,12 +32,12 @@ class Release:
         """
         import yaml
 
-        data = yaml.safe_load(manifest)
         try:
+            data = yaml.safe_load(manifest)
             (container,) = data["spec"]["predictor"]["containers"]
             (storage,) = (one for one in container["env"] if one["name"] == "STORAGE_URI")
-            annotations = data["metadata"].get("annotations", {})
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            annotations = data["metadata"].get("annotations") or {}
+        except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
             raise Refused(
                 "The manifest has no container with STORAGE_URI.", hint="`mx onboard` makes one."
             ) from error

@@ -4,7 +4,7 @@ mock_resource "google_certificate_manager_dns_authorization" {
   defaults = {
     id = "projects/test-project/locations/global/dnsAuthorizations/digits-edge"
     dns_resource_record = [{
-      name = "_acme-challenge.everything.ml.example.com."
+      name = "_acme-challenge.digits.ml.example.com."
       type = "CNAME"
       data = "4711.authorize.certificatemanager.goog."
     }]

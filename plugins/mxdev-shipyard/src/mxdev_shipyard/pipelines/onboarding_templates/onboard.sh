@@ -7,7 +7,7 @@ if ! git cat-file -e "$since^{commit}" 2>/dev/null; then
   # The first commit of a branch has none before it: all values are new.
   since=$(git hash-object -t tree /dev/null)
 fi
-git diff --name-only --diff-filter=AM "$since" HEAD -- 'values/*.yml' >.changed
+git -c core.quotePath=false diff --no-renames --name-only --diff-filter=AM "$since" HEAD -- 'values/*.yml' >.changed
 while IFS= read -r values; do
   echo "== $values"
   mx onboard "$values" "$@"

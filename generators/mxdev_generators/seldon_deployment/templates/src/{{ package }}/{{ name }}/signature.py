@@ -129,6 +129,10 @@ def _array(field: Field, given: Given) -> npt.NDArray[Any]:
     if not fits:
         raise DoesNotFitError(f"{where}: the shape is {list(given.shape)}, not {list(field.shape)}")
     try:
+        raw = np.asarray(given.data)
+        # 1.7 is no whole number: it is refused, and not served as 1.
+        if raw.size and not np.can_cast(raw.dtype, TYPES[field.datatype], "same_kind"):
+            raise TypeError(f"it is {raw.dtype.name}")
         array = np.asarray(given.data, dtype=TYPES[field.datatype])
     except (ValueError, TypeError, OverflowError) as problem:
         raise DoesNotFitError(f"{where}: the data is not {field.datatype}: {problem}") from problem
