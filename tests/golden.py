@@ -29,6 +29,7 @@ PROJECTS = {
         ["generate", "DebugPod", "--no-input"],
         ["generate", "EntryPoint", "report", "--no-input"],
         ["generate", "Sweep", "search", "--no-input"],
+        ["generate", "Acceptance", "--metric=accuracy", "--better=more", "--no-input"],
         ["generate", "Dataset", "customers", "--target=left", "--no-input"],
         ["generate", "CVATLabelingTool", "--no-input"],
         ["generate", "Environment", "staging", "--no-input"],

@@ -56,4 +56,6 @@ class Acceptance(Generator):
             f"python -m {values['package']}.trainer registry.registered_model_name={values['model']}",
             f"trains a model, and registers it with the alias {values['candidate']}",
         )
-        tree.next_step("mx flow run -e accept", "compares it with the accepted one, and accepts or refuses it")
+        tree.next_step(
+            "mx flow run -e accept", "compares it with the accepted one, and accepts or refuses it"
+        )
