@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mxdev.flow import completion
+from mxdev.flow.light import accept, sweep
 from mxdev.flow.runs import compare_runs, list_runs
 
 if TYPE_CHECKING:
@@ -365,5 +366,5 @@ def cancel(run: str, context: str | None, namespace: str | None) -> int:
     return commands.cancel(_jobs(context, namespace), run)
 
 
-for _command in (list_runs, compare_runs, status, logs, cancel):
+for _command in (accept, sweep, list_runs, compare_runs, status, logs, cancel):
     flow.add_command(_command)

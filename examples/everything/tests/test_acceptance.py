@@ -113,7 +113,7 @@ def test_what_a_person_refused_no_rule_accepts(registered, values):
     refused = config_of(name, "decide=no", "reason=looks odd")
     assert acceptance.run(refused) == acceptance.REFUSED
     tags = MlflowClient().get_model_version(name, first).tags
-    expected = "a person: looks odd (loss is good enough: all 0.5000 after none)"
+    expected = "a person said no: looks odd (loss is good enough: all 0.5000 after none)"
     assert tags[acceptance.REASON] == expected
     assert acceptance.run(config_of(name)) == acceptance.REFUSED
     assert "champion" not in aliases(name)

@@ -167,8 +167,8 @@ def _decide(
         state = _state(config, rows)
         reason = explain(config, rows)
         if person:
-            said = config.reason or ("accepted" if state == ACCEPTED else "refused")
-            reason = f"a person: {said} ({reason})"
+            said = config.decide + (f": {config.reason}" if config.reason else "")
+            reason = f"a person said {said} ({reason})"
         against = before.version if before else None
         table = {
             "metric": config.metric,
@@ -306,7 +306,7 @@ def _back(config: Config, client: MlflowClient, now: ModelVersion | None) -> str
     # The way back leads there once; what was left is refused, and no rule accepts it again.
     client.delete_registered_model_alias(config.model, config.previous)
     if now is not None:
-        said = f"a person: {config.reason or 'back to the version before'}"
+        said = "a person went back" + (f": {config.reason}" if config.reason else "")
         for name, value in ((STATE, REFUSED), (REASON, said), (BY, "person")):
             client.set_model_version_tag(config.model, now.version, name, value)
     return ACCEPTED
