@@ -56,6 +56,8 @@ DISTRIBUTED: dict[str, Sequence[Any]] = {
     "gpus_per_worker": (None, 0, 2),
     "cpus": (None, "0.5"),
     "memory": (None, "512Mi"),
+    "queue": (None, "team-a"),
+    "spot": (None, True),
 }
 
 # DeploymentInfrastructure, with the choices of the skeleton that reach it.
@@ -157,6 +159,7 @@ def rows(choices: Mapping[str, Sequence[Any]] = SKELETON) -> list[Row]:
 def _possible(row: Row) -> list[Row]:
     """Rows that are not refused.
 
+    Spot nodes are Google's nodes with GPUs.
     Google Cloud has a bucket and may have Cloud SQL, and no other cloud has: what does not go together is left out. A zone that is
     owned has a name. Instead of a row with GPUs and no accelerator, one without GPUs and one with an accelerator.
     """
@@ -164,6 +167,10 @@ def _possible(row: Row) -> list[Row]:
     row = {name: value for name, value in row.items() if name != absent}
     if row.get("dns_zone") == "owned":
         row["managed_zone"] = "example-com"
+    if row.get("spot") and (
+        row["cloud"] != "gcp" or row["accelerator"] == "none" or row.get("gpus_per_worker") == 0
+    ):
+        row = {name: value for name, value in row.items() if name != "spot"}
     if row["accelerator"] != "none" or not row.get("gpus_per_worker"):
         return [row]
     without = {name: value for name, value in row.items() if name != "gpus_per_worker"}

@@ -94,6 +94,15 @@ def flow() -> None:
     help="On a cluster: where pods find the tracking server; by default $KUBE_MLFLOW_TRACKING_URI, else what this "
     "machine uses, or the server in the cluster where that is an address of this machine.",
 )
+@click.option(
+    "--gpus",
+    metavar="NUMBER",
+    type=click.IntRange(1, 16384),
+    help="On a cluster: how many GPUs all pods together have; the number of pods follows from what one has in the template.",
+)
+@click.option(
+    "--queue", metavar="NAME", help="On a cluster with Kueue: the queue in which the job waits for its turn."
+)
 @click.option("--detach", is_flag=True, help="On a cluster: do not wait for the job; see `mx flow status`.")
 @click.option(
     "--dry-run",

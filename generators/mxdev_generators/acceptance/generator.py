@@ -7,13 +7,18 @@ from typing import Any
 import click
 
 from mxdev import Generator, Tree, option
-from mxdev.generator import Pattern
+from mxdev.generator import Pattern, Values
+from mxdev_generators.ci.options import SCHEDULE
+from mxdev_generators.ml_project_skeleton.machines import pod_size
+from mxdev_generators.ml_project_skeleton.platform import image_registry
 from mxdev_generators.names.rules import package_name
-from mxdev_generators.served.names import ALIAS, MODEL
+from mxdev_generators.served.names import ALIAS, MODEL, TAG
 
 METRIC = Pattern(
     r"[A-Za-z_][A-Za-z0-9_]{0,62}", "a metric of the evaluation, such as accuracy or loss", metavar="METRIC"
 )
+# Of the node's labels, by the project's accelerator.
+_GPUS = {"nvidia-t4": "nvidia-tesla-t4", "nvidia-l4": "nvidia-l4", "nvidia-a100": "nvidia-tesla-a100"}
 
 
 class Acceptance(Generator):
@@ -28,17 +33,42 @@ class Acceptance(Generator):
         option("--better", type=click.Choice(["less", "more"]), default="less", help="Which value of it is better."),
         option("--decide", type=click.Choice(["rule", "person"]), default="rule",
                help="rule: a candidate that is no worse is accepted; person: it waits until somebody says yes."),
+        option("--schedule", type=SCHEDULE, default="",
+               help="When the cluster trains a candidate by itself, in UTC, as in crontab: '17 3 * * 1'; empty: never."),
+        option("--train", type=click.Choice(["new-data", "always"]), default="new-data",
+               help="Whether it does so only where the data is new, or at every hour of the schedule."),
+        option("--tag", type=TAG, default="none",
+               help="Which image trains then: the commit that `mx build image run` built; none: nothing was built yet."),
     )  # fmt: skip
     example = "mx generate Acceptance --metric accuracy --better more"
 
+    @classmethod
+    def problems(cls, values: Values) -> list[str]:
+        """Without a cluster there is nothing that could start a training by itself."""
+        if values.schedule and values.cloud == "none":
+            return [
+                "--schedule needs a cluster, and this project has none (cloud=none). Leave it out, and have a machine "
+                "of yours run `mx flow run -e accept -P train=new-data` at those hours, by cron or by a scheduled "
+                "pipeline whose MLFLOW_TRACKING_URI names a server."
+            ]
+        return []
+
     def variables(self) -> dict[str, Any]:
-        """The names that are made from the project's."""
+        """The options, and what is made from them and the project's."""
         values = super().variables()
         project = self.values.of_project
-        return {**values, "package": package_name(project.name), "model": values["model"] or project.name}
+        cluster = project.cloud != "none"
+        return {
+            **values,
+            "package": package_name(project.name),
+            "model": values["model"] or project.name,
+            "pod": pod_size(project.cloud, project.accelerator) if cluster else None,
+            "node": _GPUS.get(project.accelerator) if project.cloud == "gcp" else None,
+            "image_registry": image_registry(project) if cluster else None,
+        }
 
     def generate(self, tree: Tree) -> None:
-        """Render module, configuration and test, and add the entry point to MLproject."""
+        """Render module, configuration, test and schedule, and add the entry point to MLproject."""
         tree.render("templates")
         values = self.variables()
         tree.section(
@@ -59,3 +89,22 @@ class Acceptance(Generator):
         tree.next_step(
             "mx flow run -e accept", "compares it with the accepted one, and accepts or refuses it"
         )
+        if values["schedule"]:
+            self._scheduled(tree, values)
+
+    def _scheduled(self, tree: Tree, values: dict[str, Any]) -> None:
+        tree.section(
+            "devspace.yaml",
+            "deployments.acceptance",
+            {
+                "namespace": self.values.of_project.name,
+                "updateImageTags": False,
+                "kubectl": {"manifests": ["infrastructure/kubernetes/acceptance/"]},
+            },
+        )
+        if values["tag"] == "none":
+            tree.next_step("mx build image run --push", "builds the image, named after the commit")
+            tree.next_step(
+                f"mx set {self.instance}.tag=COMMIT", "says which image trains; `mx build image` named it"
+            )
+        tree.next_step("mx deploy acceptance", "brings the schedule to the cluster")

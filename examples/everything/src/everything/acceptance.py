@@ -331,7 +331,8 @@ def _train(config: Config) -> None:
     environment["MLFLOW_TRACKING_URI"] = mlflow.get_tracking_uri()
     command = [sys.executable, "-m", f"{__package__}.trainer", f"experiment={config.experiment}"]
     command += [f"registry.registered_model_name={config.model}"]
-    command += [f"registry.alias={config.candidate}", *config.fixed]
+    command += [f"registry.alias={config.candidate}", f"training.device={config.device}"]
+    command += config.fixed
     done = subprocess.run(command, env=environment, check=False)
     if done.returncode:
         raise SystemExit(f"the training of a candidate failed with exit code {done.returncode}")
