@@ -159,7 +159,6 @@ def rows(choices: Mapping[str, Sequence[Any]] = SKELETON) -> list[Row]:
 def _possible(row: Row) -> list[Row]:
     """Rows that are not refused.
 
-    Spot nodes are Google's nodes with GPUs.
     Google Cloud has a bucket and may have Cloud SQL, and no other cloud has: what does not go together is left out. A zone that is
     owned has a name. Instead of a row with GPUs and no accelerator, one without GPUs and one with an accelerator.
     """
@@ -167,14 +166,20 @@ def _possible(row: Row) -> list[Row]:
     row = {name: value for name, value in row.items() if name != absent}
     if row.get("dns_zone") == "owned":
         row["managed_zone"] = "example-com"
-    if row.get("spot") and (
-        row["cloud"] != "gcp" or row["accelerator"] == "none" or row.get("gpus_per_worker") == 0
-    ):
-        row = {name: value for name, value in row.items() if name != "spot"}
+    if row.get("spot"):
+        row = _with_spot_nodes(row)
     if row["accelerator"] != "none" or not row.get("gpus_per_worker"):
         return [row]
     without = {name: value for name, value in row.items() if name != "gpus_per_worker"}
     return [without, {**row, "accelerator": "nvidia-l4"}]
+
+
+def _with_spot_nodes(row: Row) -> Row:
+    """Google's only, and with a GPU in each pod; elsewhere the row has none."""
+    if row["cloud"] != "gcp":
+        return {name: value for name, value in row.items() if name != "spot"}
+    row = {name: value for name, value in row.items() if (name, value) != ("gpus_per_worker", 0)}
+    return row if row["accelerator"] != "none" else {**row, "accelerator": "nvidia-l4"}
 
 
 def label(row: Row) -> str:
