@@ -1,20 +1,23 @@
-"""The schedule of Acceptance: by the schemas and the real tools, and on a real API server."""
+"""The schedule of Acceptance: by the schemas and the real tools, on a real API server, and in a CI where there is no cluster."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from checks_checkov import run_checkov
+from checks_ci import check_actionlint, check_schemas, check_scripts, check_zizmor
 from checks_kubernetes import check_devspace, check_manifests
 from control_plane.control_plane import ControlPlane
 from covering import CLUSTERS, SKELETON, Row, label, rows
 from golden import files
 
-from mxdev.testing import mx, render_all, write
+from mxdev.testing import mx, render, render_all, text, write
+from mxdev_generators.acceptance import pipelines
 
 FOLDER = "infrastructure/kubernetes/acceptance"
 CHOICES = {
@@ -90,9 +93,47 @@ def test_it_comes_and_goes_with_the_cluster(tmp_path: Path) -> None:
     assert files(project) == before
 
 
-def test_without_a_cluster_it_says_what_can_be_done(tmp_path: Path) -> None:
-    done = mx("generate", "MLProjectSkeleton", "m1", "--cloud=none", "--no-input", "--skip-git", cwd=tmp_path)
+@pytest.fixture(scope="module")
+def without_cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("laptop")
+    done = mx("generate", "MLProjectSkeleton", "m1", "--cloud=none", "--no-input", "--skip-git", cwd=folder)
     assert done.code == 0, done.stderr
-    done = mx("generate", "Acceptance", "--schedule=17 3 * * 1", "--no-input", cwd=tmp_path / "m1")
+    return folder / "m1"
+
+
+def test_without_a_cluster_and_a_ci_it_says_what_can_be_done(without_cluster: Path) -> None:
+    done = mx("generate", "Acceptance", "--schedule=17 3 * * 1", "--no-input", cwd=without_cluster)
     assert done.code == 2
-    assert "--schedule needs a cluster" in done.stderr
+    assert "`--ci github` or `--ci gitlab`" in done.stderr
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+def test_a_ci_trains_where_there_is_no_cluster(ci: str, without_cluster: Path) -> None:
+    before = files(without_cluster)
+    options = ("--schedule=17 3 * * 1", f"--ci={ci}", "--train=always", "--no-input")
+    done = mx("generate", "Acceptance", *options, cwd=without_cluster)
+    assert done.code == 0, done.stderr
+    done = mx("lint", cwd=without_cluster)
+    assert (done.code, done.stdout) == (0, ""), done.stdout + done.stderr
+    assert check_schemas(without_cluster) == []
+    assert check_zizmor(without_cluster) == []
+    assert check_actionlint(without_cluster) == []
+    assert check_scripts(without_cluster) == []
+    path = without_cluster / (pipelines.GITHUB if ci == "github" else pipelines.GITLAB)
+    assert "m1.acceptance train=always" in path.read_text()
+    assert not (without_cluster / "infrastructure").exists()
+    assert mx("destroy", "Acceptance", "--no-input", cwd=without_cluster).code == 0
+    assert files(without_cluster) == before
+
+
+def test_a_job_of_ci_without_a_store_says_so(without_cluster: Path) -> None:
+    """The machine is gone afterwards, and what it trained would be, too."""
+    options = {"name": "m1", "cloud": "none", "schedule": "17 3 * * 1", "ci": "github"}
+    workflow = yaml.safe_load(text(render("Acceptance", **options), pipelines.GITHUB))
+    script = workflow["jobs"]["accept"]["steps"][-1]["run"]
+    done = subprocess.run(
+        ["bash", "-ec", script], cwd=without_cluster, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("MLFLOW_TRACKING_URI is not set")

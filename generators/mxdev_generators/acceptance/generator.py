@@ -8,7 +8,8 @@ import click
 
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
-from mxdev_generators.ci.options import SCHEDULE
+from mxdev_generators.acceptance import pipelines
+from mxdev_generators.ci.options import SCHEDULE, cron
 from mxdev_generators.ml_project_skeleton.machines import pod_size
 from mxdev_generators.ml_project_skeleton.platform import image_registry
 from mxdev_generators.names.rules import package_name
@@ -34,22 +35,24 @@ class Acceptance(Generator):
         option("--decide", type=click.Choice(["rule", "person"]), default="rule",
                help="rule: a candidate that is no worse is accepted; person: it waits until somebody says yes."),
         option("--schedule", type=SCHEDULE, default="",
-               help="When the cluster trains a candidate by itself, in UTC, as in crontab: '17 3 * * 1'; empty: never."),
+               help="When a candidate is trained by itself, in UTC, as in crontab: '17 3 * * 1'; empty: never."),
+        option("--ci", type=click.Choice(["none", "github", "gitlab"]), default="none",
+               help="What does it in a project without a cluster; with a cluster, that does."),
         option("--train", type=click.Choice(["new-data", "always"]), default="new-data",
                help="Whether it does so only where the data is new, or at every hour of the schedule."),
         option("--tag", type=TAG, default="none",
-               help="Which image trains then: the commit that `mx build image run` built; none: nothing was built yet."),
+               help="Which image trains then on the cluster: the commit that `mx build image run` built; none: nothing was built yet."),
     )  # fmt: skip
     example = "mx generate Acceptance --metric accuracy --better more"
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """Without a cluster there is nothing that could start a training by itself."""
-        if values.schedule and values.cloud == "none":
+        """Without a cluster and a CI there is nothing that could start a training by itself."""
+        if values.schedule and values.cloud == "none" and values.ci == "none":
             return [
-                "--schedule needs a cluster, and this project has none (cloud=none). Leave it out, and have a machine "
-                "of yours run `mx flow run -e accept -P train=new-data` at those hours, by cron or by a scheduled "
-                "pipeline whose MLFLOW_TRACKING_URI names a server."
+                "--schedule needs something that starts a training, and this project has no cluster (cloud=none). Say which CI "
+                "does it, with `--ci github` or `--ci gitlab`; or leave the schedule out, and have a machine of yours run "
+                "`mx flow run -e accept -P train=new-data` at those hours."
             ]
         return []
 
@@ -89,10 +92,26 @@ class Acceptance(Generator):
         tree.next_step(
             "mx flow run -e accept", "compares it with the accepted one, and accepts or refuses it"
         )
-        if values["schedule"]:
-            self._scheduled(tree, values)
+        if values["schedule"] and self.values.of_project.cloud == "none":
+            self._in_ci(tree, {**values["project"], **values})
+        elif values["schedule"]:
+            self._on_cluster(tree, values)
 
-    def _scheduled(self, tree: Tree, values: dict[str, Any]) -> None:
+    def _in_ci(self, tree: Tree, values: dict[str, Any]) -> None:
+        if values["ci"] == "github":
+            tree.file(pipelines.GITHUB, pipelines.github(values))
+            where = "Settings > Secrets and variables > Actions > Variables on GitHub"
+        else:
+            tree.file(pipelines.GITLAB, pipelines.gitlab(values))
+            tree.section(".gitlab-ci.yml", f"include[local={pipelines.GITLAB}]", {"local": pipelines.GITLAB})
+            where = (
+                f"Settings > CI/CD > Variables on GitLab; Build > Pipeline schedules: {cron(values)} (UTC)"
+            )
+        tree.next_step(
+            "git push", f"then the address of the tracking server goes into MLFLOW_TRACKING_URI in {where}"
+        )
+
+    def _on_cluster(self, tree: Tree, values: dict[str, Any]) -> None:
         tree.section(
             "devspace.yaml",
             "deployments.acceptance",
