@@ -56,6 +56,8 @@ DISTRIBUTED: dict[str, Sequence[Any]] = {
     "gpus_per_worker": (None, 0, 2),
     "cpus": (None, "0.5"),
     "memory": (None, "512Mi"),
+    "queue": (None, "team-a"),
+    "spot": (None, True),
 }
 
 # DeploymentInfrastructure, with the choices of the skeleton that reach it.
@@ -176,10 +178,20 @@ def _possible(row: Row) -> list[Row]:
     row = {name: value for name, value in row.items() if name != absent}
     if row.get("dns_zone") == "owned":
         row["managed_zone"] = "example-com"
+    if row.get("spot"):
+        row = _with_spot_nodes(row)
     if row["accelerator"] != "none" or not row.get("gpus_per_worker"):
         return [row]
     without = {name: value for name, value in row.items() if name != "gpus_per_worker"}
     return [without, {**row, "accelerator": "nvidia-l4"}]
+
+
+def _with_spot_nodes(row: Row) -> Row:
+    """Google's only, and with a GPU in each pod; elsewhere the row has none."""
+    if row["cloud"] != "gcp":
+        return {name: value for name, value in row.items() if name != "spot"}
+    row = {name: value for name, value in row.items() if (name, value) != ("gpus_per_worker", 0)}
+    return row if row["accelerator"] != "none" else {**row, "accelerator": "nvidia-l4"}
 
 
 def label(row: Row) -> str:

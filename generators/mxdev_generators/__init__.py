@@ -30,6 +30,10 @@ def mx_generators() -> list[object]:
             "A search over any value of the trainer's configuration.",
         ),
         lazy(
+            "mxdev_generators.acceptance.generator:Acceptance",
+            "A gate for trained models: the candidate against the accepted one, by rule or by a person.",
+        ),
+        lazy(
             "mxdev_generators.streamlit_app.generator:StreamlitApp",
             "A page that shows what the project's model makes of an upload.",
         ),

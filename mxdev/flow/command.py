@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mxdev.flow import completion
+from mxdev.flow.light import accept, sweep
 from mxdev.flow.runs import compare_runs, list_runs
 
 if TYPE_CHECKING:
@@ -92,6 +93,15 @@ def flow() -> None:
     metavar="URI",
     help="On a cluster: where pods find the tracking server; by default $KUBE_MLFLOW_TRACKING_URI, else what this "
     "machine uses, or the server in the cluster where that is an address of this machine.",
+)
+@click.option(
+    "--gpus",
+    metavar="NUMBER",
+    type=click.IntRange(1, 16384),
+    help="On a cluster: how many GPUs all pods together have; the number of pods follows from what one has in the template.",
+)
+@click.option(
+    "--queue", metavar="NAME", help="On a cluster with Kueue: the queue in which the job waits for its turn."
 )
 @click.option("--detach", is_flag=True, help="On a cluster: do not wait for the job; see `mx flow status`.")
 @click.option(
@@ -365,5 +375,5 @@ def cancel(run: str, context: str | None, namespace: str | None) -> int:
     return commands.cancel(_jobs(context, namespace), run)
 
 
-for _command in (list_runs, compare_runs, status, logs, cancel):
+for _command in (accept, sweep, list_runs, compare_runs, status, logs, cancel):
     flow.add_command(_command)

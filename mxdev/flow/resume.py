@@ -186,6 +186,8 @@ def _on_cluster(
         namespace=place.namespace,
         tracking_uri=asked.tracking_uri,
         detach=asked.detach,
+        gpus=reading.gpus(run, place.backend),
+        queue=run.tags.get("mx.queue"),
     )
     config = cluster_run.configuration(root, name, options, store, environ)
     if not asked.dry_run:

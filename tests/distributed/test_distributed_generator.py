@@ -10,6 +10,7 @@ import pytest
 import yaml
 from checks_checkov import run_checkov
 from checks_kubernetes import check_devspace, check_manifests
+from checks_terraform import check_terraform
 from covering import DISTRIBUTED, Row, label, rows
 
 from mxdev.cluster import manifest
@@ -56,6 +57,10 @@ def test_every_choice_fits_the_schemas(row: Row, tmp_path: Path) -> None:
     write(render_all("DistributedTraining", **row), tmp_path)
     assert check_manifests(tmp_path / FOLDER) == []
     assert check_devspace(tmp_path / "devspace.yaml") == []
+    terraform = tmp_path / "infrastructure/terraform"
+    assert (terraform / "spot_pool.tf").exists() == ("spot" in row)
+    if "spot" in row:
+        assert check_terraform(terraform) == []
 
 
 @pytest.mark.parametrize("row", ROWS, ids=map(label, ROWS))
@@ -70,8 +75,14 @@ def test_the_size_is_what_was_asked_for(row: Row) -> None:
         assert resources["requests"][name] == resources["limits"][name]
     assert row.get("cpus") in (None, resources["limits"]["cpu"])
     assert row.get("memory") in (None, resources["limits"]["memory"])
+    assert job(tree)["metadata"]["labels"].get("kueue.x-k8s.io/queue-name") == row.get("queue")
     for pod in pods(tree):
         assert ("tolerations" in pod["spec"]) == bool(gpus)
+        keys = [one["key"] for one in pod["spec"].get("tolerations", [])]
+        assert ("cloud.google.com/gke-spot" in keys) == ("spot" in row)
+        assert pod["spec"].get("nodeSelector", {}).get("cloud.google.com/gke-spot") == (
+            "true" if "spot" in row else None
+        )
         assert ("nodeSelector" in pod["spec"]) == (bool(gpus) and row["cloud"] == "gcp")
 
 
@@ -257,3 +268,18 @@ def test_the_page_of_the_project_names_what_is_there(project: Path) -> None:
         if line.startswith("devspace deploy "):
             assert line.split()[2] in deployments
     assert "numProcPerNode" in page if (project / RUNTIME).exists() else "nprocPerNode" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--cloud=existing", "--accelerator=nvidia-l4"], "--spot is for Google Cloud"),
+        (["--cloud=gcp", "--accelerator=none"], "--spot is about nodes with GPUs"),
+    ],
+)
+def test_spot_nodes_that_cannot_be_are_refused(options: list[str], says: str, tmp_path: Path) -> None:
+    done = mx("generate", "MLProjectSkeleton", "m1", *options, "--no-input", "--skip-git", cwd=tmp_path)
+    assert done.code == 0, done.stderr
+    done = mx("generate", "DistributedTraining", "--spot", "--no-input", cwd=tmp_path / "m1")
+    assert done.code == 2
+    assert says in done.stderr

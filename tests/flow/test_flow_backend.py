@@ -241,6 +241,8 @@ def test_a_dry_run_shows_what_would_be_submitted(root: Path) -> None:
             f"note={note}",
             "--namespace",
             "other",
+            "--queue",
+            "team-a",
         ],
         cwd=root,
         MLFLOW_TRACKING_URI="http://127.0.0.1:1",
@@ -252,7 +254,7 @@ def test_a_dry_run_shows_what_would_be_submitted(root: Path) -> None:
     assert manifest["metadata"] == {
         "name": "tiny-run-id",
         "namespace": "other",
-        "labels": {"app.kubernetes.io/part-of": "tiny", **labels},
+        "labels": {"app.kubernetes.io/part-of": "tiny", "kueue.x-k8s.io/queue-name": "team-a", **labels},
     }
     pod = manifest["spec"]["template"]
     assert pod["metadata"]["labels"] == labels

@@ -84,6 +84,8 @@ def test_the_configuration(root: Path) -> None:
         "namespace": "team",
         "tracking_uri": "https://mlflow.example.com",
         "detach": False,
+        "gpus": None,
+        "queue": None,
         "submitter": [sys.executable, "-P", "-m", "mxdev.flow.cluster.submitter"],
     }
     options = Options("distributed", registry="r.example.com/a", namespace="other", context="c", detach=True)

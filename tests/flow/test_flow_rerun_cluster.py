@@ -37,3 +37,30 @@ def test_a_run_in_a_pod(world: World) -> None:
     assert now.tags["mx.image"] == before.tags["mx.image"]
     assert now.tags["mx.job"].rpartition("/")[0] == f"Job/{world.node.namespace}"
     assert len(world.objects("jobs")) == 2
+
+
+def test_a_run_in_several_pods(world: World) -> None:
+    """In two pods again, in the queue that it was in; no Kueue is there to let it wait."""
+    command = (
+        "flow",
+        "run",
+        "--backend",
+        "distributed",
+        "--queue",
+        "team-a",
+        "-P",
+        "epochs=1",
+        "-P",
+        "batch_size=256",
+    )
+    first = world.mx(*command)
+    assert first.returncode == 0, first.stdout + first.stderr
+    before = world.run(run_id(first.stderr))
+    again = mx("flow", "rerun", before.id[:10], cwd=world.root, **world.environ)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "code        the same" in again.stdout
+    now = world.run(run_id(again.stderr))
+    assert now.tags["mx.rerun_of"] == before.id
+    jobs = world.objects("pytorchjobs.kubeflow.org")
+    assert [job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] for job in jobs] == ["team-a", "team-a"]
+    assert {len(job["spec"]["pytorchReplicaSpecs"]) for job in jobs} == {2}

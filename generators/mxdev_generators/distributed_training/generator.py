@@ -23,6 +23,12 @@ MEMORY = Pattern(
     metavar="AMOUNT",
 )
 
+QUEUE = Pattern(
+    r"(?:[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)?",
+    "the name of a queue of Kueue (lower-case letters, digits, dashes), or empty",
+    metavar="NAME",
+)
+
 
 class DistributedTraining(Generator):
     """Train on several machines with Kubeflow's training operator."""
@@ -38,6 +44,10 @@ class DistributedTraining(Generator):
                help="Cores of each pod, as Kubernetes has them; empty: what fits the accelerator."),
         option("--memory", type=MEMORY, default="",
                help="Memory of each pod, as Kubernetes has it; empty: what fits the accelerator."),
+        option("--queue", type=QUEUE, default="",
+               help="The queue of Kueue in which its jobs wait; empty: none, or the one of `mx flow run --queue`."),
+        option("--spot", is_flag=True,
+               help="Train on nodes that Google may take away at any time, for a fraction of the price; a run goes on from its checkpoint."),
     )  # fmt: skip
     example = "mx generate DistributedTraining --workers 3"
 
@@ -50,6 +60,16 @@ class DistributedTraining(Generator):
             return [
                 f"--gpus-per-worker {values.gpus_per_worker}: the project has no accelerator; choose one with "
                 "`mx set accelerator=nvidia-l4` first."
+            ]
+        if values.spot and values.cloud != "gcp":
+            return [
+                "--spot is for Google Cloud, whose spot nodes have a label that is known; on a cluster of your own, add its node "
+                "selector and toleration to infrastructure/kubernetes/distributed_job.yaml."
+            ]
+        if values.spot and (values.accelerator == "none" or values.gpus_per_worker == 0):
+            return [
+                "--spot is about nodes with GPUs, and these pods have none; for the others set cpu_nodes.spot in "
+                "infrastructure/terraform/terraform.tfvars."
             ]
         return []
 

@@ -174,13 +174,13 @@ def _bucket(name: str) -> str | None:
     return None
 
 
-# Modules of the project with and without a cluster, what its tests are called, its entry points, what these tests import, and
-# the tags `stage` of its runs.
+# Modules of the project with and without a cluster, what its tests are called, its entry points, what these tests import,
+# the tags `stage` of its runs, and the same of `Acceptance`, which a project gets at most once.
 # fmt: off
 OWN_NAMES = frozenset(
     [
-        "checkpoint", "conf", "config", "conftest", "data", "dataset", "datasets", "default", "device", "digits", "distributed",
-        "evaluate", "evaluation", "fit", "folder", "hydra", "images", "loader", "main", "mlflow", "names", "optimization",
+        "accept", "acceptance", "checkpoint", "conf", "config", "conftest", "data", "dataset", "datasets", "default", "device",
+        "digits", "distributed", "evaluate", "evaluation", "fit", "folder", "hydra", "images", "loader", "main", "mlflow", "names", "optimization",
         "parquet", "plan", "processes", "provenance", "pytest", "stopping", "task", "tests", "torch", "toy", "tracking", "trainer",
         "training", "tumors", "zarr_arrays",
     ]

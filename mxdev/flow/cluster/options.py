@@ -20,7 +20,7 @@ from mxdev.cluster import manifest
 from mxdev.cluster.kubectl import Kubectl
 from mxdev.errors import MxError, UsageProblem
 from mxdev.flow import tracking
-from mxdev.flow.cluster import submitter
+from mxdev.flow.cluster import pool, submitter
 from mxdev.flow.mlproject import MLProject
 from mxdev.flow.words import TEMPLATES
 from mxdev.project.project import Project
@@ -51,6 +51,8 @@ class Options:
         namespace: None: the template's, else the context's.
         tracking_uri: where pods find the tracking server; None: see `pod_tracking`.
         detach: return once the job is submitted.
+        gpus: how many all pods together have; None: as the template says.
+        queue: the queue of Kueue in which the job waits; None: as the template says.
     """
 
     backend: str = LOCAL
@@ -61,6 +63,8 @@ class Options:
     namespace: str | None = None
     tracking_uri: str | None = None
     detach: bool = False
+    gpus: int | None = None
+    queue: str | None = None
 
 
 def check(options: Options, passed_on: Sequence[str]) -> None:
@@ -115,10 +119,12 @@ def configuration(
         environ: the environment variables.
 
     Raises:
-        MxError: there is no template, no commit, or no tracking server that pods reach.
+        MxError: there is no template, no commit, or no tracking server that pods reach; or the cluster cannot have so many GPUs.
     """
     path = root / TEMPLATES[options.backend]
     template = manifest.read(path)
+    if options.gpus is not None:
+        pool.check(root, template, options.gpus)
     kubectl = Kubectl(options.context, options.namespace or template.get("metadata", {}).get("namespace"))
     return {
         "backend": options.backend,
@@ -130,6 +136,8 @@ def configuration(
         "namespace": kubectl.namespace,
         "tracking_uri": pod_tracking(options, store, kubectl, environ),
         "detach": options.detach,
+        "gpus": options.gpus,
+        "queue": options.queue,
         # -P: a folder `mxdev` in the project must not be taken for mx.
         "submitter": [sys.executable, "-P", "-m", "mxdev.flow.cluster.submitter"],
     }

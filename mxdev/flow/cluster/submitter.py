@@ -1,7 +1,7 @@
 """`python -m mxdev.flow.cluster.submitter`: what MLflow says of a run, filled into its template and handed to the cluster.
 
 MLflow's backend (`backend.py`) starts it, with one JSON object on its stdin: `template` (a path), `name`, `image`,
-`command`, `environment`, `run_id`, and for `mxdev.cluster.session` `context`, `namespace`, `detach` and `report`.
+`command`, `environment`, `run_id`, `gpus` and `queue` (see `mxdev.cluster.adapt`), and for `mxdev.cluster.session` `context`, `namespace`, `detach` and `report`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def filled(job: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         MxError: the template cannot be read, or lacks the place for something.
     """
-    from mxdev.cluster import manifest
+    from mxdev.cluster import adapt, manifest
     from mxdev.errors import MxError
 
     path = Path(job["template"])
@@ -28,7 +28,7 @@ def filled(job: Mapping[str, Any]) -> dict[str, Any]:
         template.setdefault("metadata", {})["namespace"] = job["namespace"]
     try:
         return manifest.fill(
-            template,
+            adapt.adapted(template, gpus=job.get("gpus"), queue=job.get("queue")),
             name=job["name"],
             image=job["image"],
             # Kubernetes would put variables in place of $(NAME), and make one $ of two.

@@ -114,7 +114,7 @@ def _job(config: Mapping[str, Any], command: str, run_id: str, experiment_id: st
     environment = get_run_env_vars(run_id, experiment_id)
     if config.get("tracking_uri"):
         environment["MLFLOW_TRACKING_URI"] = config["tracking_uri"]
-    kept = ("template", "image", "context", "namespace", "detach")
+    kept = ("template", "image", "context", "namespace", "detach", "gpus", "queue")
     return {
         **{key: config.get(key) for key in kept},
         "name": f"{config['name']}-{run_id[:SHORT]}",
@@ -147,6 +147,8 @@ class ClusterRun(SubmittedRun):  # type: ignore[misc,unused-ignore]
             "mx.backend": config.get("backend"),
             "mx.image": job["image"],
             "mx.context": job["context"],
+            "mx.gpus": job["gpus"] and str(job["gpus"]),
+            "mx.queue": job["queue"],
             # What to run when the run goes on. Longer ones MLflow would cut off.
             "mx.command": job["command"] if len(job["command"]) <= MOST_OF_A_TAG else None,
             # The last one: from here on there may be a job.

@@ -232,6 +232,12 @@ def where(run: LoggedRun, backend: str | None, context: str | None, what: str = 
     return Where(backend, image, namespace or None, context or run.tags.get("mx.context") or None)
 
 
+def gpus(run: LoggedRun, backend: str) -> int | None:
+    """How many GPUs a run on a cluster was told to have; None: what its template says, as for a run by another backend."""
+    told = run.tags.get("mx.gpus", "")
+    return int(told) if told.isdigit() and run.tags.get("mx.backend") == backend else None
+
+
 def no_entry(run: LoggedRun) -> tuple[str, str | None]:
     """Why a run that `mlflow run` did not make cannot be run again, and what can."""
     source = run.tags.get("mlflow.source.name", "")

@@ -137,7 +137,12 @@ def _launch(
     config = None
     if origin.backend != cluster_run.LOCAL:
         options = cluster_run.Options(
-            origin.backend, origin.image, context=origin.context, namespace=origin.namespace
+            origin.backend,
+            origin.image,
+            context=origin.context,
+            namespace=origin.namespace,
+            gpus=reading.gpus(run, origin.backend),
+            queue=run.tags.get("mx.queue"),
         )
         config = cluster_run.configuration(folder, name, options, store, environ)
         if not dry_run:

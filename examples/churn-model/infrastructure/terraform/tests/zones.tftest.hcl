@@ -150,10 +150,11 @@ run "nobody_pays_for_idle_nodes" {
   command = plan
 
   variables {
-    zone        = "europe-west4-b"
-    accelerator = "nvidia-t4"
-    cpu_nodes   = { max = 9, spot = true }
-    gpu_nodes   = { max = 7, spot = true }
+    zone                  = "europe-west4-b"
+    accelerator           = "nvidia-t4"
+    cpu_nodes             = { max = 9, spot = true }
+    gpu_nodes             = { max = 7, spot = true }
+    distributed_gpu_nodes = 3
   }
 
   assert {

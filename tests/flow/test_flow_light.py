@@ -1,0 +1,115 @@
+"""`mx flow accept` and `mx flow sweep`: what they make of their arguments for the entry points that are rendered."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from flow_projects import mx, project, with_environment
+from ml_environment import ml_python
+
+from mxdev.flow.light import _quoted
+
+__all__ = ["ml_python"]
+
+POINTS = """\
+name: tiny
+entry_points:
+  accept:
+    parameters:
+      decide: {type: string, default: rule}
+      train: {type: string, default: never}
+    command: "python -m tiny.acceptance decide={decide} train={train}"
+"""
+SEARCH = """\
+  NAME:
+    parameters:
+      trials: {type: int, default: 20}
+      at_once: {type: int, default: 1}
+    command: "python -m tiny.NAME trials={trials} at_once={at_once}"
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    found = with_environment(project(tmp_path / "p"))
+    (found / "MLproject").write_text(POINTS)
+    return found
+
+
+def called(root: Path, *arguments: str) -> tuple[list[str], list[str]]:
+    """The `-P` values that MLflow would be called with, and what would be appended to the command for Hydra."""
+    done = mx("flow", *arguments, "--dry-run", cwd=root)
+    assert done.returncode == 0, done.stderr
+    command, _, appended = done.stdout.partition("# mx appends to the entry point's command: ")
+    words = shlex.split(command)
+    return [value for flag, value in itertools.pairwise(words) if flag == "-P"], shlex.split(appended)
+
+
+def test_the_candidate_is_accepted_or_refused(root: Path) -> None:
+    assert called(root, "accept") == (["decide=yes"], [])
+    assert called(root, "accept", "7") == (["decide=yes"], ["version='7'"])
+    refused = called(root, "accept", "7", "--refuse", "--reason", "it's {too} slow, 3=2")
+    assert refused == (["decide=no"], ["version='7'", r"reason='it\'s {too} slow, 3=2'"])
+    assert called(root, "accept", "--back") == (["decide=back"], [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["7", "--back"], "--back goes from the accepted version"),
+        (["abcdef12"], "has no run abcdef12"),
+        (["best-one"], "neither the number of a version nor the id of a run"),
+        (["7", "--reason", "a\nb"], "--reason is one line"),
+        (["7", "--reason", "${oc.env:HOME}"], "--reason is one line"),
+        (["7", "--detach"], "--detach: only for a run on a cluster"),
+    ],
+)
+def test_what_cannot_be_accepted_is_refused(root: Path, arguments: list[str], says: str) -> None:
+    done = mx("flow", "accept", *arguments, cwd=root)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert not (root / "seen.json").exists()
+
+
+def test_a_project_without_the_gate_is_told_how_to_get_it(tmp_path: Path) -> None:
+    root = project(tmp_path / "p")
+    done = mx("flow", "accept", cwd=root)
+    assert done.returncode == 2
+    assert "`mx generate Acceptance` adds it" in done.stderr
+
+
+def test_the_only_search_needs_no_name(root: Path) -> None:
+    points = root / "MLproject"
+    done = mx("flow", "sweep", cwd=root)
+    assert done.returncode == 2
+    assert "`mx generate Sweep search` adds one" in done.stderr
+    points.write_text(POINTS + SEARCH.replace("NAME", "search"))
+    assert called(root, "sweep") == ([], [])
+    assert called(root, "sweep", "search", "--trials=5", "--at-once=2") == (["trials=5", "at_once=2"], [])
+    points.write_text(points.read_text() + SEARCH.replace("NAME", "deep"))
+    done = mx("flow", "sweep", cwd=root)
+    assert done.returncode == 2
+    assert "several searches: search, deep" in done.stderr
+    done = mx("flow", "sweep", "accept", cwd=root)
+    assert done.returncode == 2
+    assert "no search `accept`" in done.stderr
+
+
+def test_hydra_reads_a_reason_as_it_was_said(ml_python: Path) -> None:
+    said = ["it's {too} slow, 3=2", '100 % [a, b] "q" $HOME #1', "null", "ünï — 'quoted'", "a:b,c"]
+    parse = "p = OverridesParser.create().parse_override"
+    code = (
+        f"import json, sys; from hydra.core.override_parser.overrides_parser import OverridesParser; {parse}"
+    )
+    words = [f"reason={_quoted(text)}" for text in said]
+    done = subprocess.run(
+        [ml_python, "-c", f"{code}; print(json.dumps([p(w).value() for w in sys.argv[1:]]))", *words],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [str(value) for value in json.loads(done.stdout)] == said
