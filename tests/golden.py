@@ -26,6 +26,7 @@ PROJECTS = {
         ["generate", "Alerts", "--billing-account=012345-6789AB-CDEF01", "--no-input"],
         ["generate", "StreamlitApp", "demo", "--audience=clients", "--no-input"],
         ["generate", "SeldonDeployment", "scores", "--canary-weight=10", "--tag=0123abc", "--no-input"],
+        ["generate", "ModelMonitoring", "scores", "--tag=0123abc", "--no-input"],
         ["generate", "DebugPod", "--no-input"],
         ["generate", "EntryPoint", "report", "--no-input"],
         ["generate", "Sweep", "search", "--no-input"],
