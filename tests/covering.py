@@ -104,6 +104,18 @@ SERVING: dict[str, Sequence[Any]] = {
     "request_log": (None, "gs://acme-requests/log"),
 }
 
+# ModelMonitoring, with the choices of the skeleton that reach it. Where there is no bucket of its own, a log is named.
+MONITORING: dict[str, Sequence[Any]] = {
+    "name": ("scores",),
+    "cloud": CLUSTERS,
+    "accelerator": ("none",),
+    "request_log": (None, "s3://acme-data/scores"),
+    "every_hours": ("1", "6", "24"),
+    "audience": ("engineers", "public"),
+    "tag": (None, "4f2a"),
+    "pull_secret": (None, "ghcr"),
+}
+
 # DebugPod, with the choices of the skeleton that reach it.
 DEBUG: dict[str, Sequence[Any]] = {
     "name": SKELETON["name"],

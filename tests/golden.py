@@ -34,6 +34,7 @@ PROJECTS = {
             "--request-log=gs://everything-data/requests",
             "--no-input",
         ],
+        ["generate", "ModelMonitoring", "scores", "--tag=0123abc", "--no-input"],
         ["generate", "DebugPod", "--no-input"],
         ["generate", "EntryPoint", "report", "--no-input"],
         ["generate", "Model", "wide", "--no-input"],

@@ -85,4 +85,8 @@ def mx_generators() -> list[object]:
             "mxdev_generators.seldon_deployment.generator:SeldonDeployment",
             "The project's model behind an endpoint, by KServe or Seldon Core.",
         ),
+        lazy(
+            "mxdev_generators.model_monitoring.generator:ModelMonitoring",
+            "What an endpoint is asked, against what its model was trained on: drift, attacks, labels that come back.",
+        ),
     ]

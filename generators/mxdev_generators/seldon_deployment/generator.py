@@ -17,7 +17,7 @@ from mxdev_generators.names.modules import module_name
 from mxdev_generators.names.rules import package_name
 from mxdev_generators.seldon_deployment import smoke_test
 from mxdev_generators.served import shared_files
-from mxdev_generators.served.names import ALIAS_OR_NONE, MODEL, TAG, dns_label, taken
+from mxdev_generators.served.names import ALIAS_OR_NONE, BUCKET, MODEL, TAG, dns_label, taken
 
 KSERVE = "kserve>=0.21,<0.22"
 PORT = 8080
@@ -29,11 +29,6 @@ LICENCES = {
 }
 RUN = Pattern(r"(?:[0-9a-f]{32})?", "the id of a run, 32 hexadecimal digits, or empty", metavar="ID")
 SHA256 = Pattern(r"(?:[0-9a-f]{64})?", "a SHA-256, 64 hexadecimal digits, or empty", metavar="SHA256")
-BUCKET = Pattern(
-    r"(?:(?:gs|s3|abfs)://[a-z0-9][a-z0-9._-]*(?:/[A-Za-z0-9._-]+)*)?",
-    "a folder in a bucket, such as gs://acme-data/requests, or empty",
-    metavar="URL",
-)
 
 
 class SeldonDeployment(Generator):

@@ -21,6 +21,11 @@ TAG = Pattern(
     check=lambda tag: "latest is another image every day; take a commit" if tag == "latest" else None,
     metavar="COMMIT",
 )
+BUCKET = Pattern(
+    r"(?:(?:gs|s3|abfs)://[a-z0-9][a-z0-9._-]*(?:/[A-Za-z0-9._-]+)*)?",
+    "a folder in a bucket, such as gs://acme-data/requests, or empty",
+    metavar="URL",
+)
 # What a cluster or the Dockerfile has under that name already.
 _TAKEN = frozenset(
     ["base", "debug", "dev", "edge", "jupyter", "mlflow", "postgresql", "python", "requirements", "run", "uv"]
