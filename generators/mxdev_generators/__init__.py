@@ -22,6 +22,10 @@ def mx_generators() -> list[object]:
             "A table of your own in a CSV file: read, checked, divided, described.",
         ),
         lazy(
+            "mxdev_generators.beam_pipeline.generator:BeamPipeline",
+            "From raw files in the data bucket to checked data that the trainer reads, by Apache Beam.",
+        ),
+        lazy(
             "mxdev_generators.sweep.generator:Sweep",
             "A search over any value of the trainer's configuration.",
         ),

@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mxdev.environment.choose import choose
+from mxdev.environment.installed import check
 from mxdev.environment.local_folder import through
 from mxdev.errors import INTERRUPTED, MxError
 from mxdev.flow import tracking
 from mxdev.serve.served import Served
-from mxdev.system import console, foreground, programs
+from mxdev.system import console, foreground
 from mxdev.system.ports import check_port, free_port
-
-_FIND = "import sys; from importlib.util import find_spec; sys.exit(find_spec(sys.argv[1]) is None)"
 
 
 def run(
@@ -39,7 +38,7 @@ def run(
     """
     interpreter = choose(root, explicit=python, environ=environ)
     program = through(root, interpreter.python)
-    _check(program, what)
+    check(program, what.name, what.requires)
     if port is None:
         port = free_port(host, what.port)
     else:
@@ -61,18 +60,3 @@ def run(
     except OSError as problem:
         raise MxError(f"`{shlex.join(command)}` could not be started: {problem}.") from problem
     return 0 if ended.interrupted and ended.code == INTERRUPTED else ended.code
-
-
-def _check(program: Path, what: Served) -> None:
-    """Refuse an interpreter that lacks what is served by."""
-    missing = {
-        module: package
-        for module, package in what.requires.items()
-        if programs.run([str(program), "-I", "-c", _FIND, module], capture=True, timeout=60).code
-    }
-    if missing:
-        install = shlex.join([str(program), "-m", "pip", "install", *missing.values()])
-        raise MxError(
-            f"{what.name} needs {' and '.join(missing)}, and {program} does not have it.",
-            hint=f"Install what the image has too: `{install}`.",
-        )
