@@ -151,5 +151,7 @@ def dataflow_options(job: Job, config: Config) -> list[str]:
         f"--service_account_email={given.service_account}",
         f"--sdk_container_image={given.image}",
         "--sdk_location=container",
+        # All of it is in modules that the image has.
+        "--no_save_main_session",
         f"--max_num_workers={given.workers}",
     ]
