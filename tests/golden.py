@@ -48,6 +48,8 @@ PROJECTS = {
             "--no-input",
         ],
         ["generate", "Dataset", "customers", "--target=left", "--no-input"],
+        ["generate", "BeamPipeline", "visits", "--column=age:int", "--column=left:bool", "--no-input"],
+        ["generate", "BeamPipeline", "photos", "--kind=images", "--no-input"],
         ["generate", "CVATLabelingTool", "--no-input"],
         ["generate", "Environment", "staging", "--no-input"],
         ["generate", "Environment", "production", "--cloud-project=everything-production", "--no-input"],

@@ -112,13 +112,16 @@ def default_registry(options: Mapping[str, object]) -> str:
     return f"localhost/{name}"
 
 
-def run_image(root: Path, options: Mapping[str, object], registry: str | None = None) -> str:
+def run_image(
+    root: Path, options: Mapping[str, object], registry: str | None = None, *, target: str = "run"
+) -> str:
     """The name of the run image of the commit that is checked out, as `mx build image` gives it.
 
     Args:
         root: the project.
         options: the project's options, from mx.yaml.
         registry: what the name begins with; None: the project's own (see `default_registry`).
+        target: another image than the one for training.
 
     Raises:
         UsageProblem: no image can have that name.
@@ -128,10 +131,10 @@ def run_image(root: Path, options: Mapping[str, object], registry: str | None = 
     commit = _git_commit(root).removesuffix(_CHANGED)
     if commit == _NO_COMMIT:
         raise MxError(
-            f"{root} has no Git commit, and the run image is named after the commit that it holds.",
+            f"{root} has no Git commit, and the {target} image is named after the commit that it holds.",
             hint="Commit (`git init`, `git add .`, `git commit`), or name an image with `--image`.",
         )
-    return f"{prefix}/run:{commit}"
+    return f"{prefix}/{target}:{commit}"
 
 
 def _registry(options: Mapping[str, object], given: str | None) -> str:

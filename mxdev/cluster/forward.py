@@ -13,7 +13,8 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mxdev.cluster.kubectl import Kubectl, last_line
@@ -77,8 +78,8 @@ class Forward:
         pause, lost_at, ever_up = FIRST_PAUSE, None, False
         while True:
             self.check_port()
-            with _Leashed(self._command()) as kubectl:
-                reason = self._first_answer(kubectl)
+            with Leashed(self._command()) as kubectl:
+                reason = self._first_answer(kubectl, _PATIENCE)
                 if reason is None:
                     on_up(time.monotonic() - lost_at if ever_up and lost_at else None)
                     pause, lost_at, ever_up = FIRST_PAUSE, None, True
@@ -94,6 +95,23 @@ class Forward:
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
+    @contextmanager
+    def held(self, patience: float) -> Iterator[None]:
+        """Forward the port while something is done through it, once.
+
+        Args:
+            patience: how long the first answer may take, in seconds.
+
+        Raises:
+            MxError: the port is taken, or nothing answers; says what kubectl says.
+        """
+        self.check_port()
+        with Leashed(self._command()) as kubectl:
+            reason = self._first_answer(kubectl, patience)
+            if reason is not None:
+                raise self.kubectl.failure(("port-forward",), reason)
+            yield
+
     def _command(self) -> list[str]:
         """The whole command."""
         # kubectl would wait for a pod for a minute and say nothing.
@@ -106,9 +124,9 @@ class Forward:
         )
         return [*programs.find("kubectl").command, *words[1:]]
 
-    def _first_answer(self, kubectl: _Leashed) -> str | None:
+    def _first_answer(self, kubectl: Leashed, patience: float) -> str | None:
         """Wait until something answers; None then, else why nothing does."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             if (reason := kubectl.ended()) is not None:
                 return reason
@@ -117,7 +135,7 @@ class Forward:
             time.sleep(0.2)
         return f"timed out waiting for an answer on port {self.remote}"
 
-    def _watch(self, kubectl: _Leashed) -> str:
+    def _watch(self, kubectl: Leashed) -> str:
         """Watch what is up; why it is so no longer."""
         missed, look_at = 0, time.monotonic() + _LOOK_EVERY
         while True:
@@ -131,14 +149,14 @@ class Forward:
             time.sleep(0.2)
 
 
-class _Leashed:
+class Leashed:
     """A running kubectl that ends with this process."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
         self._said: deque[str] = deque(maxlen=20)
 
-    def __enter__(self) -> _Leashed:
+    def __enter__(self) -> Leashed:
         try:
             # A group of its own: ^C on a terminal reaches this process alone, which then ends kubectl.
             self._process = subprocess.Popen(

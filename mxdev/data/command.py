@@ -111,6 +111,75 @@ def download(
     return _move("download", to.absolute() if to else None, name, replace, bucket, python, mode)
 
 
+@data.command("run")
+@click.argument("name")
+@click.option(
+    "--on",
+    type=click.Choice(["local", "dataflow", "cluster"]),
+    default="local",
+    show_default=True,
+    help="Who runs it: this machine, Google's Dataflow, or a Job on your own cluster.",
+)
+@click.option(
+    "--set",
+    "values",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another value of its configuration, such as shards=64; may be given more than once.",
+)
+@click.option(
+    "--image",
+    metavar="IMAGE",
+    help="What runs it elsewhere. Default: its image of the commit that is checked out.",
+)
+@click.option(
+    "--context", metavar="NAME", help="The cluster, as kubectl knows it. Default: that of `mx connect`."
+)
+@where
+@step_options()
+def run(
+    name: str, on: str, values: tuple[str, ...], image: str | None, context: str | None, bucket: str | None,
+    python: str | None, mode: Mode,
+) -> int:  # fmt: skip
+    """Run the pipeline NAME: raw files of the bucket become a version of the data.
+
+    The version is named after what is read, the pipeline's code and its configuration; one that is there is not made again. What
+    the pipeline rejects lies in rejected/NAME/VERSION, with the reasons.
+
+    \b
+    Examples:
+      mx data run visits
+      mx data run visits --dry-run
+      mx data run visits --on dataflow --set shards=256
+    """
+    from mxdev.artifacts.image import run_image
+    from mxdev.data import pipelines, place, worker
+    from mxdev.data.pipeline_steps import Made
+    from mxdev.environment.installed import check
+    from mxdev.project.project import Project, project_root
+    from mxdev.steps.runner import run_steps
+
+    project = Project.load(project_root())
+    pipeline = pipelines.chosen(project.root, name)
+    uri = place.bucket(project, bucket)
+    for value in values:
+        if "=" not in value:
+            raise click.BadParameter(f"{value!r} is not NAME=VALUE.", param_hint="--set")
+    if on != "local":
+        if on not in pipeline.elsewhere:
+            known = ", ".join(["local", *pipeline.elsewhere])
+            raise click.BadParameter(f"{name} runs on {known}, and not on {on}.", param_hint="--on")
+        if "://" not in uri:
+            raise click.BadParameter(f"{on} does not reach the folder {uri}.", param_hint="--bucket")
+        image = image or run_image(project.root, project.options, target=pipeline.image)
+    check(worker.interpreter(project.root, python), name, pipeline.requires)
+    step = Made(
+        name="run", title=pipeline.title, root=project.root, pipeline=pipeline, on=on, uri=uri, values=values,
+        image=image or "", python=python, context=context,
+    )  # fmt: skip
+    return run_steps("mx data run", [step], mode)
+
+
 def _move(
     action: str,
     path: Path | None,

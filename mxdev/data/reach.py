@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import os
 import socket
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from mxdev.errors import MxError
@@ -15,6 +14,7 @@ from mxdev.project.project import Project
 
 SERVICE, PORT = "service/cvat-backend-service", 8080
 SECRET = "cvat-superuser"  # noqa: S105 (the name of a Secret)
+_HERE = "127.0.0.1"
 _PATIENCE = 30.0
 
 
@@ -34,9 +34,10 @@ def cvat(project: Project, url: str | None, context: str | None) -> Iterator[dic
             )
         yield {"url": url, **login}
         return
-    from mxdev.cluster.kubectl import Kubectl, last_line
+    from mxdev.cluster.forward import Forward
+    from mxdev.cluster.kubectl import Kubectl
     from mxdev.connect import target
-    from mxdev.system.ports import free_port
+    from mxdev.system.ports import check_port, free_port
 
     where = target.of(project)
     kubectl = Kubectl(context or where.own, where.name)
@@ -44,22 +45,19 @@ def cvat(project: Project, url: str | None, context: str | None) -> Iterator[dic
         data = kubectl.json("get", "secret", SECRET)["data"]
         words = {name: base64.b64decode(data[name]).decode() for name in ("username", "password")}
         login = {"user": words["username"], "password": words["password"]}
-    port = free_port("127.0.0.1", 18080)
-    forward = kubectl.popen("port-forward", SERVICE, f"{port}:{PORT}", "--address=127.0.0.1")
-    try:
-        deadline = time.monotonic() + _PATIENCE
-        while not _open(port):
-            if forward.poll() is not None or time.monotonic() > deadline:
-                forward.terminate()
-                said = last_line((forward.communicate()[1] or b"").decode("utf-8", "replace"))
-                raise MxError(
-                    f"CVAT in the namespace {where.name} cannot be reached: {said or 'it does not answer'}."
-                )
-            time.sleep(0.1)
-        yield {"url": f"http://127.0.0.1:{port}", **login}
-    finally:
-        forward.terminate()
-        forward.communicate()
+    port = free_port(_HERE, 18080)
+    forward = Forward(
+        kubectl, SERVICE, _HERE, port, PORT,
+        answers=lambda: _open(port), check_port=lambda: check_port(_HERE, port),
+    )  # fmt: skip
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(forward.held(_PATIENCE))
+        except MxError as problem:
+            raise MxError(
+                f"CVAT in the namespace {where.name} cannot be reached: {problem.message}", hint=problem.hint
+            ) from problem
+        yield {"url": f"http://{_HERE}:{port}", **login}
 
 
 def _login() -> dict[str, str]:
@@ -71,7 +69,7 @@ def _login() -> dict[str, str]:
 
 def _open(port: int) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection((_HERE, port), timeout=1).close()
     except OSError:
         return False
     return True

@@ -1,15 +1,18 @@
-"""Runs a script of `inside/` in the project's interpreter, and hands back its answer."""
+"""Runs a script of `inside/`, or a module of the project, in the project's interpreter, and hands back its answer."""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mxdev.errors import SAYS_NO, MxError
+
+if TYPE_CHECKING:
+    from mxdev.environment.interpreter import Interpreter
 
 _EXTRAS = {"gs": "gcs", "gcs": "gcs", "s3": "s3", "s3a": "s3"}
 
@@ -26,27 +29,62 @@ def call(root: Path, script: str, job: Mapping[str, Any], python: str | None = N
     Raises:
         MxError: there is no interpreter, a package is missing, or the job failed.
     """
-    from mxdev.environment import packages
-    from mxdev.environment.choose import choose
-    from mxdev.system import programs
-
-    # Whoever only wants to see a list runs nothing that came with the project.
-    found = choose(root, explicit=python, environ=os.environ, need_project=False, run_nothing=True)
     path = Path(__file__).parent / "inside" / f"{script}.py"
+    # Whoever only wants to see a list runs nothing that came with the project.
+    found = interpreter(root, python, run_nothing=True)
     with tempfile.TemporaryDirectory(prefix="mx-data-") as folder:
         place = Path(folder, "answer.json")
-        done = programs.run(
-            [str(found.python), str(path)],
-            cwd=root,
-            env=dict.fromkeys(("PYTHONHOME", "PYTHONPATH")),
-            input=json.dumps({**job, "answer": str(place)}).encode(),
-        )
-        try:
-            told: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as problem:
-            raise MxError(
-                f"{path.name} ended with {done.code} and said nothing in {found.python}."
-            ) from problem
+        given = json.dumps({**job, "answer": str(place)}).encode()
+        return _ask(root, found, [str(path)], place, {"PYTHONPATH": None}, given)
+
+
+def call_module(root: Path, module: str, words: Sequence[str], python: str | None = None) -> dict[str, Any]:
+    """Run a module of the project in its interpreter, with the code of the working copy; what it says goes to stderr.
+
+    Args:
+        root: the project.
+        module: its name.
+        words: the values that it is told, as Hydra takes them; `answer` comes to them.
+        python: `--python`.
+
+    Raises:
+        MxError: there is no interpreter, a package is missing, or the module failed.
+    """
+    found = interpreter(root, python)
+    with tempfile.TemporaryDirectory(prefix="mx-data-") as folder:
+        place = Path(folder, "answer.json")
+        command = ["-m", module, *words, f"answer={json.dumps(str(place))}"]
+        return _ask(root, found, command, place, {"PYTHONPATH": str(root / "src")}, None)
+
+
+def interpreter(root: Path, python: str | None, *, run_nothing: bool = False) -> Interpreter:
+    """The project's interpreter, or the one of `--python`.
+
+    Args:
+        root: the project.
+        python: `--python`.
+        run_nothing: an interpreter that came with the project is refused.
+
+    Raises:
+        MxError: there is none.
+    """
+    from mxdev.environment.choose import choose
+
+    return choose(root, explicit=python, environ=os.environ, need_project=False, run_nothing=run_nothing)
+
+
+def _ask(
+    root: Path, found: Interpreter, words: Sequence[str], place: Path, env: Mapping[str, str | None], given: bytes | None
+) -> dict[str, Any]:  # fmt: skip
+    from mxdev.environment import packages
+    from mxdev.system import programs
+
+    done = programs.run([str(found.python), *words], cwd=root, env={"PYTHONHOME": None, **env}, input=given)
+    try:
+        told: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        what = Path(words[0]).name if words[0] != "-m" else words[1]
+        raise MxError(f"{what} ended with {done.code} and said nothing in {found.python}.") from problem
     if "missing" in told:
         raise MxError(
             f"{told['error']} in {found.prefix}.",

@@ -8,17 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mxdev.environment import packages
 from mxdev.environment.choose import choose
-from mxdev.environment.interpreter import Interpreter
+from mxdev.environment.installed import check
 from mxdev.environment.local_folder import through
 from mxdev.errors import INTERRUPTED, MxError
 from mxdev.flow import tracking
 from mxdev.serve.served import Served
-from mxdev.system import console, foreground, programs
+from mxdev.system import console, foreground
 from mxdev.system.ports import check_port, free_port
-
-_FIND = "import sys; from importlib.util import find_spec; sys.exit(find_spec(sys.argv[1]) is None)"
 
 
 def run(
@@ -79,7 +76,7 @@ def program(
     interpreter = choose(root, explicit=python, environ=environ)
     own = through(root, interpreter.python)
     if needs is not None:
-        _check(interpreter, needs)
+        check(interpreter, needs.name, needs.requires)
     store = tracking.store(root, environ)
     tracking.prepare(root, store)
     variables = {
@@ -90,16 +87,3 @@ def program(
     first, *rest = words
     return Program((str(own) if first == "python" else first, *rest), variables, store)
 
-
-def _check(interpreter: Interpreter, what: Served) -> None:
-    """Refuse an interpreter that lacks what is served by."""
-    missing = {
-        module: package
-        for module, package in what.requires.items()
-        if programs.run([str(interpreter.python), "-I", "-c", _FIND, module], capture=True, timeout=60).code
-    }
-    if missing:
-        raise MxError(
-            f"{what.name} needs {' and '.join(missing)}, and {interpreter.python} does not have it.",
-            hint=f"Install what the image has too: `{packages.remedy(interpreter, [*missing.values()])}`.",
-        )

@@ -35,8 +35,13 @@ class Project:
         self.env: dict[str, str] = {"CVAT_USERNAME": "ada", "CVAT_PASSWORD": "a password"}
         self.url = ""
 
+    @property
+    def place(self) -> str:
+        """What `--bucket` names."""
+        return str(self.bucket)
+
     def mx(self, *words: str | Path, **more: Any) -> Outcome:
-        given = ["--bucket", str(self.bucket), "--python", str(self.python)]
+        given = ["--bucket", self.place, "--python", str(self.python)]
         if words[0] == "labels":
             given += ["--url", self.url]
         return mx(

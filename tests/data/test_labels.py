@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from labelling import Project, double, interpreter
+
+import mxdev.data.inside
 
 CREATE = ("labels", "create", "pets", "--from", "raw", "--label", "cat", "--label", "dog", "--per-task", "2")
 
@@ -127,3 +132,33 @@ def test_other_labels_are_another_name(project: Project) -> None:
     assert "Take another name" in other.stderr
     request = json.loads((project.bucket / "labels/pets/request.json").read_text())
     assert request == {"folder": "raw", "kind": "tag", "labels": ["cat", "dog"]}
+
+
+def test_labels_stay_with_what_people_saw(project: Project, tmp_path: Path) -> None:
+    # Equal pictures in two folders are two.
+    (tmp_path / "raw/b/0.png").write_bytes(b"image 0")
+    assert project.mx("data", "upload", tmp_path / "raw").code == 0
+    assert project.json(*CREATE)["outcome"] == "applied"
+    frames = [frame for task in project.work()["tasks"].values() for frame in task]
+    assert len({frame for frame in frames if frame.endswith("-0.png")}) == 2
+    # Another picture in the place of one is one that nobody has seen.
+    (tmp_path / "raw/a/0.png").write_bytes(b"image X")
+    assert project.mx("data", "upload", tmp_path / "raw", "--replace", "--yes").code == 0
+    (planned,) = project.json(*CREATE, "--dry-run")["steps"]
+    assert planned["why"] == "1 of 6 images, in 1 new tasks"
+    project.work(classes={"0.png": ["cat"]}, state="completed")
+    refused = project.mx("labels", "export", "pets")
+    assert refused.code == 1
+    assert "an image that is not in the bucket" in refused.stderr
+
+
+def test_what_an_earlier_version_has_made_is_known() -> None:
+    """In CVAT there are images that were named for their paths alone."""
+    script = "import cvat; print(*cvat.frame_names('a/0.png', 'digest'))"
+    inside = Path(mxdev.data.inside.__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=inside, capture_output=True, text=True, check=True
+    )
+    new, old = done.stdout.split()
+    assert old == f"{hashlib.sha256(b'a/0.png').hexdigest()[:16]}-0.png"
+    assert new != old

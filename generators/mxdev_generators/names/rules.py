@@ -14,6 +14,7 @@ from mxdev_generators.names.installed import (
     PROJECT_DISTRIBUTIONS,
     PROJECT_MODULES,
 )
+from mxdev_generators.names.installed_beam import BEAM_DISTRIBUTIONS, BEAM_MODULES
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ PYTHON = Rule("Python", "https://docs.python.org/3/reference/lexical_analysis.ht
 STANDARD_LIBRARY = Rule("Python", "https://docs.python.org/3/library/sys.html#sys.path", _standard_library)
 PROJECT = Rule(
     "pip and uv", "https://pip.pypa.io/en/stable/topics/dependency-resolution/",
-    _environment(PROJECT_DISTRIBUTIONS, PROJECT_MODULES),
+    _environment(PROJECT_DISTRIBUTIONS | BEAM_DISTRIBUTIONS, PROJECT_MODULES | BEAM_MODULES),
 )  # fmt: skip
 PLUGIN = Rule(
     "pip and uv", "https://pip.pypa.io/en/stable/topics/dependency-resolution/",

@@ -8,7 +8,7 @@ from mxdev import Tree
 
 TOOLS = "project.optional-dependencies.dev"
 
-# What the base has stays as it is: the model is to run on the versions that it was trained with. The server comes before the
+# What the base has stays as it is: a model is to run on the versions that it was trained with. What is installed comes before the
 # code, so that a commit changes the last layer only.
 _STAGE = """\
 FROM base AS {{ label }}
@@ -18,17 +18,33 @@ RUN --mount=from=uv,source=/uv,target=/bin/uv \\
     --mount=type=secret,id=uv_index \\
     if test -f /run/secrets/uv_index; then UV_INDEX=$(cat /run/secrets/uv_index) && export UV_INDEX; fi \\
     && uv pip install --system --no-cache --link-mode hardlink --constraint /run/versions.txt "%s"
-USER 1000
-COPY MLproject pyproject.toml ./
+%sCOPY MLproject pyproject.toml ./
 COPY src src
 ENV PYTHONPATH=/app/src
 ARG GIT_COMMIT=none
 ENV GIT_COMMIT=$GIT_COMMIT
 LABEL org.opencontainers.image.title="{{ project.name }}: {{ label }}" \\
       org.opencontainers.image.revision=$GIT_COMMIT
-EXPOSE {{ port }}
-CMD [%s]
-"""
+%s"""
+_USER = "USER 1000\n"
+
+
+def add_stage(
+    tree: Tree, instance: str, requirement: str, end: str, *, begin: str = "", user: str = _USER
+) -> None:
+    """The stage of the Dockerfile, and the requirement of whoever works on the project.
+
+    Args:
+        tree: of the generator, whose variable `label` names the stage.
+        instance: its name.
+        requirement: what is installed in the image and on the machines of people, such as "streamlit>=1.60,<2".
+        end: its last instructions, in Jinja.
+        begin: what stands before the stage, in Jinja.
+        user: who runs it, and what else comes before the code.
+    """
+    stage = tree.text(begin + _STAGE % (requirement, user, end), "the stage of the Dockerfile")
+    tree.section("infrastructure/docker/Dockerfile", instance, stage)
+    tree.section("pyproject.toml", f"{instance} in {TOOLS}", f'  "{requirement}",\n')
 
 
 def add(tree: Tree, instance: str, values: dict[str, Any], folder: str, server: str, command: str) -> None:
@@ -43,9 +59,7 @@ def add(tree: Tree, instance: str, values: dict[str, Any], folder: str, server: 
         command: what the image runs, as items of a JSON list, in Jinja.
     """
     label = values["label"]
-    stage = tree.text(_STAGE % (server, command), "the stage of the Dockerfile")
-    tree.section("infrastructure/docker/Dockerfile", instance, stage)
-    tree.section("pyproject.toml", f"{instance} in {TOOLS}", f'  "{server}",\n')
+    add_stage(tree, instance, server, f"EXPOSE {{{{ port }}}}\nCMD [{command}]\n")
     tree.section(
         "devspace.yaml",
         f"deployments.{label}",

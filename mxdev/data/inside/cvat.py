@@ -52,9 +52,21 @@ def server(job: Mapping[str, Any]) -> Iterator[Any]:
             raise Problem(f"CVAT at {job['url']} answered {problem.status}: {words}") from None
 
 
-def frame_name(name: str) -> str:
-    """What an image is called in CVAT, which knows no folders: the hash of its path, and its own name."""
-    return f"{hashlib.sha256(name.encode()).hexdigest()[:16]}-{PurePosixPath(name).name}"
+def frame_name(name: str, digest: str) -> str:
+    """What an image is called in CVAT, which knows no folders: the hash of its path and of its content, and its own name.
+
+    Equal images in two folders are two, and so is what stands in one place after the other: labels stay with what people saw.
+    """
+    return _frame_name(f"{digest} {name}", name)
+
+
+def frame_names(name: str, digest: str) -> tuple[str, str]:
+    """All that it may be called: in tasks that an earlier version made, only its path counted."""
+    return frame_name(name, digest), _frame_name(name, name)
+
+
+def _frame_name(hashed: str, name: str) -> str:
+    return f"{hashlib.sha256(hashed.encode()).hexdigest()[:16]}-{PurePosixPath(name).name}"
 
 
 def images(store: Any, folder: str) -> tuple[list[str], dict[str, str]]:
@@ -74,7 +86,7 @@ def images(store: Any, folder: str) -> tuple[list[str], dict[str, str]]:
 def create(job: Mapping[str, Any]) -> dict[str, Any]:
     """Make the project, and a task for so many images each. With `look`, only say what would be done."""
     store, name, folder = Store(job["uri"]), job["name"], job["folder"]
-    found, _ = images(store, folder)
+    found, sums = images(store, folder)
     request = {"folder": folder, "labels": sorted(job["labels"]), "kind": job["kind"]}
     before = asked(store, name, needed=False)
     if before and before != request:
@@ -90,7 +102,7 @@ def create(job: Mapping[str, Any]) -> dict[str, Any]:
         whole = [task for task in tasks if size_of(task)]
         halves = [task for task in tasks if not size_of(task) and task.name.startswith(f"{name} ")]
         taken = {frame.name for task in whole for frame in task.get_frames_info()}
-        left = [image for image in found if frame_name(image) not in taken]
+        left = [image for image in found if taken.isdisjoint(frame_names(image, sums[image]))]
         size = job["size"]
         told = {
             "images": len(found), "left": len(left), "tasks": -(-len(left) // size),
@@ -112,20 +124,24 @@ def create(job: Mapping[str, Any]) -> dict[str, Any]:
                 job,
                 project.id,
                 f"{name} {len(whole) + number + 1}",
-                left[number * size :][:size],
+                {image: frame_name(image, sums[image]) for image in left[number * size :][:size]},
             )
             say(f"task {number + 1} of {told['tasks']}")
     return told
 
 
 def make_task(
-    client: Any, store: Any, job: Mapping[str, Any], project: int, title: str, names: list[str]
+    client: Any, store: Any, job: Mapping[str, Any], project: int, title: str, names: Mapping[str, str]
 ) -> None:
-    """Make a task, with its images by way of this machine: CVAT needs no way to the bucket, and no key."""
+    """Make a task, with its images by way of this machine: CVAT needs no way to the bucket, and no key.
+
+    Args:
+        names: what the images are called there, by their path in the folder.
+    """
     with tempfile.TemporaryDirectory(prefix="mx-labels-") as folder:
         files = []
-        for name in names:
-            file = Path(folder, frame_name(name))
+        for name, frame in names.items():
+            file = Path(folder, frame)
             store.get(f"{job['folder']}/{name}", file)
             files.append(file)
         spec = {"name": title, "project_id": project}
@@ -203,9 +219,8 @@ def export(job: Mapping[str, Any]) -> dict[str, Any]:
     with server(job) as client:
         project = existing(client, name)
         labels = {label.id: label.name for label in project.get_labels()}
-        marks = labelled(
-            project, labels, request["labels"], {frame_name(image): image for image in found}, job
-        )
+        known = {frame: image for image in found for frame in frame_names(image, sums[image])}
+        marks = labelled(project, labels, request["labels"], known, job)
     rows: list[dict[str, Any]] = [
         {"image": image, "sha256": sums[image], **marks[image]} for image in found if image in marks
     ]
@@ -233,7 +248,7 @@ def export(job: Mapping[str, Any]) -> dict[str, Any]:
     sealed = {"annotations.json": hashlib.sha256(text.encode()).hexdigest()}
     for number, row in enumerate(done, start=1):
         # The loader's `ImageFolder` reads the class in the name of the folder.
-        place = f"{row['labels'][0] if tags else 'images'}/{frame_name(row['image'])}"
+        place = f"{row['labels'][0] if tags else 'images'}/{frame_name(row['image'], row['sha256'])}"
         sealed[place] = row["sha256"]
         if place not in there or store.sha256(f"{target}/{place}") != row["sha256"]:
             store.copy(f"{request['folder']}/{row['image']}", f"{target}/{place}")

@@ -89,7 +89,7 @@ def log_code(code: Code) -> None:
 
 
 def log_version(version: Version) -> None:
-    """Log the version of the data to the active run, and what it was made of where that is short.
+    """Log the version of the data to the active run, and what it was made of and how where that is short.
 
     Raises:
         RuntimeError: the run has begun with other data.
@@ -105,6 +105,8 @@ def log_version(version: Version) -> None:
     mlflow.log_param(DATA, version.sha256)
     if 0 < len(version.manifest) <= _MANIFEST:
         mlflow.log_text(version.manifest, "data.txt")
+    if 0 < len(version.lineage) <= _MANIFEST:
+        mlflow.log_text(version.lineage, "lineage.json")
 
 
 def log_model(model: nn.Module, example: Tensor) -> str:

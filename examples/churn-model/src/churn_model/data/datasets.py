@@ -103,10 +103,12 @@ class Version:
     Attributes:
         sha256: the hash that differs when the data does.
         manifest: what it was made of, a line for each file; may be empty.
+        lineage: how it was made, as JSON, where a pipeline has left that beside it; may be empty.
     """
 
     sha256: str
     manifest: str = ""
+    lineage: str = ""
 
 
 @dataclass(frozen=True)

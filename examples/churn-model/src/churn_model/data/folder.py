@@ -14,6 +14,8 @@ from .datasets import Version
 
 # A file in the folder with the hashes of all others, as `sha256sum` writes it. Where it is, nothing is read to tell the version.
 SUMS = "SHA256SUMS"
+# A file in the folder with what made the others of what. It says nothing of which data it is: another machine makes the same.
+LINEAGE = "lineage.json"
 _BLOCK = 1 << 20
 # Packages that bring stores, by their protocol; they are extras in pyproject.toml.
 _EXTRAS = {"gs": "gcs", "gcs": "gcs", "s3": "s3", "s3a": "s3"}
@@ -105,11 +107,17 @@ class Folder:
         digest, lines = hashlib.sha256(), []
         with closing(_Hashes()) as hashes:
             for file in files:
+                if file.name == LINEAGE:
+                    continue
                 checksum = file.checksum or self._hashed(file, hashes)
                 line = f"{checksum}  {file.size}  {file.name}\n"
                 digest.update(line.encode("utf-8", "surrogateescape"))
                 lines.append(f"{file.generation}  {line}" if file.generation else line)
-        return Version(digest.hexdigest(), "".join(lines))
+        return Version(digest.hexdigest(), "".join(lines), self._lineage())
+
+    def _lineage(self) -> str:
+        there = any(file.name == LINEAGE for file in self.files)
+        return self.read([LINEAGE])[0].decode("utf-8", "replace") if there else ""
 
     def _with_sums(self, files: list[File]) -> list[File]:
         text = self.read([SUMS])[0].decode("utf-8", "surrogateescape")

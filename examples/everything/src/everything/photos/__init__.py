@@ -1,0 +1,1 @@
+"""The pipeline `photos`: raw files of the data bucket become a version of the data: `mx data run photos`."""

@@ -1,0 +1,1 @@
+"""The pipeline `visits`: raw files of the data bucket become a version of the data: `mx data run visits`."""

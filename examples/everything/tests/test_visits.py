@@ -1,0 +1,205 @@
+"""The pipeline `visits`, by the local runner: what is read, what is rejected and why, which version it is, and its lineage."""
+
+import csv
+import hashlib
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    WorkerOptions,
+)
+from conftest import composed
+
+from everything.data.folder import Folder
+from everything.data.parquet import Parquet
+from everything.visits import __main__ as entry
+from everything.visits import config, pipeline, records, version
+from everything.visits.records import Bad, Column, Format
+
+COLUMNS = Format(
+    {
+        "age": Column("int", low=0, high=150),
+        "weight": Column("float", required=False),
+        "left": Column("bool"),
+        "place": Column("string", choices=["here", "there"]),
+    }
+)
+GOOD = {"age": "41", "weight": "70.5", "left": "true", "place": "here"}
+
+
+@pytest.fixture
+def configured(tmp_path, monkeypatch):
+    """Make the configuration of a run in a bucket that is a folder: `configured(shards=2)`."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def make(**values):
+        config.register()
+        made = config.typed(composed(config.NAME, f"bucket={tmp_path / 'bucket'}"))
+        return replace(made, records=COLUMNS, most_rejected=0.5, **values)
+
+    return make
+
+
+def put(configuration, name, text):
+    """A raw file."""
+    path = Path(configuration.bucket, configuration.reads, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def table(*rows):
+    """The text of a CSV file."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(GOOD))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def read(name, text):
+    content = text if isinstance(text, bytes) else text.encode()
+    return list(records.read(name, io.BytesIO(content), COLUMNS))
+
+
+def rows(folder):
+    shards = Parquet(Folder(folder))
+    found = shards.read([(number, 0, int(size)) for number, size in enumerate(shards.sizes)])
+    return sorted(found, key=lambda row: row["age"])
+
+
+def test_a_record_has_the_types_of_its_columns():
+    typed = {"age": 41, "weight": 70.5, "left": True, "place": "here"}
+    assert read("a.csv", table(GOOD)) == [typed]
+    assert read("a.jsonl", json.dumps(GOOD) + "\n\n" + json.dumps(typed)) == [typed, typed]
+    assert read("a.csv", table(GOOD | {"weight": ""})) == [typed | {"weight": None}]
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"age": "x"}, "age is no int"),
+        ({"age": "4.5"}, "age is no int"),
+        ({"age": ""}, "age is missing"),
+        ({"age": "-1"}, "age is less than 0"),
+        ({"age": "151"}, "age is more than 150"),
+        ({"weight": "inf"}, "weight is no float"),
+        ({"left": "perhaps"}, "left is no bool"),
+        ({"place": "nowhere"}, "place is none of here, there"),
+    ],
+)
+def test_a_bad_record_has_a_reason(other, reason):
+    (bad,) = read("a.csv", table(GOOD | other))
+    assert isinstance(bad, Bad)
+    assert bad.reason == reason
+    assert json.loads(bad.content) == GOOD | other
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("a.csv", "age,left\n1,true\n", "the file has no column place"),
+        ("a.csv", "age,left,place\n1,true\n", "another number of cells than the header has"),
+        ("a.jsonl", "{", "no JSON"),
+        ("a.jsonl", "[1]", "no JSON object"),
+        ("a.csv", b"age,left,place\n1,true,h\xffre\n", "place is no string"),
+    ],
+)
+def test_what_cannot_be_read_does_not_end_the_run(name, text, reason):
+    (bad,) = read(name, text)
+    assert bad.reason == reason
+
+
+def test_a_run_makes_a_version_with_its_lineage(configured):
+    configuration = configured()
+    put(configuration, "a.csv", table(*(GOOD | {"age": str(age)} for age in range(20))))
+    put(configuration, "more/b.jsonl", json.dumps(GOOD | {"age": 99}) + "\nno JSON\n")
+    put(configuration, "notes.txt", "nobody reads this")
+    told = entry.run(configuration)
+    assert told["complete"]
+    assert told["counts"] == {"records": 21, "rejected": 1, "reasons": {"no JSON": 1}}
+    assert [row["age"] for row in rows(told["folder"])] == [*range(20), 99]
+    data = Folder(told["folder"]).version()
+    lineage = json.loads(data.lineage)
+    assert lineage["version"] == told["version"]
+    digest = hashlib.sha256(b"nobody reads this").hexdigest()
+    notes = {"name": "notes.txt", "size": 17, "checksum": f"sha256:{digest}"}
+    assert notes in lineage["inputs"]["files"]
+    assert "lineage.json" not in data.manifest
+    (bad,) = Folder(lineage["rejected"]).named("", ".jsonl")
+    (line,) = Folder(lineage["rejected"]).read([bad.name])
+    assert json.loads(line) == {
+        "file": "more/b.jsonl",
+        "record": 2,
+        "reason": "no JSON",
+        "content": "no JSON",
+    }
+
+
+def test_a_version_that_is_there_is_not_made_again(configured, monkeypatch):
+    configuration = configured()
+    put(configuration, "a.csv", table(GOOD))
+    looked = entry.run(replace(configuration, look=True))
+    assert not looked["complete"]
+    made = entry.run(configuration)
+    monkeypatch.setattr(pipeline, "run", lambda *_: pytest.fail("it was made again"))
+    assert entry.run(configuration) == made
+    assert made["version"] == looked["version"]
+
+
+def test_other_data_and_another_schema_are_other_versions(configured):
+    configuration = configured()
+    put(configuration, "a.csv", table(GOOD))
+    first = version.plan(configuration).version
+    assert version.plan(replace(configuration, shards=3)).version != first
+    put(configuration, "a.csv", table(GOOD, GOOD))
+    assert version.plan(configuration).version != first
+
+
+def test_the_same_version_is_the_same_bytes(configured, tmp_path):
+    configuration = configured(shards=3)
+    lines = table(*(GOOD | {"age": str(age)} for age in range(50)))
+    put(configuration, "a.csv", lines)
+    other = replace(configuration, bucket=str(tmp_path / "other"))
+    put(other, "a.csv", lines)
+    one, two = (Folder(entry.run(one)["folder"]).version() for one in (configuration, other))
+    assert (one.sha256, one.manifest) == (two.sha256, two.manifest)
+
+
+def test_a_version_with_too_much_that_is_bad_is_not_complete(configured):
+    configuration = configured()
+    put(configuration, "a.csv", table(GOOD, GOOD | {"age": "x"}, GOOD | {"age": "y"}))
+    with pytest.raises(ValueError, match=r"2 of 3 records were rejected.*2 age is no int"):
+        entry.run(configuration)
+    told = entry.run(replace(configuration, look=True))
+    assert not told["complete"]
+
+
+def test_what_a_killed_run_left_goes(configured):
+    configuration = configured()
+    put(configuration, "a.csv", table(GOOD))
+    folder = entry.run(replace(configuration, look=True))["folder"]
+    Path(folder).mkdir(parents=True)
+    Path(folder, "part-00000.parquet.77.mx-part").write_bytes(b"half")
+    entry.run(configuration)
+    assert Folder(folder).version().sha256
+
+
+def test_workers_have_no_public_address(configured):
+    place = config.Dataflow(
+        "acme", "europe-west4", "acme-nodes", "me@acme", "registry/image:1", "gs://acme/tmp", 3
+    )
+    configuration = configured(runner="dataflow", dataflow=place)
+    put(configuration, "a.csv", table(GOOD))
+    job = version.plan(configuration)
+    options = PipelineOptions(pipeline.dataflow_options(job, configuration))
+    workers = options.view_as(WorkerOptions)
+    assert workers.use_public_ips is False
+    assert workers.subnetwork.endswith("/acme/regions/europe-west4/subnetworks/acme-nodes")
+    assert workers.sdk_container_image == "registry/image:1"
+    assert workers.max_num_workers == 3
+    assert options.view_as(GoogleCloudOptions).service_account_email == "me@acme"
