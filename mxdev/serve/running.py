@@ -86,4 +86,3 @@ def program(
     }
     first, *rest = words
     return Program((str(own) if first == "python" else first, *rest), variables, store)
-

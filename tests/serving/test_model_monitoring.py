@@ -129,16 +129,25 @@ def objects(project: Path) -> dict[str, Any]:
 
 def test_the_endpoint_may_write_where_it_does_and_the_monitoring_reads_there(project: Path) -> None:
     terraform = (project / "infrastructure/terraform/scores_monitoring.tf").read_text()
-    bucket = re.search(r'name += "(m1-\S+)"', terraform)
-    assert bucket
+    named = re.search(
+        r'name += "\$\{trimsuffix\(substr\(var.bucket_prefix, 0, \d+\), "-"\)\}(-\S+)"', terraform
+    )
+    assert named
+    prefix = re.search(
+        r'bucket_prefix += "(\S+)"', (project / "infrastructure/terraform/terraform.tfvars").read_text()
+    )
+    assert prefix
+    bucket = prefix[1] + named[1]
     server = (project / "infrastructure/kubernetes/apps/scores/server.yaml").read_text()
     made = list(yaml.safe_load_all(server))
     endpoint = next(one["metadata"]["name"] for one in made if one["kind"] == "ServiceAccount")
-    assert f'_principals}}/{endpoint}"' in terraform
+    writes = (project / "infrastructure/terraform/served_scores.tf").read_text()
+    assert f"/sa/{endpoint}" in writes
+    assert f'bucket = "${{var.bucket_prefix}}{named[1]}"' in writes
     pod = objects(project)["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     assert f'_principals}}/{pod["serviceAccountName"]}"' in terraform
     environ = {one["name"]: one["value"] for one in pod["containers"][0]["env"]}
-    assert f"gs://{bucket[1]}/requests" == environ["REQUEST_LOG"]
+    assert f"gs://{bucket}/requests" == environ["REQUEST_LOG"]
     assert environ["REQUEST_LOG"] in server
     settings = yaml.safe_load((project / "src/m1/conf/scores_monitoring.yaml").read_text())
     (served,) = (one for one in made if one["kind"] == "InferenceService")

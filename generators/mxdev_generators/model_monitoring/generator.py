@@ -67,7 +67,8 @@ class ModelMonitoring(Generator):
         endpoint = dns_label(values["name"])
         own = f"{endpoint}-log"
         prefix = bucket_prefix(project.project_id, project.name) if project.cloud == "gcp" else ""
-        bucket = f"{prefix[: _BUCKET_LENGTH - len(own) - 1].rstrip('-')}-{own}"
+        room = _BUCKET_LENGTH - len(own) - 1
+        bucket = f"{prefix[:room].rstrip('-')}-{own}"
         folder = values["request_log"].rstrip("/") or f"gs://{bucket}"
         every = int(values["every_hours"])
         hours = {1: "*", 24: "0"}.get(every, f"*/{every}")
@@ -82,6 +83,7 @@ class ModelMonitoring(Generator):
             "package": package_name(project.name),
             "model": values["model"] or project.name,
             "image_registry": image_registry(project),
+            "own_bucket_prefix": room,
             "own_bucket": "" if values["request_log"] else bucket,
             "log_folder": folder if values["request_log"] else f"{folder}/requests",
             "results": f"{folder}-monitoring" if values["request_log"] else f"{folder}/monitoring",
@@ -129,11 +131,11 @@ class ModelMonitoring(Generator):
         if values["own_bucket"]:
             tree.next_step(
                 "terraform -chdir=infrastructure/terraform apply",
-                f"makes gs://{values['own_bucket']}, and lets the endpoint write there",
+                f"makes gs://{values['own_bucket']}",
             )
         tree.next_step(
             f"mx generate SeldonDeployment {name} --request-log {values['log_folder']}",
-            "has the endpoint write its requests down",
+            "has the endpoint write its requests down; the next apply lets it",
         )
         tree.next_step(
             f"python -m {values['package']}.{module}", "makes a report here, of requests on this machine"

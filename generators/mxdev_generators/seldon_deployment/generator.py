@@ -107,12 +107,16 @@ class SeldonDeployment(Generator):
     def _log_bucket(self) -> str:
         """The bucket of the request log in HCL, if Terraform can say who writes there: the project's own in every environment."""
         project = self.values.of_project
-        scheme, _, rest = self.values.request_log.partition("://")
+        scheme, _, path = self.values.request_log.partition("://")
         if project.cloud != "gcp" or scheme != "gs":
             return ""
-        bucket = rest.partition("/")[0]
-        own = f"{bucket_prefix(project.project_id, project.name)}-data"
-        return 'google_storage_bucket.main["data"].name' if bucket == own else f'"{bucket}"'
+        bucket = path.partition("/")[0]
+        prefix = bucket_prefix(project.project_id, project.name)
+        if bucket == f"{prefix}-data":
+            return 'google_storage_bucket.main["data"].name'
+        rest = bucket.removeprefix(prefix)
+        # One that is named as the project's own are: each environment has one.
+        return f'"${{var.bucket_prefix}}{rest}"' if bucket != rest and rest.startswith("-") else f'"{bucket}"'
 
     def generate(self, tree: Tree) -> None:
         """Render server, tests, manifests and route; add the image's stage, KServe, the deployment, and the line of `mx serve`."""

@@ -1,4 +1,4 @@
-# Where scores writes its requests down, and who may: the endpoint adds files, the monitoring reads them and adds reports.
+# Where the requests of scores are, and who reads them: the monitoring, which adds reports. That the endpoint may add files, its own file says.
 # Requests may be of people: they go by themselves after 30 days.
 
 data "google_project" "scores_monitoring" {
@@ -13,7 +13,7 @@ locals {
 resource "google_storage_bucket" "scores_monitoring" {
   #checkov:skip=CKV_GCP_62:who reads is logged once Data Access audit logs are on, which cost; access logs would need a bucket that logs itself
   #checkov:skip=CKV_GCP_78:what is to go after some days must not stay as an old version
-  name                        = "everything-scores-log"
+  name                        = "${trimsuffix(substr(var.bucket_prefix, 0, 52), "-")}-scores-log"
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
@@ -32,14 +32,6 @@ resource "google_storage_bucket" "scores_monitoring" {
   }
 
   depends_on = [google_project_service.main]
-}
-
-resource "google_storage_bucket_iam_member" "scores_monitoring_endpoint" {
-  bucket = google_storage_bucket.scores_monitoring.name
-  role   = "roles/storage.objectCreator"
-  member = "${local.scores_principals}/scores"
-
-  depends_on = [google_container_cluster.main]
 }
 
 # It writes the last report over the one before.

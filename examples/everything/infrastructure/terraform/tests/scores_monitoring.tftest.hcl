@@ -30,13 +30,8 @@ override_data {
 
 run "who_may_what" {
   assert {
-    condition     = endswith(google_storage_bucket_iam_member.scores_monitoring_endpoint.member, "/projects/1234/locations/global/workloadIdentityPools/test-project.svc.id.goog/subject/ns/digits/sa/scores")
-    error_message = "The endpoint's own Kubernetes service account writes, and no other."
-  }
-
-  assert {
-    condition     = google_storage_bucket_iam_member.scores_monitoring_endpoint.role == "roles/storage.objectCreator"
-    error_message = "The endpoint adds files; it neither reads nor deletes what others asked."
+    condition     = google_storage_bucket.scores_monitoring.name == "${trimsuffix(substr("test-project-digits", 0, 52), "-")}-scores-log"
+    error_message = "Each environment has a bucket of its own."
   }
 
   assert {
