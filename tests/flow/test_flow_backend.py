@@ -147,6 +147,8 @@ def test_what_the_submitter_gets(root: Path, results: dict[str, Any]) -> None:
         "context": "c",
         "namespace": "n",
         "detach": False,
+        "gpus": None,
+        "queue": None,
         "name": f"tiny-{run_id[:10]}",
         "run_id": run_id,
         "command": "python -m tiny.trainer 2 succeeded",
