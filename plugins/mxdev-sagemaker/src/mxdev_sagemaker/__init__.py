@@ -1,0 +1,18 @@
+"""SageMaker for a company's labs. This module only announces; what does the work is imported when it is used."""
+
+from __future__ import annotations
+
+from mxdev import hookimpl
+from mxdev.plugins import Lazy
+
+
+@hookimpl
+def mx_generators() -> list[Lazy]:
+    """The generators of the platform, of experiments, of training and of deployment."""
+    return []
+
+
+@hookimpl
+def mx_commands() -> list[Lazy]:
+    """The command `mx sagemaker`."""
+    return []
