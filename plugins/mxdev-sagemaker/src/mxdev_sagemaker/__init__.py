@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from mxdev import hookimpl
+from mxdev import hookimpl, lazy
 from mxdev.plugins import Lazy
 
 
 @hookimpl
 def mx_generators() -> list[Lazy]:
     """The generators of the platform, of experiments, of training and of deployment."""
-    return []
+    return [
+        lazy(
+            "mxdev_sagemaker.platform.generator:SageMakerPlatform",
+            "Everything global of SageMaker in Terraform: network, registries, roles, groups, load balancer, Lambda functions.",
+        ),
+        lazy(
+            "mxdev_sagemaker.squad.generator:Squad",
+            "A squad of the platform: its experiments, each with a Git repository, an image registry and a versioned bucket.",
+        ),
+    ]
 
 
 @hookimpl

@@ -1,0 +1,56 @@
+"""What the tests of mxdev-sagemaker's stacks share: rendered repositories, and Terraform with the real provider."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mxdev.testing import mx
+
+# Where real providers lie on a machine without a registry; the variable names another folder.
+PROVIDERS = Path(os.environ.get("MX_TEST_TERRAFORM_PROVIDERS", "/opt/tf-plugins"))
+
+
+def generated(folder: Path, generator: str, name: str, *options: str) -> Path:
+    """The repository that a generator makes in `folder`."""
+    done = mx("generate", generator, name, "--no-input", "--skip-git", *options, cwd=folder)
+    assert done.code == 0, done.stdout + done.stderr
+    return folder / name
+
+
+def zipped(repository: Path) -> None:
+    """Zip the Lambda functions of a repository, as its pipeline does."""
+    run(sys.executable, "lambdas/build.py", cwd=repository)
+
+
+def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None, seconds: float = 300) -> str:
+    """What a program says; it must end well."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def terraform(folder: Path) -> dict[str, str]:
+    """The environment for Terraform in `folder`, which it initialises with the real provider; skips the test where there is none."""
+    if shutil.which("terraform") is None:
+        pytest.skip("terraform is not installed")
+    if not (PROVIDERS / "registry.terraform.io/hashicorp/aws").is_dir():
+        pytest.skip(f"the AWS provider is not in {PROVIDERS} (MX_TEST_TERRAFORM_PROVIDERS names the mirror)")
+    rc = folder / ".terraformrc"
+    rc.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{PROVIDERS}"\n  }}\n}}\n')
+    env = {"TF_CLI_CONFIG_FILE": str(rc), "NO_COLOR": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+    if not (folder / ".terraform").is_dir():
+        run("terraform", "init", "-backend=false", cwd=folder, env=env)
+    return env
