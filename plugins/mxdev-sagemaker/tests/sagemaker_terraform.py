@@ -54,3 +54,38 @@ def terraform(folder: Path) -> dict[str, str]:
     if not (folder / ".terraform").is_dir():
         run("terraform", "init", "-backend=false", cwd=folder, env=env)
     return env
+
+
+# What the stacks speak with.
+SERVICES = (
+    "acm", "applicationautoscaling", "cloudwatch", "cloudwatchlogs", "ec2", "ecr", "ecs", "elbv2", "events", "iam",
+    "lambda", "route53", "s3", "sagemaker", "scheduler", "secretsmanager", "sns", "sqs", "ssm", "sts",
+)  # fmt: skip
+
+
+def against(folder: Path, url: str, region: str = "eu-central-1") -> dict[str, str]:
+    """The environment in which Terraform applies `folder` to the AWS at `url`, with its state beside it."""
+    endpoints = "\n".join(f'    {service} = "{url}"' for service in SERVICES)
+    (folder / "moto_override.tf").write_text(
+        f"""terraform {{
+  backend "local" {{}}
+}}
+
+provider "aws" {{
+  region                      = "{region}"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+  s3_use_path_style           = true
+
+  endpoints {{
+{endpoints}
+  }}
+}}
+"""
+    )
+    env = terraform(folder)
+    run("terraform", "init", "-reconfigure", cwd=folder, env=env)
+    return env

@@ -22,15 +22,16 @@ def test_the_page_is_true(tmp_path: Path) -> None:
         for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
             ran += 1
             if command.startswith("cd "):
-                folder = folder / command[3:]
+                folder = (folder / command[3:]).resolve()
                 continue
             done = subprocess.run(
                 command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
             )
             pattern = re.escape(expected.strip()).replace(r"\.\.\.", ".*")
+            assert done.returncode == (1 if "check.py" in command else 0), done.stderr
             assert re.fullmatch(pattern, done.stdout.strip(), re.DOTALL), (
                 command,
                 done.stdout,
                 done.stderr,
             )
-    assert ran == 5
+    assert ran == 11

@@ -18,6 +18,10 @@ def mx_generators() -> list[Lazy]:
             "mxdev_sagemaker.squad.generator:Squad",
             "A squad of the platform: its experiments, each with a Git repository, an image registry and a versioned bucket.",
         ),
+        lazy(
+            "mxdev_sagemaker.deployments.generator:Deployments",
+            "The repository of deployments: one small file for each model and version, and the Terraform that reads them.",
+        ),
     ]
 
 

@@ -15,6 +15,11 @@ PART = Pattern(
     "2 to 15 lower-case letters, digits and single dashes, and begin with a letter",
     metavar="NAME",
 )
+PIPELINE = Pattern(
+    r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,39}",
+    "2 to 40 lower-case letters, digits and single dashes, and begin with a letter",
+    metavar="NAME",
+)
 REGION = Pattern(r"[a-z]{2}(?:-[a-z]+){1,2}-[0-9]", "a region, such as eu-central-1", metavar="REGION")
 HOST = Pattern(
     r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+",

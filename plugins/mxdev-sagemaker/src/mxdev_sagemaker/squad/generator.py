@@ -5,7 +5,7 @@ from __future__ import annotations
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Pattern
 
-from mxdev_sagemaker.names import PART
+from mxdev_sagemaker.names import PART, PIPELINE
 
 _MEMBER = Pattern(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,62}", "letters, digits and single dashes", metavar="NAME")
 
@@ -18,6 +18,7 @@ class Squad(Generator):
     instance_argument = "NAME"
     options = (
         option("--experiment", type=PART, multiple=True, default=(), help="An experiment; again for another."),
+        option("--pipeline", type=PIPELINE, multiple=True, default=(), help="A training pipeline, whose steps' images get registries; again for another."),
         option("--member", type=_MEMBER, multiple=True, default=(), help="A member, who gets a profile in SageMaker Studio; again for another."),
     )  # fmt: skip
     example = "mx generate Squad vision --experiment detector --member ada"

@@ -29,13 +29,22 @@ data "aws_iam_policy_document" "boundary" {
   statement {
     sid       = "Objects"
     actions   = ["s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"]
-    resources = [for prefix in ["models", "async", "batch"] : "${aws_s3_bucket.platform.arn}/${prefix}/*"]
+    resources = [for prefix in ["models", "pipelines/*/runs", "async", "batch"] : "${aws_s3_bucket.platform.arn}/${prefix}/*"]
   }
 
+  # A batch reads what the platform and its squads have.
   statement {
-    sid       = "Bucket"
-    actions   = ["s3:GetBucketLocation", "s3:ListBucket"]
-    resources = [aws_s3_bucket.platform.arn]
+    sid       = "Inputs"
+    actions   = ["s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"]
+    resources = ["arn:${local.partition}:s3:::${local.platform}-*"]
+  }
+
+  # Terraform's state is no input.
+  statement {
+    sid       = "NoState"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = ["arn:${local.partition}:s3:::${local.platform}-tfstate", "arn:${local.partition}:s3:::${local.platform}-tfstate/*"]
   }
 
   statement {
@@ -239,6 +248,19 @@ data "aws_iam_policy_document" "deployments" {
       "iam:UpdateAssumeRolePolicy",
     ]
     resources = [local.deployed.roles]
+  }
+
+  # The first service of an account makes them.
+  statement {
+    sid       = "ServiceRoles"
+    actions   = ["iam:CreateServiceLinkedRole"]
+    resources = ["arn:${local.partition}:iam::${local.account}:role/aws-service-role/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:AWSServiceName"
+      values   = ["ecs.amazonaws.com", "ecs.application-autoscaling.amazonaws.com"]
+    }
   }
 
   statement {

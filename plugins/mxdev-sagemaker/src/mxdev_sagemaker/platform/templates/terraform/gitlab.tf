@@ -84,7 +84,7 @@ data "aws_iam_policy_document" "publish" {
 
   statement {
     sid       = "Bucket"
-    actions   = ["s3:GetBucketLocation", "s3:ListBucket"]
+    actions   = ["s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:ListBucket"]
     resources = [aws_s3_bucket.platform.arn]
   }
 
@@ -93,6 +93,13 @@ data "aws_iam_policy_document" "publish" {
     sid       = "Configuration"
     actions   = ["ssm:AddTagsToResource", "ssm:GetParameter", "ssm:PutParameter"]
     resources = [local.configurations]
+  }
+
+  # The group that a pipeline's models are registered in.
+  statement {
+    sid       = "Group"
+    actions   = ["sagemaker:CreateModelPackageGroup", "sagemaker:DescribeModelPackageGroup"]
+    resources = ["arn:${local.partition}:sagemaker:${local.here}:model-package-group/*"]
   }
 
   # The kernel images that Studio offers.

@@ -99,7 +99,7 @@ resource "aws_vpc_endpoint" "s3" {
 
 # Each kind of step of a training pipeline has a group of its own, so that one can be opened or closed alone.
 resource "aws_security_group" "steps" {
-  for_each = toset(["processing", "training", "evaluation"])
+  for_each = toset(["processing", "training", "evaluation", "registration"])
 
   name        = "${local.platform}-${each.value}"
   description = "Steps of training pipelines: ${each.value}."

@@ -17,6 +17,16 @@ output "execution_roles" {
   }
 }
 
+output "private_subnets" {
+  description = "The subnets of pipelines' steps."
+  value       = aws_subnet.private[*].id
+}
+
+output "step_groups" {
+  description = "The security group of each kind of step."
+  value       = { for kind, group in aws_security_group.steps : kind => group.id }
+}
+
 output "publish_role" {
   description = "For the variable AWS_ROLE_ARN of the squads' group on GitLab; it is no secret."
   value       = aws_iam_role.publish.arn

@@ -26,3 +26,27 @@ resource "aws_ecr_lifecycle_policy" "this" {
     }]
   })
 }
+
+# Functions of the kind async are made of images in it.
+data "aws_iam_policy_document" "serving" {
+  statement {
+    sid     = "Functions"
+    actions = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = [local.deployed.functions]
+    }
+  }
+}
+
+resource "aws_ecr_repository_policy" "serving" {
+  repository = aws_ecr_repository.this["serving"].name
+  policy     = data.aws_iam_policy_document.serving.json
+}

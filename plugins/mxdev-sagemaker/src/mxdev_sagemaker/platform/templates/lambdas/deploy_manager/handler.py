@@ -16,6 +16,8 @@ from botocore.exceptions import ClientError
 from gitlab import Repository
 
 KINDS = ("rest", "async", "batch")
+# What nobody can guess: without it the file would stop the pipeline of all deployments.
+OWED = {"batch": ("schedule", "done_by", "input")}
 
 
 class RefusedError(Exception):
@@ -59,7 +61,7 @@ def handler(event: dict[str, Any], context: object = None) -> dict[str, Any]:
     path = f"deployments/{kind}/{model}-{version}.json"
     did = repository.write(
         path,
-        lambda there: merged(there, settings, written),
+        lambda there: merged(kind, there, settings, written),
         f"Deploy {model} {version}",
     )
     return said({"model_package": arn, "did": did, "path": path})
@@ -123,9 +125,18 @@ def deployment(arn: str, model: str, version: str, package: dict[str, Any]) -> d
     }
 
 
-def merged(there: str | None, settings: dict[str, Any], written: dict[str, Any]) -> str:
-    """The file: what a person set there stays, what the registry knows is written anew."""
+def merged(kind: str, there: str | None, settings: dict[str, Any], written: dict[str, Any]) -> str:
+    """The file: what a person set there stays, what the registry knows is written anew.
+
+    Raises:
+        RefusedError: neither the file nor the settings say what the kind needs.
+    """
     before = json.loads(there) if there else settings
+    if lacking := [key for key in OWED.get(kind, ()) if key not in before]:
+        model = written["model"]
+        raise RefusedError(
+            f"{model} is a {kind}, and deployment in /sagemaker/{model}/configuration has no {', '.join(lacking)}"
+        )
     return json.dumps({**before, **written}, indent=2, sort_keys=True) + "\n"
 
 

@@ -15,6 +15,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from conftest import client, configure
 
+BATCH = {
+    "kind": "batch",
+    "schedule": "cron(0 1 * * ? *)",
+    "done_by": "06:00",
+    "input": "s3://acme-ml-vision-x/rows",
+}
 TOKEN = "a-token"
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/acme-ml/serving:1"
 MODEL = "s3://acme-ml-platform-123456789012/models/churn/model.tar.gz"
@@ -173,7 +179,7 @@ def test_versions_stand_side_by_side(ready: ModuleType, gitlab: type[GitLab]) ->
 def test_the_configuration_says_how(ready: ModuleType, gitlab: type[GitLab]) -> None:
     configure(
         "churn",
-        json.dumps({"deployment": {"kind": "batch", "schedule": "cron(0 1 * * ? *)"}}),
+        json.dumps({"deployment": BATCH}),
     )
     ready.handler(accepted(register()))
     assert (
@@ -182,6 +188,13 @@ def test_the_configuration_says_how(ready: ModuleType, gitlab: type[GitLab]) -> 
     )
     ready.handler(accepted(register(CustomerMetadataProperties={"deployment": "async"})))
     assert "deployments/async/churn-2.json" in gitlab.files
+
+
+def test_a_batch_that_says_not_when_is_refused(ready: ModuleType, gitlab: type[GitLab]) -> None:
+    configure("churn", json.dumps({"deployment": "batch"}))
+    with pytest.raises(ready.RefusedError, match="has no schedule, done_by, input"):
+        ready.handler(accepted(register()))
+    assert gitlab.commits == []
 
 
 def test_what_a_person_set_in_the_file_stays(ready: ModuleType, gitlab: type[GitLab]) -> None:

@@ -12,6 +12,12 @@ mock_provider "aws" {
     }
   }
 
+  mock_data "aws_region" {
+    defaults = {
+      id = "eu-central-1"
+    }
+  }
+
   mock_data "aws_availability_zones" {
     defaults = {
       names = ["a", "b", "c"]
@@ -112,6 +118,11 @@ run "everything" {
     condition     = length(distinct([aws_iam_role.experiments.name, aws_iam_role.training.name, aws_iam_role.deployments.name])) == 3
     error_message = "Experiments, training pipelines and deployment pipelines must each have a role of their own."
   }
+
+  assert {
+    condition     = !anytrue([for statement in data.aws_iam_policy_document.training.statement : contains(statement.actions, "sagemaker:UpdateModelPackage")])
+    error_message = "A training pipeline must not accept its own model."
+  }
 }
 
 run "only_named_groups_are_accepted_by_tests" {
@@ -130,15 +141,6 @@ run "only_named_groups_are_accepted_by_tests" {
   }
 }
 
-run "nobody_is_accepted_by_tests_by_default" {
-  command = plan
-
-  assert {
-    condition     = !anytrue([for statement in data.aws_iam_policy_document.training.statement : contains(statement.actions, "sagemaker:UpdateModelPackage")])
-    error_message = "A training pipeline must not accept its own model."
-  }
-}
-
 run "a_squad" {
   command = apply
 
@@ -150,6 +152,7 @@ run "a_squad" {
     platform       = "acme-ml"
     name           = "vision"
     experiments    = ["detector", "tracker"]
+    pipelines      = ["churn"]
     members        = ["ada"]
     git            = "https://gitlab.com/acme/ml/vision"
     domain_id      = "d-mock"
@@ -160,6 +163,11 @@ run "a_squad" {
   assert {
     condition     = output.experiments["detector"].bucket == "acme-ml-vision-detector-123456789012" && length(output.experiments) == 2
     error_message = "Each experiment must have a bucket of its own."
+  }
+
+  assert {
+    condition     = aws_ecr_repository.this["churn-training"].name == "acme-ml/vision/churn-training" && endswith(output.registry, ".amazonaws.com/acme-ml/vision")
+    error_message = "Each step of a training pipeline must have a registry."
   }
 
   assert {

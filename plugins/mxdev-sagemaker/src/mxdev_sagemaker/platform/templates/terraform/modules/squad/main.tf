@@ -2,6 +2,8 @@ data "aws_caller_identity" "this" {}
 
 data "aws_partition" "this" {}
 
+data "aws_region" "this" {}
+
 locals {
   buckets = "arn:${data.aws_partition.this.partition}:s3:::${var.platform}-${var.name}-*-${data.aws_caller_identity.this.account_id}"
 }
@@ -19,9 +21,16 @@ resource "aws_sagemaker_code_repository" "this" {
   }
 }
 
+locals {
+  images = setunion(var.experiments, [
+    for pair in setproduct(var.pipelines, ["processing", "training", "evaluation", "registration"]) : join("-", pair)
+  ])
+}
+
+# The kernels of experiments, and the steps of training pipelines.
 resource "aws_ecr_repository" "this" {
   # checkov:skip=CKV_AWS_136:The keys of ECR are enough here, and cost nothing
-  for_each = var.experiments
+  for_each = local.images
 
   name                 = "${var.platform}/${var.name}/${each.value}"
   image_tag_mutability = "IMMUTABLE"

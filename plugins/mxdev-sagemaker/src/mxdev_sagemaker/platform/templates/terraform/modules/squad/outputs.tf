@@ -1,3 +1,8 @@
+output "registry" {
+  description = "What the names of the squad's images begin with: `registry` in the settings of its training pipelines."
+  value       = "${data.aws_caller_identity.this.account_id}.dkr.ecr.${data.aws_region.this.id}.amazonaws.com/${var.platform}/${var.name}"
+}
+
 output "experiments" {
   description = "Of each experiment its bucket, its registry and its Git repository."
   value = {

@@ -18,6 +18,12 @@ variable "experiments" {
   }
 }
 
+variable "pipelines" {
+  description = "The names of its training pipelines; each step's image has a registry."
+  type        = set(string)
+  default     = []
+}
+
 variable "members" {
   description = "Who gets a profile in SageMaker Studio."
   type        = set(string)
