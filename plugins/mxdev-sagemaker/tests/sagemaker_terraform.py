@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from filelock import FileLock
 from mxdev.testing import mx
+from platformdirs import user_cache_path
 
 # Where real providers lie on a machine without a registry; the variable names another folder.
 PROVIDERS = Path(os.environ.get("MX_TEST_TERRAFORM_PROVIDERS", "/opt/tf-plugins"))
@@ -40,6 +46,58 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None, seco
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def once(repositories: list[Path], test: str, find: Callable[[], str]) -> str:
+    """What `find` says of rendered repositories; it is asked once for the same files and the same test.
+
+    Its answer is kept in the user's cache folder; `MX_TEST_ALL` asks in any case. A failure is not kept.
+    """
+    digest = hashlib.sha256(test.encode() + Path(__file__).read_bytes())
+    for repository in repositories:
+        for path in sorted(repository.rglob("*")):
+            own = path.relative_to(repository)
+            made = {".mx", ".terraform", "__pycache__", "build"}.intersection(
+                own.parts
+            ) or own.name.startswith((".terraform", "terraform.tfstate"))
+            if path.is_file() and not made:
+                digest.update(f"\0{own}\0".encode() + path.read_bytes())
+    note = user_cache_path("mx-devtool-tests") / "noted" / f"sagemaker-{digest.hexdigest()}"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{note}.lock"):
+        if not note.exists() or os.environ.get("MX_TEST_ALL"):
+            note.write_text(find(), "utf-8")
+    return note.read_text("utf-8")
+
+
+def checked_stack(repository: Path) -> str:
+    """What `terraform test` says of the stack of a repository, after fmt and validate."""
+    folder = repository / "terraform"
+    run("terraform", "fmt", "-check", "-diff", "-recursive", cwd=repository)
+    env = terraform(folder)
+    run("terraform", "validate", cwd=folder, env=env)
+    return run("terraform", "test", cwd=folder, env=env)
+
+
+def own_tests(repository: Path) -> str:
+    """What pytest says of the functions of a repository."""
+    return run(
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "lambdas/tests", cwd=repository
+    )
+
+
+def loaded(path: Path) -> ModuleType:
+    """A rendered Python file as a module; what lies beside it can be imported."""
+    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
 
 
 def terraform(folder: Path) -> dict[str, str]:

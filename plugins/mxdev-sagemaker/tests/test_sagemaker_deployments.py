@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 import yaml
 from mxdev.testing import mx, render, text
-from sagemaker_terraform import generated, run, terraform, zipped
+from sagemaker_terraform import checked_stack, generated, loaded, once, own_tests, run, zipped
 
 from mxdev_sagemaker.deployments.generator import Deployments
 from mxdev_sagemaker.platform.generator import SageMakerPlatform
@@ -53,7 +53,7 @@ def checked(deployments: Path, tmp_path: Path, where: str, data: Any) -> str:
     path = root / "deployments" / where
     path.parent.mkdir(parents=True)
     path.write_text(data if isinstance(data, str) else json.dumps(data))
-    found = _check(root)
+    found = loaded(root / "check.py")
     return "\n".join(found.findings(root))
 
 
@@ -62,29 +62,12 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copy(source, target)
 
 
-def _check(root: Path) -> Any:
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("deployments_check", root / "check.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_terraform_with_the_real_provider(deployments: Path) -> None:
-    run("terraform", "fmt", "-check", "-diff", "-recursive", cwd=deployments)
-    folder = deployments / "terraform"
-    env = terraform(folder)
-    run("terraform", "validate", cwd=folder, env=env)
-    assert ", 0 failed" in run("terraform", "test", cwd=folder, env=env)
+    assert ", 0 failed" in once([deployments], "terraform", lambda: checked_stack(deployments))
 
 
 def test_its_own_tests_pass(deployments: Path) -> None:
-    told = run(
-        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "lambdas/tests", cwd=deployments
-    )
+    told = once([deployments], "own", lambda: own_tests(deployments))
     assert re.search(r"^4 passed", told, re.MULTILINE), told
     assert run(sys.executable, "check.py", cwd=deployments) == "Every deployment is as its schema says.\n"
 
@@ -151,19 +134,10 @@ def test_what_an_accepted_model_becomes_is_a_right_file(deployments: Path, tmp_p
 
 
 def _manager(folder: Path) -> Any:
-    import importlib.util
-
-    tree = render(SageMakerPlatform, name="acme-ml")
+    tree = _only(render(SageMakerPlatform, name="acme-ml"))
     for name in ("handler", "gitlab"):
-        (folder / f"{name}.py").write_text(text(_only(tree), f"lambdas/deploy_manager/{name}.py"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
-        spec = importlib.util.spec_from_file_location("deploy_manager_handler", folder / "handler.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+        (folder / f"{name}.py").write_text(text(tree, f"lambdas/deploy_manager/{name}.py"))
+    return loaded(folder / "handler.py")
 
 
 def _only(rendered: Any) -> Any:

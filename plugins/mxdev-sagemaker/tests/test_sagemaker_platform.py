@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 from mxdev.testing import mx
-from sagemaker_terraform import generated, run, terraform, zipped
+from sagemaker_terraform import checked_stack, generated, once, own_tests, run, terraform, zipped
 
 BIN = Path(sys.executable).parent
 SHARED = Path(os.environ.get("MX_TEST_SHARED") or Path(__file__).parents[4] / "shared")
@@ -33,18 +33,17 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_functions_pass_their_own_tests(platform: Path) -> None:
-    told = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "lambdas/tests", cwd=platform)
+    told = once([platform], "own", lambda: own_tests(platform))
     assert re.search(r"^\d{2} passed", told, re.MULTILINE), told
 
 
 def test_terraform_with_the_real_provider(platform: Path) -> None:
-    run("terraform", "fmt", "-check", "-diff", "-recursive", cwd=platform)
+    assert ", 0 failed" in once([platform], "terraform", lambda: checked_stack(platform))
+
+
+def test_the_bucket_of_the_state_is_valid(platform: Path) -> None:
     env = terraform(platform / "bootstrap")
     run("terraform", "validate", cwd=platform / "bootstrap", env=env)
-    folder = platform / "terraform"
-    env = terraform(folder)
-    run("terraform", "validate", cwd=folder, env=env)
-    assert ", 0 failed" in run("terraform", "test", cwd=folder, env=env)
 
 
 def test_the_same_code_makes_the_same_zip(platform: Path, tmp_path: Path) -> None:

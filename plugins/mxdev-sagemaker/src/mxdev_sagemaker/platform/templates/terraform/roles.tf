@@ -34,6 +34,7 @@ data "aws_iam_policy_document" "assume" {
 
 # What every job of SageMaker needs: its image, its log, its metrics, its place in the network.
 data "aws_iam_policy_document" "job" {
+  # checkov:skip=CKV_AWS_109:SageMaker gives its own network interfaces to its jobs, and they have no resource to name
   # checkov:skip=CKV_AWS_111:Network interfaces, metrics and the login of ECR have no resource to name
   # checkov:skip=CKV_AWS_356:Network interfaces, metrics and the login of ECR have no resource to name
   statement {

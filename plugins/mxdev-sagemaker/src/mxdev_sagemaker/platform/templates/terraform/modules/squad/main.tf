@@ -99,9 +99,9 @@ resource "aws_s3_bucket_public_access_block" "this" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  for_each = aws_s3_bucket_versioning.this
+  for_each = aws_s3_bucket.this
 
-  bucket = each.value.bucket
+  bucket = each.value.id
 
   rule {
     id     = "old"
@@ -119,6 +119,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       days_after_initiation = 7
     }
   }
+
+  depends_on = [aws_s3_bucket_versioning.this]
 }
 
 resource "aws_sagemaker_user_profile" "this" {
