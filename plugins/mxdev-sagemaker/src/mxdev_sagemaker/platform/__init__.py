@@ -1,0 +1,1 @@
+"""The repository of everything that all squads share."""

@@ -1,0 +1,149 @@
+"""What the tests of mxdev-sagemaker's stacks share: rendered repositories, and Terraform with the real provider."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from filelock import FileLock
+from mxdev.testing import mx
+from platformdirs import user_cache_path
+
+# Where real providers lie on a machine without a registry; the variable names another folder.
+PROVIDERS = Path(os.environ.get("MX_TEST_TERRAFORM_PROVIDERS", "/opt/tf-plugins"))
+
+
+def generated(folder: Path, generator: str, name: str, *options: str) -> Path:
+    """The repository that a generator makes in `folder`."""
+    done = mx("generate", generator, name, "--no-input", "--skip-git", *options, cwd=folder)
+    assert done.code == 0, done.stdout + done.stderr
+    return folder / name
+
+
+def zipped(repository: Path) -> None:
+    """Zip the Lambda functions of a repository, as its pipeline does."""
+    run(sys.executable, "lambdas/build.py", cwd=repository)
+
+
+def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None, seconds: float = 300) -> str:
+    """What a program says; it must end well."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def once(repositories: list[Path], test: str, find: Callable[[], str]) -> str:
+    """What `find` says of rendered repositories; it is asked once for the same files and the same test.
+
+    Its answer is kept in the user's cache folder; `MX_TEST_ALL` asks in any case. A failure is not kept.
+    """
+    digest = hashlib.sha256(test.encode() + Path(__file__).read_bytes())
+    for repository in repositories:
+        for path in sorted(repository.rglob("*")):
+            own = path.relative_to(repository)
+            made = {".mx", ".terraform", "__pycache__", "build"}.intersection(
+                own.parts
+            ) or own.name.startswith((".terraform", "terraform.tfstate"))
+            if path.is_file() and not made:
+                digest.update(f"\0{own}\0".encode() + path.read_bytes())
+    note = user_cache_path("mx-devtool-tests") / "noted" / f"sagemaker-{digest.hexdigest()}"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{note}.lock"):
+        if not note.exists() or os.environ.get("MX_TEST_ALL"):
+            note.write_text(find(), "utf-8")
+    return note.read_text("utf-8")
+
+
+def checked_stack(repository: Path) -> str:
+    """What `terraform test` says of the stack of a repository, after fmt and validate."""
+    folder = repository / "terraform"
+    run("terraform", "fmt", "-check", "-diff", "-recursive", cwd=repository)
+    env = terraform(folder)
+    run("terraform", "validate", cwd=folder, env=env)
+    return run("terraform", "test", cwd=folder, env=env)
+
+
+def own_tests(repository: Path) -> str:
+    """What pytest says of the functions of a repository."""
+    return run(
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "lambdas/tests", cwd=repository
+    )
+
+
+def loaded(path: Path) -> ModuleType:
+    """A rendered Python file as a module; what lies beside it can be imported."""
+    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+def terraform(folder: Path) -> dict[str, str]:
+    """The environment for Terraform in `folder`, which it initialises with the real provider; skips the test where there is none."""
+    if shutil.which("terraform") is None:
+        pytest.skip("terraform is not installed")
+    if not (PROVIDERS / "registry.terraform.io/hashicorp/aws").is_dir():
+        pytest.skip(f"the AWS provider is not in {PROVIDERS} (MX_TEST_TERRAFORM_PROVIDERS names the mirror)")
+    rc = folder / ".terraformrc"
+    rc.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{PROVIDERS}"\n  }}\n}}\n')
+    env = {"TF_CLI_CONFIG_FILE": str(rc), "NO_COLOR": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+    if not (folder / ".terraform").is_dir():
+        run("terraform", "init", "-backend=false", cwd=folder, env=env)
+    return env
+
+
+# What the stacks speak with.
+SERVICES = (
+    "acm", "applicationautoscaling", "cloudwatch", "cloudwatchlogs", "ec2", "ecr", "ecs", "elbv2", "events", "iam",
+    "lambda", "route53", "s3", "sagemaker", "scheduler", "secretsmanager", "sns", "sqs", "ssm", "sts",
+)  # fmt: skip
+
+
+def against(folder: Path, url: str, region: str = "eu-central-1") -> dict[str, str]:
+    """The environment in which Terraform applies `folder` to the AWS at `url`, with its state beside it."""
+    endpoints = "\n".join(f'    {service} = "{url}"' for service in SERVICES)
+    (folder / "moto_override.tf").write_text(
+        f"""terraform {{
+  backend "local" {{}}
+}}
+
+provider "aws" {{
+  region                      = "{region}"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+  s3_use_path_style           = true
+
+  endpoints {{
+{endpoints}
+  }}
+}}
+"""
+    )
+    env = terraform(folder)
+    run("terraform", "init", "-reconfigure", cwd=folder, env=env)
+    return env

@@ -1,0 +1,85 @@
+"""SageMakerPlatform and Squad: rendered once, and looked at by the tools that read it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from mxdev.testing import mx
+from sagemaker_terraform import checked_stack, generated, once, own_tests, run, terraform, zipped
+
+BIN = Path(sys.executable).parent
+SHARED = Path(os.environ.get("MX_TEST_SHARED") or Path(__file__).parents[4] / "shared")
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A platform with two squads, its functions zipped."""
+    made = generated(tmp_path_factory.mktemp("platform"), "SageMakerPlatform", "acme-ml")
+    for squad, *options in (
+        ("vision", "--experiment", "detector", "--experiment", "tracker", "--member", "ada"),
+        ("text-search", "--experiment", "ranker"),
+    ):
+        done = mx("generate", "Squad", squad, "--no-input", *options, cwd=made)
+        assert done.code == 0, done.stdout + done.stderr
+    zipped(made)
+    return made
+
+
+def test_the_functions_pass_their_own_tests(platform: Path) -> None:
+    told = once([platform], "own", lambda: own_tests(platform))
+    assert re.search(r"^\d{2} passed", told, re.MULTILINE), told
+
+
+def test_terraform_with_the_real_provider(platform: Path) -> None:
+    assert ", 0 failed" in once([platform], "terraform", lambda: checked_stack(platform))
+
+
+def test_the_bucket_of_the_state_is_valid(platform: Path) -> None:
+    env = terraform(platform / "bootstrap")
+    run("terraform", "validate", cwd=platform / "bootstrap", env=env)
+
+
+def test_the_same_code_makes_the_same_zip(platform: Path, tmp_path: Path) -> None:
+    zips = sorted((platform / "lambdas/build").glob("*.zip"))
+    before = [path.read_bytes() for path in zips]
+    assert [path.name for path in zips] == ["deploy_manager.zip", "pipeline_upsert.zip"]
+    for path in platform.rglob("lambdas/*/*.py"):
+        os.utime(path, (1, 1))
+    zipped(platform)
+    assert [path.read_bytes() for path in zips] == before
+
+
+def test_mx_finds_nothing_in_it(platform: Path) -> None:
+    linted = mx("lint", cwd=platform)
+    assert linted.code == 0, linted.stdout + linted.stderr
+
+
+def test_the_pipeline_is_as_gitlab_s_schema_says(platform: Path) -> None:
+    schema = SHARED / "schemas/gitlab-ci.schema.json"
+    if not schema.is_file():
+        pytest.skip(f"{schema} is not there")
+    jsonschema.validate(
+        yaml.safe_load((platform / ".gitlab-ci.yml").read_text()), json.loads(schema.read_text())
+    )
+
+
+def test_a_squad_is_taken_back_alone(tmp_path: Path) -> None:
+    made = generated(tmp_path, "SageMakerPlatform", "acme-ml")
+    for squad in ("vision", "search"):
+        assert mx("generate", "Squad", squad, "--no-input", cwd=made).code == 0
+    assert mx("destroy", "Squad:vision", "--no-input", cwd=made).code == 0
+    assert [path.name for path in sorted((made / "terraform").glob("squad_*.tf"))] == ["squad_search.tf"]
+
+
+@pytest.mark.parametrize("squad", ["Vision", "a-name-that-is-too-long", "x"])
+def test_a_name_that_no_bucket_takes_is_refused(platform: Path, squad: str) -> None:
+    refused = mx("generate", "Squad", squad, "--no-input", "--dry-run", cwd=platform)
+    assert refused.code == 2
+    assert "2 to 15 lower-case letters" in refused.stderr
