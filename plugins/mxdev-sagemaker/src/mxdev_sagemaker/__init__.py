@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from mxdev import hookimpl
+from mxdev import hookimpl, lazy
 from mxdev.plugins import Lazy
 
 
 @hookimpl
 def mx_generators() -> list[Lazy]:
     """The generators of the platform, of experiments, of training and of deployment."""
-    return []
+    return [
+        lazy("mxdev_sagemaker.training.generator:TrainingPipeline", "Train on SageMaker on a schedule."),
+    ]
 
 
 @hookimpl

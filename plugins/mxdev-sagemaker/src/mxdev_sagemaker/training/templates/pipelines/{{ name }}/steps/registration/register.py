@@ -1,0 +1,64 @@
+"""The last step: registers the model as a draft, with its metrics. Somebody, or the automatic test, accepts or refuses it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import boto3
+import configuration
+from botocore.exceptions import BotoCoreError, ClientError
+
+
+def package(values: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
+    """The request that makes the model package."""
+    told = {name: f"{value:.6f}" for name, value in metrics.items()}
+    return {
+        "ModelPackageGroupName": os.environ["MODEL_PACKAGE_GROUP"],
+        "ModelApprovalStatus": "PendingManualApproval",
+        "ModelPackageDescription": f"Trained on {values['input_data']}",
+        "InferenceSpecification": {
+            "Containers": [
+                {"Image": values["serving_image"], "ModelDataUrl": os.environ["MODEL_DATA"]}
+            ],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+            "SupportedRealtimeInferenceInstanceTypes": [values["serving_instance"]],
+            "SupportedTransformInstanceTypes": [values["serving_instance"]],
+        },
+        "ModelMetrics": {
+            "ModelQuality": {
+                "Statistics": {
+                    "ContentType": "application/json",
+                    "S3Uri": f"{os.environ['EVALUATION']}/evaluation.json",
+                }
+            }
+        },
+        "CustomerMetadataProperties": {
+            **{f"metric.{name}": value for name, value in told.items()},
+            "minimum.accuracy": str(values["minimum_accuracy"]),
+            "input_data": values["input_data"],
+            "seed": str(values["seed"]),
+            "execution": os.environ["EXECUTION"],
+            "tag": os.environ["TAG"],
+        },
+    }
+
+
+def main() -> None:
+    """Register the model."""
+    data = configuration.ML / "processing"
+    values = configuration.read(data / "configuration")
+    report = json.loads((data / "evaluation/evaluation.json").read_text(encoding="utf-8"))
+    metrics = {name: it["value"] for name, it in report["classification_metrics"].items()}
+    made = boto3.client("sagemaker").create_model_package(**package(values, metrics))
+    print(f"{made['ModelPackageArn']} is a draft: accuracy {metrics['accuracy']:.4f}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (OSError, ValueError, KeyError, BotoCoreError, ClientError) as error:
+        sys.exit(f"error: {error}")
