@@ -8,8 +8,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -20,6 +22,7 @@ import mxdev_sagemaker
 
 PIPELINE = Path(mxdev_sagemaker.__file__).parent / "training/templates/pipelines/{{ name }}"
 NAME = "churn"
+REGION = "eu-central-1"
 CACHE = user_cache_path("mx-devtool-tests")
 
 
@@ -90,3 +93,35 @@ def run(
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+@contextmanager
+def server() -> Iterator[dict[str, str]]:
+    """A server of moto; the environment in which programs find it instead of AWS."""
+    from moto.server import ThreadedMotoServer
+
+    running = ThreadedMotoServer(port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    running.stop()
+
+
+def client(service: str) -> Any:
+    """A client of the account inside of `mock_aws`, which a server of moto shares."""
+    import boto3
+
+    return boto3.Session("test", "test", region_name=REGION).client(service)
+
+
+def bucket(name: str, *, versions: bool = True) -> None:
+    """Make a bucket in the account."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    if versions:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})

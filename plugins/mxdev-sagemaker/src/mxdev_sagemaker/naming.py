@@ -11,8 +11,11 @@ NAME = Pattern(
 )
 REGION = Pattern(r"[a-z]{2}(?:-[a-z]+){1,2}-[0-9]", "a region, such as eu-central-1", metavar="REGION")
 ACCOUNT = Pattern(r"[0-9]{12}", "the 12 digits of an AWS account", metavar="ACCOUNT")
-BUCKET = Pattern(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of an S3 bucket", metavar="BUCKET")
-ROLE = Pattern(r"[A-Za-z0-9_+=,.@-]{1,64}", "the name of an IAM role", metavar="ROLE")
+PLATFORM = Pattern(
+    r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){2,17}",
+    "3 to 18 lower-case letters, digits and single dashes, and begin with a letter",
+    metavar="NAME",
+)
 ZONE = Pattern(r"[A-Za-z_]+(?:/[A-Za-z0-9_+-]+){0,2}", "a time zone, such as Europe/Prague", metavar="ZONE")
 BRANCH = Pattern(r"[A-Za-z0-9][A-Za-z0-9._/-]*", "a branch's name", metavar="BRANCH")
 URL = Pattern(r"https://[A-Za-z0-9][A-Za-z0-9.-]*", "https:// and the name of the server", metavar="URL")

@@ -8,7 +8,7 @@ from mxdev import Generator, Tree, argument, option
 from mxdev.freetext import reveal
 from mxdev.generator import Pattern, Values
 
-from mxdev_sagemaker.naming import ACCOUNT, BRANCH, BUCKET, NAME, REGION, ROLE, URL, ZONE
+from mxdev_sagemaker.naming import ACCOUNT, BRANCH, NAME, PLATFORM, REGION, URL, ZONE
 
 # What the jobs of the pipeline install, exactly; the images' packages are in their requirements.
 BOTO3 = "1.44.8"
@@ -30,9 +30,8 @@ class TrainingPipeline(Generator):
         option("--aws-region", type=REGION, default="eu-central-1", help="The AWS region.", ask=True),
         option("--account", type=ACCOUNT, default="123456789012", ask=True, prompt="AWS account",
                help="The AWS account; the default is an example, with which nothing is uploaded."),
-        option("--bucket", type=BUCKET, default="sagemaker-platform-123456789012", ask=True, prompt="The platform's bucket",
-               help="The platform's versioned bucket: definitions, data and models of runs."),
-        option("--role", type=ROLE, default="sagemaker-training", help="The role that the steps run as."),
+        option("--platform", type=PLATFORM, default="sagemaker", ask=True, prompt="The platform's name",
+               help="The platform, as SageMakerPlatform made it: its bucket, its role of training pipelines, its registry of steps."),
         option("--schedule", type=_SCHEDULE, default="cron(0 3 * * ? *)", help="When it runs: cron(...) or rate(...)."),
         option("--timezone", type=ZONE, default="UTC", help="The time zone of the schedule, such as Europe/Prague."),
         option("--branch", type=BRANCH, default="main", help="The branch whose definition is uploaded.", found="git-branch"),
@@ -44,13 +43,15 @@ class TrainingPipeline(Generator):
     def problems(cls, values: Values) -> list[str]:
         """A rate of one has no plural, and another has: EventBridge refuses what is neither."""
         text = reveal(values.schedule)
-        if text.startswith("rate(") and text.startswith("rate(1 ") is text.endswith("s)"):
+        if text.startswith("rate(") and text.startswith("rate(1 ") == text.endswith("s)"):
             return [f"--schedule {text}: it is rate(1 day), and rate(2 days)"]
         return []
 
     def variables(self) -> dict[str, Any]:
-        """The options, and what is pinned."""
-        return {**super().variables(), "boto3": BOTO3}
+        """The options, what the platform calls its bucket, and what is pinned."""
+        values = super().variables()
+        bucket = f"{values['platform']}-platform-{values['account']}"
+        return {**values, "bucket": bucket, "boto3": BOTO3}
 
     def generate(self, tree: Tree) -> None:
         """Render the folder of the pipeline, and an include of its jobs in .gitlab-ci.yml."""

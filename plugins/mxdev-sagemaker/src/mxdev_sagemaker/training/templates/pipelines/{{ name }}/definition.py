@@ -1,4 +1,4 @@
-"""The definition of the pipeline, made from settings.json; it needs no account, and nothing but Python.
+"""The definition of the pipeline, made from settings.json and network.json; it needs no account, and nothing but Python.
 
 The same settings and the same tag give the same bytes.
 """
@@ -29,9 +29,10 @@ Json = dict[str, Any]
 
 
 def settings(folder: Path = HERE) -> Json:
-    """What settings.json says. ValueError if it is no JSON."""
+    """What settings.json says, and as `network` what network.json does. ValueError if one is no JSON."""
     read: Json = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-    return read
+    network = json.loads((folder / "network.json").read_text(encoding="utf-8"))
+    return {**read, "network": network}
 
 
 def build(given: Json, tag: str) -> Json:
@@ -203,13 +204,13 @@ def _job(
 
 def image(given: Json, step: str, tag: str) -> str:
     """The whole name of the image of a step."""
-    return f"{given['registry']}/{given['name']}-{step}:{tag}"
+    return f"{given['images']}:{given['name']}-{step}-{tag}"
 
 
 def _network(given: Json, step: str) -> Json:
     return {
-        "SecurityGroupIds": given["steps"][step]["security_groups"],
-        "Subnets": given["subnets"],
+        "SecurityGroupIds": [given["network"]["security_groups"][step]],
+        "Subnets": given["network"]["subnets"],
     }
 
 
@@ -267,13 +268,14 @@ def _broken(reference: str, parameters: set[str], before: dict[str, Json]) -> li
 
 
 def placeholders(given: Json) -> list[str]:
-    """What settings.json still has of the example: with it nothing can run."""
+    """What is still the example's: with it nothing can run."""
     found = []
     if given["account"] == "123456789012":
-        found.append("account is the example's, 123456789012")
-    if any(one.startswith("subnet-0000000") for one in given["subnets"]):
-        found.append("subnets are the example's")
-    for step, own in given["steps"].items():
-        if any(one.startswith("sg-0000000") for one in own["security_groups"]):
-            found.append(f"steps.{step}.security_groups are the example's")
+        found.append("settings.json has the account of the example, 123456789012")
+    network = given["network"]
+    if any(one.startswith("subnet-0000000") for one in network["subnets"]):
+        found.append("network.json has the subnets of the example")
+    for step, group in network["security_groups"].items():
+        if group.startswith("sg-0000000"):
+            found.append(f"network.json has the security group of the example for {step}")
     return found

@@ -43,18 +43,16 @@ def build(out: Path, tag: str) -> None:
 
 
 def upload(out: Path, tag: str) -> list[str]:
-    """Upload what was built; make the configuration, empty, and the group of models, where there are none. What was done, in lines.
+    """Upload what was built, and make the configuration, empty, where there is none. What was done, in lines.
 
     Raises:
-        PipelineError: settings.json is still the example's, nothing was built for `tag`, or the bucket keeps no versions.
+        PipelineError: settings are still the example's, nothing was built for `tag`, or the bucket keeps no versions.
     """
     import boto3
 
     given = definition.settings(HERE)
     if lacks := definition.placeholders(given):
-        raise PipelineError(
-            "Nothing was uploaded. In settings.json:\n" + "\n".join(f"  {one}" for one in lacks)
-        )
+        raise PipelineError("Nothing was uploaded:\n" + "\n".join(f"  {one}" for one in lacks))
     built = {name: _built(out / name) for name in FILES}
     if built["definition.json"] != definition.build(given, tag):
         raise PipelineError(
@@ -63,11 +61,7 @@ def upload(out: Path, tag: str) -> list[str]:
     session = boto3.Session(region_name=given["region"])
     s3 = session.client("s3")
     bucket, name = given["bucket"], given["name"]
-    if s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
-        raise PipelineError(
-            f"The bucket {bucket} keeps no versions, so an upload could not be taken back. Enable them."
-        )
-    done = [_configuration(session.client("ssm"), name), _group(session.client("sagemaker"), name)]
+    done = [_configuration(session.client("ssm"), name)]
     for file in FILES:
         put = s3.put_object(
             Bucket=bucket,
@@ -76,6 +70,11 @@ def upload(out: Path, tag: str) -> list[str]:
             ContentType="application/json",
             Metadata={"tag": tag},
         )
+        # The definition is the last file: without versions it is not uploaded.
+        if "VersionId" not in put:
+            raise PipelineError(
+                f"The bucket {bucket} keeps no versions, so that an upload could not be taken back. Enable them."
+            )
         done.append(f"s3://{bucket}/pipelines/{name}/{file} is version {put['VersionId']}")
     return done
 
@@ -101,19 +100,6 @@ def _configuration(ssm: Any, name: str) -> str:
     except ssm.exceptions.ParameterAlreadyExists:
         return f"{parameter} is there already"
     return f"{parameter} was made, empty: `mx sagemaker config {name}` says who owes what"
-
-
-def _group(sagemaker: Any, name: str) -> str:
-    from botocore.exceptions import ClientError
-
-    try:
-        sagemaker.describe_model_package_group(ModelPackageGroupName=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
-            raise
-        sagemaker.create_model_package_group(ModelPackageGroupName=name)
-        return f"the model package group {name} was made"
-    return f"the model package group {name} is there already"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

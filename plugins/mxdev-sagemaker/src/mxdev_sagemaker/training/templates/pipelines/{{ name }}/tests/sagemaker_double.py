@@ -117,7 +117,9 @@ class Run:
     def _script(
         self, name: str, image: str, root: Path, environment: dict[str, str], *arguments: str
     ) -> None:
-        folder = FOLDER / "steps" / image.rpartition("/")[2].partition(":")[0].rpartition("-")[2]
+        folder = FOLDER / "steps" / name.lower()
+        if f"-{folder.name}-" not in image:
+            raise StepFailedError(f"{name} runs {image}, which is the image of another step")
         done = subprocess.run(
             [sys.executable, folder / SCRIPTS[folder.name], *arguments],
             env={

@@ -22,10 +22,9 @@ def test_each_step_has_its_own_image_and_security_group(given: dict[str, Any]) -
     made = definition.build(given, "abc")
     text = [json.dumps(step) for step in made["Steps"]]
     for step, own in zip(text, given["steps"], strict=True):
-        assert f"-{own}:abc" in step
-        assert given["steps"][own]["security_groups"][0] in step
-    groups = [tuple(own["security_groups"]) for own in given["steps"].values()]
-    assert len(set(groups)) == len(groups)
+        assert f"-{own}-abc" in step
+        assert given["network"]["security_groups"][own] in step
+    assert len(set(given["network"]["security_groups"].values())) == len(given["steps"])
 
 
 def test_a_reference_to_nothing_is_found(given: dict[str, Any]) -> None:
@@ -42,5 +41,6 @@ def test_a_reference_to_nothing_is_found(given: dict[str, Any]) -> None:
 
 
 def test_the_example_is_not_uploaded(given: dict[str, Any]) -> None:
-    example = {**given, "account": "123456789012", "subnets": ["subnet-00000000000000000"]}
+    network = {**given["network"], "subnets": ["subnet-00000000000000000"]}
+    example = {**given, "account": "123456789012", "network": network}
     assert len(definition.placeholders(example)) >= 2

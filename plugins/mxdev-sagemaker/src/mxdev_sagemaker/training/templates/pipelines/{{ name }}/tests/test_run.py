@@ -38,7 +38,6 @@ def data(given: dict[str, Any], account: None) -> str:
 
 
 def test_a_run_registers_a_draft(given: dict[str, Any], data: str, tmp_path: Path) -> None:
-    boto3.client("sagemaker").create_model_package_group(ModelPackageGroupName=given["name"])
     configure(given, {**CONFIGURATION, "input_data": data})
     run = Run(definition.build(given, "abc"), boto3.client("s3"), tmp_path)
     run.walk()

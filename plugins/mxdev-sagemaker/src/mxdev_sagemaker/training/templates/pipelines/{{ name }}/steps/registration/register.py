@@ -47,13 +47,25 @@ def package(values: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]
     }
 
 
+def ensure_group(client: Any, name: str) -> None:
+    """Make the group of the pipeline's models, unless it is there."""
+    try:
+        client.describe_model_package_group(ModelPackageGroupName=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+            raise
+        client.create_model_package_group(ModelPackageGroupName=name)
+
+
 def main() -> None:
     """Register the model."""
     data = configuration.ML / "processing"
     values = configuration.read(data / "configuration")
     report = json.loads((data / "evaluation/evaluation.json").read_text(encoding="utf-8"))
     metrics = {name: it["value"] for name, it in report["classification_metrics"].items()}
-    made = boto3.client("sagemaker").create_model_package(**package(values, metrics))
+    client = boto3.client("sagemaker")
+    ensure_group(client, os.environ["MODEL_PACKAGE_GROUP"])
+    made = client.create_model_package(**package(values, metrics))
     print(f"{made['ModelPackageArn']} is a draft: accuracy {metrics['accuracy']:.4f}")
 
 
