@@ -112,8 +112,9 @@ def server() -> Iterator[dict[str, str]]:
     running.stop()
 
 
+@functools.cache
 def client(service: str) -> Any:
-    """A client of the account inside of `mock_aws`, which a server of moto shares."""
+    """A client of the account inside of `mock_aws`, which a server of moto shares; once for all tests, because making one takes a second."""
     import boto3
 
     return boto3.Session("test", "test", region_name=REGION).client(service)

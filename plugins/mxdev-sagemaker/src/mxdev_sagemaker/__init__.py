@@ -17,4 +17,9 @@ def mx_generators() -> list[Lazy]:
 @hookimpl
 def mx_commands() -> list[Lazy]:
     """The command `mx sagemaker`."""
-    return []
+    return [
+        lazy(
+            "mxdev_sagemaker.command.group:sagemaker",
+            "Configure and start training pipelines on SageMaker; accept or refuse their models.",
+        ),
+    ]
