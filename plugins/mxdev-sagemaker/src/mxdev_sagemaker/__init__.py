@@ -11,6 +11,7 @@ def mx_generators() -> list[Lazy]:
     """The generators of the platform, of experiments, of training and of deployment."""
     return [
         lazy("mxdev_sagemaker.training.generator:TrainingPipeline", "Train on SageMaker on a schedule."),
+        lazy("mxdev_sagemaker.experiment.generator:Experiment", "Start an experiment for SageMaker Studio."),
     ]
 
 

@@ -9,6 +9,12 @@ NAME = Pattern(
     "2 to 40 lower-case letters, digits and single dashes, and begin with a letter",
     metavar="NAME",
 )
+# A squad and an experiment are parts of a bucket's name, which has 63 letters: platform-squad-experiment-account.
+PART = Pattern(
+    r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,14}",
+    "2 to 15 lower-case letters, digits and single dashes, and begin with a letter",
+    metavar="NAME",
+)
 REGION = Pattern(r"[a-z]{2}(?:-[a-z]+){1,2}-[0-9]", "a region, such as eu-central-1", metavar="REGION")
 ACCOUNT = Pattern(r"[0-9]{12}", "the 12 digits of an AWS account", metavar="ACCOUNT")
 PLATFORM = Pattern(
