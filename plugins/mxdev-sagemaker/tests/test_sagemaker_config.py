@@ -22,7 +22,7 @@ COMPLETE = (
     "input_data=s3://bucket/data",
     "target=churned",
     "minimum_accuracy=0.8",
-    "serving_image=registry/serving:1.0.0",
+    "serving_image=123456789012.dkr.ecr.eu-central-1.amazonaws.com/lab/serving:1.0.0",
     "serving_instance=ml.m5.large",
 )
 DEFINITION = {"Parameters": [{"Name": "target", "Type": "String"}], "Steps": []}
@@ -87,8 +87,10 @@ def test_what_is_missing_and_who_owes_it(account: None, capsys: pytest.CaptureFi
 
 def test_set_keeps_what_others_have_set_and_reads_by_the_schema(account: None) -> None:
     assert run("config", "churn", "set", "target=3") == 0
-    assert run("config", "churn", "set", "minimum_accuracy=0.8", "seed=3") == 0
-    assert stored() == {"target": "3", "minimum_accuracy": 0.8, "seed": 3}
+    assert run("config", "churn", "set", "minimum_accuracy=0.8", "seed=3", "deployment=async") == 0
+    assert stored() == {"target": "3", "minimum_accuracy": 0.8, "seed": 3, "deployment": "async"}
+    assert run("config", "churn", "set", 'deployment={"kind": "rest", "count": 2}') == 0
+    assert stored()["deployment"] == {"kind": "rest", "count": 2}
 
 
 def test_set_with_a_dry_run_changes_nothing(account: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,6 +107,8 @@ def test_set_with_a_dry_run_changes_nothing(account: None, capsys: pytest.Captur
         ("minimum_accuracy=2", "2 is greater than the maximum of 1"),
         ("minimum_accuracy=high", "is no number"),
         ("input_data=/tmp/table.csv", "does not match"),
+        ("deployment=ftp", "is not valid under any"),
+        ('deployment={"schedule": "rate(1 day)"}', "is not valid under any"),
     ],
 )
 def test_what_does_not_fit_is_not_set(account: None, pair: str, told: str) -> None:

@@ -145,7 +145,7 @@ def _object(text: str | bytes, where: str) -> dict[str, Any]:
 
 
 def parse(pairs: Sequence[str], configuration: Configuration) -> dict[str, Any]:
-    """The values of KEY=VALUE: text is taken as it is, all else is read as JSON.
+    """The values of KEY=VALUE: text is taken as it is, all else is read as JSON; what may be either, as JSON if it is some.
 
     Raises:
         UsageProblem: one is no KEY=VALUE, the schema does not know the key, or the value does not fit.
@@ -177,7 +177,9 @@ def _parsed(name: str, text: str, kind: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise UsageProblem(f"{name}: {text!r} is no {kind or 'JSON'}.") from error
+        if not kind:
+            return text
+        raise UsageProblem(f"{name}: {text!r} is no {kind}.") from error
 
 
 @dataclass(frozen=True, kw_only=True)

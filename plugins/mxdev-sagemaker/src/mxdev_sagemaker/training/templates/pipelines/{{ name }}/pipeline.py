@@ -79,6 +79,27 @@ def upload(out: Path, tag: str) -> list[str]:
     return done
 
 
+def network(outputs: str) -> None:
+    """Write network.json from what `terraform output -json` prints in the platform's repository.
+
+    Raises:
+        PipelineError: it lacks an output, or a step has no security group.
+    """
+    try:
+        found = {name: it["value"] for name, it in json.loads(outputs).items()}
+        steps = definition.settings(HERE)["steps"]
+        made = {
+            "subnets": sorted(found["private_subnets"]),
+            "security_groups": {step: found["step_groups"][step] for step in steps},
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise PipelineError(
+            f"That is not what `terraform output -json` prints for the platform: {error!r}"
+        ) from error
+    text = json.dumps(made, indent=2) + "\n"
+    (HERE / "network.json").write_text(text, encoding="utf-8")
+
+
 def _built(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -110,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("build", "build the definition, the schedule and the schema"),
         ("upload", "upload what was built"),
         ("images", "print the name of each step's image"),
+        ("network", "write network.json from the platform's outputs, on stdin"),
     ):
         one = verbs.add_parser(verb, help=text)
         one.add_argument("--tag", default="local", help="the tag of the images: in CI the commit")
@@ -120,6 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             own = definition.settings(HERE)
             for step in own["steps"]:
                 print(step, definition.image(own, step, given.tag))
+        elif given.verb == "network":
+            network(sys.stdin.read())
         elif given.verb == "build":
             build(given.out, given.tag)
             print(f"{given.out / 'definition.json'} is built for the images {given.tag}")

@@ -12,7 +12,12 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 FOLDER = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(FOLDER), str(FOLDER / "etl"), str(FOLDER / "steps")]
+sys.path[:0] = [
+    str(FOLDER),
+    str(FOLDER / "etl"),
+    str(FOLDER / "steps"),
+    str(FOLDER / "steps/registration"),
+]
 
 import definition  # noqa: E402
 

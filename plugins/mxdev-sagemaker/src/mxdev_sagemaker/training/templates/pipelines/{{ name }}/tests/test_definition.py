@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import definition
 import pipeline
+import pytest
 
 
 def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
@@ -44,3 +46,21 @@ def test_the_example_is_not_uploaded(given: dict[str, Any]) -> None:
     network = {**given["network"], "subnets": ["subnet-00000000000000000"]}
     example = {**given, "account": "123456789012", "network": network}
     assert len(definition.placeholders(example)) >= 2
+
+
+def test_the_network_is_the_platforms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("settings.json", "network.json"):
+        shutil.copy(pipeline.HERE / name, tmp_path)
+    monkeypatch.setattr(pipeline, "HERE", tmp_path)
+    groups = {
+        step: f"sg-{step}" for step in ("evaluation", "processing", "registration", "training")
+    }
+    outputs = {
+        "private_subnets": {"value": ["subnet-b", "subnet-a"]},
+        "step_groups": {"value": groups},
+    }
+    pipeline.network(json.dumps(outputs))
+    written = json.loads((tmp_path / "network.json").read_text(encoding="utf-8"))
+    assert written == {"subnets": ["subnet-a", "subnet-b"], "security_groups": groups}
+    with pytest.raises(pipeline.PipelineError, match="step_groups"):
+        pipeline.network(json.dumps({"private_subnets": {"value": []}}))

@@ -10,6 +10,7 @@ import boto3
 import definition
 import extract
 import pytest
+import register
 from sagemaker_double import Run, StepFailedError
 
 CONFIGURATION = {
@@ -44,7 +45,7 @@ def test_a_run_registers_a_draft(given: dict[str, Any], data: str, tmp_path: Pat
     assert "train:accuracy=" in run.said["Training"]
     client = boto3.client("sagemaker")
     listed = client.list_model_packages(ModelPackageGroupName=given["name"])
-    (package,) = listed["ModelPackageSummaryList"]
+    package = listed["ModelPackageSummaryList"][0]
     found = client.describe_model_package(ModelPackageName=package["ModelPackageArn"])
     assert found["ModelApprovalStatus"] == "PendingManualApproval"
     told = found["CustomerMetadataProperties"]
@@ -53,6 +54,24 @@ def test_a_run_registers_a_draft(given: dict[str, Any], data: str, tmp_path: Pat
     container = found["InferenceSpecification"]["Containers"][0]
     assert container["ModelDataUrl"] == run.artifacts["Training"]
     assert container["Image"] == CONFIGURATION["serving_image"]
+
+
+@pytest.mark.parametrize(("minimum", "status"), [(0.7, "Approved"), (0.95, "Rejected")])
+def test_the_test_decides_where_it_may(
+    given: dict[str, Any], account: None, minimum: float, status: str
+) -> None:
+    client = boto3.client("sagemaker")
+    register.ensure_group(client, given["name"])
+    arn = client.create_model_package(
+        ModelPackageGroupName=given["name"],
+        ModelApprovalStatus="PendingManualApproval",
+        CustomerMetadataProperties={"tag": "abc"},
+    )["ModelPackageArn"]
+    register.decide(client, arn, 0.9, minimum)
+    found = client.describe_model_package(ModelPackageName=arn)
+    assert found["ModelApprovalStatus"] == status
+    assert f"accuracy is 0.9, and must be {minimum}" in found["ApprovalDescription"]
+    assert found["CustomerMetadataProperties"]["tag"] == "abc"
 
 
 def test_an_incomplete_configuration_ends_the_run(

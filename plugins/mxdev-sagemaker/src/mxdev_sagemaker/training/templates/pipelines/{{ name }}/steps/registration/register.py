@@ -66,7 +66,24 @@ def main() -> None:
     client = boto3.client("sagemaker")
     ensure_group(client, os.environ["MODEL_PACKAGE_GROUP"])
     made = client.create_model_package(**package(values, metrics))
-    print(f"{made['ModelPackageArn']} is a draft: accuracy {metrics['accuracy']:.4f}")
+    arn = made["ModelPackageArn"]
+    print(f"{arn} is a draft: accuracy {metrics['accuracy']:.4f}")
+    if values["accept_automatically"]:
+        decide(client, arn, metrics["accuracy"], values["minimum_accuracy"])
+
+
+def decide(client: Any, arn: str, accuracy: float, minimum: float) -> None:
+    """Accept or refuse the draft by its test; the registry says why. The platform must allow it to this pipeline."""
+    status = "Approved" if accuracy >= minimum else "Rejected"
+    reason = f"by its test: accuracy is {accuracy:g}, and must be {minimum:g} or more"
+    properties = client.describe_model_package(ModelPackageName=arn)["CustomerMetadataProperties"]
+    client.update_model_package(
+        ModelPackageArn=arn,
+        ModelApprovalStatus=status,
+        ApprovalDescription=reason,
+        CustomerMetadataProperties={**properties, "decided_by": "its test"},
+    )
+    print(f"{arn} is {status}, {reason}")
 
 
 if __name__ == "__main__":
