@@ -22,10 +22,17 @@ def mx_generators() -> list[Lazy]:
             "mxdev_sagemaker.deployments.generator:Deployments",
             "The repository of deployments: one small file for each model and version, and the Terraform that reads them.",
         ),
+        lazy("mxdev_sagemaker.training.generator:TrainingPipeline", "Train on SageMaker on a schedule."),
+        lazy("mxdev_sagemaker.experiment.generator:Experiment", "Start an experiment for SageMaker Studio."),
     ]
 
 
 @hookimpl
 def mx_commands() -> list[Lazy]:
     """The command `mx sagemaker`."""
-    return []
+    return [
+        lazy(
+            "mxdev_sagemaker.command.group:sagemaker",
+            "Configure and start training pipelines on SageMaker; accept or refuse their models.",
+        ),
+    ]

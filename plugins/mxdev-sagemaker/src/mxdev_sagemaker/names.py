@@ -37,3 +37,6 @@ PROJECT = Pattern(
     "a project's path on GitLab, such as acme/ml/deployments",
     metavar="GROUP/PROJECT",
 )
+ACCOUNT = Pattern(r"[0-9]{12}", "the 12 digits of an AWS account", metavar="ACCOUNT")
+ZONE = Pattern(r"[A-Za-z_]+(?:/[A-Za-z0-9_+-]+){0,2}", "a time zone, such as Europe/Prague", metavar="ZONE")
+BRANCH = Pattern(r"[A-Za-z0-9][A-Za-z0-9._/-]*", "a branch's name", metavar="BRANCH")

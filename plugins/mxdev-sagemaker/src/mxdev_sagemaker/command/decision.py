@@ -1,0 +1,92 @@
+"""The quality gate: a draft is accepted or refused, by a person or by its automatic test, and the registry says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mxdev import State, Step
+from mxdev.errors import Refused
+
+from mxdev_sagemaker.command.aws import client, told
+from mxdev_sagemaker.command.packages import WORDS, Package, version
+from mxdev_sagemaker.command.place import Place
+
+ACCEPTED, REFUSED = "Approved", "Rejected"
+# SageMaker takes no longer description.
+_LONGEST = 1024
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the automatic test says of a version.
+
+    Attributes:
+        good: all metrics reach what they must.
+        reason: each metric beside what it must reach.
+    """
+
+    good: bool
+    reason: str
+
+
+def verdict(package: Package) -> Verdict:
+    """Compare the metrics of a version with what its configuration demanded.
+
+    Raises:
+        Refused: there is no automatic test: its run demanded nothing.
+    """
+    if not package.minimums:
+        raise Refused(
+            f"Version {package.version} has no automatic test: its run told the registry no minimum of a metric.",
+            hint="A person decides: accept it without --by-tests, or refuse it.",
+        )
+    good, lines = True, []
+    for name, minimum in sorted(package.minimums.items()):
+        reached = package.metrics.get(name)
+        # A metric that is no number is below every minimum.
+        met = reached is not None and reached >= minimum
+        good &= met
+        said = "is not there" if reached is None else f"is {reached:g}"
+        lines.append(f"{name} {said}, and must be {minimum:g} or more")
+    return Verdict(good, "; ".join(lines))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decide(Step):
+    """A version has this status, and the registry says why.
+
+    Attributes:
+        place: the pipeline.
+        number: the version.
+        status: "Approved" or "Rejected".
+        reason: why, in words.
+    """
+
+    place: Place
+    number: int
+    status: str
+    reason: str
+    permissions: tuple[str, ...] = ("sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage")
+
+    def look(self) -> State:
+        """What the registry says of the version."""
+        package = version(self.place, self.number)
+        if package.status == self.status:
+            return State.done(package.reason)
+        why = f"it is {package.word}" + (f": {package.reason}" if package.reason else "")
+        bills = ("what serves it, once it is deployed",) if self.status == ACCEPTED else ()
+        return State.change(why, bills=bills, details=(f"{WORDS[self.status]}: {self.reason}",))
+
+    def do(self, say: Any) -> None:
+        """Tell the registry. Acceptance is the event on which the platform deploys."""
+        package = version(self.place, self.number)
+        with told():
+            who = client("sts", self.place.region).get_caller_identity()["Arn"]
+            client("sagemaker", self.place.region).update_model_package(
+                ModelPackageArn=package.arn,
+                ModelApprovalStatus=self.status,
+                ApprovalDescription=f"{self.reason} ({who})"[:_LONGEST],
+                # What is given replaces these keys, and leaves others as they are; all are given, so that none is lost.
+                CustomerMetadataProperties={**package.properties, "decided_by": who},
+            )

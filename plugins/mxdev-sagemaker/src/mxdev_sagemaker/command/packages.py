@@ -1,0 +1,151 @@
+"""The registry of a pipeline's models: its versions, their metrics, and who decided what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from mxdev.errors import MxError
+
+from mxdev_sagemaker.command.aws import client, code_of, told
+from mxdev_sagemaker.command.place import Place
+
+WORDS = {"PendingManualApproval": "draft", "Approved": "accepted", "Rejected": "refused"}
+# How the last step of a pipeline names what it tells the registry.
+METRIC, MINIMUM = "metric.", "minimum."
+
+
+@dataclass(frozen=True)
+class Package:
+    """A version of a model.
+
+    Attributes:
+        version: its number in the group.
+        arn: its name on AWS.
+        status: of SageMaker, such as "PendingManualApproval".
+        created: when it was registered.
+        reason: what the decision says; "" where nothing was decided.
+        properties: what the run told the registry.
+        report: where the evaluation is in S3; None if the run named none.
+    """
+
+    version: int
+    arn: str
+    status: str
+    created: str
+    reason: str
+    properties: Mapping[str, str]
+    report: str | None
+
+    @property
+    def word(self) -> str:
+        """draft, accepted or refused."""
+        return WORDS.get(self.status, self.status)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What the run told of its metrics."""
+        return _numbers(self.properties, METRIC)
+
+    @property
+    def minimums(self) -> dict[str, float]:
+        """What the metrics must reach: the automatic test."""
+        return _numbers(self.properties, MINIMUM)
+
+
+def _numbers(properties: Mapping[str, str], prefix: str) -> dict[str, float]:
+    found = {}
+    for name, text in properties.items():
+        if name.startswith(prefix):
+            try:
+                found[name.removeprefix(prefix)] = float(text)
+            except ValueError as error:
+                raise MxError(f"The registry says {name}={text!r}, which is no number.") from error
+    return found
+
+
+def arns(place: Place) -> dict[int, str]:
+    """The names of all versions on AWS by their numbers, the newest first.
+
+    Raises:
+        MxError: AWS refuses, or there is no such group.
+    """
+    from botocore.exceptions import ClientError
+
+    sagemaker = client("sagemaker", place.region)
+    with told():
+        try:
+            sagemaker.describe_model_package_group(ModelPackageGroupName=place.name)
+        except ClientError as error:
+            if code_of(error) in ("ValidationException", "ResourceNotFound"):
+                raise MxError(
+                    f"There is no group of models {place.name}: no run of the pipeline has registered one.",
+                    hint=f"`mx sagemaker start {place.name}` starts a run.",
+                ) from error
+            raise
+        pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=place.name)
+        found = [one for page in pages for one in page["ModelPackageSummaryList"]]
+    return {
+        int(one["ModelPackageVersion"]): one["ModelPackageArn"]
+        for one in sorted(found, key=lambda one: -int(one["ModelPackageVersion"]))
+    }
+
+
+def describe(place: Place, arn: str) -> Package:
+    """A version of a model. MxError if AWS refuses."""
+    with told():
+        found = client("sagemaker", place.region).describe_model_package(ModelPackageName=arn)
+    quality = found.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {})
+    return Package(
+        int(found["ModelPackageVersion"]),
+        found["ModelPackageArn"],
+        found["ModelApprovalStatus"],
+        f"{found['CreationTime']:%Y-%m-%d %H:%M}",
+        found.get("ApprovalDescription", ""),
+        found.get("CustomerMetadataProperties", {}),
+        quality.get("S3Uri"),
+    )
+
+
+def version(place: Place, number: int) -> Package:
+    """A version of a model by its number.
+
+    Raises:
+        MxError: AWS refuses, or there is no such group or version.
+    """
+    found = arns(place)
+    if number not in found:
+        there = ", ".join(str(one) for one in sorted(found)) or "none"
+        raise MxError(f"{place.name} has no version {number}.", hint=f"It has: {there}.")
+    return describe(place, found[number])
+
+
+def metrics(place: Place, package: Package) -> dict[str, float]:
+    """The metrics of a version: as the registry has them, else of the evaluation in S3.
+
+    Raises:
+        MxError: AWS refuses, or the evaluation is not as SageMaker's registry wants it.
+    """
+    if package.metrics or package.report is None:
+        return package.metrics
+    where = urlsplit(package.report)
+    with told():
+        body = (
+            client("s3", place.region)
+            .get_object(Bucket=where.netloc, Key=where.path.lstrip("/"))["Body"]
+            .read()
+        )
+    try:
+        groups = json.loads(body)
+        return {
+            name: float(it["value"])
+            for group in groups.values()
+            for name, it in group.items()
+            if isinstance(it["value"], int | float)
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise MxError(
+            f"{package.report} is no evaluation as SageMaker's registry shows it: {error!r}"
+        ) from error

@@ -1,0 +1,92 @@
+"""A whole run, step by step, by a double of SageMaker: from the table that the ETL leaves to the draft of a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import definition
+import extract
+import pytest
+import register
+from sagemaker_double import Run, StepFailedError
+
+CONFIGURATION = {
+    "target": "churned",
+    "minimum_accuracy": 0.7,
+    "serving_image": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/serving:1.0.0",
+    "serving_instance": "ml.m5.large",
+}
+
+
+def configure(given: dict[str, Any], values: dict[str, Any]) -> None:
+    boto3.client("ssm").put_parameter(
+        Name=f"/sagemaker/{given['name']}/configuration",
+        Type="String",
+        Value=json.dumps(values),
+        Overwrite=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def data(given: dict[str, Any], account: None) -> str:
+    """Where the ETL has left the table."""
+    return extract.publish(
+        extract.clean(extract.rows()), given["bucket"], given["name"], "2026-01-31"
+    )
+
+
+def test_a_run_registers_a_draft(given: dict[str, Any], data: str, tmp_path: Path) -> None:
+    configure(given, {**CONFIGURATION, "input_data": data})
+    run = Run(definition.build(given, "abc"), boto3.client("s3"), tmp_path)
+    run.walk()
+    assert "train:accuracy=" in run.said["Training"]
+    client = boto3.client("sagemaker")
+    listed = client.list_model_packages(ModelPackageGroupName=given["name"])
+    package = listed["ModelPackageSummaryList"][0]
+    found = client.describe_model_package(ModelPackageName=package["ModelPackageArn"])
+    assert found["ModelApprovalStatus"] == "PendingManualApproval"
+    told = found["CustomerMetadataProperties"]
+    assert float(told["metric.accuracy"]) > 0.7
+    assert told["tag"] == "abc"
+    container = found["InferenceSpecification"]["Containers"][0]
+    assert container["ModelDataUrl"] == run.artifacts["Training"]
+    assert container["Image"] == CONFIGURATION["serving_image"]
+
+
+@pytest.mark.parametrize(("minimum", "status"), [(0.7, "Approved"), (0.95, "Rejected")])
+def test_the_test_decides_where_it_may(
+    given: dict[str, Any], account: None, minimum: float, status: str
+) -> None:
+    client = boto3.client("sagemaker")
+    register.ensure_group(client, given["name"])
+    arn = client.create_model_package(
+        ModelPackageGroupName=given["name"],
+        ModelApprovalStatus="PendingManualApproval",
+        CustomerMetadataProperties={"tag": "abc"},
+    )["ModelPackageArn"]
+    register.decide(client, arn, 0.9, minimum)
+    found = client.describe_model_package(ModelPackageName=arn)
+    assert found["ModelApprovalStatus"] == status
+    assert f"accuracy is 0.9, and must be {minimum}" in found["ApprovalDescription"]
+    assert found["CustomerMetadataProperties"]["tag"] == "abc"
+
+
+def test_an_incomplete_configuration_ends_the_run(
+    given: dict[str, Any], data: str, tmp_path: Path
+) -> None:
+    configure(given, {"input_data": data})
+    run = Run(definition.build(given, "abc"), boto3.client("s3"), tmp_path)
+    with pytest.raises(StepFailedError, match="target is missing: the applied scientist owes it"):
+        run.walk()
+    assert list(run.said) == ["Processing"]
+
+
+def test_data_that_is_not_there_ends_the_run(
+    given: dict[str, Any], data: str, tmp_path: Path
+) -> None:
+    configure(given, {**CONFIGURATION, "input_data": f"{data}-nowhere"})
+    with pytest.raises(StepFailedError, match="has the ETL run"):
+        Run(definition.build(given, "abc"), boto3.client("s3"), tmp_path).walk()

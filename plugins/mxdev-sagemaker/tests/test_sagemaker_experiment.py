@@ -1,0 +1,104 @@
+"""What Experiment renders: its own tests with each way of tracking, the tools that read it, and a pipeline of training beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+from mxdev.testing import mx, render, write
+from sagemaker_training import interpreter, noted, run
+
+BIN = Path(sys.executable).parent
+SHARED = Path(os.environ.get("MX_TEST_SHARED") or Path(__file__).parents[4] / "shared")
+TRACKING = ["sagemaker", "mlflow"]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The repository with each way of tracking."""
+    from mxdev_sagemaker.experiment.generator import Experiment
+
+    made = {}
+    for tracking in TRACKING:
+        made[tracking] = tmp_path_factory.mktemp(tracking)
+        write(
+            render(Experiment, name="detector", squad="vision", tracking=tracking, skip_git=True),
+            made[tracking],
+        )
+    return made
+
+
+def python(folder: Path, tmp_path: Path, tracking: str) -> Path:
+    """An interpreter with what pyproject.toml names."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    (tmp_path / "requirements.txt").write_text("\n".join(wanted))
+    return interpreter(f"experiment-{tracking}", tmp_path / "requirements.txt")
+
+
+@pytest.mark.parametrize("tracking", TRACKING)
+def test_its_own_tests_run(both: dict[str, Path], tmp_path: Path, tracking: str) -> None:
+    """Once for the same files and packages."""
+    folder = both[tracking]
+    program = python(folder, tmp_path, tracking)
+    command = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
+    said = noted(folder, [program], lambda: run(program, *command, cwd=folder))
+    assert "25 passed" in said
+
+
+@pytest.mark.parametrize("tracking", TRACKING)
+def test_the_tools_that_read_it(both: dict[str, Path], tracking: str) -> None:
+    folder = both[tracking]
+    run(BIN / "ruff", "check", "--no-cache", ".", cwd=folder)
+    run(BIN / "ruff", "format", "--no-cache", "--check", ".", cwd=folder)
+    config = "{extends: default, rules: {line-length: {max: 160}}}"
+    run(BIN / "yamllint", "--strict", "-d", config, ".gitlab-ci.yml", cwd=folder)
+    run(BIN / "hadolint", "kernel/Dockerfile", cwd=folder)
+
+
+def test_the_pipeline_is_one_for_gitlab(both: dict[str, Path]) -> None:
+    path = SHARED / "schemas/gitlab-ci.schema.json"
+    if not path.is_file():
+        pytest.skip(f"{path} is missing: set MX_TEST_SHARED to the folder of schemas")
+    pipeline = yaml.safe_load((both["sagemaker"] / ".gitlab-ci.yml").read_text())
+    errors = Draft7Validator(json.loads(path.read_text())).iter_errors(pipeline)
+    assert [error.message for error in errors] == []
+    assert pipeline["kernel"]["rules"][0]["changes"] == ["pyproject.toml", "kernel/**/*"]
+    assert pipeline["release"]["rules"] == [{"if": '$CI_COMMIT_BRANCH == "master"'}]
+    # The rules of the branches hold for every pipeline.
+    assert "rules" not in pipeline["branches"]
+    assert pipeline["stages"][0] == pipeline["branches"]["stage"]
+
+
+def test_names_are_those_of_the_squads_module(both: dict[str, Path]) -> None:
+    settings = (both["sagemaker"] / "src/experiment/settings.py").read_text()
+    assert "sagemaker-vision-detector-123456789012" in settings
+    kernel = (both["sagemaker"] / "kernel/variables.env").read_text()
+    assert "BASE_IMAGE=123456789012.dkr.ecr.eu-central-1.amazonaws.com/sagemaker/base:1.0.0" in kernel
+
+
+def test_the_notebook_is_one(both: dict[str, Path]) -> None:
+    notebook = json.loads((both["sagemaker"] / "notebooks/experiment.ipynb").read_text())
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
+
+
+def test_a_training_pipeline_in_it(tmp_path: Path) -> None:
+    made = mx("generate", "Experiment", "detector", "--no-input", "--skip-git", cwd=tmp_path)
+    assert made.code == 0, made.stderr
+    folder = tmp_path / "detector"
+    done = mx("generate", "TrainingPipeline", "faces", "--no-input", "--branch", "master", cwd=folder)
+    assert done.code == 0, done.stdout + done.stderr
+    pipeline = yaml.safe_load((folder / ".gitlab-ci.yml").read_text())
+    assert pipeline["include"] == [{"local": "pipelines/faces/gitlab-ci.yml"}]
+    run(BIN / "ruff", "check", "--no-cache", ".", cwd=folder)
+    run(BIN / "ruff", "format", "--no-cache", "--check", ".", cwd=folder)
+    jobs = yaml.safe_load((folder / "pipelines/faces/gitlab-ci.yml").read_text())
+    assert {job["stage"] for name, job in jobs.items() if not name.startswith(".")} <= set(pipeline["stages"])
+    assert mx("update", cwd=folder).code == 0
