@@ -41,7 +41,7 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(tmp_path))
     paths = [str(tmp_path), str(SERVICE), os.environ.get("PYTHONPATH", "")]
     for name, value in {
-        "ASKED": str(tmp_path / "asked"), "MODEL": "double", "VERSION": "1", "MODEL_DATA": str(tmp_path / "model"),
+        "ASKED": str(tmp_path / "asked"), "MODEL_NAME": "double", "MODEL_VERSION": "1", "MODEL_DATA": str(tmp_path / "model"),
         "PYTHONPATH": os.pathsep.join(filter(None, paths)), "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t",
         "AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1",
     }.items():  # fmt: skip

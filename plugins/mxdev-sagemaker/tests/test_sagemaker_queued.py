@@ -70,7 +70,7 @@ class Aws:
 def aws(image: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     from moto import mock_aws
 
-    monkeypatch.setenv("RESULTS", "s3://acme/async/results")
+    monkeypatch.setenv("RESULTS", "s3://acme/async/results/double/1")
     with mock_aws():
         from serving import queued
 

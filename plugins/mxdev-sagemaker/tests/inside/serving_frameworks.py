@@ -237,7 +237,7 @@ def test_what_only_the_model_knows_not_to_fit_is_named_too(two: list[dict[str, s
 def test_the_service_under_load(two: list[dict[str, str]], tmp_path: Path) -> None:
     """A real process on loopback: warm answers in milliseconds, and every answer to the one who asked."""
     with subprocess.Popen(
-        [sys.executable, "-m", "serving.rest"], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "serving"], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "MODELS": json.dumps(two), "HOST": "127.0.0.1", "PORT": "0"},
     ) as process:  # fmt: skip
         try:

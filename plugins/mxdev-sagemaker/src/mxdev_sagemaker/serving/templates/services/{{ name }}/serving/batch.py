@@ -1,11 +1,12 @@
 """A transform of many rows that is done before a given hour: `python -m serving.batch`.
 
-INPUT is `s3://BUCKET/PREFIX` with shards, each a `.jsonl` of one row a line; OUTPUT is where each has its answers under the same name, a
-line for a line. A shard is done when its answers are there, which happens at once and only once: a run that was killed is started again, and does
-what is left. FINISH_BY, such as 06:00, in TIMEZONE: as soon as the pace says that it will be later, the log and the topic NOTIFY say so.
+INPUT is `s3://BUCKET/PREFIX` with shards, each a `.jsonl` of one row a line. OUTPUT/YYYY-MM-DD is where each has its answers under the same
+name, a line for a line; the day is that of SCHEDULED_TIME in TIMEZONE. A shard is done when its answers are there, which happens at once and only
+once: a run that was killed is started again, and does what is left. When all are done, `_SUCCESS` lies beside them.
 
-WORKERS processes share the shards; TASK_COUNT tasks do, each with its TASK_INDEX from 0. Exit codes: 0 done in time, 1 something failed,
-3 done too late.
+DONE_BY, such as 06:00, is an hour of that day. As soon as the pace says that it will be later, the log says so, and the metric MinutesLate in
+METRICS_NAMESPACE. WORKERS processes share the shards, and so does any number of tasks. The exit code is 0 when all is done, and 1 if
+something failed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from multiprocessing import get_context
 from typing import Any
@@ -30,27 +31,35 @@ from zoneinfo import ZoneInfo
 from serving.batching import checked
 from serving.inputs import InvalidInput
 from serving.models import Model, deployed
+from serving.work import SUCCESS, Pace, Place, claimed, place, write_once
 
 log = logging.getLogger("serving")
 CHUNK = 256
-TOO_LATE = 3
+EVERY = 60
+DONE, OTHERS = "done", "others"
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done."""
+    """What is to be done.
 
-    source: tuple[str, str]
-    target: tuple[str, str]
+    Attributes:
+        source: where the shards are.
+        target: where the answers of the day go.
+        finish: when all must be done.
+        workers: how many processes work.
+        claim: how long a shard stays claimed after its worker was killed, in seconds.
+    """
+
+    source: Place
+    target: Place
     finish: datetime
     workers: int
-    index: int
-    count: int
-    topic: str
+    claim: float
 
 
 class JobError(Exception):
-    """The job cannot begin; the text says why."""
+    """The job cannot go on; the text says why."""
 
 
 def job(said: Mapping[str, str], now: datetime) -> Job:
@@ -59,81 +68,27 @@ def job(said: Mapping[str, str], now: datetime) -> Job:
     Raises:
         JobError: something is missing, or is nothing that can be meant.
     """
-    missing = [name for name in ("INPUT", "OUTPUT", "FINISH_BY") if not said.get(name)]
+    missing = [name for name in ("INPUT", "OUTPUT", "DONE_BY") if not said.get(name)]
     if missing:
         raise JobError(f"set {', '.join(missing)}")
-    places = []
-    for name in ("INPUT", "OUTPUT"):
-        bucket, _, prefix = said[name].removeprefix("s3://").partition("/")
-        if not said[name].startswith("s3://") or not bucket:
-            raise JobError(f"{name} is {said[name]}: give s3://BUCKET/PREFIX")
-        places.append((bucket, f"{prefix.strip('/')}/" if prefix.strip("/") else ""))
-    if places[0] == places[1]:
-        raise JobError("INPUT and OUTPUT are the same place")
     try:
-        finish = next_time(said["FINISH_BY"], said.get("TIMEZONE", "UTC"), now)
+        source, output = place(said["INPUT"]), place(said["OUTPUT"])
+        scheduled = said.get("SCHEDULED_TIME")
+        start = datetime.fromisoformat(scheduled) if scheduled else now
+        here = start.astimezone(ZoneInfo(said.get("TIMEZONE") or "UTC"))
+        clock = datetime.strptime(said["DONE_BY"], "%H:%M").time()
+        finish = datetime.combine(here.date(), clock, here.tzinfo).astimezone(UTC)
         workers = int(said.get("WORKERS") or os.cpu_count() or 1)
-        index, count = int(said.get("TASK_INDEX") or 0), int(said.get("TASK_COUNT") or 1)
+        claim = float(said.get("CLAIM_SECONDS") or 60)
     except (ValueError, KeyError) as error:
         raise JobError(
-            f"FINISH_BY (such as 06:00), TIMEZONE, WORKERS or TASK_...: {error}"
+            "INPUT, OUTPUT, DONE_BY (such as 06:00), TIMEZONE, SCHEDULED_TIME, WORKERS or CLAIM_SECONDS: "
+            f"{error}"
         ) from error
-    if workers < 1 or not 0 <= index < count:
-        raise JobError(f"{workers} workers, task {index} of {count}: that is no share of the work")
-    return Job(places[0], places[1], finish, workers, index, count, said.get("NOTIFY", ""))
-
-
-def next_time(text: str, zone: str, now: datetime) -> datetime:
-    """The next time that a clock in the zone shows this.
-
-    Raises:
-        ValueError: it is no time.
-        KeyError: it is no zone.
-    """
-    clock = datetime.strptime(text, "%H:%M").time()
-    here = now.astimezone(ZoneInfo(zone))
-    found = datetime.combine(here.date(), clock, here.tzinfo)
-    if found <= here:
-        found = datetime.combine(here.date() + timedelta(days=1), clock, here.tzinfo)
-    return found.astimezone(UTC)
-
-
-@dataclass
-class Pace:
-    """How fast it goes, and when it will be done.
-
-    Attributes:
-        started: when.
-        total: bytes to be done in this run.
-        done: bytes done in this run.
-    """
-
-    started: datetime
-    total: int
-    done: int = 0
-
-    def end(self, now: datetime) -> datetime | None:
-        """When it will be done if it goes on like this; None while nothing is done."""
-        if not self.done:
-            return None
-        return now + (now - self.started) * ((self.total - self.done) / self.done)
-
-
-def shards(said: Job, s3: Any) -> tuple[list[tuple[str, int]], int]:
-    """The names and sizes of this task's shards that have no answers yet, the largest first; and how many have."""
-    there: dict[str, int] = {}
-    done = set()
-    for place, into in (
-        (said.source, there.__setitem__),
-        (said.target, lambda name, _: done.add(name)),
-    ):
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=place[0], Prefix=place[1])
-        for one in (one for page in pages for one in page.get("Contents", ())):
-            if one["Key"].endswith(".jsonl"):
-                into(one["Key"][len(place[1]) :], one["Size"])
-    mine = sorted(there)[said.index :: said.count]
-    left = [(name, there[name]) for name in mine if name not in done]
-    return sorted(left, key=lambda one: -one[1]), len(mine) - len(left)
+    if workers < 1 or claim < 1:
+        raise JobError(f"{workers} workers and a claim of {claim} s: give 1 or more")
+    target = Place(output.bucket, f"{output.prefix}{here.date().isoformat()}/")
+    return Job(source, target, finish, workers, claim)
 
 
 @cache
@@ -145,29 +100,52 @@ def _model() -> Model:
 
 
 @cache
-def _s3(_: int) -> Any:
+def _client(service: str) -> Any:
     import boto3
 
-    return boto3.client("s3")
+    return boto3.client(service)
 
 
-def transform(said: Job, name: str) -> int:
-    """Write the answers of one shard; how many there are.
+def transform(said: Job, name: str) -> str:
+    """Write the answers of one shard, unless they are there, or somebody else is about to.
 
     Raises:
         InvalidInput: a line does not fit; it is named.
     """
-    s3, wrapper = _s3(os.getpid()), _model().wrapper
-    body = s3.get_object(Bucket=said.source[0], Key=said.source[1] + name)["Body"]
+    s3 = _client("s3")
+    with claimed(s3, said.target, name, said.claim) as mine:
+        if not mine:
+            return OTHERS
+        # It may have been done between the listing and the claim.
+        if _there(said, name):
+            return DONE
+        body = s3.get_object(**said.source.key(name))["Body"]
+        answers = _answers(body.iter_lines())
+        if not write_once(s3, said.target, name, "".join(f"{one}\n" for one in answers).encode()):
+            log.warning("%s was done by another in the meantime", name)
+    return DONE
+
+
+def _there(said: Job, name: str) -> bool:
+    found = _client("s3").list_objects_v2(
+        Bucket=said.target.bucket, Prefix=said.target.prefix + name, MaxKeys=1
+    )
+    return any(one["Key"] == said.target.prefix + name for one in found.get("Contents", ()))
+
+
+def _answers(lines: Any) -> list[str]:
+    wrapper = _model().wrapper
     answers: list[str] = []
     rows: list[dict[str, Any]] = []
-    lines = [line for line in body.iter_lines() if line.strip()]
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
             rows += wrapper.inputs.check([json.loads(line)], 1)
         except InvalidInput as error:
+            place_ = f"line {number}"
             problems = [
-                {**one, "field": one["field"].replace("instances[0]", f"line {number}")}
+                {**one, "field": one["field"].replace("instances[0]", place_)}
                 for one in error.problems
             ]
             raise InvalidInput(problems) from error
@@ -175,70 +153,106 @@ def transform(said: Job, name: str) -> int:
             raise InvalidInput(
                 [{"field": f"line {number}", "problem": f"is no JSON: {error}"}]
             ) from error
-        if len(rows) == CHUNK or number == len(lines):
+        if len(rows) == CHUNK:
             answers += map(json.dumps, checked(wrapper.transform, rows))
             rows = []
-    try:
-        s3.put_object(
-            Bucket=said.target[0],
-            Key=said.target[1] + name,
-            Body="".join(f"{one}\n" for one in answers).encode(),
-            IfNoneMatch="*",
-        )
-    except s3.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] not in (
-            "PreconditionFailed",
-            "ConditionalRequestConflict",
-        ):
-            raise
-        log.warning("%s was done by another in the meantime", name)
-    return len(answers)
+    return answers + [json.dumps(one) for one in (checked(wrapper.transform, rows) if rows else [])]
 
 
-def run(said: Job, notify: Callable[[str], None], now: Callable[[], datetime]) -> int:
-    """Do what is left; the exit code."""
-    left, before = shards(said, _s3(os.getpid()))
-    log.info(
-        "%d shards to do, %d were done before; to be finished by %s", len(left), before, said.finish
-    )
-    pace = Pace(now(), sum(size + 1 for _, size in left))
-    failed, warned = [], False
+def run(said: Job, tell: Callable[[datetime], None], now: Callable[[], datetime]) -> int:
+    """Do what is left, together with whoever works on it too; the exit code.
+
+    Args:
+        tell: is told when it will be done, whenever that is known anew.
+        now: the clock.
+    """
+    s3 = _client("s3")
+    failed: dict[str, str] = {}
+    pace: Pace | None = None
     with ProcessPoolExecutor(
         mp_context=get_context("spawn"),
         max_workers=said.workers,
-        initializer=_die_with,
+        initializer=_begin,
         initargs=(os.getpid(),),
     ) as pool:
-        sizes = {pool.submit(transform, said, name): (name, size) for name, size in left}
-        for future in as_completed(sizes):
-            name, size = sizes[future]
-            pace.done += size + 1
-            try:
-                log.info("%s: %d rows", name, future.result())
-            except BrokenProcessPool as error:
-                raise JobError(
-                    "a worker was killed, for want of memory perhaps: WORKERS says how many there are"
-                ) from error
-            except Exception as error:
-                failed.append(name)
-                log.error("%s failed: %s", name, error)
-            end = pace.end(now())
-            if not warned and end is not None and end > said.finish:
-                warned = True
-                notify(
-                    f"the batch from s3://{'/'.join(said.source)} will be done at {end:%Y-%m-%d %H:%M:%S} UTC, after "
-                    f"{said.finish:%H:%M} UTC: {pace.total - pace.done} of {pace.total} bytes are left; give it more WORKERS or tasks"
+        while True:
+            shards, there = said.source.shards(s3), said.target.shards(s3).keys()
+            left = sorted(shards.keys() - there - failed.keys(), key=lambda name: -shards[name])
+            if pace is None:
+                log.info(
+                    "%d shards to do, %d were done before; all to be done by %s",
+                    len(left),
+                    len(shards) - len(left),
+                    said.finish,
                 )
+                pace = Pace(now(), sum(shards[name] + 1 for name in left))
+            if not left:
+                break
+            pace.done = pace.total - sum(shards[name] + 1 for name in left)
+            mine = 0
+            sent = {pool.submit(transform, said, name): name for name in left}
+            for future in as_completed(sent):
+                name = sent[future]
+                try:
+                    mine += future.result() == DONE
+                except BrokenProcessPool as error:
+                    raise JobError(
+                        "a worker was killed, for want of memory perhaps: WORKERS says how many there are"
+                    ) from error
+                except Exception as error:
+                    failed[name] = str(error)
+                    log.error("%s failed: %s", name, error)
+                pace.done += shards[name] + 1
+                if (end := pace.end(now())) is not None:
+                    tell(end)
+            if not mine:
+                time.sleep(min(said.claim / 3, 5))
     if failed:
-        notify(
-            f"{len(failed)} of {len(left)} shards failed: {', '.join(sorted(failed)[:10])}; the log says why"
-        )
+        log.error("%d of %d shards failed: %s", len(failed), len(shards), ", ".join(sorted(failed)))
         return 1
-    log.info("all %d shards are done", len(left) + before)
-    return TOO_LATE if now() > said.finish else 0
+    write_once(s3, said.target, SUCCESS, b"")
+    log.info("all %d shards are done", len(shards))
+    return 0
 
 
-def _die_with(parent: int) -> None:
+class Teller:
+    """Says when it will be too late: in the log once, and as a metric every minute."""
+
+    def __init__(self, finish: datetime, now: Callable[[], datetime]) -> None:
+        self.finish = finish
+        self.now = now
+        self.warned = False
+        self.next = now()
+
+    def __call__(self, end: datetime) -> None:
+        """Hear when it will be done."""
+        late = max((end - self.finish).total_seconds() / 60, 0.0)
+        if late and not self.warned:
+            self.warned = True
+            log.warning(
+                "it will be done at %s, %.0f minutes after %s: give it more WORKERS or tasks",
+                f"{end:%Y-%m-%d %H:%M:%S} UTC",
+                late,
+                f"{self.finish:%H:%M} UTC",
+            )
+            self.next = self.now()
+        namespace = os.environ.get("METRICS_NAMESPACE")
+        if namespace and self.now() >= self.next:
+            self.next = datetime.fromtimestamp(self.now().timestamp() + EVERY, UTC)
+            names = {"Model": os.environ["MODEL_NAME"], "Version": os.environ["MODEL_VERSION"]}
+            measured = {
+                "MetricName": "MinutesLate",
+                "Value": late,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in names.items()],
+            }
+            try:
+                _client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[measured])
+            except Exception as error:
+                # A transform does not fail because nobody hears how fast it is.
+                log.error("MinutesLate could not be told: %s", error)
+
+
+def _begin(parent: int) -> None:
     """A worker ends with the process that started it, however that one ended; and leaves ^C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
@@ -260,17 +274,7 @@ def main() -> int:
 
     try:
         said = job(os.environ, now())
-
-        def notify(text: str) -> None:
-            log.warning(text)
-            if said.topic:
-                import boto3
-
-                boto3.client("sns").publish(
-                    TopicArn=said.topic, Subject="Batch transform", Message=text
-                )
-
-        return run(said, notify, now)
+        return run(said, Teller(said.finish, now), now)
     except JobError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -45,7 +45,7 @@ class Model:
 def deployed(environment: Mapping[str, str] | None = None) -> list[Model]:
     """The models that the environment names, loaded.
 
-    MODEL, VERSION and MODEL_DATA name one; MODELS names several, as a JSON list of objects with `model`, `version` and `data`. The data
+    MODEL_NAME, MODEL_VERSION and MODEL_DATA name one; MODELS names several, as a JSON list of objects with `model`, `version` and `data`. The data
     is `s3://BUCKET/KEY` of a model.tar.gz, or a path on this machine, of an archive or a folder.
 
     Raises:
@@ -63,12 +63,14 @@ def deployed(environment: Mapping[str, str] | None = None) -> list[Model]:
                 f"MODELS must be a JSON list of objects with model, version and data: {error!r}"
             ) from error
     else:
-        missing = [name for name in ("MODEL", "VERSION", "MODEL_DATA") if not said.get(name)]
+        missing = [
+            name for name in ("MODEL_NAME", "MODEL_VERSION", "MODEL_DATA") if not said.get(name)
+        ]
         if missing:
             raise ModelError(
                 f"set {', '.join(missing)}: they name the model, or MODELS for several"
             )
-        wanted = [(said["MODEL"], said["VERSION"], said["MODEL_DATA"])]
+        wanted = [(said["MODEL_NAME"], said["MODEL_VERSION"], said["MODEL_DATA"])]
     twice = {one[:2] for one in wanted if [other[:2] for other in wanted].count(one[:2]) > 1}
     if not wanted or twice:
         raise ModelError(f"MODELS names {sorted(twice)} twice" if twice else "MODELS names none")

@@ -1,6 +1,6 @@
 """Models from a queue: a Lambda function that SQS starts with messages, each answered once.
 
-A message is `{"id": "…", "instances": [...]}`, and its answer is RESULTS/MODEL/VERSION/ID.json, where RESULTS is `s3://BUCKET/PREFIX`. Lambda may be given
+A message is `{"id": "…", "instances": [...]}`, and its answer is RESULTS/ID.json, where RESULTS is `s3://BUCKET/PREFIX`. Lambda may be given
 a message twice: what has its answer is not computed again, and two that run at once write one answer. What fails is reported to SQS alone,
 which gives it again and in the end to the queue of dead letters; the others of its batch are done.
 """
@@ -70,11 +70,11 @@ def answer(record: dict[str, Any]) -> str:
         if not _ID.fullmatch(identity):
             identity = str(record["messageId"])
             raise _wrong("id", "give letters, digits, dots and dashes, at most 100")
-        if _there(_key(served, f"{identity}.json")):
+        if _there(_key(f"{identity}.json")):
             return f"{identity} has its answer already"
         rows = served.wrapper.inputs.check(said.get("instances"), MAX_ROWS)
     except InvalidInput as error:
-        _write(_key(served, f"{identity}.error.json"), {"id": identity, "detail": error.problems})
+        _write(_key(f"{identity}.error.json"), {"id": identity, "detail": error.problems})
         raise
     answers = checked(served.wrapper.transform, rows)
     result = {
@@ -83,7 +83,7 @@ def answer(record: dict[str, Any]) -> str:
         "version": served.version,
         "predictions": answers,
     }
-    if not _write(_key(served, f"{identity}.json"), result):
+    if not _write(_key(f"{identity}.json"), result):
         return f"{identity} was answered by another in the meantime"
     return f"{identity} is answered"
 
@@ -102,16 +102,17 @@ def _wrong(field: str, problem: str) -> InvalidInput:
     return InvalidInput([{"field": field, "problem": problem}])
 
 
-def _key(served: Model, name: str) -> tuple[str, str]:
+def _key(name: str) -> tuple[str, str]:
     bucket, _, prefix = os.environ["RESULTS"].removeprefix("s3://").partition("/")
-    return bucket, "/".join(filter(None, [prefix.strip("/"), served.name, served.version, name]))
+    return bucket, "/".join(filter(None, [prefix.strip("/"), name]))
 
 
 def _there(key: tuple[str, str]) -> bool:
     try:
         s3().head_object(Bucket=key[0], Key=key[1])
     except s3().exceptions.ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+        if error.response["Error"]["Code"] in ("404", "403", "NoSuchKey"):
+            # S3 says 403 to whoever may not list; what is there is not written over in any case.
             return False
         raise
     return True
