@@ -35,7 +35,7 @@ demo: setup
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy mxdev generators/mxdev_generators plugins/*/src
+	$(BIN)/mypy mxdev generators/mxdev_generators plugins/*/src plugins/*/*/src
 
 # Programs of the tests' Kubernetes, from the Go module proxy; minutes the first time. Without Go it says so, and they are skipped.
 cluster: setup

@@ -1,0 +1,286 @@
+"""The contract of the wrappers on real models, and the service under load, run by `test_sagemaker_serving.py` where the frameworks are installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from serving import models
+from serving.inputs import InvalidInput
+from serving.rest import application
+
+ROWS = [{"a": 0.1, "b": 0.2}, {"a": 3.0, "b": 2.5}, {"a": 0.0, "b": 3.0}]
+X = [[row["a"], row["b"]] for row in ROWS]
+FIELDS = [{"name": "a", "type": "number"}, {"name": "b", "type": "number"}]
+
+
+def scikit_learn(folder: Path) -> list[Any]:
+    """As the training pipeline writes it: fitted on named columns, and no model.json."""
+    import joblib
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression().fit(pd.DataFrame(ROWS), [0, 1, 1])
+    joblib.dump(model, folder / "model.joblib")
+    return list(model.predict(pd.DataFrame(ROWS)).tolist())
+
+
+def scikit_learn_probabilities(folder: Path) -> list[Any]:
+    import joblib
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression().fit(pd.DataFrame(ROWS), ["no", "yes", "yes"])
+    joblib.dump(model, folder / "model.joblib")
+    (folder / "model.json").write_text(json.dumps({"wrapper": "scikit-learn", "method": "predict_proba"}))
+    return list(model.predict_proba(pd.DataFrame(ROWS)).tolist())
+
+
+def _torch(folder: Path) -> Any:
+    import torch
+
+    (folder / "model.json").write_text(json.dumps({"inputs": FIELDS}))
+    torch.manual_seed(1)
+    return torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout(0.9))
+
+
+def torch_script(folder: Path) -> list[Any]:
+    import torch
+
+    module = _torch(folder)
+    torch.jit.save(torch.jit.script(module), folder / "model.pt")
+    return list(module.eval()(torch.tensor(X)).tolist())
+
+
+def torch_module(folder: Path) -> list[Any]:
+    import torch
+
+    module = _torch(folder)
+    torch.save(module, folder / "model.pth")
+    return list(module.eval()(torch.tensor(X)).tolist())
+
+
+def keras_model(folder: Path) -> list[Any]:
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.save(folder / "model.keras")
+    (folder / "model.json").write_text(json.dumps({"inputs": FIELDS}))
+    return list(np.asarray(model.predict(np.asarray(X, "float32"), verbose=0)).tolist())
+
+
+def onnx_graph(folder: Path) -> list[Any]:
+    from skl2onnx import to_onnx
+    from sklearn.linear_model import LinearRegression
+
+    model = LinearRegression().fit(X, [1.0, 2.0, 3.0])
+    (folder / "model.onnx").write_bytes(to_onnx(model, np.asarray(X, "float32")).SerializeToString())
+    (folder / "model.json").write_text(json.dumps({"wrapper": "onnx", "inputs": FIELDS}))
+    return [[one] for one in model.predict(X).tolist()]
+
+
+CUSTOM = """
+from serving.wrapper import Wrapper
+
+class Sum(Wrapper):
+    def load(self):
+        self.factor = self.settings["factor"]
+
+    def transform(self, rows):
+        return [self.factor * (row["a"] + row["b"]) for row in rows]
+"""
+
+
+def custom(folder: Path) -> list[Any]:
+    """Code of the image; the fixture puts it where Python looks."""
+    (folder / "model.json").write_text(
+        json.dumps({"wrapper": "own_wrapper:Sum", "factor": 2, "inputs": FIELDS})
+    )
+    return [2 * (row["a"] + row["b"]) for row in ROWS]
+
+
+MAKERS: list[Callable[[Path], list[Any]]] = [
+    scikit_learn, scikit_learn_probabilities, torch_script, torch_module, keras_model, onnx_graph, custom,
+]  # fmt: skip
+
+
+def archive(folder: Path, make: Callable[[Path], list[Any]]) -> tuple[Path, list[Any]]:
+    """A model.tar.gz, and what its model says of ROWS."""
+    (folder / "files").mkdir(parents=True)
+    expected = make(folder / "files")
+    with tarfile.open(folder / "model.tar.gz", "w:gz") as tar:
+        tar.add(folder / "files", ".")
+    return folder / "model.tar.gz", expected
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("image")
+    (folder / "own_wrapper.py").write_text(CUSTOM)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield folder
+
+
+@pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
+def test_the_contract(make: Callable[[Path], list[Any]], tmp_path: Path, own: Path) -> None:
+    path, expected = archive(tmp_path, make)
+    model = models.loaded("m", "1", str(path))
+    answers = model.wrapper.transform(ROWS)
+    np.testing.assert_allclose(answers, expected, rtol=1e-4)
+    # One at a time or together, and again: the same.
+    np.testing.assert_allclose([model.wrapper.transform([row])[0] for row in ROWS], expected, rtol=1e-4)
+    np.testing.assert_allclose(model.wrapper.transform(ROWS), expected, rtol=1e-4)
+    json.dumps(answers, allow_nan=False)
+    # It says itself what it does not take, and names it.
+    with pytest.raises(InvalidInput, match=r"instances\[1\]\.b: is missing"):
+        model.wrapper.inputs.check([ROWS[0], {"a": 1}], 10)
+    with pytest.raises(InvalidInput, match=r"instances\[0\]\.c: is no input of this model: it knows a, b"):
+        model.wrapper.inputs.check([{**ROWS[0], "c": 1}], 10)
+
+
+def test_models_that_know_the_length_of_their_input(tmp_path: Path) -> None:
+    import joblib
+    import keras
+    from sklearn.linear_model import LinearRegression
+
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    joblib.dump(LinearRegression().fit(X, [1, 2, 3]), tmp_path / "a/model.joblib")
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "b/model.keras")
+    for name in ("a", "b"):
+        wrapper = models.loaded("m", "1", str(tmp_path / name)).wrapper
+        assert len(wrapper.transform([{"x": [1.0, 2.0]}])) == 1
+        with pytest.raises(InvalidInput, match=r"instances\[0\]\.x: is a list: give numbers in the shape 2"):
+            wrapper.inputs.check([{"x": [1.0]}], 10)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    folder = tmp_path_factory.mktemp("two")
+    first, _ = archive(folder / "1", scikit_learn)
+    second, _ = archive(folder / "2", onnx_graph)
+    return [
+        {"model": "iris", "version": "1", "data": str(first)},
+        {"model": "iris", "version": "2", "data": str(second)},
+    ]
+
+
+def test_versions_side_by_side_each_with_its_documentation(two: list[dict[str, str]]) -> None:
+    client = TestClient(application(models.deployed({"MODELS": json.dumps(two)})))
+    one = client.post("/predictions/iris/1/predict", json={"instances": ROWS}).json()
+    other = client.post("/predictions/iris/2/predict", json={"instances": ROWS}).json()
+    assert (one["version"], other["version"]) == ("1", "2")
+    assert one["predictions"] == [0, 1, 1] != other["predictions"]
+    assert [found["version"] for found in client.get("/health").json()["models"]] == ["1", "2"]
+    assert client.get("/predictions/iris/2/health").json()["status"] == "ok"
+    page = client.get("/predictions/iris/2/docs")
+    assert "/predictions/iris/2/openapi.json" in page.text
+    schema = client.get("/predictions/iris/2/openapi.json").json()
+    body = schema["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["properties"]["instances"]["items"]["properties"] == {
+        "a": {"type": "number"},
+        "b": {"type": "number"},
+    }
+    gone = client.post("/predictions/iris/3/predict", json={"instances": ROWS})
+    assert gone.status_code == 404
+    assert "no model is served at /predictions/iris/3/predict" in gone.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        (b"{", 422, "body"),
+        (b"[" * 100_000, 422, "body"),
+        (b"[]", 422, "body"),
+        (b"{}", 422, "instances"),
+        (b'{"instances": []}', 422, "instances"),
+        (b'{"rows": [1]}', 422, "rows"),
+        (b'{"instances": [1]}', 422, "instances[0]"),
+        (b'{"instances": [{"a": 1, "b": "2"}]}', 422, "instances[0].b"),
+        (b'{"instances": [{"a": 1, "b": NaN}]}', 422, "instances[0].b"),
+        (b'{"instances": [{"a": 1, "b": true}]}', 422, "instances[0].b"),
+        (b'{"instances": [{"a": 1, "b": 2}, {"b": 2}]}', 422, "instances[1].a"),
+        (b'{"instances": [' + b",".join([b"{}"] * 1001) + b"]}", 422, "instances"),
+        (b" " * ((8 << 20) + 1), 413, "body"),
+    ],
+    ids=range(13),
+)
+def test_what_does_not_fit_is_named(two: list[dict[str, str]], body: bytes, status: int, field: str) -> None:
+    client = TestClient(
+        application(models.deployed({"MODELS": json.dumps(two[1:])})), raise_server_exceptions=False
+    )
+    told = client.post("/predictions/iris/2/predict", content=body)
+    assert (told.status_code, told.json()["detail"][0]["field"]) == (status, field), told.text
+
+
+def test_what_only_the_model_knows_not_to_fit_is_named_too(two: list[dict[str, str]]) -> None:
+    client = TestClient(application(models.deployed({"MODELS": json.dumps(two[:1])})))
+    told = client.post("/predictions/iris/1/predict", json={"instances": [ROWS[0], {"a": 1, "b": "blue"}]})
+    assert (told.status_code, told.json()["detail"][0]["field"]) == (422, "instances[1].b")
+
+
+def test_the_service_under_load(two: list[dict[str, str]], tmp_path: Path) -> None:
+    """A real process on loopback: warm answers in milliseconds, and every answer to the one who asked."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "serving"], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "MODELS": json.dumps(two), "HOST": "127.0.0.1", "PORT": "0"},
+    ) as process:  # fmt: skip
+        try:
+            assert process.stderr is not None
+            lines: list[str] = []
+            for line in process.stderr:
+                lines.append(line)
+                if "running on" in line:
+                    break
+            assert "iris 1 is loaded" in "".join(lines), lines
+            address = lines[-1].split("running on ")[1].split()[0]
+            with httpx.Client(base_url=address, timeout=30) as client:
+                took = []
+                for _ in range(200):
+                    start = time.perf_counter()
+                    assert client.post("/predictions/iris/2/predict", json={"instances": ROWS[:1]}).is_success
+                    took.append((time.perf_counter() - start) * 1000)
+            median, slow = statistics.median(took), statistics.quantiles(took, n=100)[98]
+
+            def ask(number: int) -> bool:
+                with httpx.Client(base_url=address, timeout=60) as client:
+                    good = True
+                    for at in range(25):
+                        row = {"a": float(number), "b": float(at)}
+                        said = client.post("/predictions/iris/2/predict", json={"instances": [row, ROWS[0]]})
+                        good &= said.is_success
+                        mine, other = said.json()["predictions"]
+                        good &= abs(mine[0] - right([[number, at]])[0]) < 1e-2
+                        good &= abs(other[0] - right([X[0]])[0]) < 1e-2
+                    return good
+
+            from sklearn.linear_model import LinearRegression
+
+            right = LinearRegression().fit(X, [1.0, 2.0, 3.0]).predict
+            start = time.perf_counter()
+            with ThreadPoolExecutor(16) as pool:
+                assert all(pool.map(ask, range(16)))
+            rate = 400 / (time.perf_counter() - start)
+            print(
+                f"warm: median {median:.1f} ms, 99th of a hundred {slow:.1f} ms; 16 at once: {rate:.0f} a second"
+            )
+            assert median < 50, "milliseconds"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) in (0, -signal.SIGTERM)
+        finally:
+            process.kill()

@@ -1,0 +1,61 @@
+"""A Python with the frameworks that the saver and the wrappers know, made once and kept in the user's cache folder.
+
+TensorFlow is not among them: Keras runs on PyTorch here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+from ml_environment import made
+from platformdirs import user_cache_path
+
+REQUIREMENTS = (
+    "boto3>=1.40,<2",
+    "fastapi>=0.115,<1",
+    "httpx>=0.27,<1",
+    "keras>=3.10,<4",
+    "moto[server,s3,sqs]>=5.1,<6",
+    "onnx>=1.17,<2",
+    "onnxruntime>=1.20,<2",
+    "pandas>=2.2,<4",
+    "pyarrow>=18",
+    "pytest>=8.4,<10",
+    "scikit-learn>=1.6,<2",
+    "skl2onnx>=1.18,<2",
+    "torch>=2.7,<3",
+    "uvicorn>=0.30,<1",
+)
+HERE = Path(__file__).parent
+
+
+def inside(name: str, *paths: Path, folder: Path) -> str:
+    """What pytest prints for `inside/NAME.py`, run there with the frameworks and with `paths` importable; fails when it fails.
+
+    Whatever is skipped there fails too: all that it needs is installed. It runs once for the same files and packages, and what it printed
+    is kept in the user's cache folder; `MX_TEST_ALL` runs it in any case.
+    """
+    python, file = made("sagemaker", REQUIREMENTS), HERE / "inside" / f"{name}.py"
+    digest = hashlib.sha256(str(python).encode() + file.read_bytes() + Path(__file__).read_bytes())
+    for source in sorted(
+        source for path in paths for source in path.rglob("*") if source.suffix in (".py", ".json")
+    ):
+        digest.update(source.name.encode() + source.read_bytes())
+    note = user_cache_path("mx-devtool-tests") / "noted" / f"sagemaker-{digest.hexdigest()}"
+    if note.exists() and not os.environ.get("MX_TEST_ALL"):
+        return note.read_text("utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {"PYTHONPATH": os.pathsep.join(map(str, paths)), "KERAS_BACKEND": "torch"}
+    done = subprocess.run(
+        [python, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-c", os.devnull, "--confcutdir", file.parent,
+         "--rootdir", file.parent, "--basetemp", folder / name, file],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "skipped" not in done.stdout, done.stdout
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(done.stdout, "utf-8")
+    return done.stdout
