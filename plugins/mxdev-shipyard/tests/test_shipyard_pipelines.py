@@ -44,6 +44,14 @@ def test_mx_finds_nothing_in_it(rendered: Path) -> None:
     assert linted.code == 0, linted.stdout
 
 
+def test_the_token_lies_in_no_build_context(rendered: Path) -> None:
+    """What lies below the checkout, `docker build .` may take into an image that others pull."""
+    checkout = "/builds/shipyard/iris"
+    place = _pipeline(rendered)["variables"]["AWS_WEB_IDENTITY_TOKEN_FILE"]
+    place = place.replace("${CI_PROJECT_DIR}", checkout).replace("$CI_PROJECT_DIR", checkout)
+    assert Path(checkout) not in Path(place).parents
+
+
 def test_promotion_needs_what_comes_before_and_a_hand(tmp_path: Path) -> None:
     made = mx(
         "generate",
