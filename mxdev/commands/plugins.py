@@ -46,6 +46,8 @@ def plugins(as_json: bool, check: bool) -> int:
             console.out(f"  defaults: {', '.join(row['defaults'])}")
         if row["checks_plans"]:
             console.out("  checks every plan, and may refuse it")
+        if row["up_steps"]:
+            console.out("  adds steps to `mx up` and `mx down`")
         for hook in row["unknown_hooks"]:
             console.out(f"  {console.paint('ignored', 'yellow')}: mx has no hook {hook}")
         if row["seconds"] > model.SLOW:
@@ -83,6 +85,7 @@ def _row(plugin: model.Plugin) -> dict[str, Any]:
         "template_overrides": sorted(plugin.data.get("mx_template_overrides", ())),
         "defaults": sorted(plugin.data.get("mx_defaults", ())),
         "checks_plans": "mx_check_plan" in plugin.working,
+        "up_steps": "mx_up_steps" in plugin.working,
         "unknown_hooks": plugin.unknown,
         "seconds": round(plugin.seconds, 3),
         "error": plugin.error,

@@ -1,6 +1,6 @@
 """Every hook of mx. A plugin's module implements those it needs, marked with `mxdev.hookimpl`.
 
-All but `mx_check_plan` announce; they do not work. They are called when the index of plugins is made, not at every
+All but `mx_check_plan` and `mx_up_steps` announce; they do not work. They are called when the index of plugins is made, not at every
 start, so what they return must not depend on the current folder, the environment or the time.
 
 A hook may get more parameters in a later version of mx: an implementation names those it wants, and is called with
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from os import PathLike
+    from pathlib import Path
 
     from mxdev.generator.generator import Generator
     from mxdev.plugins.checked_plan import CheckedPlan
@@ -78,6 +79,16 @@ def mx_check_plan(plan: CheckedPlan) -> str | None:
 
     Called by every command that changes a project, in a dry run too, when all conflicts are settled and nothing is
     written yet. An exception refuses the plan as well.
+    """
+
+
+@hookspec
+def mx_up_steps(root: Path, environment: str | None) -> Sequence[Any] | None:
+    """Steps (`mxdev.Step`) that `mx up` takes in the project `root`, after its deployments; None if the plugin has nothing there.
+
+    `mx down` takes back those that have a way back, before everything else. `environment` is that of `-E`; None: no one was named.
+    Called whenever one of both commands runs, so the hook makes the steps and asks the world nothing; their names begin with
+    the plugin's, such as `acme-mirror`.
     """
 
 

@@ -16,7 +16,7 @@ CORE = "mx-devtool"
 HOOKS = ("mx_generators", "mx_commands", "mx_lint_rules", "mx_template_filters", "mx_standards")
 DATA_HOOKS = ("mx_template_overrides", "mx_defaults")
 # A hook of a plugin is called at work, so that its module is imported then.
-WORKING_HOOKS = ("mx_check_plan",)
+WORKING_HOOKS = ("mx_check_plan", "mx_up_steps")
 # Seconds. A plugin's module announces; what takes longer to import belongs behind `lazy`.
 SLOW = 0.5
 

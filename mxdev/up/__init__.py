@@ -1,3 +1,3 @@
 """`mx up`, `mx down`: the whole way from rendered files to what runs, and back."""
 
-STAGES = ("preflight", "infra", "connect", "deploy", "check")
+STAGES = ("preflight", "infra", "connect", "deploy", "plugins", "check")

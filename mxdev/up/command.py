@@ -11,6 +11,9 @@ from mxdev.steps.options import ENVIRONMENT, step_options
 from mxdev.up import STAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mxdev.steps.model import Step
     from mxdev.steps.runner import Mode
     from mxdev.up.stages import Way
 
@@ -27,11 +30,12 @@ if TYPE_CHECKING:
 def up(
     environment: str | None, to: str, account: str | None, context: str | None, timeout: int, mode: Mode
 ) -> int:
-    """Bring the whole project up: preflight, infra, connect, deploy, check.
+    """Bring the whole project up: preflight, infra, connect, deploy, plugins, check.
 
     What holds already is skipped. Stopped anywhere, by ^C, a crash or a lost network, it goes on from there when it is run
     again, because it asks the world and keeps no record. It asks before what costs money. With -E it is one of the project's
     environments that comes up, and no other is touched.
+    The stage `plugins` is what plugins add; a project that deploys nothing but what they add has only that stage.
 
     Terraform, with --dry-run too, runs the providers and data sources that the .tf files name, and a deployment its hooks.
 
@@ -47,12 +51,17 @@ def up(
     from mxdev.project.project import Project, project_root
     from mxdev.steps.runner import run_steps
     from mxdev.system import console
-    from mxdev.up import stages
+    from mxdev.up import plugged, stages
 
-    way = _way(environment, account, context, timeout, mode, every=False)
+    root = project_root()
+    added = plugged.steps(root, environment)
+    if added and plugged.alone(root):
+        title, reached = "mx up", STAGES.index(to) >= STAGES.index("plugins")
+        return run_steps(title, added if reached else [], mode, word=root.name)
+    way = _way(environment, account, context, timeout, mode, added, every=False)
     code = run_steps(way.target.command("mx up"), stages.steps_up(way, to), mode, word=way.target.name)
     if not mode.json:
-        for one in owed(rewritten.project(Project.load(project_root()), environment)):
+        for one in owed(rewritten.project(Project.load(root), environment)):
             console.err(f"Owed by a person: {one.what}\n  {one.how}")
         console.err(f"`{way.target.command('mx down')}` takes it down again.")
     return code
@@ -64,7 +73,7 @@ def up(
 @TIMEOUT
 @step_options(confirm=True)
 def down(environment: str | None, with_data: bool, timeout: int, mode: Mode) -> int:
-    """Take down what mx brought up: deployments, infrastructure, the connection.
+    """Take down what mx brought up: what plugins added, deployments, infrastructure, the connection.
 
     Data stays unless --with-data is given, and with -E every other environment; what survives is listed, with the command for each. The project's name has to be
     typed before something is lost, or given by --confirm.
@@ -74,11 +83,16 @@ def down(environment: str | None, with_data: bool, timeout: int, mode: Mode) -> 
       mx down --dry-run
       mx down --confirm churn-model
     """
-    from mxdev.steps.runner import run_steps
+    from mxdev.project.project import project_root
+    from mxdev.steps.runner import run_steps, taken_back
     from mxdev.system import console
-    from mxdev.up import stages
+    from mxdev.up import plugged, stages
 
-    way = _way(environment, None, None, timeout, mode, every=True)
+    root = project_root()
+    added = plugged.steps(root, environment)
+    if added and plugged.alone(root):
+        return run_steps("mx down", taken_back(added), mode, word=root.name)
+    way = _way(environment, None, None, timeout, mode, added, every=True)
     code = run_steps(
         way.target.command("mx down"), stages.steps_down(way, with_data=with_data), mode, word=way.target.name
     )
@@ -95,6 +109,7 @@ def _way(
     context: str | None,
     timeout: int,
     mode: Mode,
+    added: Sequence[Step],
     *,
     every: bool,
 ) -> Way:
@@ -113,4 +128,4 @@ def _way(
     place = place_of(rendered.root, where, None, timeout, found, json=mode.json)
     infra = terraform.find(root, environment) if where.cloud == "gcp" else None
     shared = [one for one in everything if every and one not in found]
-    return Way(where, infra, found, place, account, context, shared)
+    return Way(where, infra, found, place, account, context, shared, added)

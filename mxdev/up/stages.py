@@ -17,8 +17,9 @@ from mxdev.infra import applying, ready
 from mxdev.infra.applying import Infrastructure
 from mxdev.infra.place import Place as Terraform
 from mxdev.steps.model import Check, State, Step, TakeBack
+from mxdev.steps.runner import taken_back
 from mxdev.system import programs
-from mxdev.up import STAGES
+from mxdev.up import STAGES, plugged
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Way:
         deployments: what goes to the cluster, in order.
         place: where to, and how.
         account, context: as for `mx connect`.
+        plugged: the steps that plugins add.
         shared: deployments that other environments on this cluster have, too, and that stay.
     """
 
@@ -41,12 +43,16 @@ class Way:
     account: str | None = None
     context: str | None = None
     shared: Sequence[Deployment] = ()
+    plugged: Sequence[Step] = ()
 
 
 def steps_up(way: Way, to: str) -> list[Step]:
     """The steps up to and with the stage `to`; each stage needs the ones before it."""
     found: list[Step] = []
     for stage in STAGES[: STAGES.index(to) + 1]:
+        if stage == "plugins":
+            found += plugged.after(found, way.plugged)
+            continue
         before = tuple(step.name for step in found)
         for step in _stage(way, stage):
             # What may be looked at early within its stage still waits for what stands before the stage.
@@ -74,11 +80,11 @@ def _stage(way: Way, stage: str) -> list[Step]:
 
 
 def steps_down(way: Way, *, with_data: bool) -> list[Step]:
-    """The steps of the way down: deployments, infrastructure, the context; data stays unless `with_data`.
+    """The steps of the way down: plugins' own, deployments, infrastructure, the context; data stays unless `with_data`.
 
     Without a context or a cluster nothing is deployed that could be purged.
     """
-    found: list[Step] = []
+    found: list[Step] = [*taken_back(way.plugged)]
     if connected(way):
         found += deploying.purge_steps(way.deployments, way.place, volumes=with_data)
     if way.terraform is not None:

@@ -48,7 +48,7 @@ def install(tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def test_every_hook_has_a_test_and_an_entry_in_the_docs() -> None:
-    assert len(HOOKS) == 8
+    assert len(HOOKS) == 9
     assert set(HOOKS) == {*model.HOOKS, *model.DATA_HOOKS, *model.WORKING_HOOKS}
     listed = re.search(r"automodule:: mxdev\.hookspecs\s+:members: (.*)", DOCS.read_text())
     assert listed
@@ -164,6 +164,82 @@ def mx_standards():
     assert checked.code == 1
     assert "NOT_THERE of the plugin acme-hooks 1.0 cannot be loaded" in checked.out
     assert "NO_FRIDAYS of" not in checked.out
+
+
+UP = """
+from dataclasses import dataclass
+from pathlib import Path
+from mxdev import State, Step
+@dataclass(frozen=True, kw_only=True)
+class File(Step):
+    path: Path
+    def look(self):
+        return State.done() if self.path.exists() else State.create(str(self.path))
+    def do(self, say):
+        self.path.write_text("made")
+    def take_back(self, say):
+        self.path.unlink()
+@hookimpl
+def mx_up_steps(root, environment):
+    if (root / "none").exists():
+        return None
+    first = File(name="acme-first", title="First", path=root / f"first-{environment}")
+    return [first, File(name="acme-second", title="Second", path=root / "second", needs=("acme-first",))]
+"""
+
+
+def test_hook_mx_up_steps(install: Install, mx: Mx, tmp_path: Path) -> None:
+    """In a project that deploys nothing else, they are the whole way up, and the way down is its reverse."""
+    install(UP)
+    assert "adds steps to `mx up` and `mx down`" in mx("plugins").out
+    root = tmp_path / "demo"  # no plugin is taken from a project
+    root.mkdir()
+    (root / "mx.yaml").write_text("version: 1\n")
+    shown = mx("up", "--dry-run", "--json", cwd=root)
+    found = json.loads(shown.out)
+    assert [(step["name"], step["state"]) for step in found["steps"]] == [
+        ("acme-first", "create"),
+        ("acme-second", "later"),
+    ]
+    assert not (root / "second").exists()
+    assert json.loads(mx("up", "--to", "deploy", "--json", cwd=root).out)["steps"] == []
+    assert mx("up", cwd=root).code == 0
+    assert (root / "first-None").read_text() == (root / "second").read_text() == "made"
+    assert json.loads(mx("up", "--json", cwd=root).out)["outcome"] == "nothing"
+    down = json.loads(mx("down", "--json", "--yes", cwd=root).out)
+    assert [(step["name"], step["result"]) for step in down["steps"]] == [
+        ("acme-second", "done"),
+        ("acme-first", "done"),
+    ]
+    assert not (root / "second").exists()
+    (root / "none").touch()
+    assert "mx.yaml says no `name`" in mx("up", cwd=root).err
+
+
+@pytest.mark.parametrize(
+    ("gives", "told"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("[7]", "adds 7 to `mx up`, which is no mxdev.Step"),
+        (
+            "[File(name='a', title='A', path=root), File(name='a', title='A', path=root)]",
+            "adds a second step a",
+        ),
+    ],
+)
+def test_a_way_up_of_which_a_plugin_breaks_a_part_is_not_gone(
+    install: Install, mx: Mx, tmp_path: Path, gives: str, told: str
+) -> None:
+    source = UP.partition("    if (root")[0]
+    install(f"{source}    return {gives}\n")
+    root = tmp_path / "demo"  # no plugin is taken from a project
+    root.mkdir()
+    (root / "mx.yaml").write_text("version: 1\n")
+    for command in ("up", "down"):
+        seen = mx(command, cwd=root)
+        assert seen.code == 4, seen.err
+        assert told in seen.err
+        assert "acme-hooks" in seen.err
 
 
 FILTERS = """

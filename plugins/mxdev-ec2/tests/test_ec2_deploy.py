@@ -55,6 +55,14 @@ def test_a_deploy_that_succeeds(ready: Aws) -> None:
     assert ready.said[-1] == "abc runs: https://churn.acme.example"
 
 
+def test_addresses_in_china_have_their_own_ending(ready: Aws) -> None:
+    settings = replace(ready.world.settings, region="cn-north-1")
+    world = replace(ready.world, settings=settings)
+    url = program.upload(world)
+    assert url.startswith("https://churn-deploy-123456789012.s3.cn-north-1.amazonaws.com.cn/bundles/")
+    assert program.registry(world) == "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"
+
+
 def test_the_request_has_the_form_that_aws_wants(ready: Aws) -> None:
     """moto takes more than AWS does; the client's own model is asked."""
     from botocore.validate import ParamValidator

@@ -113,3 +113,12 @@ def test_a_deploy_is_never_let_go(project: Path) -> None:
     text = json.dumps(pipeline)
     assert ":latest" not in text
     assert "|| true" not in text
+
+
+def test_the_token_lies_in_no_build_context(project: Path) -> None:
+    """What lies below the checkout, `docker build .` may take into an image that others pull."""
+    pipeline = yaml.safe_load((project / HERE / "gitlab-ci.yml").read_text())
+    checkout = "/builds/acme/churn"
+    place = pipeline[".ec2"]["variables"]["AWS_WEB_IDENTITY_TOKEN_FILE"]
+    place = place.replace("${CI_PROJECT_DIR}", checkout).replace("$CI_PROJECT_DIR", checkout)
+    assert Path(checkout) not in Path(place).parents

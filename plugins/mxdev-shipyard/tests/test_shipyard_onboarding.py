@@ -56,6 +56,7 @@ def platform(moto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
             "gitlab": served.url,
             "group": GROUP,
             "pipelines": "shipyard/pipelines",
+            "domain": "models.acme.example",
             "environments": {one: f"{served.url}/manifests/{one}.git" for one in ("staging", "production")},
             "policy": {"*@acme.example": ["iris*", "rose"]},
         }
@@ -122,6 +123,7 @@ def test_a_model_is_onboarded_and_a_second_run_changes_nothing(platform: Platfor
         in yaml.safe_load(platform.show(seeded, "openapi.yaml"))["info"]["description"]
     )
     assert "s3://shipyard-models/deploy-iris-model/models/" in platform.show(seeded, ".gitlab-ci.yml")
+    assert "https://iris.staging.models.acme.example/v1/models/iris" in platform.show(seeded, "README.md")
     service = yaml.safe_load(platform.show("manifests/staging.git", MANIFEST))
     assert service["metadata"]["annotations"] == {"serving.kserve.io/stop": "true"}
     again = onboard(tmp_path, "values.yml", "--json")

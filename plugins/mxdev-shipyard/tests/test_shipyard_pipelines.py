@@ -44,6 +44,29 @@ def test_mx_finds_nothing_in_it(rendered: Path) -> None:
     assert linted.code == 0, linted.stdout
 
 
+def test_the_token_lies_in_no_build_context(rendered: Path) -> None:
+    """What lies below the checkout, `docker build .` may take into an image that others pull."""
+    checkout = "/builds/shipyard/iris"
+    place = _pipeline(rendered)["variables"]["AWS_WEB_IDENTITY_TOKEN_FILE"]
+    place = place.replace("${CI_PROJECT_DIR}", checkout).replace("$CI_PROJECT_DIR", checkout)
+    assert Path(checkout) not in Path(place).parents
+
+
+def test_a_merge_request_gets_nothing_that_may_change_something(tmp_path: Path) -> None:
+    """GitLab gives protected variables to protected branches only, and a merge request's is none."""
+    made = mx("generate", "OnboardingRepository", "boarding", "--no-input", "--skip-git", cwd=tmp_path)
+    assert made.code == 0, made.stderr
+    jobs = _pipeline(tmp_path / "boarding")
+    (dry, real) = (jobs[name]["variables"] for name in ("dry-run", "onboard"))
+    assert dry["GITLAB_TOKEN"] == "$SHIPYARD_READ_TOKEN"
+    assert real["GITLAB_TOKEN"] == "$SHIPYARD_TOKEN"
+    assert dry["AWS_ROLE_ARN"] != real["AWS_ROLE_ARN"]
+    assert "AWS_ROLE_ARN" not in jobs["variables"]
+    readme = (tmp_path / "boarding/README.md").read_text()
+    assert "| `SHIPYARD_READ_TOKEN` | no |" in readme
+    assert dry["AWS_ROLE_ARN"] in readme
+
+
 def test_promotion_needs_what_comes_before_and_a_hand(tmp_path: Path) -> None:
     made = mx(
         "generate",

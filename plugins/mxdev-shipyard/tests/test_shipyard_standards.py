@@ -118,6 +118,8 @@ BROKEN: dict[str, tuple[int, Break, str]] = {
     "a dead link": (11, swap(README, "(openapi.yaml)", "(api.yaml)"), "the link leads to api.yaml, which is not there"),
     "a dead heading": (11, swap(README, "# iris\n", "# iris\n\n[below](#nowhere)\n"), f"{README}:3: the link leads to the heading #nowhere"),
     "no address": (11, swap(README, "# iris\n", "# iris\n\n[page](https://TODO/x)\n"), "https://TODO/x is no address"),
+    "not live": (11, swap(README, "/v1/models/iris", "/"), f"{README}: no link leads to the live model"),
+    "another's live": (11, swap(README, "/v1/models/iris", "/v1/models/rose"), f"{README}: no link leads to the live model"),
     "no S3": (11, swap(README, "/data/", "/d/"), f"{README}: it does not say where s3://BUCKET/PROJECT/data/ is"),
 }  # fmt: skip
 

@@ -56,6 +56,11 @@ class Settings:
     poll_seconds: float = 5
 
     @property
+    def ending(self) -> str:
+        """What the addresses of AWS's services end with in this region."""
+        return "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
+
+    @property
     def log_group(self) -> str:
         """Where SSM puts what the playbook says."""
         return f"/{self.service}/deploy"
@@ -182,8 +187,7 @@ def history(world: World, target: str) -> Iterator[Deploy]:
 def registry(world: World) -> str:
     """The address of the account's registry."""
     account = world.client("sts").get_caller_identity()["Account"]
-    ending = "amazonaws.com.cn" if world.settings.region.startswith("cn-") else "amazonaws.com"
-    return f"{account}.dkr.ecr.{world.settings.region}.{ending}"
+    return f"{account}.dkr.ecr.{world.settings.region}.{world.settings.ending}"
 
 
 def image(world: World, release: str) -> str:
@@ -236,7 +240,7 @@ def upload(world: World) -> str:
     bucket, key = f"{settings.service}-deploy-{account}", f"bundles/{hashlib.sha256(data).hexdigest()}.zip"
     digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
     world.client("s3").put_object(Bucket=bucket, Key=key, Body=data, ChecksumSHA256=digest)
-    return f"https://{bucket}.s3.{settings.region}.amazonaws.com/{key}"
+    return f"https://{bucket}.s3.{settings.region}.{settings.ending}/{key}"
 
 
 def send(world: World, target: str, release: str, *, check: bool = False) -> str:

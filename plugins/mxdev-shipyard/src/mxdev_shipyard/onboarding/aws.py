@@ -12,7 +12,7 @@ from mxdev import State, Step
 from mxdev.errors import MxError
 
 OWNER = "shipyard:author"
-# Releases stay; of images that no release has, the newest twenty do.
+# What has a tag stays: any of it may be released, or gone back to.
 LIFECYCLE = {
     "rules": [
         {

@@ -14,6 +14,37 @@ from mxdev.errors import MxError
 
 TOKEN = "GITLAB_TOKEN"  # noqa: S105 (a variable's name)
 _TRIES = 5
+# What Git says when somebody else's commit is there that this clone does not have.
+_QUICKER = (
+    "fetch first",
+    "non-fast-forward",
+    "cannot lock ref",
+    "failed to update ref",
+    "incorrect old value",
+)
+_REFUSALS = (
+    (
+        ("protected branch", "pre-receive hook declined", "not allowed to push"),
+        "the branch main is protected",
+        f"Let the owner of {TOKEN} push to main (Settings > Repository > Protected branches), or use another token.",
+    ),
+    (
+        (
+            "authentication failed",
+            "could not read username",
+            "returned error: 403",
+            "returned error: 401",
+            "access denied",
+        ),
+        f"{TOKEN} does not let it in",
+        "Make a token with the scope write_repository, of somebody who is at least Developer there.",
+    ),
+    (
+        ("not found", "does not appear to be a git repository"),
+        "there is no such repository, or the token may not see it",
+        "Look at its address in shipyard.yaml.",
+    ),
+)
 _AUTHOR = ("Shipyard", "shipyard@localhost")
 
 
@@ -24,7 +55,12 @@ def run(*arguments: str, cwd: Path | None = None) -> str:
         MxError: it failed; what it said is in the message.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    environment |= {"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    environment |= {
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+    }
     for role in ("AUTHOR", "COMMITTER"):
         environment |= {f"GIT_{role}_NAME": _AUTHOR[0], f"GIT_{role}_EMAIL": _AUTHOR[1]}
     if token := os.environ.get(TOKEN):  # by the environment: arguments are for everybody to read
@@ -72,10 +108,23 @@ def change(
             try:
                 run("push", "-q", "origin", "HEAD:main", cwd=root)
                 return
-            except MxError:
+            except MxError as error:
+                if not any(sign in error.message for sign in _QUICKER):
+                    raise refused(address, error) from error
                 if not left:
-                    raise
+                    raise MxError(
+                        f"Others pushed to {address} {_TRIES} times while this was being pushed.",
+                        hint="Nothing of it was changed; run it again.",
+                    ) from error
                 say("somebody else pushed first; once more")
+
+
+def refused(address: str, error: MxError) -> MxError:
+    """What a push that nobody else is the reason of means, and what to do about it."""
+    for signs, meaning, hint in _REFUSALS:
+        if any(sign in error.message.lower() for sign in signs):
+            return MxError(f"{address} does not take the push: {meaning}.\n{error.message}", hint=hint)
+    return error
 
 
 def clone(address: str, folder: str, *, whole: bool = False) -> Path:

@@ -152,9 +152,9 @@ class Seed(Step):
             git.run("commit", "-q", "-m", f"{name}, as onboarded", cwd=root)
             try:
                 git.run("push", "-q", address, "HEAD:refs/heads/main", cwd=root)
-            except MxError:
+            except MxError as error:
                 if not git.has_main(address):
-                    raise
+                    raise git.refused(address, error) from error
                 say("another run has just pushed it")
 
     def _options(self) -> list[str]:
@@ -170,6 +170,8 @@ class Seed(Step):
             "pipelines": settings.pipelines,
             "gitlab": settings.gitlab,
         }
+        if settings.domain:
+            given["domain"] = settings.domain
         return ["--no-input", "--skip-git", *(f"--{name}={value}" for name, value in given.items())]
 
     def _mx(self, *arguments: str, cwd: Path) -> None:

@@ -26,6 +26,7 @@ class Settings:
         group: its group of model projects.
         pipelines: the project with the central pipelines.
         environments: for each environment the address of its repository of manifests.
+        domain: the domain below which models are served; empty: that of the generator.
         policy: who may onboard which: patterns of slugs, by pattern of e-mail address. Empty: nobody.
     """
 
@@ -36,6 +37,7 @@ class Settings:
     group: str
     pipelines: str
     environments: Mapping[str, str] = field(default_factory=dict)
+    domain: str = ""
     policy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def allows(self, email: str, slug: str) -> bool:
@@ -75,6 +77,7 @@ def read(path: Path) -> Settings:
     return Settings(
         **{name: given[name] for name in _TEXTS},
         environments=environments,
+        domain=str(given.get("domain") or ""),
         policy={str(who): tuple(slugs) for who, slugs in policy.items()},
     )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mxdev import Generator, Tree
+from mxdev import Generator, Tree, option
 
-from mxdev_shipyard.pipelines.options import ENVIRONMENTS, NAME, PLATFORM
+from mxdev_shipyard.pipelines.options import ENVIRONMENTS, NAME, PLATFORM, ROLE
 
 
 class OnboardingRepository(Generator):
@@ -14,7 +14,10 @@ class OnboardingRepository(Generator):
 
     scope = "new"
     arguments = (NAME,)
-    options = PLATFORM
+    options = (
+        *PLATFORM,
+        option("--read-role", type=ROLE, default="arn:aws:iam::123456789012:role/shipyard-read", help="The role of AWS that merge requests take: it may only look."),
+    )  # fmt: skip
     example = "mx generate OnboardingRepository boarding"
 
     def variables(self) -> dict[str, Any]:

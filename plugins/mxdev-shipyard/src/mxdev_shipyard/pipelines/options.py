@@ -17,12 +17,12 @@ NAME = argument(
     help="The repository's folder.",
     shared=True,
 )
-_ROLE = Pattern(r"arn:aws:iam::\d{12}:role/[A-Za-z0-9+=,.@_/-]+", "the ARN of a role", metavar="ARN")
+ROLE = Pattern(r"arn:aws:iam::\d{12}:role/[A-Za-z0-9+=,.@_/-]+", "the ARN of a role", metavar="ARN")
 _REGION = Pattern(r"[a-z]{2}(?:-[a-z]+)+-\d", "a region of AWS", metavar="REGION")
 PLATFORM = (
     option("--region", type=_REGION, default="eu-west-1", help="AWS's region."),
     option("--registry", type=REGISTRY, default="123456789012.dkr.ecr.eu-west-1.amazonaws.com", help="The ECR registry of images."),
-    option("--role", type=_ROLE, default="arn:aws:iam::123456789012:role/shipyard", help="The role of AWS that the pipeline takes, by its identity token."),
+    option("--role", type=ROLE, default="arn:aws:iam::123456789012:role/shipyard", help="The role of AWS that the pipeline takes, by its identity token."),
     option("--bucket", type=BUCKET, default="shipyard-models", help="The S3 bucket of weights and data."),
     option("--gitlab", type=URL, default="https://gitlab.example.com", help="GitLab's address."),
     option("--group", type=PIPELINES, default="shipyard/models", help="GitLab's group of model projects."),

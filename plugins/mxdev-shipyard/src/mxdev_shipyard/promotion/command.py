@@ -37,7 +37,8 @@ def promote(
 
     from mxdev_shipyard.model_project.naming import repository_of
     from mxdev_shipyard.onboarding.settings import read
-    from mxdev_shipyard.promotion.release import Back, Promote, Release, newest
+    from mxdev_shipyard.promotion.manifest import Release
+    from mxdev_shipyard.promotion.release import Back, Promote, newest
 
     platform = read(settings)
     if environment not in platform.environments:
@@ -49,7 +50,8 @@ def promote(
     step: Step
     if back:
         step = Back(name="back", title=f"{model} in {environment}, the release before", settings=platform,
-                    environment=environment, model=model, from_commit=newest(platform.environments[environment], model))  # fmt: skip
+                    environment=environment, model=model, repository=repository_of(model),
+                    from_commit=newest(platform.environments[environment], model))  # fmt: skip
     else:
         step = Promote(name="promote", title=f"{model} in {environment}", settings=platform, environment=environment,
                        model=model, repository=repository_of(model), release=Release(str(tag), str(weights)))  # fmt: skip

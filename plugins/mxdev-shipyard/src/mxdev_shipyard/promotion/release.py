@@ -9,43 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mxdev import State, Step
-from mxdev.errors import Refused
+from mxdev.errors import MxError
 
 from mxdev_shipyard.onboarding import aws, git
 from mxdev_shipyard.onboarding.settings import Settings
-
-STOP = "serving.kserve.io/stop"
-
-
-@dataclass(frozen=True)
-class Release:
-    """What runs: the image's tag and the weights' path."""
-
-    tag: str
-    weights: str
-
-    def put_into(self, manifest: str, registry: str, repository: str) -> str:
-        """The manifest with this release in it, running.
-
-        Raises:
-            Refused: it is no manifest of KServe with a container and its STORAGE_URI.
-        """
-        import yaml
-
-        try:
-            data = yaml.safe_load(manifest)
-            (container,) = data["spec"]["predictor"]["containers"]
-            (storage,) = (one for one in container["env"] if one["name"] == "STORAGE_URI")
-            annotations = data["metadata"].get("annotations") or {}
-        except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
-            raise Refused(
-                "The manifest has no container with STORAGE_URI.", hint="`mx onboard` makes one."
-            ) from error
-        container["image"], storage["value"] = f"{registry}/{repository}:{self.tag}", self.weights
-        annotations.pop(STOP, None)
-        if not annotations:
-            data["metadata"].pop("annotations", None)
-        return str(yaml.safe_dump(data, sort_keys=False, explicit_start=True))
+from mxdev_shipyard.promotion.manifest import Release
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +61,7 @@ class Promote(Step):
             )
 
         git.change(
-            self.settings.environments[self.environment], f"{self.model} is {self.release.tag}", write, say
+            self.settings.environments[self.environment], _subject(self.model, self.release.tag), write, say
         )
 
     def _missing(self) -> str:
@@ -113,11 +81,12 @@ class Promote(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Back(Step):
-    """The manifest is what it was before the newest release: `from_commit` is the commit that it goes back from."""
+    """The manifest names the release before the one that it names: `from_commit` is the commit that it goes back from."""
 
     settings: Settings
     environment: str
     model: str
+    repository: str
     from_commit: str
     permissions: tuple[str, ...] = ("Git: push to the repository of manifests",)
 
@@ -130,21 +99,22 @@ class Back(Step):
         with tempfile.TemporaryDirectory() as folder:
             root = git.clone(self.settings.environments[self.environment], folder, whole=True)
             history = _history(root, self._path)
-            if not history or history[0] != self.from_commit:
-                return State.done(_release_of(root, self._path))
-            if len(history) < 2 or STOP in git.run("show", f"{history[1]}:{self._path}", cwd=root):
-                return State.blocked("there is no release before this one", "Promote another one.")
-            return State.change(f"from {_release_of(root, self._path)}")
+            now = _at(root, history[0][0], self._path) if history else None
+            if not history or history[0][0] != self.from_commit:
+                return State.done(now.tag if now else "nothing")
+            before = self._before(root)
+        if before is None:
+            return State.blocked("there is no release before this one", "Promote another one.")
+        return State.change(f"from {now.tag if now else 'nothing'} to {before.tag} with {before.weights}")
 
     def do(self, say: Any) -> None:
-        """Commit what the manifest was before."""
+        """Commit image and weights of the release before; what else was changed by hand stays."""
 
         def write(root: Path) -> None:
-            history = _history(root, self._path)
-            if history[0] == self.from_commit:
-                (root / self._path).write_text(
-                    git.run("show", f"{history[1]}:{self._path}", cwd=root), "utf-8"
-                )
+            before, place = self._before(root), root / self._path
+            if before is not None and _history(root, self._path)[0][0] == self.from_commit:
+                text = place.read_text("utf-8")
+                place.write_text(before.put_into(text, self.settings.registry, self.repository), "utf-8")
 
         git.change(
             self.settings.environments[self.environment],
@@ -154,20 +124,47 @@ class Back(Step):
             whole=True,
         )
 
+    def _before(self, root: Path) -> Release | None:
+        """The newest release that was promoted before what runs was, and is another.
+
+        Only what a promotion committed counts: a hand edit of the manifest, and a way back, are no releases of their own.
+        """
+        history = _history(root, self._path)
+        if not history:
+            return None
+        now = _at(root, history[0][0], self._path)
+        promoted = [
+            found
+            for commit, subject in history
+            if subject.startswith(_subject(self.model, ""))
+            and (found := _at(root, commit, self._path))
+            and subject == _subject(self.model, found.tag)
+        ]
+        since = promoted.index(now) if now in promoted else 0
+        return next((one for one in promoted[since:] if one != now), None)
+
 
 def newest(address: str, model: str) -> str:
     """The newest commit of a model's manifest; empty if there is none."""
     with tempfile.TemporaryDirectory() as folder:
         history = _history(git.clone(address, folder, whole=True), f"{model}/inferenceservice.yaml")
-    return history[0] if history else ""
+    return history[0][0] if history else ""
 
 
-def _history(root: Path, path: str) -> list[str]:
-    return git.run("log", "--format=%H", "--", path, cwd=root).split()
+def _subject(model: str, tag: str) -> str:
+    """What the commit of a promotion is called: a promotion is known again by it."""
+    return f"{model} is {tag}"
 
 
-def _release_of(root: Path, path: str) -> str:
-    found = (
-        re.search(r"image: \S+:(\S+)", (root / path).read_text("utf-8")) if (root / path).exists() else None
-    )
-    return found[1] if found else "nothing"
+def _history(root: Path, path: str) -> list[tuple[str, str]]:
+    """The commits of a file and their subjects, the newest first."""
+    lines = git.run("log", "--format=%H %s", "--", path, cwd=root).splitlines()
+    return [(commit, subject) for commit, _, subject in (line.partition(" ") for line in lines)]
+
+
+def _at(root: Path, commit: str, path: str) -> Release | None:
+    """What the manifest of a commit names; None if it was removed by it."""
+    try:
+        return Release.of(git.run("show", f"{commit}:{path}", cwd=root))
+    except MxError:
+        return None

@@ -65,6 +65,14 @@ def test_weights_and_data_are_named(repository: Repository) -> None:
             unmet(f"it does not say where s3://BUCKET/PROJECT/{part}/ is", FILE)
 
 
+def test_the_live_model_is_linked(repository: Repository) -> None:
+    """Where it is served: the address of KServe's protocol, version 1 or 2."""
+    links = [link for _, link in _links(repository.text(FILE))]
+    model = re.escape(repository.model) if repository.model else r"[^/]+"
+    if not any(re.search(rf"^https?://[^/]+/v[12]/models/{model}(?:[/:].*)?$", link) for link in links):
+        unmet("no link leads to the live model, https://HOST/v1/models/MODEL", FILE)
+
+
 def test_addresses_answer(repository: Repository) -> None:
     """Asked over the network, if that is wanted."""
     from urllib.request import Request, urlopen
