@@ -100,6 +100,16 @@ DEBUG: dict[str, Sequence[Any]] = {
     "pull_secret": (None, "ghcr"),
 }
 
+# BeamPipeline, with the choices of the skeleton that reach it.
+BEAM: dict[str, Sequence[Any]] = {
+    "project": ("m1", SKELETON["name"][2]),
+    "instance": ("visits", "a_name_of_thirty_characters_is"),
+    "cloud": CLUSTERS,
+    "accelerator": ("none",),
+    "kind": ("table", "images"),
+    "reads": (None, "deliveries/2026"),
+}
+
 Row = dict[str, Any]
 
 
@@ -177,7 +187,7 @@ def label(row: Row) -> str:
             f"{name[:4]}={str(value)[:11] if str(value).isprintable() and len(str(value)) < 12 else 'x'}"
             for name, value in row.items()
             if value
-            != {**DEBUG, **PAGES, **EVERYDAY, **DISTRIBUTED, **PLATFORM, **EDGE, **SKELETON}.get(
+            != {**BEAM, **DEBUG, **PAGES, **EVERYDAY, **DISTRIBUTED, **PLATFORM, **EDGE, **SKELETON}.get(
                 name, (value,)
             )[0]
         )
@@ -186,7 +196,7 @@ def label(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EDGE, EVERYDAY, PAGES, DEBUG):
+    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EDGE, EVERYDAY, PAGES, DEBUG, BEAM):
         found = rows(choices)
         for row in found:
             print(row)
