@@ -126,6 +126,16 @@ DEBUG: dict[str, Sequence[Any]] = {
     "pull_secret": (None, "ghcr"),
 }
 
+# BeamPipeline, with the choices of the skeleton that reach it.
+BEAM: dict[str, Sequence[Any]] = {
+    "project": ("m1", SKELETON["name"][2]),
+    "instance": ("visits", "a_name_of_thirty_characters_is"),
+    "cloud": CLUSTERS,
+    "accelerator": ("none",),
+    "kind": ("table", "images"),
+    "reads": (None, "deliveries/2026"),
+}
+
 Row = dict[str, Any]
 
 
@@ -213,16 +223,24 @@ def label(row: Row) -> str:
             f"{name[:4]}={str(value)[:11] if str(value).isprintable() and len(str(value)) < 12 else 'x'}"
             for name, value in row.items()
             if value
-            != {**DEBUG, **PAGES, **SERVING, **EVERYDAY, **DISTRIBUTED, **PLATFORM, **EDGE, **SKELETON}.get(
-                name, (value,)
-            )[0]
+            != {
+                **BEAM,
+                **DEBUG,
+                **PAGES,
+                **SERVING,
+                **EVERYDAY,
+                **DISTRIBUTED,
+                **PLATFORM,
+                **EDGE,
+                **SKELETON,
+            }.get(name, (value,))[0]
         )
         or "default"
     )
 
 
 if __name__ == "__main__":
-    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EDGE, EVERYDAY, PAGES, SERVING, DEBUG):
+    for choices in (SKELETON, PLATFORM, DISTRIBUTED, EDGE, EVERYDAY, PAGES, SERVING, DEBUG, BEAM):
         found = rows(choices)
         for row in found:
             print(row)

@@ -29,13 +29,18 @@ def call(root: Path, script: str, job: Mapping[str, Any], python: str | None = N
     Raises:
         MxError: there is no interpreter, a package is missing, or the job failed.
     """
+    from mxdev.system import programs
+
     path = Path(__file__).parent / "inside" / f"{script}.py"
     # Whoever only wants to see a list runs nothing that came with the project.
     found = interpreter(root, python, run_nothing=True)
     with tempfile.TemporaryDirectory(prefix="mx-data-") as folder:
         place = Path(folder, "answer.json")
         given = json.dumps({**job, "answer": str(place)}).encode()
-        return _ask(root, found, [str(path)], place, {"PYTHONPATH": None}, given)
+        done = programs.run(
+            [str(found.python), str(path)], cwd=root, env=dict.fromkeys(("PYTHONHOME", "PYTHONPATH")), input=given
+        )  # fmt: skip
+        return _answer(place, path.name, done.code, found)
 
 
 def call_module(root: Path, module: str, words: Sequence[str], python: str | None = None) -> dict[str, Any]:
@@ -50,11 +55,20 @@ def call_module(root: Path, module: str, words: Sequence[str], python: str | Non
     Raises:
         MxError: there is no interpreter, a package is missing, or the module failed.
     """
+    from mxdev.system import foreground
+
     found = interpreter(root, python)
     with tempfile.TemporaryDirectory(prefix="mx-data-") as folder:
         place = Path(folder, "answer.json")
-        command = ["-m", module, *words, f"answer={json.dumps(str(place))}"]
-        return _ask(root, found, command, place, {"PYTHONPATH": str(root / "src")}, None)
+        command = [str(found.python), "-m", module, *words, f"answer={json.dumps(str(place))}"]
+        kept = {name: text for name, text in os.environ.items() if name != "PYTHONHOME"}
+        # Stdout is mx's own: with --json there is nothing else on it.
+        ended = foreground.run(
+            command, cwd=root, environ={**kept, "PYTHONPATH": str(root / "src")}, output_to_stderr=True
+        )
+        if ended.interrupted:
+            raise KeyboardInterrupt
+        return _answer(place, module, ended.code, found)
 
 
 def interpreter(root: Path, python: str | None, *, run_nothing: bool = False) -> Interpreter:
@@ -73,18 +87,13 @@ def interpreter(root: Path, python: str | None, *, run_nothing: bool = False) ->
     return choose(root, explicit=python, environ=os.environ, need_project=False, run_nothing=run_nothing)
 
 
-def _ask(
-    root: Path, found: Interpreter, words: Sequence[str], place: Path, env: Mapping[str, str | None], given: bytes | None
-) -> dict[str, Any]:  # fmt: skip
+def _answer(place: Path, what: str, code: int, found: Interpreter) -> dict[str, Any]:
     from mxdev.environment import packages
-    from mxdev.system import programs
 
-    done = programs.run([str(found.python), *words], cwd=root, env={"PYTHONHOME": None, **env}, input=given)
     try:
         told: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        what = Path(words[0]).name if words[0] != "-m" else words[1]
-        raise MxError(f"{what} ended with {done.code} and said nothing in {found.python}.") from problem
+        raise MxError(f"{what} ended with {code} and said nothing in {found.python}.") from problem
     if "missing" in told:
         raise MxError(
             f"{told['error']} in {found.prefix}.",

@@ -15,10 +15,10 @@ from urllib.request import urlopen
 import pytest
 
 from mxdev.data import worker
-from mxdev.environment import choose, packages
+from mxdev.environment import choose, installed, packages
 from mxdev.environment.interpreter import Interpreter
 from mxdev.errors import MxError, UsageProblem
-from mxdev.serve import running, served
+from mxdev.serve import served
 from mxdev.system import programs
 from mxdev.testing import mx
 
@@ -129,7 +129,7 @@ def test_what_installs_is_what_this_machine_has(
     monkeypatch.setattr(programs, "run", lambda *_, **__: programs.Result(1))
     what = served.Served("demo", "demo", ("python",), 1, "/", {"kserve": "kserve>=0.21"})
     with pytest.raises(MxError) as served_by_none:
-        running._check(found, what)
+        installed.check(found, what.name, what.requires)
     assert f"`{packages.remedy(found, ['kserve>=0.21'])}`" in str(served_by_none.value.hint)
 
     def lacks(words: list[str], *, input: bytes, **_: object) -> programs.Result:

@@ -3,18 +3,22 @@
 import io
 import json
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from conftest import composed
 from PIL import Image
 
+from everything import photos as own
 from everything.data.folder import Folder
 from everything.data.images import decoded
 from everything.data.parquet import Parquet
-from everything.photos import __main__ as entry
-from everything.photos import config, records
-from everything.photos.records import Bad, Format
+
+entry, config, records = (
+    import_module(f"{own.__name__}.{part}") for part in ("__main__", "config", "records")
+)
+Bad, Format = records.Bad, records.Format
 
 
 def png(mode="RGB", color=(9, 0, 255), kind="PNG"):

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,15 @@ from apache_beam.options.pipeline_options import (
 )
 from conftest import composed
 
+from everything import visits as own
 from everything.data.folder import Folder
 from everything.data.parquet import Parquet
-from everything.visits import __main__ as entry
-from everything.visits import config, pipeline, records, version
-from everything.visits.records import Bad, Column, Format
+
+entry, config, pipeline, records, version = (
+    import_module(f"{own.__name__}.{part}")
+    for part in ("__main__", "config", "pipeline", "records", "version")
+)
+Bad, Column, Format = records.Bad, records.Column, records.Format
 
 COLUMNS = Format(
     {
