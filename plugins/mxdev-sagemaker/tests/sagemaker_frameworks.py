@@ -14,6 +14,7 @@ from ml_environment import made
 from platformdirs import user_cache_path
 
 REQUIREMENTS = (
+    "awslambdaric>=4,<5",
     "boto3>=1.40,<2",
     "fastapi>=0.115,<1",
     "httpx>=0.27,<1",
@@ -33,25 +34,34 @@ HERE = Path(__file__).parent
 
 
 def inside(name: str, *paths: Path, folder: Path) -> str:
-    """What pytest prints for `inside/NAME.py`, run there with the frameworks and with `paths` importable; fails when it fails.
+    """What pytest prints for `inside/NAME.py`, run with the frameworks and with `paths` importable."""
+    file = HERE / "inside" / f"{name}.py"
+    return run_there(file, file.parent, *paths, folder=folder)
+
+
+def run_there(file: Path, root: Path, *paths: Path, folder: Path) -> str:
+    """What pytest prints for a file or a folder of tests below `root`, run with the frameworks; fails when it fails.
 
     Whatever is skipped there fails too: all that it needs is installed. It runs once for the same files and packages, and what it printed
     is kept in the user's cache folder; `MX_TEST_ALL` runs it in any case.
     """
-    python, file = made("sagemaker", REQUIREMENTS), HERE / "inside" / f"{name}.py"
-    digest = hashlib.sha256(str(python).encode() + file.read_bytes() + Path(__file__).read_bytes())
-    for source in sorted(
-        source for path in paths for source in path.rglob("*") if source.suffix in (".py", ".json")
-    ):
+    python = made("sagemaker", REQUIREMENTS)
+    digest = hashlib.sha256(repr((python, file.name)).encode() + Path(__file__).read_bytes())
+    sources = [
+        source for path in (root, *paths) for source in path.rglob("*") if source.suffix in (".py", ".json")
+    ]
+    for source in sorted(sources, key=lambda source: source.as_posix().removeprefix(root.as_posix())):
         digest.update(source.name.encode() + source.read_bytes())
     note = user_cache_path("mx-devtool-tests") / "noted" / f"sagemaker-{digest.hexdigest()}"
     if note.exists() and not os.environ.get("MX_TEST_ALL"):
         return note.read_text("utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment |= {"PYTHONPATH": os.pathsep.join(map(str, paths)), "KERAS_BACKEND": "torch"}
+    environment |= {
+        "PYTHONPATH": os.pathsep.join(map(str, paths)), "KERAS_BACKEND": "torch", "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
     done = subprocess.run(
-        [python, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-c", os.devnull, "--confcutdir", file.parent,
-         "--rootdir", file.parent, "--basetemp", folder / name, file],
+        [python, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-c", os.devnull, "--confcutdir", root,
+         "--rootdir", root, "--basetemp", folder / f"pytest-of-{root.name}", file],
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -24,6 +24,10 @@ def mx_generators() -> list[Lazy]:
         ),
         lazy("mxdev_sagemaker.training.generator:TrainingPipeline", "Train on SageMaker on a schedule."),
         lazy("mxdev_sagemaker.experiment.generator:Experiment", "Start an experiment for SageMaker Studio."),
+        lazy(
+            "mxdev_sagemaker.serving.generator:ModelService",
+            "An image that answers for models, by REST, from a queue and in batches.",
+        ),
     ]
 
 

@@ -9,9 +9,11 @@ import statistics
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -284,3 +286,83 @@ def test_the_service_under_load(two: list[dict[str, str]], tmp_path: Path) -> No
             assert process.wait(30) in (0, -signal.SIGTERM)
         finally:
             process.kill()
+
+
+def test_the_image_is_a_function_on_lambda(tmp_path: Path, own: Path) -> None:
+    """AWS's own runtime client, with a double of Lambda's runtime interface and of S3, which notes what is written."""
+    (tmp_path / "model").mkdir()
+    custom(tmp_path / "model")
+    events = [{"Records": [{"messageId": "1", "body": json.dumps({"id": "a", "instances": ROWS})},
+                           {"messageId": "2", "body": json.dumps({"id": "b", "instances": [{"a": 1}]})}]}]  # fmt: skip
+    told: list[Any] = []
+    objects: dict[str, Any] = {}
+    done = threading.Event()
+
+    class Double(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+        def answer(self, code: int, body: bytes = b"", **headers: str) -> None:
+            self.send_response(code)
+            # AWS's client, which is of C, crashes on an answer without a type.
+            for name, value in {
+                "Content-Length": str(len(body)),
+                "Content-Type": "application/json",
+                **headers,
+            }.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def do_HEAD(self) -> None:
+            self.answer(200 if self.path in objects else 404)
+
+        def do_PUT(self) -> None:
+            assert self.headers["If-None-Match"] == "*"
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            objects[self.path] = body.decode()
+            self.answer(200, ETag='"1"')
+
+        def do_GET(self) -> None:
+            if not events:
+                done.wait(15)
+                return
+            headers = {"Lambda_Runtime_Aws_Request_Id": "1", "Lambda_Runtime_Deadline_Ms": "9999999999999",
+                       "Lambda_Runtime_Invoked_Function_Arn": "arn"}  # fmt: skip
+            self.answer(200, json.dumps(events.pop()).encode(), **headers)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            told.append((self.path, json.loads(body)))
+            self.answer(202)
+            done.set()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Double)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"127.0.0.1:{server.server_port}"
+    environment = {
+        **os.environ, "AWS_LAMBDA_RUNTIME_API": address, "MODEL_NAME": "m", "MODEL_VERSION": "1", "MODEL_DATA": str(tmp_path / "model"),
+        "RESULTS": "s3://acme/async/m/1", "AWS_ENDPOINT_URL": f"http://{address}", "AWS_ACCESS_KEY_ID": "t",
+        "AWS_SECRET_ACCESS_KEY": "t", "AWS_DEFAULT_REGION": "us-east-1", "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+        "PYTHONPATH": os.pathsep.join([str(own), os.environ["PYTHONPATH"]]),
+    }  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-m", "serving"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        try:
+            answered = done.wait(15)
+        finally:
+            process.kill()
+            server.shutdown()
+        assert process.stdout is not None
+        assert answered, process.stdout.read().decode()
+    assert told == [
+        ("/2018-06-01/runtime/invocation/1/response", {"batchItemFailures": [{"itemIdentifier": "2"}]})
+    ]
+    found = {path: json.loads(body) for path, body in objects.items()}
+    assert found["/acme/async/m/1/a.json"]["predictions"] == [2 * (row["a"] + row["b"]) for row in ROWS]
+    assert found["/acme/async/m/1/b.error.json"]["detail"][0]["field"] == "instances[0].b"
