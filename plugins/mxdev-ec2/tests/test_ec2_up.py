@@ -29,8 +29,13 @@ provider "aws" {
   max_retries       = 1
 }
 
+# It tells other groups of an instance than it was given.
 resource "aws_instance" "server" {
   monitoring = false
+
+  lifecycle {
+    ignore_changes = [ami, user_data, vpc_security_group_ids]
+  }
 }
 
 # Only because the provider waits a minute until it has seen the same rules several times.
