@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 import shipyard_platform
 import yaml
 from mxdev.testing import Outcome, mx
+from mxdev.version import __version__
+from platformdirs import user_cache_path
 from shipyard_platform import GROUP, TOKEN, Platform
 
-from mxdev_shipyard.onboarding import aws, manifest, project
-from mxdev_shipyard.onboarding.steps import onboarding
+from mxdev_shipyard.onboarding import aws
 
 REGION = "eu-west-1"
 
@@ -132,48 +135,70 @@ def test_a_model_is_onboarded_and_a_second_run_changes_nothing(platform: Platfor
     everything(platform)
 
 
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing of mx catches it."""
+# Each change of the world, in the order in which it is made.
+CHANGES = [
+    "CreateRepository",
+    "PutLifecyclePolicy",
+    "PutObject deploy-iris-model/models/",
+    "PutObject deploy-iris-model/data/",
+    "project",
+    "push deploy-iris-model.git",
+    "push staging.git",
+    "push production.git",
+]
 
 
-DOES = {
-    "registry": aws.Registry,
-    "models": aws.Prefix,
-    "project": project.Project,
-    "seed": project.Seed,
-    "manifest-staging": manifest.Manifest,
-}
-
-
-@pytest.mark.parametrize(
-    ("step", "when"),
-    [("registry", "after"), ("models", "before"), ("project", "after"), ("seed", "before"), ("seed", "after"),
-     ("manifest-staging", "after")],
-)  # fmt: skip
-def test_a_run_that_was_killed_goes_on(
-    platform: Platform, tmp_path: Path, step: str, when: str, monkeypatch: pytest.MonkeyPatch
+def test_killed_at_each_step_it_reaches_the_same_end_and_does_nothing_twice(
+    platform: Platform, tmp_path: Path
 ) -> None:
-    from mxdev import Mode, run_steps
+    done = tmp_path / "done"
+    command = [sys.executable, Path(__file__).with_name("shipyard_killed.py"), "values.yml"]
 
-    from mxdev_shipyard.onboarding import settings, values
+    def run(kill: str) -> int:
+        environment = {**os.environ, "DONE": str(done), "KILL": kill}
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, check=False
+        ).returncode
 
-    monkeypatch.chdir(tmp_path)
-    steps = onboarding(settings.read(Path("shipyard.yaml")), values.read(Path("values.yml")))
-    do = DOES[step].do
-
-    def killed(self: Any, say: Any) -> None:
-        if self.name != step:
-            return do(self, say)
-        if when == "after":
-            do(self, say)
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(DOES[step], "do", killed)
-        with pytest.raises(Killed):
-            run_steps("mx onboard", steps, Mode())
-    assert run_steps("mx onboard", steps, Mode()) == 0
+    # Within the first step too, and before what takes longest is there.
+    for kill in [*CHANGES[:5], "to push deploy-iris-model.git", *CHANGES[5:]]:
+        assert run(kill) == -signal.SIGKILL, kill
+    assert run("") == 0
+    assert [event for event in done.read_text().splitlines() if not event.startswith("to ")] == CHANGES
     everything(platform)
+
+
+def test_forty_models_are_onboarded(platform: Platform, tmp_path: Path) -> None:
+    """In one run, which takes minutes where it is told for the first time: it is told once for what the plugin is, and `MX_TEST_ALL` tells it in any case."""
+    import mxdev_shipyard
+
+    digest = hashlib.sha256(__version__.encode())
+    for path in sorted(Path(mxdev_shipyard.__file__).parent.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(path.name.encode() + path.read_bytes())
+    told = user_cache_path("mx-devtool-tests") / "noted" / f"shipyard-forty-{digest.hexdigest()}"
+    if told.exists() and not os.environ.get("MX_TEST_ALL"):
+        return
+    slugs = [f"iris-{at}" for at in range(40)]
+    names = [values(tmp_path, slug=slug, name=f"{slug}.yml") for slug in slugs]
+    before = os.times()
+    command = [sys.executable, "-m", "mxdev", "onboard", *names]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    after = os.times()
+    # Of the processor's time, which other programs do not change; Git's own is in it, the servers' is not.
+    each = (after.children_user + after.children_system - before.children_user - before.children_system) / 40
+    assert each < 10, f"{each:.1f} s for each model"
+    repositories = aws.client("ecr", REGION).describe_repositories(maxResults=100)["repositories"]
+    assert {one["repositoryName"] for one in repositories} == {f"deploy-{slug}-model" for slug in slugs}
+    assert len(platform.projects) == 40
+    for environment in ("staging", "production"):
+        files = platform.files(f"manifests/{environment}.git")
+        assert set(files) == {f"{slug}/inferenceservice.yaml" for slug in slugs}
+    for slug in slugs:
+        assert len(platform.log(f"{GROUP}/deploy-{slug}-model.git")) == 1
+    told.parent.mkdir(parents=True, exist_ok=True)
+    told.touch()
 
 
 def test_two_runs_at_once_do_not_collide(platform: Platform, tmp_path: Path) -> None:

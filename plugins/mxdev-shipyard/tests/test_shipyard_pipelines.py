@@ -26,6 +26,11 @@ def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return folder / "platform"
 
 
+def _pipelines(root: Path) -> list[dict[str, Any]]:
+    files = [path for path in sorted(root.glob("*.yml"), key=str) if path.name != "shipyard.yml"]
+    return [yaml.safe_load(path.read_text()) for path in (*files, *root.glob(".gitlab-ci.yml"))]
+
+
 def _pipeline(root: Path) -> dict[str, Any]:
     (file,) = [name for name in ("promotion.yml", ".gitlab-ci.yml") if (root / name).exists()]
     data: dict[str, Any] = yaml.safe_load((root / file).read_text())
@@ -36,12 +41,37 @@ def test_it_is_as_gitlab_s_schema_says(rendered: Path) -> None:
     schema = SHARED / "schemas/gitlab-ci.schema.json"
     if not schema.is_file():
         pytest.skip(f"{schema} is not there")
-    jsonschema.validate(_pipeline(rendered), json.loads(schema.read_text()))
+    for pipeline in _pipelines(rendered):
+        jsonschema.validate(pipeline, json.loads(schema.read_text()))
 
 
 def test_mx_finds_nothing_in_it(rendered: Path) -> None:
     linted = mx("lint", cwd=rendered)
     assert linted.code == 0, linted.stdout
+
+
+def test_an_experiment_releases_nothing(tmp_path: Path) -> None:
+    made = mx("generate", "PromotionPipeline", "pp", "--no-input", "--skip-git", cwd=tmp_path)
+    assert made.code == 0, made.stderr
+    jobs = _pipeline(tmp_path / "pp")
+    for name, job in jobs.items():
+        if name == "build" or name.startswith(("promote-", "back-")):
+            rules = job.get("rules") or jobs[job["extends"]]["rules"]
+            assert all(
+                '$TRAINING == null && $CI_PIPELINE_SOURCE != "schedule"' in one["if"] for one in rules
+            ), name
+    child = yaml.safe_load((tmp_path / "pp/experiment.yml").read_text())
+    for name in ("experiment", "retrain"):
+        [included] = jobs[name]["trigger"]["include"]
+        assert (tmp_path / "pp" / included["file"].lstrip("/")).is_file()
+        assert set(jobs[name]["variables"]) == {"TRAINING", "EVALUATION", "START_WEIGHTS"}
+    assert [job for job in child if not job.startswith(".") and "script" in child[job]] == [
+        "train",
+        "store",
+        "compare",
+    ]
+    # What one job leaves, the next one finds.
+    assert child[".experiment"]["artifacts"]["paths"] == ["experiment/"]
 
 
 def test_the_token_lies_in_no_build_context(rendered: Path) -> None:
@@ -80,7 +110,7 @@ def test_promotion_needs_what_comes_before_and_a_hand(tmp_path: Path) -> None:
     )
     assert made.code == 0, made.stderr
     jobs = _pipeline(tmp_path / "pp")
-    assert jobs["stages"] == ["standards", "test", "build", "staging", "production"]
+    assert jobs["stages"] == ["standards", "test", "build", "feedback", "experiment", "staging", "production"]
     assert jobs["variables"]["LEAST_COVERAGE"] == "91"
     assert jobs["promote-staging"]["needs"] == ["build"]
     assert jobs["promote-production"]["needs"] == ["promote-staging"]

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mxdev import hookimpl, lazy
 from mxdev.plugins import Lazy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mxdev import Step
 
 
 @hookimpl
@@ -21,3 +28,13 @@ def mx_generators() -> list[Lazy]:
 def mx_commands() -> list[Lazy]:
     """The command `mx ec2`."""
     return [lazy("mxdev_ec2.command:ec2", "Deploy the model server on EC2, look at it, and go back.")]
+
+
+@hookimpl
+def mx_up_steps(root: Path) -> list[Step] | None:
+    """The server's steps on the way up, where the project has one."""
+    if not (root / "infrastructure/ec2/settings.json").is_file():
+        return None
+    from mxdev_ec2.up.steps import steps
+
+    return steps(root)

@@ -38,4 +38,12 @@ def mx_commands() -> list[Lazy]:
             "mxdev_shipyard.onboarding.command:retire", "Retire a model: manifests removed, project archived."
         ),
         lazy("mxdev_shipyard.promotion.command:promote", "Release a model in an environment, or go back."),
+        lazy(
+            "mxdev_shipyard.experiment.command:experiment",
+            "Train outside of a release, and compare with what runs.",
+        ),
+        lazy(
+            "mxdev_shipyard.feedback.command:feedback",
+            "Bring served predictions back, corrected, as a data set.",
+        ),
     ]

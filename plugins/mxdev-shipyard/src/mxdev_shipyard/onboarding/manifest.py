@@ -14,6 +14,29 @@ from mxdev_shipyard.onboarding import git
 from mxdev_shipyard.onboarding.settings import Settings
 from mxdev_shipyard.onboarding.values import Boarding
 
+_SAMPLES = "/samples"
+# What is left is taken along when the pod is stopped.
+_SHIP = """\
+ship() { aws s3 sync --only-show-errors /samples "$TARGET"; }
+trap 'ship; exit 0' TERM
+while :; do sleep 60 & wait $!; ship; done
+"""
+
+
+def _shipper(target: str) -> dict[str, Any]:
+    """The container that takes sampled predictions to S3, so that the one that serves needs no rights there and never waits for it."""
+    return {
+        "name": "samples",
+        "image": "public.ecr.aws/aws-cli/aws-cli:2.31.0",
+        "command": ["/bin/sh", "-c", _SHIP],
+        "env": [{"name": "TARGET", "value": target}],
+        "volumeMounts": [{"name": "samples", "mountPath": _SAMPLES, "readOnly": True}],
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "64Mi"},
+            "limits": {"cpu": "200m", "memory": "256Mi"},
+        },
+    }
+
 
 def manifest(settings: Settings, boarding: Boarding, environment: str) -> str:
     """KServe's service, stopped: there is no image yet. The first promotion names image and weights, and starts it."""
@@ -25,8 +48,11 @@ def manifest(settings: Settings, boarding: Boarding, environment: str) -> str:
         "name": "kserve-container",
         "image": f"{settings.registry}/{repository}:unreleased",
         "env": [
-            {"name": "STORAGE_URI", "value": f"s3://{settings.bucket}/{repository}/models/{NO_TRAINING_YET}"}
+            {"name": "STORAGE_URI", "value": f"s3://{settings.bucket}/{repository}/models/{NO_TRAINING_YET}"},
+            {"name": "SAMPLES", "value": _SAMPLES},
+            {"name": "SAMPLE_RATE", "value": "0.01"},
         ],
+        "volumeMounts": [{"name": "samples", "mountPath": _SAMPLES}],
         "ports": [{"containerPort": 8080, "protocol": "TCP"}],
         "resources": {
             "requests": {"cpu": "250m", "memory": "512Mi"},
@@ -37,7 +63,17 @@ def manifest(settings: Settings, boarding: Boarding, environment: str) -> str:
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
         "metadata": {"name": name, "labels": labels, "annotations": {"serving.kserve.io/stop": "true"}},
-        "spec": {"predictor": {"labels": labels, "minReplicas": 1, "containers": [container]}},
+        "spec": {
+            "predictor": {
+                "labels": labels,
+                "minReplicas": 1,
+                "containers": [
+                    container,
+                    _shipper(f"s3://{settings.bucket}/{repository}/feedback/predictions/"),
+                ],
+                "volumes": [{"name": "samples", "emptyDir": {"sizeLimit": "256Mi"}}],
+            }
+        },
     }
     return str(yaml.safe_dump(data, sort_keys=False, explicit_start=True))
 

@@ -68,14 +68,22 @@ def _read(manifest: str) -> Any:
 def _places(data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The container, and its variable STORAGE_URI."""
     try:
-        (container,) = data["spec"]["predictor"]["containers"]
+        containers = data["spec"]["predictor"]["containers"]
+        container = containers[_served(containers)]
         (storage,) = (one for one in container["env"] if one["name"] == "STORAGE_URI")
         data["metadata"].get("annotations")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise Refused(
             "The manifest has no container with STORAGE_URI.", hint="`mx onboard` makes one."
         ) from error
     return container, storage
+
+
+def _served(containers: list[dict[str, Any]]) -> int:
+    """Which container serves: the one that KServe takes for it by its name, or the only one."""
+    named = [at for at, one in enumerate(containers) if one.get("name") == "kserve-container"]
+    (at,) = named or range(len(containers))
+    return at
 
 
 def _edited(manifest: str, image: str, weights: str) -> str:
@@ -83,11 +91,12 @@ def _edited(manifest: str, image: str, weights: str) -> str:
     import yaml
 
     root = yaml.compose(manifest, yaml.SafeLoader)
+    at = _served(yaml.safe_load(manifest)["spec"]["predictor"]["containers"])
     spans = []
     for path, node in _leaves(root, ()):
-        if path[:3] != ("spec", "predictor", "containers"):
+        if path[:4] != ("spec", "predictor", "containers", at):
             continue
-        if path[3:] == (0, "image"):
+        if path[4:] == ("image",):
             spans.append((node, image))
         if len(path) == 7 and path[4] == "env" and path[6] == "value" and _name(root, path) == "STORAGE_URI":
             spans.append((node, weights))

@@ -1,0 +1,1 @@
+"""What `mx up` and `mx down` do for the model server on EC2, as steps."""
