@@ -1,6 +1,6 @@
 """The nodes that kwok plays: pods bound to them are running, and Jobs done, at once; nothing is executed.
 
-One node of each GPU that our generators know, labelled and tainted as GKE does, and two without.
+Of each GPU that our generators know a node and a spot node, labelled and tainted as GKE does, and two nodes without.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ def create_nodes(api: Api) -> None:
     for number in (1, 2):
         api.create("/api/v1/nodes", node(f"cpu-{number}"))
     for accelerator, number in GPUS.items():
-        api.create("/api/v1/nodes", node(accelerator.removeprefix("nvidia-"), accelerator, number))
+        name = accelerator.removeprefix("nvidia-")
+        api.create("/api/v1/nodes", node(name, accelerator, number))
+        api.create("/api/v1/nodes", node(f"{name}-spot", accelerator, number, spot=True))
 
 
-def node(name: str, accelerator: str = "", gpus: int = 0) -> Object:
-    """A node with 64 cores, 512 GiB, and `gpus` of a kind."""
+def node(name: str, accelerator: str = "", gpus: int = 0, *, spot: bool = False) -> Object:
+    """A node with 64 cores, 512 GiB, and `gpus` of a kind; `spot`: one that may be taken away."""
     labels = {
         "kubernetes.io/hostname": name,
         "kubernetes.io/os": "linux",
@@ -32,6 +34,9 @@ def node(name: str, accelerator: str = "", gpus: int = 0) -> Object:
         labels["cloud.google.com/gke-accelerator"] = accelerator
         size["nvidia.com/gpu"] = str(gpus)
         taints.append({"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"})
+    if spot:
+        labels["cloud.google.com/gke-spot"] = "true"
+        taints.append({"key": "cloud.google.com/gke-spot", "value": "true", "effect": "NoSchedule"})
     return {
         "apiVersion": "v1",
         "kind": "Node",

@@ -312,7 +312,7 @@ def test_the_list_of_plugins(mx: Mx) -> None:
         "generators": ["SampleBase", "SampleApp", "SampleClash", "SampleTool", "SampleExploding"],
         "commands": ["hello"], "lint_rules": [], "template_filters": [], "standards": [],
         "template_overrides": [], "defaults": [],
-        "checks_plans": False, "unknown_hooks": [], "error": None,
+        "checks_plans": False, "up_steps": False, "unknown_hooks": [], "error": None,
     }  # fmt: skip
     assert next(iter(rows)) == "mx-devtool"
     out = mx("plugins").out
