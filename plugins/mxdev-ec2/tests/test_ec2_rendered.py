@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from ec2_world import HERE, rendered
+from ec2_world import HERE, rendered, terraform_settings
 from mxdev.testing import mx
 
 BIN = Path(sys.executable).parent
-# Where real providers lie on a machine without a registry; the variable names another folder.
-PROVIDERS = Path(os.environ.get("MX_TEST_TERRAFORM_PROVIDERS", "/opt/tf-plugins"))
 CHOICES = [("oidc", "caddy"), ("user", "load-balancer")]
 
 
@@ -41,13 +38,8 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> s
 
 @pytest.mark.parametrize("auth", ["oidc", "user"])
 def test_terraform_with_the_real_provider(both: dict[str, Path], tmp_path: Path, auth: str) -> None:
-    if shutil.which("terraform") is None:
-        pytest.skip("terraform is not installed")
-    if not (PROVIDERS / "registry.terraform.io/hashicorp/aws").is_dir():
-        pytest.skip(f"the AWS provider is not in {PROVIDERS} (MX_TEST_TERRAFORM_PROVIDERS names the mirror)")
-    rc = tmp_path / "terraformrc"
-    rc.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{PROVIDERS}"\n  }}\n}}\n')
-    folder, env = both[auth] / "terraform", {"TF_CLI_CONFIG_FILE": str(rc), "NO_COLOR": "1"}
+    rc = terraform_settings(tmp_path)
+    folder, env = both[auth] / "terraform", {"TF_CLI_CONFIG_FILE": rc, "NO_COLOR": "1"}
     run("terraform", "fmt", "-check", "-diff", "-recursive", cwd=folder)
     run("terraform", "init", "-backend=false", "-input=false", cwd=folder, env=env)
     run("terraform", "validate", cwd=folder, env=env)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,13 +13,11 @@ from typing import Any
 
 import boto3
 import pytest
-from ec2_world import BASE, HERE, MANIFEST, REGION
+from ec2_world import BASE, HERE, MANIFEST, REGION, terraform_settings
 from moto.server import ThreadedMotoServer
 from mxdev.testing import mx
 from platformdirs import user_cache_path
 
-# Where real providers lie on a machine without a registry; the variable names another folder.
-PROVIDERS = Path(os.environ.get("MX_TEST_TERRAFORM_PROVIDERS", "/opt/tf-plugins"))
 AMI = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 # moto's buckets answer below a path, as its server has one host; and it has neither MonitorInstances nor associations. What it has not is not asked again.
 OVERRIDE = """\
@@ -56,15 +53,10 @@ resource "aws_ssm_association" "configure_agent" {
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """An empty account behind a server of moto, with Ubuntu's parameter, and what lets programs find both."""
-    if shutil.which("terraform") is None:
-        pytest.skip("terraform is not installed")
-    if not (PROVIDERS / "registry.terraform.io/hashicorp/aws").is_dir():
-        pytest.skip(f"the AWS provider is not in {PROVIDERS} (MX_TEST_TERRAFORM_PROVIDERS names the mirror)")
+    rc = terraform_settings(tmp_path_factory.mktemp("rc"))
     from moto import mock_aws
     from moto.ssm.models import Parameter, ssm_backends
 
-    rc = tmp_path_factory.mktemp("rc") / "terraformrc"
-    rc.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{PROVIDERS}"\n  }}\n}}\n')
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -83,7 +75,7 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "TF_CLI_CONFIG_FILE": str(rc),
+            "TF_CLI_CONFIG_FILE": rc,
         }
     server.stop()
 

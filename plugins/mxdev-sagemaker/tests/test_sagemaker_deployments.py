@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -14,12 +13,12 @@ import jsonschema
 import pytest
 import yaml
 from mxdev.testing import mx, render, text
+from sagemaker_schema import schema
 from sagemaker_terraform import checked_stack, generated, loaded, once, own_tests, run, zipped
 
 from mxdev_sagemaker.deployments.generator import Deployments
 from mxdev_sagemaker.platform.generator import SageMakerPlatform
 
-SHARED = Path(os.environ.get("MX_TEST_SHARED") or Path(__file__).parents[4] / "shared")
 REST = {
     "model": "churn",
     "version": "3",
@@ -109,11 +108,8 @@ def test_mx_finds_nothing_in_it(deployments: Path) -> None:
 
 
 def test_the_pipeline_is_as_gitlab_s_schema_says(deployments: Path) -> None:
-    schema = SHARED / "schemas/gitlab-ci.schema.json"
-    if not schema.is_file():
-        pytest.skip(f"{schema} is not there")
     jsonschema.validate(
-        yaml.safe_load((deployments / ".gitlab-ci.yml").read_text()), json.loads(schema.read_text())
+        yaml.safe_load((deployments / ".gitlab-ci.yml").read_text()), schema("gitlab-ci.schema.json")
     )
 
 

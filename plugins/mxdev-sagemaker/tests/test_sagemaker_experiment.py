@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tomllib
 from pathlib import Path
@@ -12,10 +11,10 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 from mxdev.testing import mx, render, write
+from sagemaker_schema import schema
 from sagemaker_training import interpreter, noted, run
 
 BIN = Path(sys.executable).parent
-SHARED = Path(os.environ.get("MX_TEST_SHARED") or Path(__file__).parents[4] / "shared")
 TRACKING = ["sagemaker", "mlflow"]
 
 
@@ -63,11 +62,8 @@ def test_the_tools_that_read_it(both: dict[str, Path], tracking: str) -> None:
 
 
 def test_the_pipeline_is_one_for_gitlab(both: dict[str, Path]) -> None:
-    path = SHARED / "schemas/gitlab-ci.schema.json"
-    if not path.is_file():
-        pytest.skip(f"{path} is missing: set MX_TEST_SHARED to the folder of schemas")
     pipeline = yaml.safe_load((both["sagemaker"] / ".gitlab-ci.yml").read_text())
-    errors = Draft7Validator(json.loads(path.read_text())).iter_errors(pipeline)
+    errors = Draft7Validator(schema("gitlab-ci.schema.json")).iter_errors(pipeline)
     assert [error.message for error in errors] == []
     assert pipeline["kernel"]["rules"][0]["changes"] == ["pyproject.toml", "kernel/**/*"]
     assert pipeline["release"]["rules"] == [{"if": '$CI_COMMIT_BRANCH == "master"'}]

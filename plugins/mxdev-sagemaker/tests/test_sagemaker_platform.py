@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -12,10 +11,10 @@ import jsonschema
 import pytest
 import yaml
 from mxdev.testing import mx
+from sagemaker_schema import schema
 from sagemaker_terraform import checked_stack, generated, once, own_tests, run, terraform, zipped
 
 BIN = Path(sys.executable).parent
-SHARED = Path(os.environ.get("MX_TEST_SHARED") or Path(__file__).parents[4] / "shared")
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +61,8 @@ def test_mx_finds_nothing_in_it(platform: Path) -> None:
 
 
 def test_the_pipeline_is_as_gitlab_s_schema_says(platform: Path) -> None:
-    schema = SHARED / "schemas/gitlab-ci.schema.json"
-    if not schema.is_file():
-        pytest.skip(f"{schema} is not there")
     jsonschema.validate(
-        yaml.safe_load((platform / ".gitlab-ci.yml").read_text()), json.loads(schema.read_text())
+        yaml.safe_load((platform / ".gitlab-ci.yml").read_text()), schema("gitlab-ci.schema.json")
     )
 
 

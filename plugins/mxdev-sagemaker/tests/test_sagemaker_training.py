@@ -13,11 +13,11 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 from mxdev.testing import mx
+from sagemaker_schema import schema
 from sagemaker_training import noted, rendered, run, training
 
 BIN = Path(sys.executable).parent
 RULES = ["--select", "E,F,W,I,B,UP,C4,SIM,PTH,RUF,N,PT,S", "--ignore", "E501,S603,S607"]
-SHARED = Path(os.environ.get("MX_TEST_SHARED") or Path(__file__).parents[4] / "shared")
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +39,6 @@ def built(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         env={"AWS_ACCESS_KEY_ID": "", "AWS_PROFILE": "there-is-none"},
     )
     return out
-
-
-def schema(name: str) -> Any:
-    path = SHARED / "schemas" / name
-    if not path.is_file():
-        pytest.skip(f"{path} is missing: set MX_TEST_SHARED to the folder of schemas")
-    return json.loads(path.read_text())
 
 
 def without_joins(part: Any) -> Any:
