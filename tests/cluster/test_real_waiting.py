@@ -45,7 +45,8 @@ def waits_for(plane: ControlPlane, namespace: str, made: manifest.Manifest, word
     ("pod", "words"),
     [
         (
-            {"container": GPU, "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]},
+            # Spot nodes have a taint of their own beside the GPU's: this pod tolerates every one.
+            {"container": GPU, "tolerations": [{"operator": "Exists"}]},
             "no node has a free GPU (0/",
         ),
         ({"container": GPU}, "no node has a free GPU, of those whose taints it tolerates (0/"),
