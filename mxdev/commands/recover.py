@@ -23,7 +23,8 @@ def recover(direction: str | None, trust: bool) -> int:
     Only a run of yours in this checkout is carried out. What came with a clone or a copy is named and left alone;
     --trust says that you know it and want it.
     """
-    from mxdev.disk import lock, recovery
+    from mxdev.disk import recovery
+    from mxdev.disk.locks import lock
     from mxdev.system import console
 
     root = _root(Path.cwd())

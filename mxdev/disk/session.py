@@ -18,7 +18,8 @@ def writing(root: Path, title: str, *, dry_run: bool = False) -> Iterator[None]:
     Raises:
         Refused: another command holds the lock, or the interrupted run cannot be finished.
     """
-    from mxdev.disk import lock, recovery
+    from mxdev.disk import recovery
+    from mxdev.disk.locks import lock
 
     if dry_run:
         if waiting := interruption(root):
@@ -39,7 +40,8 @@ def writing(root: Path, title: str, *, dry_run: bool = False) -> Iterator[None]:
 
 def interruption(root: Path) -> str | None:
     """What a reader must know: that a run in `root` stopped half-way, or is at work now. None when all is whole. Writes nothing."""
-    from mxdev.disk import journal, lock
+    from mxdev.disk import journal
+    from mxdev.disk.locks import lock
 
     if not os.path.lexists(root / journal.COMMITTED):  # without the mark nothing has changed
         return None

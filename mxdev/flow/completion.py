@@ -11,7 +11,7 @@ import click
 def entry_points(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
     """The entry points of MLproject."""
     from mxdev.errors import MxError
-    from mxdev.flow import mlproject
+    from mxdev.flow.declared import mlproject
     from mxdev.project.project import project_root
 
     with contextlib.suppress(MxError):
@@ -23,8 +23,8 @@ def entry_points(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 def parameters(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
     """The parameters of the entry point that was named, each with `=`; for one that names a run, ids of runs."""
     from mxdev.errors import MxError
-    from mxdev.flow import mlproject
     from mxdev.flow.cluster.options import default_entry
+    from mxdev.flow.declared import mlproject
     from mxdev.flow.local import runs as local_runs
     from mxdev.flow.words import RUN_ID
     from mxdev.project.project import project_root

@@ -59,7 +59,8 @@ def accept(version: str | None, refuse: bool, back: bool, reason: str, **where: 
     `previous`. What was decided, why, and what was measured is in tags of the version.
     """
     from mxdev.errors import UsageProblem
-    from mxdev.flow import mlproject, tracking
+    from mxdev.flow import tracking
+    from mxdev.flow.declared import mlproject
     from mxdev.flow.local import runs as local_runs
     from mxdev.project.project import project_root
 
@@ -100,7 +101,7 @@ def sweep(name: str | None, trials: int | None, at_once: int | None, **where: An
     search that was interrupted.
     """
     from mxdev.errors import UsageProblem
-    from mxdev.flow import mlproject
+    from mxdev.flow.declared import mlproject
     from mxdev.project.project import project_root
 
     root = project_root()

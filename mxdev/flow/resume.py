@@ -12,9 +12,10 @@ from pathlib import Path
 
 from mxdev.cluster import submit
 from mxdev.errors import DONE, UsageProblem
-from mxdev.flow import mlproject, overrides, runner, tracking
+from mxdev.flow import runner, tracking
 from mxdev.flow.cluster import options as cluster_run
 from mxdev.flow.cluster.jobs import Job, Jobs
+from mxdev.flow.declared import mlproject, overrides
 from mxdev.flow.rerun import reading
 from mxdev.flow.rerun.reading import LoggedRun, Where
 from mxdev.flow.words import ENDED, ENTRY_POINT, SHORT

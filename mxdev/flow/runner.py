@@ -16,8 +16,9 @@ from mxdev.environment.choose import choose
 from mxdev.environment.interpreter import Interpreter, venv_python
 from mxdev.environment.local_folder import through
 from mxdev.errors import INTERRUPTED, MxError, UsageProblem
-from mxdev.flow import mlproject, overrides, tracking
+from mxdev.flow import tracking
 from mxdev.flow.cluster import options as cluster_run
+from mxdev.flow.declared import mlproject, overrides
 from mxdev.flow.local import logs as local_logs
 from mxdev.flow.local import runs as local_runs
 from mxdev.flow.words import RUN_ID, SHORT

@@ -10,7 +10,7 @@ from mxdev.cluster.kubectl import Kubectl
 from mxdev.deploy import config, objects
 from mxdev.deploy.config import Deployment
 from mxdev.deploy.endpoints import endpoints
-from mxdev.flow import mlproject
+from mxdev.flow.declared import mlproject
 from mxdev.graph import kubernetes, terraform
 from mxdev.graph.kubernetes import Object
 from mxdev.graph.model import Graph, Kind, Node

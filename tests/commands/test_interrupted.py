@@ -10,7 +10,8 @@ import pytest
 from changing import World, call
 from disks import KillingFS, in_child
 
-from mxdev.disk import journal, lock, session
+from mxdev.disk import journal, session
+from mxdev.disk.locks import lock
 
 READERS = [
     ["status"], ["status", "--exit-code"], ["status", "--json"], ["diff"], ["diff", "--template"], ["lint"],

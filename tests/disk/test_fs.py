@@ -27,7 +27,7 @@ def test_nothing_else_of_the_disk_layer_writes() -> None:
         "disk/recovery",
         "disk/new_project",
         "disk/session",
-        "disk/lock",
+        "disk/locks/lock",
         "disk/paths",
         "commands/recover",
     ):
@@ -59,7 +59,7 @@ def test_no_heavy_import_on_the_way_to_the_disk() -> None:
         "system/signals",
         "disk/recovery",
         "disk/new_project",
-        "disk/lock",
+        "disk/locks/lock",
         "disk/paths",
     ):
         tree = ast.parse((folder / f"{name}.py").read_text())

@@ -16,10 +16,11 @@ import filelock
 import pytest
 from disks import FailingFS
 
-from mxdev.disk import fs, lock, lock_file
+from mxdev.disk import fs
+from mxdev.disk.locks import lock, lock_file
 from mxdev.errors import MxError, Refused
 
-HOLD = "import sys, time\nfrom pathlib import Path\nfrom mxdev.disk import lock\nwith lock.hold(Path(sys.argv[1])):\n print('held', flush=True)\n time.sleep(60)"
+HOLD = "import sys, time\nfrom pathlib import Path\nfrom mxdev.disk.locks import lock\nwith lock.hold(Path(sys.argv[1])):\n print('held', flush=True)\n time.sleep(60)"
 
 
 @contextmanager

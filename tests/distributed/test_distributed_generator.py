@@ -14,8 +14,8 @@ from checks_terraform import check_terraform
 from covering import DISTRIBUTED, Row, label, rows
 
 from mxdev.cluster import manifest
-from mxdev.flow import mlproject
 from mxdev.flow.cluster import options
+from mxdev.flow.declared import mlproject
 from mxdev.generator.tree import Tree
 from mxdev.testing import mx, render, render_all, text, write
 

@@ -14,7 +14,7 @@ from golden import files
 from ml_environment import ml_python
 
 from mxdev import testing
-from mxdev.flow import mlproject
+from mxdev.flow.declared import mlproject
 from mxdev.testing import mx
 from mxdev_generators.names.rules import package_name
 

@@ -18,7 +18,7 @@ from golden import files
 from ml_environment import ml_python
 
 from mxdev import testing
-from mxdev.flow import mlproject
+from mxdev.flow.declared import mlproject
 from mxdev.testing import mx
 
 __all__ = ["ml_python"]

@@ -12,11 +12,12 @@ from cluster_projects import committed, git, with_templates
 from flow_projects import mx, project, with_environment
 
 from mxdev.errors import MxError, UsageProblem
-from mxdev.flow import mlproject, tracking, words
+from mxdev.flow import tracking, words
 from mxdev.flow.cluster import options as cluster_run
 from mxdev.flow.cluster import submitter
 from mxdev.flow.cluster.options import Options
 from mxdev.flow.connection import Connection
+from mxdev.flow.declared import mlproject
 
 SERVER = tracking.Store("https://mlflow.example.com")
 CLUSTER = Options(backend="kubernetes")

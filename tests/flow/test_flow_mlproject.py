@@ -8,7 +8,7 @@ import pytest
 from flow_projects import MLPROJECT
 
 from mxdev.errors import MxError, UsageProblem
-from mxdev.flow import mlproject
+from mxdev.flow.declared import mlproject
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from ml_environment import ml_python
 
 from mxdev import testing
 from mxdev.errors import MxError, UsageProblem
-from mxdev.flow import mlproject, overrides
-from mxdev.flow.mlproject import EntryPoint, Parameter
+from mxdev.flow.declared import mlproject, overrides
+from mxdev.flow.declared.mlproject import EntryPoint, Parameter
 from mxdev.system import ports
 
 __all__ = ["ml_python"]

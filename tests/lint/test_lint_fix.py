@@ -74,7 +74,7 @@ def test_a_file_in_conflict_is_not_touched(mx: Any, write: Any, tmp_path: Path) 
 
 
 def test_fix_waits_for_another_mx(mx: Any, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mxdev.disk import lock
+    from mxdev.disk.locks import lock
 
     (project / "a.py").write_text("x = ( 1)\n")
     real = lock.hold

@@ -21,7 +21,7 @@ from mxdev.cluster.kubectl import Kubectl
 from mxdev.errors import MxError, UsageProblem
 from mxdev.flow import tracking
 from mxdev.flow.cluster import pool, submitter
-from mxdev.flow.mlproject import MLProject
+from mxdev.flow.declared.mlproject import MLProject
 from mxdev.flow.words import TEMPLATES
 from mxdev.project.project import Project
 from mxdev.system import console, git

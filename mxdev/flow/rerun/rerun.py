@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mxdev.errors import DONE, SAYS_NO, MxError, Refused
-from mxdev.flow import mlproject, overrides, runner, tracking
+from mxdev.flow import runner, tracking
 from mxdev.flow.cluster import options as cluster_run
+from mxdev.flow.declared import mlproject, overrides
 from mxdev.flow.rerun import compare, reading
 from mxdev.flow.rerun.checkout import checkout
 from mxdev.flow.rerun.reading import LoggedRun, Origin

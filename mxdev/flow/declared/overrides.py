@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from mxdev.flow.mlproject import EntryPoint
+from mxdev.flow.declared.mlproject import EntryPoint
 
 TAG = "mx.overrides"
 # Hydra's grammar: a key or a group, with `+` to add, `++` to add or replace, `~` to take away.

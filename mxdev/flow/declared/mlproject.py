@@ -145,7 +145,7 @@ def check_parameters(entry: EntryPoint, given: Mapping[str, str]) -> None:
 
     MLflow itself appends an undeclared parameter to the command as `--name value`, which turns a typing mistake into
     a puzzling failure of the training code. Who wants that writes `-- -P name=value`. Values of the Hydra configuration are no
-    parameters (see `mxdev.flow.overrides`).
+    parameters (see `mxdev.flow.declared.overrides`).
 
     Raises:
         UsageProblem: a parameter that the entry point does not declare, one with a wrong value, or one without any.

@@ -2,7 +2,7 @@
 
 The lock is flock(2) on `.mx/lock`, which is what the `filelock` package uses: the two exclude each other. It is
 taken here directly, since importing filelock costs more than applying a plan. The system drops the lock of a process
-that dies, so none is ever stale. Where the system or the file system has no flock, `mxdev.disk.lock_file` stands in.
+that dies, so none is ever stale. Where the system or the file system has no flock, `mxdev.disk.locks.lock_file` stands in.
 """
 
 # Strings and os functions on purpose: this is part of a 20 ms budget.
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mxdev.disk import fs
-from mxdev.disk.lock_file import LARGEST
+from mxdev.disk.locks.lock_file import LARGEST
 from mxdev.disk.paths import resolve_inside
 from mxdev.errors import Refused
 from mxdev.system.files import plain
@@ -93,7 +93,7 @@ class NoFlock(Exception):
 
 
 def _stand_in(root: str, why: NoFlock, until: float) -> Callable[[], object]:
-    from mxdev.disk import lock_file
+    from mxdev.disk.locks import lock_file
     from mxdev.system import console
 
     release = lock_file.take(root, _about_me(), until)
