@@ -17,6 +17,7 @@ import pytest
 import torchrun
 from control_plane.programs import free_port
 from ml_environment import ml_python
+from noted import package
 from torchrun import Trainer
 
 from mxdev import testing
@@ -33,7 +34,7 @@ def rendered() -> Tree:
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc"),
-    pytest.mark.noted(rendered, torchrun),
+    pytest.mark.noted(package(rendered), torchrun),
 ]
 
 # Seconds in which all processes have ended after one of them failed; most of it is the trainer's own end.

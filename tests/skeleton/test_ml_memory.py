@@ -11,6 +11,7 @@ from pathlib import Path
 import ml_memory
 import pytest
 from ml_environment import ml_python
+from noted import package
 
 from mxdev import testing
 from mxdev.tree import Tree
@@ -25,7 +26,7 @@ def rendered() -> Tree:
 
 
 pytestmark = [
-    pytest.mark.noted(rendered, ml_memory),
+    pytest.mark.noted(package(rendered), ml_memory),
     pytest.mark.skipif(sys.platform != "linux", reason="memory is looked up in /proc"),
 ]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import ml_mutants
 import pytest
 from ml_environment import ml_python
+from noted import package
 
 from mxdev import testing
 from mxdev.generator.tree import Tree
@@ -24,7 +25,7 @@ def rendered() -> Tree:
     return testing.render(MLProjectSkeleton, name="m1")
 
 
-pytestmark = pytest.mark.noted(rendered, ml_mutants)
+pytestmark = pytest.mark.noted(package(rendered), ml_mutants)
 
 
 @pytest.fixture(scope="module")

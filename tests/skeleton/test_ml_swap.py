@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import swapped_task
 from ml_environment import ml_python
+from noted import package
 
 from mxdev import testing
 from mxdev.tree import Tree
@@ -38,7 +39,7 @@ def rendered() -> Tree:
     return testing.render(MLProjectSkeleton, name="m1")
 
 
-pytestmark = pytest.mark.noted(rendered, swapped_task)
+pytestmark = pytest.mark.noted(package(rendered), swapped_task)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from ml_environment import ml_python
+from noted import package
 
 from mxdev import testing
 from mxdev.generator.tree import Tree
@@ -38,7 +39,7 @@ def all_rendered() -> Tree:
     return tree
 
 
-noted = pytest.mark.noted.with_args(all_rendered)
+noted = pytest.mark.noted.with_args(package(all_rendered))
 
 
 @pytest.fixture(scope="module", params=OTHERS)
