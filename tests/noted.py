@@ -4,7 +4,7 @@
     pytestmark = pytest.mark.noted(rendered, helper)  # a rendered project is
 
 Without a function the input is everything but test files that it does not import: `mxdev/`, `generators/`, what the tests share,
-the plugin that a test belongs to, the schemas, the interpreter and its packages, and the programs on the PATH that tests run. Such
+the plugin that a test belongs to, the folder of schemas, the interpreter and its packages, and the programs on the PATH that tests run. Such
 tests may share what they change, so a file's are left out together or not at all.
 
 `rendered` is a function that returns the project as a tree; what else counts are the test's own file, the modules named after it,
@@ -197,8 +197,7 @@ def _code(plugin: str) -> bytes:
     digest = hashlib.sha256((REPOSITORY / "pyproject.toml").read_bytes())
     for base, root in [
         *((REPOSITORY, root) for root in roots),
-        (shared, shared / "schemas"),
-        (shared, shared / "tools"),
+        (shared, shared),
     ]:
         for path in _files(root):
             digest.update(

@@ -16,6 +16,8 @@ from mxdev.infra import applying
 from mxdev.infra import place as places
 from mxdev.steps import Mode, run_steps
 
+pytestmark = pytest.mark.noted()
+
 # Its state lies in the file `state`; a plan to destroy empties it, one with the variable lifts protection.
 TERRAFORM = r"""
 state = folder / "state"

@@ -18,6 +18,8 @@ from mxdev.cluster.kubectl import Kubectl
 from mxdev.flow import words
 from mxdev.testing import render_all, write
 
+pytestmark = pytest.mark.noted()
+
 IMAGE = "registry/run:abc"
 RUN = "0123456789abcdef0123456789abcdef"
 EVICTIONS = 3
