@@ -58,7 +58,7 @@ class Launch:
     """What is run: the arguments of MLflow, what differs in the environment, where, and what its backend is told.
 
     `tags` are put on the run as soon as it is made. `run_id` is that of a run that goes on; None: one is made.
-    `overrides` are appended to the command of the entry point.
+    `overrides` are appended to the command of the entry point. `environment` is what `-E` says.
     """
 
     root: Path
@@ -72,6 +72,7 @@ class Launch:
     tags: Mapping[str, str] = field(default_factory=dict)
     run_id: str | None = None
     overrides: Sequence[str] = ()
+    environment: str | None = None
 
 
 def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) -> int:
@@ -92,6 +93,8 @@ def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) 
     if request.as_json and request.dry_run:
         raise UsageProblem("--json tells of a run, and with --dry-run there is none; leave one of them out.")
     cluster_run.check(request.cluster, request.passed_on)
+    # An environment without one is refused at once.
+    tracking.store(root, environ, request.cluster.environment)
     project = mlproject.read(root)
     given = mlproject.parse_parameters(request.parameters)
     entry = request.entry or cluster_run.default_entry(project, request.cluster.backend)
@@ -100,7 +103,7 @@ def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) 
     request = replace(request, passed_on=passed_on)
     mlproject.check_parameters(point, given)
     if RUN_ID in given:
-        store = tracking.store(root, environ)
+        store = tracking.store(root, environ, request.cluster.environment)
         # A job on a cluster may record, and look, elsewhere than in the project's own store.
         if request.cluster.backend == cluster_run.LOCAL or store.folder is None:
             given = {**given, RUN_ID: local_runs.whole_id(root, store, given[RUN_ID], environ)}
@@ -108,7 +111,7 @@ def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) 
         _warn_of_no_commit(root)
     config = None
     if request.cluster.backend != cluster_run.LOCAL:
-        store = tracking.store(root, environ)
+        store = tracking.store(root, environ, request.cluster.environment)
         config = cluster_run.configuration(root, name, request.cluster, store, environ)
         cluster_run.say_changes(root, request.cluster)
     python = _interpreter(root, request, environ)
@@ -167,7 +170,7 @@ def plan(
     changed: Sequence[str] = (),
 ) -> Launch:
     """What will be run; `config` is for the backend of a run on a cluster, `changed` for Hydra. Pure: nothing is written."""
-    store = tracking.store(root, environ)
+    store = tracking.store(root, environ, request.cluster.environment)
     options = {text.partition("=")[0] for text in request.passed_on}
     # MLflow takes the project's place apart at `#`, and `.zip` is an archive to it; "." has neither.
     arguments = ["run", ".", "-e", request.entry or cluster_run.ENTRY]
@@ -209,6 +212,7 @@ def plan(
         config,
         overrides.tags(changed),
         overrides=tuple(changed),
+        environment=request.cluster.environment,
     )
 
 
@@ -367,12 +371,13 @@ def _tell(launch: Launch, result: dict[str, Any] | None) -> None:
         console.err(f"{'' if number else 'metrics':<8} {name} = {metrics[name]:.6g}")
     if len(order) > _MOST_METRICS:
         console.err(f"{'':<8} and {len(order) - _MOST_METRICS} more")
+    of = f" -E {launch.environment}" if launch.environment else ""
     page = f"#/experiments/{result['experiment_id']}/runs/{result['run_id']}"
     if store.is_server:
         console.err(f"open     {tracking.page(store)}/{page}")
     else:
-        console.err(f"open     `mx flow ui`, then http://127.0.0.1:5000/{page}")
+        console.err(f"open     `mx flow ui{of}`, then http://127.0.0.1:5000/{page}")
     if launch.config is not None and result["status"] in ("RUNNING", "SCHEDULED"):
         run = result["run_id"][:SHORT]
-        console.err(f"look     `mx flow status {run}`, `mx flow logs {run} --follow`")
-        console.err(f"cancel   `mx flow cancel {run}`")
+        console.err(f"look     `mx flow status {run}{of}`, `mx flow logs {run} --follow{of}`")
+        console.err(f"cancel   `mx flow cancel {run}{of}`")
