@@ -40,7 +40,7 @@ class Target:
 
     def command(self, words: str) -> str:
         """A command of mx such as `mx connect`, for this environment."""
-        return f"{words} -E {self.environment}" if self.environment else words
+        return environments.command(words, self.environment or None)
 
 
 def of(project: Project, environment: str | None = None) -> Target:

@@ -21,6 +21,7 @@ from mxdev.flow.cluster import options as cluster_run
 from mxdev.flow.local import logs as local_logs
 from mxdev.flow.local import runs as local_runs
 from mxdev.flow.words import RUN_ID, SHORT
+from mxdev.project import environments
 from mxdev.system import console, foreground, git
 
 _MOST_METRICS = 12
@@ -362,6 +363,10 @@ def _tell(launch: Launch, result: dict[str, Any] | None) -> None:
     if result is None:
         return
     store = launch.store
+
+    def say(text: str) -> None:
+        console.err(environments.commands(text, launch.environment))
+
     console.err()
     console.err(f"run      {result['run_id']} ({result['name']}): {result['status']}")
     metrics = {name: value for name, value in result["metrics"].items() if not name.startswith("system/")}
@@ -371,13 +376,12 @@ def _tell(launch: Launch, result: dict[str, Any] | None) -> None:
         console.err(f"{'' if number else 'metrics':<8} {name} = {metrics[name]:.6g}")
     if len(order) > _MOST_METRICS:
         console.err(f"{'':<8} and {len(order) - _MOST_METRICS} more")
-    of = f" -E {launch.environment}" if launch.environment else ""
     page = f"#/experiments/{result['experiment_id']}/runs/{result['run_id']}"
     if store.is_server:
         console.err(f"open     {tracking.page(store)}/{page}")
     else:
-        console.err(f"open     `mx flow ui{of}`, then http://127.0.0.1:5000/{page}")
+        say(f"open     `mx flow ui`, then http://127.0.0.1:5000/{page}")
     if launch.config is not None and result["status"] in ("RUNNING", "SCHEDULED"):
         run = result["run_id"][:SHORT]
-        console.err(f"look     `mx flow status {run}{of}`, `mx flow logs {run} --follow{of}`")
-        console.err(f"cancel   `mx flow cancel {run}{of}`")
+        say(f"look     `mx flow status {run}`, `mx flow logs {run} --follow`")
+        say(f"cancel   `mx flow cancel {run}`")

@@ -34,6 +34,7 @@ def list_runs(number: int, python: str | None, environment: str | None, as_json:
     The beginning of a run's id, as it is shown, is enough for all other commands. With -E they are those that the tracking server of that environment has.
     """
     from mxdev.flow import tracking
+    from mxdev.project import environments
     from mxdev.project.project import project_root
     from mxdev.system import console
 
@@ -45,7 +46,8 @@ def list_runs(number: int, python: str | None, environment: str | None, as_json:
     elif runs:
         console.table([_COLUMNS, *map(_row, runs)])
     else:
-        console.err(f"{tracking.shown(store)} has no runs; `mx flow run` makes one.")
+        text = f"{tracking.shown(store)} has no runs; `mx flow run` makes one."
+        console.err(environments.commands(text, environment))
     return 0
 
 

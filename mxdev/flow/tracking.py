@@ -96,7 +96,7 @@ def _check_not_anothers(root: Path, configured: str, environment: str) -> None:
         if one != environment and found is not None and found.url == configured.rstrip("/"):
             raise MxError(
                 f"MLFLOW_TRACKING_URI says {configured}, which is the tracking server in the namespace {found.namespace} "
-                f"(`mx flow connect`, process {found.pid}), and not that of the environment {environment}.",
+                f"(by the connection of process {found.pid}), and not that of the environment {environment}.",
                 hint=f"`mx flow connect -E {environment} --port PORT`, in another terminal, leads there, and counts before the variable.",
             )
 

@@ -191,8 +191,12 @@ def test_what_comes_next_names_the_environment(root: Path, capsys: pytest.Captur
     result = {"run_id": "a" * 32, "name": "fox", "status": "RUNNING", "experiment_id": "1", "metrics": {}}
     runner._tell(launch, result)
     said = capsys.readouterr().err
-    for command in ("status aaaaaaaaaa", "logs aaaaaaaaaa --follow", "cancel aaaaaaaaaa"):
-        assert f"`mx flow {command} -E production`" in said
+    for command in (
+        "status -E production aaaaaaaaaa",
+        "logs -E production aaaaaaaaaa --follow",
+        "cancel -E production aaaaaaaaaa",
+    ):
+        assert f"`mx flow {command}`" in said
 
 
 def test_a_pool_of_its_own_size(root: Path) -> None:

@@ -24,6 +24,7 @@ from mxdev.flow import tracking
 from mxdev.flow.cluster.mlflow_rest import NoAnswer, Server, TrackedRun
 from mxdev.flow.cluster.options import name_prefix
 from mxdev.flow.words import SHORT, TEMPLATES
+from mxdev.project import environments
 from mxdev.system import console
 
 # A run that is younger, in seconds, may have a job that is just being submitted.
@@ -75,6 +76,7 @@ class Jobs:
         environ: Mapping[str, str],
         environment: str | None = None,
     ) -> None:
+        self.environment = environment
         self._prefix = name_prefix(name)
         self._kubectls = [Kubectl(context, place) for place in _namespaces(root, namespace)]
         self._server, self._without = None, ""
@@ -88,9 +90,10 @@ class Jobs:
             if store.is_server:
                 self._server = Server(store.uri, environ)
             else:
-                self._without = (
+                self._without = environments.commands(
                     f"runs are recorded in {tracking.shown(store)}, which knows nothing of jobs on a cluster: their names and "
-                    "status are not shown. `mx flow connect`, or MLFLOW_TRACKING_URI, leads to the server that does."
+                    "status are not shown. `mx flow connect`, or MLFLOW_TRACKING_URI, leads to the server that does.",
+                    environment,
                 )
 
     @property
