@@ -205,7 +205,7 @@ class Credentials(Step):
         if not address:
             return State.blocked(
                 f"the cluster {self.target.name} has no DNS endpoint, at which it is reached",
-                "Apply the project's Terraform, whose cluster has one.",
+                "`mx infra plan`, `mx infra apply`: the cluster of the project's .tf files has one.",
             )
         found = kubeconfig.context(self.target.own)
         if found is None:

@@ -40,7 +40,7 @@ class Target:
 
     def command(self, words: str) -> str:
         """A command of mx such as `mx connect`, for this environment."""
-        return f"{words} -E {self.environment}" if self.environment else words
+        return environments.command(words, self.environment or None)
 
 
 def of(project: Project, environment: str | None = None) -> Target:
@@ -91,16 +91,36 @@ def load(root: Path, environment: str | None = None) -> Target:
     return of(Project.load(root), environment)
 
 
-def context(root: Path, given: str | None) -> str | None:
-    """The context of the project's cluster: `given`, else the one that `mx connect` made; None: kubectl's current one.
-
-    Nobody's current context is changed by `mx connect`, so it may be that of another project.
+def namespace(root: Path, given: str | None, environment: str | None) -> str | None:
+    """The namespace of an environment, unless another one is `given`; without an environment what is given.
 
     Raises:
-        MxError: the kubeconfig is none.
+        Refused: there is no such environment.
+        MxError: the project does not say where it runs.
+    """
+    return given if given or environment is None else load(root, environment).name
+
+
+def context(root: Path, given: str | None, environment: str | None = None) -> str | None:
+    """The context of the project's cluster: `given`, else the one that `mx connect` made; None: kubectl's current one.
+
+    Nobody's current context is changed by `mx connect`, so it may be that of another project. For one of the project's
+    environments it is never the current one, which may be that of another.
+
+    Raises:
+        Refused: there is no such environment.
+        MxError: the kubeconfig is none, or has no context for the environment.
     """
     from mxdev.connect import kubeconfig
 
+    if environment is not None:
+        where = load(root, environment)
+        if not given and kubeconfig.context(where.own) is None:
+            raise MxError(
+                f"the kubeconfig has no context {where.own}, which is the environment {environment}'s.",
+                hint=f"`{where.command('mx connect')}` makes it; or name another one with --context.",
+            )
+        return given or where.own
     if given:
         return given
     try:

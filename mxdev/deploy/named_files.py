@@ -15,7 +15,7 @@ _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 # What in a kustomization names other folders and files.
 _LEADS_TO = ("resources", "bases", "components", "configurations", "crds", "patchesStrategicMerge")
 # What no deployment is made of, also where one names the whole project.
-_LEFT_OUT = frozenset({".git", ".mx", ".venv", "build"})
+LEFT_OUT = frozenset({".git", ".mx", ".venv", "build"})
 
 
 def below(root: Path, deployments: Iterable[Deployment]) -> Iterator[Path]:
@@ -27,7 +27,7 @@ def below(root: Path, deployments: Iterable[Deployment]) -> Iterator[Path]:
     seen: set[Path] = set()
     for deployment in deployments:
         for path in _paths(root, deployment):
-            for file in _all(path, root):
+            for file in files_in(path, root):
                 if file not in seen:
                     seen.add(file)
                     yield file
@@ -81,10 +81,11 @@ def _kustomized(root: Path, folder: Path, deployment: Deployment, seen: set[Path
             yield from _kustomized(root, path, deployment, seen)
 
 
-def _all(path: Path, root: Path) -> Iterator[Path]:
+def files_in(path: Path, root: Path) -> Iterator[Path]:
+    """The file itself, or all files of the folder `path`; of the whole project what a deployment may be made of."""
     if path.is_file():
         yield path
     elif path.is_dir():
         for folder, folders, names in os.walk(path):
-            folders[:] = sorted(set(folders) - _LEFT_OUT) if Path(folder) == root else sorted(folders)
+            folders[:] = sorted(set(folders) - LEFT_OUT) if Path(folder) == root else sorted(folders)
             yield from (Path(folder) / name for name in sorted(names))

@@ -7,16 +7,18 @@ namespace and with what the environment's `replace` says. A change to a manifest
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from mxdev.deploy import config, named_files
+from mxdev.deploy import config, hook_files, named_files
 from mxdev.deploy.config import FILE
 from mxdev.errors import MxError
 from mxdev.project import environments
 from mxdev.project.environments import Environment
 from mxdev.project.project import Project
+from mxdev.sections import yaml_values
 from mxdev.system.files import private
 
 FOLDER = "build/environments"
@@ -41,6 +43,7 @@ def project(of: Project, environment: str | None) -> Project:
     _write(of.root / FOLDER / ".gitignore", b"*\n")
     for path, data in written.items():
         _write(root / path, data)
+        _keep_executable(of.root / path, root / path)
     for stale in [stale for stale in root.rglob("*") if stale.is_file()]:
         name = stale.relative_to(root).as_posix()
         if name not in written and not name.startswith(".devspace/"):
@@ -100,17 +103,28 @@ def _replaced(text: str, pairs: Mapping[str, str]) -> str:
 def _files(of: Project) -> Iterator[tuple[str, bytes]]:
     """What a deployment may be made of, by its path in the project: all of `infrastructure/`, and what devspace.yaml names elsewhere."""
     root = of.root
+    run: set[Path] = set()
     there = {root / FILE, *(root / _SOURCE).rglob("*")}
     if (root / FILE).is_file():
         there.update(named_files.below(root, config.read(of)))
-    for path in sorted(there):
+        run.update(hook_files.below(root, yaml_values.load((root / FILE).read_bytes(), FILE)))
+    for path in sorted(there | run):
         name = path.relative_to(root).as_posix()
-        if not path.is_file() or any(name.startswith(f"{folder}/") for folder in _LEFT_OUT):
+        left_out = path not in run and any(name.startswith(f"{folder}/") for folder in _LEFT_OUT)
+        if not path.is_file() or left_out:
             continue
         try:
             yield name, path.read_bytes()
         except OSError as error:
             raise MxError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _keep_executable(first: Path, path: Path) -> None:
+    """A script that can be run can be run here, too."""
+    bit = first.stat().st_mode & stat.S_IXUSR
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & stat.S_IXUSR != bit:
+        path.chmod(mode & ~stat.S_IXUSR | bit)
 
 
 def _write(path: Path, data: bytes) -> None:

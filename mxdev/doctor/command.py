@@ -35,7 +35,7 @@ def doctor(environment: str | None, as_json: bool) -> int:
     # An environment is a project's; who names one means that there is a project.
     root = find_root(Path.cwd()) if environment is None else project_root()
     found = []
-    for finding in _all(root, environment):
+    for finding in (one.of(environment) for one in _all(root, environment)):
         found.append(finding)
         if not as_json:
             _show(finding)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mxdev.errors import MxError
+from mxdev.project import environments
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Finding:
     state: Literal["ok", "problem", "unknown"]
     text: str = ""
     remedy: str = ""
+
+    def of(self, environment: str | None) -> Finding:
+        """It, with the commands that it names made those of an environment."""
+        text, remedy = (environments.commands(one, environment) for one in (self.text, self.remedy))
+        return replace(self, text=text, remedy=remedy)
 
 
 def guarded(name: str, title: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import click
 from mxdev.flow import completion
 from mxdev.flow.light import accept, sweep
 from mxdev.flow.runs import compare_runs, list_runs
+from mxdev.steps.options import ENVIRONMENT
 
 if TYPE_CHECKING:
     from mxdev.flow.cluster.jobs import Jobs
@@ -84,6 +85,7 @@ def flow() -> None:
     metavar="NAME",
     help="The cluster, as kubectl knows it; by default that of `mx connect`, else its current context.",
 )
+@ENVIRONMENT
 @click.option(
     "--namespace", metavar="NAME", help="On a cluster: where to run; by default what the job's template says."
 )
@@ -142,6 +144,9 @@ def run(
 
     With --backend kubernetes or distributed it runs on a cluster, as the job that train_job.yaml or distributed_job.yaml
     in infrastructure/kubernetes describes: mx submits it, follows its logs to the end, and cancels it on ^C.
+
+    With -E it is recorded by the tracking server of that environment, and runs, if on a cluster, in that environment's cluster and namespace,
+    as the job that the environment has of the template.
     """
     from mxdev.connect import target
     from mxdev.flow.cluster.options import LOCAL, Options
@@ -152,7 +157,8 @@ def run(
     root = project_root()
     name = str(Project.load(root).options.get("name") or root.name)
     if cluster["backend"] != LOCAL:
-        cluster["context"] = target.context(root, cluster["context"])
+        cluster["context"] = target.context(root, cluster["context"], cluster["environment"])
+        cluster["namespace"] = target.namespace(root, cluster["namespace"], cluster["environment"])
     request = RunRequest(
         entry=entry,
         parameters=parameters,
@@ -176,7 +182,8 @@ def run(
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--python", metavar="PYTHON", help="The interpreter that has MLflow.")
-def ui(port: int | None, host: str, python: str | None) -> int:
+@ENVIRONMENT
+def ui(port: int | None, host: str, python: str | None, environment: str | None) -> int:
     """Open MLflow's UI on the project's runs, in the browser where there is one; ^C ends it.
 
     No code of the project runs. MLflow is taken from the interpreter that --python names, else from the project's .venv if
@@ -185,7 +192,9 @@ def ui(port: int | None, host: str, python: str | None) -> int:
     from mxdev.flow.ui import serve
     from mxdev.project.project import project_root
 
-    return serve(project_root(), host=host, port=port, python=python, environ=os.environ)
+    return serve(
+        project_root(), host=host, port=port, python=python, environ=os.environ, environment=environment
+    )
 
 
 @flow.command("connect")
@@ -206,18 +215,26 @@ def ui(port: int | None, host: str, python: str | None) -> int:
     metavar="NAME",
     help="Where the tracking server runs; by default where the project's training jobs do.",
 )
-def connect(port: int, context: str | None, namespace: str | None) -> int:
+@ENVIRONMENT
+def connect(port: int, context: str | None, namespace: str | None, environment: str | None) -> int:
     """Reach the cluster's tracking server at 127.0.0.1; ^C ends it.
 
     While it runs, `mx flow run` records there and `mx flow ui` prints its address, unless MLFLOW_TRACKING_URI says
-    otherwise. It stays up when the server's pod is replaced or the network goes away for a while.
+    otherwise. It stays up when the server's pod is replaced or the network goes away for a while. With -E it is the tracking server of
+    that environment, which the commands of `mx flow` with the same -E use; several may be connected at once, each on a port of its own.
     """
     from mxdev.connect import target
     from mxdev.flow.connection import connect as keep_connected
     from mxdev.project.project import project_root
 
     root = project_root()
-    return keep_connected(root, port=port, context=target.context(root, context), namespace=namespace)
+    return keep_connected(
+        root,
+        port=port,
+        context=target.context(root, context, environment),
+        namespace=target.namespace(root, namespace, environment),
+        environment=environment,
+    )
 
 
 @flow.command("rerun")
@@ -230,6 +247,7 @@ def connect(port: int, context: str | None, namespace: str | None) -> int:
 @click.option(
     "--context", metavar="NAME", help="On a cluster: which one, as kubectl knows it; by default as it was."
 )
+@ENVIRONMENT
 @click.option("--python", metavar="PYTHON", help="The interpreter to run in.")
 @click.option(
     "--dry-run",
@@ -238,11 +256,11 @@ def connect(port: int, context: str | None, namespace: str | None) -> int:
     is_flag=True,
     help="Check that it can be repeated, and print the command; run nothing.",
 )
-def rerun(run_id: str, backend: str | None, context: str | None, python: str | None, dry_run: bool) -> int:
+def rerun(**asked: Any) -> int:
     """Repeat the run RUN_ID from what it logged, and say where the new one differs.
 
     Its commit, with the changes that were not committed, is checked out into a scratch folder; your own files are not
-    touched. The new run is recorded beside the old one. RUN_ID may be the beginning of an id.
+    touched. The new run is recorded beside the old one. RUN_ID may be the beginning of an id. With -E it is a run of that environment.
     """
     from mxdev.flow.rerun.rerun import RerunRequest
     from mxdev.flow.rerun.rerun import rerun as repeat
@@ -250,7 +268,7 @@ def rerun(run_id: str, backend: str | None, context: str | None, python: str | N
 
     root = project_root()
     name = str(Project.load(root).options.get("name") or root.name)
-    return repeat(root, name, RerunRequest(run_id, backend, context, python, dry_run), os.environ)
+    return repeat(root, name, RerunRequest(**asked), os.environ)
 
 
 @flow.command("resume")
@@ -264,6 +282,7 @@ def rerun(run_id: str, backend: str | None, context: str | None, python: str | N
     metavar="URI",
     help="On a cluster: where pods find the tracking server; by default as for `mx flow run`.",
 )
+@ENVIRONMENT
 @click.option("--python", metavar="PYTHON", help="The interpreter to run in.")
 @click.option("--detach", is_flag=True, help="On a cluster: do not wait for the job; see `mx flow status`.")
 @click.option(
@@ -281,7 +300,7 @@ def resume(**asked: Any) -> int:
 
     It stays the same run of MLflow, and training goes on from its last checkpoint. On a cluster its job is submitted again:
     with the image and the command that it had, and what else the job's template says now. A local run goes on here, with the code as it is
-    now. RUN_ID may be the beginning of an id.
+    now. RUN_ID may be the beginning of an id. With -E it is a run of that environment.
     """
     from mxdev.flow.resume import ResumeRequest
     from mxdev.flow.resume import resume as go_on
@@ -294,6 +313,7 @@ def resume(**asked: Any) -> int:
 
 def _somewhere(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say where the jobs are."""
+    command = ENVIRONMENT(command)
     command = click.option(
         "--namespace", metavar="NAME", help="Where the jobs are; by default what the job's templates say."
     )(command)
@@ -304,24 +324,27 @@ def _somewhere(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def _jobs(context: str | None, namespace: str | None) -> Jobs:
+def _jobs(context: str | None, namespace: str | None, environment: str | None) -> Jobs:
     from mxdev.connect import target
     from mxdev.flow.cluster.jobs import Jobs
     from mxdev.project.project import Project, project_root
 
     root = project_root()
     name = str(Project.load(root).options.get("name") or root.name)
-    return Jobs(root, name, target.context(root, context), namespace, os.environ)
+    where = target.context(root, context, environment), target.namespace(root, namespace, environment)
+    return Jobs(root, name, *where, os.environ, environment)
 
 
 @click.command("status")
 @click.argument("run", required=False, shell_complete=completion.runs)
 @_somewhere
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def status(run: str | None, context: str | None, namespace: str | None, as_json: bool) -> int:
+def status(
+    run: str | None, context: str | None, namespace: str | None, environment: str | None, as_json: bool
+) -> int:
     """Show the jobs on the cluster and the runs on this machine.
 
-    With RUN only that one, a job with all replicas. With --context or --namespace only what is there. RUN is the id of a run of MLflow, or the beginning of one. A run that nobody has closed although its job is over
+    With RUN only that one, a job with all replicas. With --context, --namespace or -E only what is there. RUN is the id of a run of MLflow, or the beginning of one. A run that nobody has closed although its job is over
     (training was killed, a node was lost, the job was deleted) is closed.
     """
     from mxdev.flow import status as all_runs
@@ -329,20 +352,22 @@ def status(run: str | None, context: str | None, namespace: str | None, as_json:
     from mxdev.flow.local import runs as local_runs
     from mxdev.project.project import project_root
 
-    if context is None and namespace is None:
+    if context is None and namespace is None and environment is None:
         if run is None:
-            return all_runs.show(project_root(), lambda: _jobs(context, namespace), as_json=as_json)
+            return all_runs.show(
+                project_root(), lambda: _jobs(context, namespace, environment), as_json=as_json
+            )
         if (found := local_runs.one(project_root(), run)) is not None:
             local_runs.show(found, as_json=as_json)
             return 0
-    return commands.status(_jobs(context, namespace), run, as_json=as_json)
+    return commands.status(_jobs(context, namespace, environment), run, as_json=as_json)
 
 
 @click.command("logs")
 @click.argument("run", shell_complete=completion.runs)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job ends; ^C leaves the job alone.")
 @_somewhere
-def logs(run: str, follow: bool, context: str | None, namespace: str | None) -> int:
+def logs(run: str, follow: bool, context: str | None, namespace: str | None, environment: str | None) -> int:
     """Print the logs of RUN, wherever it ran.
 
     Of a run on this machine it is what it printed. Of a job they are those of all its replicas, each line with the replica's name in front. With --follow the exit code is 0 if the job succeeded, 1 if it failed or was
@@ -353,15 +378,16 @@ def logs(run: str, follow: bool, context: str | None, namespace: str | None) -> 
     from mxdev.flow.local import runs as local_runs
     from mxdev.project.project import project_root
 
-    if context is None and namespace is None and (found := local_runs.one(project_root(), run)) is not None:
+    here = context is None and namespace is None and environment is None
+    if here and (found := local_runs.one(project_root(), run)) is not None:
         return local_logs.show(project_root(), found, follow=follow)
-    return commands.logs(_jobs(context, namespace), run, follow=follow)
+    return commands.logs(_jobs(context, namespace, environment), run, follow=follow)
 
 
 @click.command("cancel")
 @click.argument("run", shell_complete=completion.runs)
 @_somewhere
-def cancel(run: str, context: str | None, namespace: str | None) -> int:
+def cancel(run: str, context: str | None, namespace: str | None, environment: str | None) -> int:
     """Cancel the job of RUN on the cluster.
 
     The job is deleted, its pods end, and the run is closed as KILLED. A job that has ended already is left alone.
@@ -370,9 +396,10 @@ def cancel(run: str, context: str | None, namespace: str | None) -> int:
     from mxdev.flow.local import runs as local_runs
     from mxdev.project.project import project_root
 
-    if context is None and namespace is None and (found := local_runs.one(project_root(), run)) is not None:
+    here = context is None and namespace is None and environment is None
+    if here and (found := local_runs.one(project_root(), run)) is not None:
         raise local_runs.refuse_to_cancel(found)
-    return commands.cancel(_jobs(context, namespace), run)
+    return commands.cancel(_jobs(context, namespace, environment), run)
 
 
 for _command in (accept, sweep, list_runs, compare_runs, status, logs, cancel):

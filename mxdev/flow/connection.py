@@ -51,12 +51,17 @@ class Connection:
     namespace: str
 
 
-def live(root: Path) -> Connection | None:
-    """The connection of the project at `root`, None when none is up. Takes no look at the network."""
+def file_of(environment: str | None) -> str:
+    """The file of the connection to the tracking server of an environment; None: of the project's first one."""
+    return FILE if environment is None else f"{FILE.removesuffix('.json')}-{environment}.json"
+
+
+def live(root: Path, environment: str | None = None) -> Connection | None:
+    """The connection of the project at `root`, or of one of its environments; None when none is up. Takes no look at the network."""
     if fcntl is None:
         return None
     try:
-        path = root.resolve() / FILE
+        path = root.resolve() / file_of(environment)
         if not path.is_file():  # a pipe would wait for who writes into it
             return None
         with path.open("rb") as handle:
@@ -79,7 +84,9 @@ def answers(url: str) -> bool:
         return False
 
 
-def connect(root: Path, *, port: int, context: str | None, namespace: str | None) -> int:
+def connect(
+    root: Path, *, port: int, context: str | None, namespace: str | None, environment: str | None = None
+) -> int:
     """Connect until ^C.
 
     Args:
@@ -87,6 +94,7 @@ def connect(root: Path, *, port: int, context: str | None, namespace: str | None
         port: the port on this machine.
         context: `--context`; None: the kubeconfig's current one.
         namespace: `--namespace`; None: the one of the project's job template.
+        environment: `-E`; its connection is one of its own.
 
     Returns:
         0 after ^C, which is how it is meant to end; 128 + n after another signal; 0 at once if it is connected already.
@@ -103,7 +111,7 @@ def connect(root: Path, *, port: int, context: str | None, namespace: str | None
     namespace = namespace or _namespace(root)
     kubectl = Kubectl(context, namespace)
     wanted = Connection(os.getpid(), f"http://{HOST}:{port}", kubectl.context, namespace)
-    if (other := live(root)) is not None:
+    if (other := live(root, environment)) is not None:
         return _already(other, wanted)
     forward = Forward(
         kubectl,
@@ -115,7 +123,7 @@ def connect(root: Path, *, port: int, context: str | None, namespace: str | None
         check_port=lambda: check_port(HOST, port),
     )
     where = f"{SERVICE} in the namespace {namespace}" + (f" of {wanted.context}" if wanted.context else "")
-    with as_control_c() as signals, _claimed(root) as file:
+    with as_control_c() as signals, _claimed(root, environment) as file:
 
         def on_up(gone: float | None) -> None:
             if gone is not None:
@@ -131,7 +139,9 @@ def connect(root: Path, *, port: int, context: str | None, namespace: str | None
             forward.keep_up(on_up)
         except ClusterError as problem:
             if problem.reason == "NotFound":
-                problem.hint = "`devspace deploy train-infrastructure` deploys it; or name another --namespace or --context."
+                problem.hint = (
+                    "`mx deploy train-infrastructure` deploys it; or name another --namespace or --context."
+                )
             raise
         except KeyboardInterrupt:
             console.status("disconnected")
@@ -178,7 +188,7 @@ def _namespace(root: Path) -> str:
 
 
 @contextlib.contextmanager
-def _claimed(root: Path) -> Iterator[BinaryIO]:
+def _claimed(root: Path, environment: str | None) -> Iterator[BinaryIO]:
     """Hold the connection file of a project; it is gone afterwards.
 
     Raises:
@@ -187,7 +197,7 @@ def _claimed(root: Path) -> Iterator[BinaryIO]:
     """
     from mxdev.environment.local_folder import private_folder
 
-    path = private_folder(root) / Path(FILE).name
+    path = private_folder(root) / Path(file_of(environment)).name
     if fcntl is None:
         raise MxError("`mx flow connect` needs flock(2), which this system does not have.")
     try:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from mxdev.flow import completion
+from mxdev.steps.options import ENVIRONMENT
 
 _ACCEPT = "accept"
 # What the entry point of a search is known by, whatever it is called.
@@ -32,6 +33,7 @@ def _somewhere(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--python", metavar="PYTHON", help="The interpreter to run in."),
         click.option("--detach", is_flag=True, help="On a cluster: do not wait for the job."),
         click.option("--context", metavar="NAME", help="On a cluster: which one, as kubectl knows it."),
+        ENVIRONMENT,
         click.option(
             "-b",
             "--backend",
@@ -56,7 +58,7 @@ def accept(version: str | None, refuse: bool, back: bool, reason: str, **where: 
 
     VERSION is the number of a version of the registered model, RUN the id of the run that registered one, or the beginning of it;
     without either it is the candidate. The version gets the alias of the accepted one, and the one before it the alias
-    `previous`. What was decided, why, and what was measured is in tags of the version.
+    `previous`. What was decided, why, and what was measured is in tags of the version. With -E it is the registry of that environment.
     """
     from mxdev.errors import UsageProblem
     from mxdev.flow import tracking
@@ -76,7 +78,9 @@ def accept(version: str | None, refuse: bool, back: bool, reason: str, **where: 
         )
     told = [f"decide={'back' if back else 'no' if refuse else 'yes'}"]
     if version and not _VERSION.fullmatch(version):
-        whole = local_runs.whole_id(root, tracking.store(root, os.environ), version, os.environ)
+        whole = local_runs.whole_id(
+            root, tracking.store(root, os.environ, where["environment"]), version, os.environ
+        )
         if not re.fullmatch(r"[0-9a-f]{32}", whole):
             raise UsageProblem(f"{version} is neither the number of a version nor the id of a run.")
         version = whole
@@ -139,9 +143,10 @@ def _run(root: Any, entry: str, told: list[str], where: dict[str, Any]) -> int:
     from mxdev.flow.runner import RunRequest, run
     from mxdev.project.project import Project
 
-    cluster = {key: where[key] for key in ("backend", "context", "detach")}
+    cluster = {key: where[key] for key in ("backend", "context", "detach", "environment")}
     if cluster["backend"] != LOCAL:
-        cluster["context"] = target.context(root, cluster["context"])
+        cluster["context"] = target.context(root, cluster["context"], cluster["environment"])
+        cluster["namespace"] = target.namespace(root, None, cluster["environment"])
     request = RunRequest(
         entry=entry,
         passed_on=told,

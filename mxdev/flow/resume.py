@@ -36,6 +36,7 @@ class ResumeRequest:
         detach: do not wait for the job.
         force: also where the run says that it is running on this machine.
         dry_run: say what would be run; run nothing.
+        environment: `-E`, whose run it is.
     """
 
     run_id: str
@@ -45,6 +46,7 @@ class ResumeRequest:
     detach: bool = False
     force: bool = False
     dry_run: bool = False
+    environment: str | None = None
 
 
 def resume(root: Path, name: str, request: ResumeRequest, environ: Mapping[str, str]) -> int:
@@ -64,15 +66,17 @@ def resume(root: Path, name: str, request: ResumeRequest, environ: Mapping[str, 
         Refused: it is finished, or runs still, or did not log enough; says so.
         MxError: it cannot be read, or the cluster refuses.
     """
-    store, python = reading.begin(root, request.python, environ, run_nothing=request.dry_run)
+    store, python = reading.begin(
+        root, request.python, environ, run_nothing=request.dry_run, environment=request.environment
+    )
     run = reading.read(python, store, request.run_id)
     entry = _entry(run)
     place = reading.where(run, None, request.context, _RESUMED)
     if place.backend == cluster_run.LOCAL:
         _check_local(root, run, request)
-        launch = _local(root, name, run, entry, store, python, environ)
+        launch = _local(root, name, run, entry, store, python, environ, request.environment)
     else:
-        left = _left_on_the_cluster(root, name, run, place, environ)
+        left = _left_on_the_cluster(root, name, run, place, environ, request.environment)
         launch = _on_cluster(root, name, run, entry, place, request, store, python, environ)
         if left is not None and not request.dry_run:
             console.status(f"removing {left.ref}, which {left.state.phase}")
@@ -131,14 +135,14 @@ def _check_local(root: Path, run: LoggedRun, request: ResumeRequest) -> None:
 
 
 def _left_on_the_cluster(
-    root: Path, name: str, run: LoggedRun, place: Where, environ: Mapping[str, str]
+    root: Path, name: str, run: LoggedRun, place: Where, environ: Mapping[str, str], environment: str | None
 ) -> Job | None:
     """The job that the run had, if it is there still; it has ended.
 
     Raises:
         Refused: it has not, or it has succeeded.
     """
-    found, _ = Jobs(root, name, place.context, place.namespace, environ).look(run.id)
+    found, _ = Jobs(root, name, place.context, place.namespace, environ, environment).look(run.id)
     if not found:
         return None
     job = found[0]
@@ -159,9 +163,12 @@ def _local(
     store: tracking.Store,
     python: Path,
     environ: Mapping[str, str],
+    environment: str | None,
 ) -> runner.Launch:
     request = runner.RunRequest(
-        entry=entry, passed_on=("--experiment-id", run.experiment_id, "--run-id", run.id)
+        entry=entry,
+        passed_on=("--experiment-id", run.experiment_id, "--run-id", run.id),
+        cluster=cluster_run.Options(environment=environment),
     )
     given = _parameters(root, run, entry)
     launch = runner.plan(root, name, request, given, python, environ, None, overrides.recorded(run.tags))
@@ -189,6 +196,7 @@ def _on_cluster(
         detach=asked.detach,
         gpus=reading.gpus(run, place.backend),
         queue=run.tags.get("mx.queue"),
+        environment=asked.environment,
     )
     config = cluster_run.configuration(root, name, options, store, environ)
     if not asked.dry_run:
@@ -197,7 +205,11 @@ def _on_cluster(
     if command is None:
         console.warn(f"{run.title} did not log its command; MLproject says it, as it is here now.")
     config = {**config, "run_id": run.id, "experiment_id": run.experiment_id, "command": command}
-    request = runner.RunRequest(entry=entry, passed_on=("--experiment-id", run.experiment_id))
+    request = runner.RunRequest(
+        entry=entry,
+        passed_on=("--experiment-id", run.experiment_id),
+        cluster=cluster_run.Options(environment=asked.environment),
+    )
     given = _parameters(root, run, entry)
     launch = runner.plan(root, name, request, given, python, environ, config, overrides.recorded(run.tags))
     return _same_run(launch, run, store, environ)

@@ -22,6 +22,7 @@ from mxdev.flow.declared import mlproject, overrides
 from mxdev.flow.local import logs as local_logs
 from mxdev.flow.local import runs as local_runs
 from mxdev.flow.words import RUN_ID, SHORT
+from mxdev.project import environments
 from mxdev.system import console, foreground, git
 
 _MOST_METRICS = 12
@@ -59,7 +60,7 @@ class Launch:
     """What is run: the arguments of MLflow, what differs in the environment, where, and what its backend is told.
 
     `tags` are put on the run as soon as it is made. `run_id` is that of a run that goes on; None: one is made.
-    `overrides` are appended to the command of the entry point.
+    `overrides` are appended to the command of the entry point. `environment` is what `-E` says.
     """
 
     root: Path
@@ -73,6 +74,7 @@ class Launch:
     tags: Mapping[str, str] = field(default_factory=dict)
     run_id: str | None = None
     overrides: Sequence[str] = ()
+    environment: str | None = None
 
 
 def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) -> int:
@@ -93,6 +95,8 @@ def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) 
     if request.as_json and request.dry_run:
         raise UsageProblem("--json tells of a run, and with --dry-run there is none; leave one of them out.")
     cluster_run.check(request.cluster, request.passed_on)
+    # An environment without one is refused at once.
+    tracking.store(root, environ, request.cluster.environment)
     project = mlproject.read(root)
     given = mlproject.parse_parameters(request.parameters)
     entry = request.entry or cluster_run.default_entry(project, request.cluster.backend)
@@ -101,7 +105,7 @@ def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) 
     request = replace(request, passed_on=passed_on)
     mlproject.check_parameters(point, given)
     if RUN_ID in given:
-        store = tracking.store(root, environ)
+        store = tracking.store(root, environ, request.cluster.environment)
         # A job on a cluster may record, and look, elsewhere than in the project's own store.
         if request.cluster.backend == cluster_run.LOCAL or store.folder is None:
             given = {**given, RUN_ID: local_runs.whole_id(root, store, given[RUN_ID], environ)}
@@ -109,7 +113,7 @@ def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) 
         _warn_of_no_commit(root)
     config = None
     if request.cluster.backend != cluster_run.LOCAL:
-        store = tracking.store(root, environ)
+        store = tracking.store(root, environ, request.cluster.environment)
         config = cluster_run.configuration(root, name, request.cluster, store, environ)
         cluster_run.say_changes(root, request.cluster)
     python = _interpreter(root, request, environ)
@@ -168,7 +172,7 @@ def plan(
     changed: Sequence[str] = (),
 ) -> Launch:
     """What will be run; `config` is for the backend of a run on a cluster, `changed` for Hydra. Pure: nothing is written."""
-    store = tracking.store(root, environ)
+    store = tracking.store(root, environ, request.cluster.environment)
     options = {text.partition("=")[0] for text in request.passed_on}
     # MLflow takes the project's place apart at `#`, and `.zip` is an archive to it; "." has neither.
     arguments = ["run", ".", "-e", request.entry or cluster_run.ENTRY]
@@ -210,6 +214,7 @@ def plan(
         config,
         overrides.tags(changed),
         overrides=tuple(changed),
+        environment=request.cluster.environment,
     )
 
 
@@ -359,6 +364,10 @@ def _tell(launch: Launch, result: dict[str, Any] | None) -> None:
     if result is None:
         return
     store = launch.store
+
+    def say(text: str) -> None:
+        console.err(environments.commands(text, launch.environment))
+
     console.err()
     console.err(f"run      {result['run_id']} ({result['name']}): {result['status']}")
     metrics = {name: value for name, value in result["metrics"].items() if not name.startswith("system/")}
@@ -372,8 +381,8 @@ def _tell(launch: Launch, result: dict[str, Any] | None) -> None:
     if store.is_server:
         console.err(f"open     {tracking.page(store)}/{page}")
     else:
-        console.err(f"open     `mx flow ui`, then http://127.0.0.1:5000/{page}")
+        say(f"open     `mx flow ui`, then http://127.0.0.1:5000/{page}")
     if launch.config is not None and result["status"] in ("RUNNING", "SCHEDULED"):
         run = result["run_id"][:SHORT]
-        console.err(f"look     `mx flow status {run}`, `mx flow logs {run} --follow`")
-        console.err(f"cancel   `mx flow cancel {run}`")
+        say(f"look     `mx flow status {run}`, `mx flow logs {run} --follow`")
+        say(f"cancel   `mx flow cancel {run}`")

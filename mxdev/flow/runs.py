@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mxdev.flow import completion
+from mxdev.steps.options import ENVIRONMENT
 
 if TYPE_CHECKING:
     from mxdev.flow.tracking import Store
@@ -25,25 +26,28 @@ _MOST_METRICS = 2
     "-n", "--number", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, at most."
 )
 @click.option("--python", metavar="PYTHON", help="The interpreter that has MLflow.")
+@ENVIRONMENT
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def list_runs(number: int, python: str | None, as_json: bool) -> int:
+def list_runs(number: int, python: str | None, environment: str | None, as_json: bool) -> int:
     """List the latest runs, wherever they ran, the last one first.
 
-    The beginning of a run's id, as it is shown, is enough for all other commands.
+    The beginning of a run's id, as it is shown, is enough for all other commands. With -E they are those that the tracking server of that environment has.
     """
     from mxdev.flow import tracking
+    from mxdev.project import environments
     from mxdev.project.project import project_root
     from mxdev.system import console
 
     root = project_root()
-    store = tracking.store(root, os.environ)
+    store = tracking.store(root, os.environ, environment)
     runs = latest(root, store, python, os.environ, most=number)
     if as_json:
         console.out(json.dumps({"version": 1, "runs": runs}, indent=2))
     elif runs:
         console.table([_COLUMNS, *map(_row, runs)])
     else:
-        console.err(f"{tracking.shown(store)} has no runs; `mx flow run` makes one.")
+        text = f"{tracking.shown(store)} has no runs; `mx flow run` makes one."
+        console.err(environments.commands(text, environment))
     return 0
 
 
@@ -51,7 +55,8 @@ def list_runs(number: int, python: str | None, as_json: bool) -> int:
 @click.argument("before", shell_complete=completion.runs)
 @click.argument("now", required=False, shell_complete=completion.runs)
 @click.option("--python", metavar="PYTHON", help="The interpreter that has MLflow.")
-def compare_runs(before: str, now: str | None, python: str | None) -> int:
+@ENVIRONMENT
+def compare_runs(before: str, now: str | None, python: str | None, environment: str | None) -> int:
     """Show where two runs differ: code, parameters, data, versions of packages, metrics.
 
     BEFORE and NOW are ids of runs, or their beginnings; without NOW it is the latest run. The exit code is 1 if the runs differ in
@@ -64,7 +69,7 @@ def compare_runs(before: str, now: str | None, python: str | None) -> int:
     from mxdev.system import console
 
     root = project_root()
-    store = tracking.store(root, os.environ)
+    store = tracking.store(root, os.environ, environment)
     if now is None:
         found = latest(root, store, python, os.environ, most=1)
         if not found:

@@ -17,6 +17,8 @@ from mxdev.environment.local_folder import FOLDER, make_alias, plain, private_fo
 from mxdev.errors import MxError
 from mxdev.flow import connection
 from mxdev.flow.connection import Connection
+from mxdev.project import environments
+from mxdev.project.project import Project
 
 # Columns in which MLflow's SQLite store keeps absolute places of artifacts. The schema is MLflow's own; it is touched
 # only when a project was moved, and only where table and column exist.
@@ -51,15 +53,52 @@ class Store:
         return self.uri.startswith(("http://", "https://"))
 
 
-def store(root: Path, environ: Mapping[str, str]) -> Store:
-    """The store that runs of the project go to. Nothing is written yet."""
+def store(root: Path, environ: Mapping[str, str], environment: str | None = None) -> Store:
+    """The store that runs of the project go to. Nothing is written yet.
+
+    Args:
+        root: the project.
+        environ: the environment variables.
+        environment: `-E`; the server of that environment, and no other.
+
+    Raises:
+        Refused: there is no such environment.
+        MxError: nothing leads to its server.
+    """
     configured = environ.get("MLFLOW_TRACKING_URI", "").strip()
+    if environment is not None:
+        environments.find(Project.load(root), environment)
+        if (own := connection.live(root, environment)) is not None:
+            return Store(own.url, connection=own)
+        if configured:
+            _check_not_anothers(root, configured, environment)
+            return Store(_absolute(configured))
+        raise MxError(
+            f"nothing leads to the tracking server of the environment {environment}.",
+            hint=f"`mx flow connect -E {environment}`, left running in another terminal, does; or set MLFLOW_TRACKING_URI to its address.",
+        )
     if configured:
         return Store(_absolute(configured))
     if (found := connection.live(root)) is not None:
         return Store(found.url, connection=found)
     folder = root.resolve() / FOLDER
     return Store(f"sqlite:///{plain(root) / FOLDER / 'mlflow.db'}", folder, (folder / "artifacts").as_uri())
+
+
+def _check_not_anothers(root: Path, configured: str, environment: str) -> None:
+    """Refuse an address at which another environment's server is reached.
+
+    Raises:
+        MxError: it is one.
+    """
+    for one in (None, *environments.names(root)):
+        found = connection.live(root, one)
+        if one != environment and found is not None and found.url == configured.rstrip("/"):
+            raise MxError(
+                f"MLFLOW_TRACKING_URI says {configured}, which is the tracking server in the namespace {found.namespace} "
+                f"(by the connection of process {found.pid}), and not that of the environment {environment}.",
+                hint=f"`mx flow connect -E {environment} --port PORT`, in another terminal, leads there, and counts before the variable.",
+            )
 
 
 def variables(place: Store) -> dict[str, str]:

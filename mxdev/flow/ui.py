@@ -23,7 +23,15 @@ from mxdev.system.ports import check_port, free_port
 PORT = 5000
 
 
-def serve(root: Path, *, host: str, port: int | None, python: str | None, environ: Mapping[str, str]) -> int:
+def serve(
+    root: Path,
+    *,
+    host: str,
+    port: int | None,
+    python: str | None,
+    environ: Mapping[str, str],
+    environment: str | None = None,
+) -> int:
     """Run MLflow's server until ^C.
 
     Args:
@@ -32,6 +40,7 @@ def serve(root: Path, *, host: str, port: int | None, python: str | None, enviro
         port: the port to listen on; None: 5000, or the next that is free.
         python: `--python`.
         environ: the environment variables.
+        environment: `-E`, whose tracking server it is.
 
     Returns:
         MLflow's exit code; 0 when ^C ended it, which is how it is meant to end.
@@ -39,7 +48,7 @@ def serve(root: Path, *, host: str, port: int | None, python: str | None, enviro
     Raises:
         MxError: it cannot be started.
     """
-    store = tracking.store(root, environ)
+    store = tracking.store(root, environ, environment)
     if store.is_server:
         by = "`mx flow connect` reaches" if store.connection else "MLFLOW_TRACKING_URI names"
         console.err(f"{by} a server, which has its own page:")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,11 +55,11 @@ class Place:
 
     def command(self, verb: str) -> str:
         """A command of `mx infra` for this environment."""
-        return f"mx infra {verb} -E {self.environment}" if self.environment else f"mx infra {verb}"
+        return environments.command(f"mx infra {verb}", self.environment)
 
     def commands(self, text: str) -> str:
-        """`text` with the commands of `mx infra` that it names made those of this environment."""
-        return re.sub(r"`mx infra (\w+)", lambda found: f"`{self.command(found[1])}", text)
+        """`text` with the commands that it names made those of this environment."""
+        return environments.commands(text, self.environment)
 
     def shown(self, file: str) -> str:
         """A file of the folder, as a person in the project would name it."""

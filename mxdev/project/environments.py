@@ -5,6 +5,7 @@ An environment is `infrastructure/environments/NAME.yaml`, with Terraform's valu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,11 @@ from mxdev.project.project import Project
 
 FOLDER = "infrastructure/environments"
 TFVARS = "infrastructure/terraform/environments"
+# The commands that take -E, as they are written in messages.
+_COMMANDS = re.compile(
+    r"`mx (?:infra (?:init|plan|apply|destroy|output|unlock|cost)|deploy|purge|connect|up|down|doctor|status --live"
+    r"|flow (?:run|ui|connect|list|compare|status|logs|cancel|accept|sweep|rerun|resume))(?=[ `])(?![^`]* -E )"
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,26 @@ def find(project: Project, name: str) -> Environment:
             f"{path}: `replace` says nothing for {empty[0]}.", hint='Write what it becomes; "" is nothing.'
         )
     return Environment(name, namespace, {str(old): str(new) for old, new in replace.items()})
+
+
+def commands(text: str, environment: str | None) -> str:
+    """`text` with the commands in it, in backticks, made those of an environment where they take `-E`; None: as it is.
+
+    "`mx infra plan` makes one." -> "`mx infra plan -E staging` makes one."
+    """
+    return text if environment is None else _COMMANDS.sub(lambda found: f"{found[0]} -E {environment}", text)
+
+
+def command(words: str, environment: str | None) -> str:
+    """A command of mx such as `mx connect`, for an environment; None: for the first one."""
+    return f"{words} -E {environment}" if environment else words
+
+
+def of_error(error: MxError, environment: str | None) -> MxError:
+    """`error` itself, with the commands that it names made those of an environment."""
+    error.message = commands(error.message, environment)
+    error.hint = commands(error.hint, environment) if error.hint else error.hint
+    return error
 
 
 def _sample(name: str) -> str:

@@ -38,10 +38,25 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return []
 
 
-ENVIRONMENT = click.option(
-    "-E", "--environment", metavar="NAME", shell_complete=_complete,
-    help="One of the project's environments, such as staging; see `mx generate Environment`.",
-)  # fmt: skip
+def ENVIRONMENT(function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802
+    """Give a command `-E NAME`, as `environment`. An error of it names the commands of that environment."""
+
+    @functools.wraps(function)
+    def called(*arguments: Any, environment: str | None, **more: Any) -> Any:
+        from mxdev.errors import MxError
+
+        try:
+            return function(*arguments, environment=environment, **more)
+        except MxError as error:
+            from mxdev.project import environments
+
+            raise environments.of_error(error, environment) from error.__cause__
+
+    option = click.option(
+        "-E", "--environment", metavar="NAME", shell_complete=_complete,
+        help="One of the project's environments, such as staging; see `mx generate Environment`.",
+    )  # fmt: skip
+    return option(called)
 
 
 def step_options(*, confirm: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -58,7 +73,8 @@ def step_options(*, confirm: bool = False) -> Callable[[Callable[..., Any]], Cal
         ) -> Any:
             from mxdev.steps.runner import Mode
 
-            return function(*arguments, mode=Mode(dry_run, as_json, yes, confirm), **more)
+            mode = Mode(dry_run, as_json, yes, confirm, more.get("environment"))
+            return function(*arguments, mode=mode, **more)
 
         for option in reversed((*_OPTIONS, *((_CONFIRM,) if confirm else ()))):
             called = option(called)

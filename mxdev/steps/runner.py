@@ -6,9 +6,10 @@ Nothing is recorded. A run that was stopped is continued by running it again, be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mxdev.errors import DONE, INTERRUPTED, MxError, Refused
+from mxdev.project import environments
 from mxdev.steps import table
 from mxdev.steps.model import Row, State, Step, TakeBack, in_order
 from mxdev.system import console, signals
@@ -23,12 +24,14 @@ class Mode:
         json: print one JSON object and ask nothing.
         yes: what bills or destroys is agreed to.
         confirm: what `--confirm` says: the name that would be typed on a terminal where data is destroyed.
+        environment: what `-E` says; the commands that are said name it, too.
     """
 
     dry_run: bool = False
     json: bool = False
     yes: bool = False
     confirm: str | None = None
+    environment: str | None = None
 
 
 def taken_back(steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -39,8 +42,12 @@ def taken_back(steps: Sequence[Step]) -> tuple[Step, ...]:
     )
 
 
-def look(steps: Sequence[Step]) -> list[Row]:
+def look(steps: Sequence[Step], environment: str | None = None) -> list[Row]:
     """Ask the world about every step, in order; one whose needs are not done is not asked, see `Step.early`.
+
+    Args:
+        steps: in any order that their `needs` allow.
+        environment: what `-E` says.
 
     Raises:
         ValueError: the steps do not fit together, see `in_order`.
@@ -51,7 +58,7 @@ def look(steps: Sequence[Step]) -> list[Row]:
         unknown = ("blocked", "later") if step.early else ("blocked", "later", "create", "change", "remove")
         open_needs = [rows[name].step for name, verb in states.items() if verb in unknown]
         after = f"after: {open_needs[0].title}" if open_needs else ""
-        found = State(verb="later", why=after) if after else _found(step)
+        found = State(verb="later", why=after) if after else _found(step, environment)
         rows[step.name] = Row(step, found)
     return list(rows.values())
 
@@ -73,17 +80,24 @@ def run_steps(title: str, steps: Sequence[Step], mode: Mode, *, word: str | None
     try:
         return run.run(steps)
     except MxError as error:
+        environments.of_error(error, mode.environment)
         if not mode.json:
             raise
         console.out(table.as_json(run.outcome, run.rows, error))
         return error.code
 
 
-def _found(step: Step) -> State:
+def _found(step: Step, environment: str | None) -> State:
     try:
-        return step.look()
+        found = step.look()
     except MxError as error:
-        return State.of_error(error)
+        found = State.of_error(error)
+    if environment is None:
+        return found
+    why, remedy, *details = (
+        environments.commands(text, environment) for text in (found.why, found.remedy, *found.details)
+    )
+    return replace(found, why=why, remedy=remedy, details=tuple(details))
 
 
 class _Run:
@@ -109,7 +123,7 @@ class _Run:
                 ) from None
 
     def _run(self, steps: Sequence[Step]) -> int:
-        self.rows = look(steps)
+        self.rows = look(steps, self.mode.environment)
         if not self.mode.json:
             table.show(self.rows)
         self._stop_if_blocked()
@@ -190,8 +204,8 @@ class _Run:
         console.status(f"{_doing(row.state)} {step.title}")
         console.flush()
         try:
-            step.do(lambda text: console.status(f"  {text}"))
-            found = step.look()
+            step.do(self._say)
+            found = _found(step, self.mode.environment)
             if found.verb != "done":
                 raise MxError(
                     f"{step.title}: it was done, but it does not hold: {found.why or found.verb}",
@@ -209,9 +223,12 @@ class _Run:
             ) from error
         self.rows[at] = Row(step, row.state, "done")
 
+    def _say(self, text: str) -> None:
+        console.status(f"  {environments.commands(text, self.mode.environment)}")
+
     def _look_again(self, at: int, step: Step) -> Row:
         """What is now known of a step that could not be looked at before."""
-        row = self.rows[at] = Row(step, _found(step))
+        row = self.rows[at] = Row(step, _found(step, self.mode.environment))
         if row.state.verb == "blocked":
             self.outcome = "blocked"
             raise MxError(

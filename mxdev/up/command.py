@@ -48,6 +48,7 @@ def up(
     """
     from mxdev.deploy import rewritten
     from mxdev.doctor.edge import owed
+    from mxdev.project import environments
     from mxdev.project.project import Project, project_root
     from mxdev.steps.runner import run_steps
     from mxdev.system import console
@@ -56,7 +57,10 @@ def up(
     root = project_root()
     added = plugged.steps(root, environment)
     if added and plugged.alone(root):
-        title, reached = "mx up", STAGES.index(to) >= STAGES.index("plugins")
+        title, reached = (
+            environments.command("mx up", environment),
+            STAGES.index(to) >= STAGES.index("plugins"),
+        )
         return run_steps(title, added if reached else [], mode, word=root.name)
     way = _way(environment, account, context, timeout, mode, added, every=False)
     code = run_steps(way.target.command("mx up"), stages.steps_up(way, to), mode, word=way.target.name)
@@ -83,6 +87,7 @@ def down(environment: str | None, with_data: bool, timeout: int, mode: Mode) -> 
       mx down --dry-run
       mx down --confirm churn-model
     """
+    from mxdev.project import environments
     from mxdev.project.project import project_root
     from mxdev.steps.runner import run_steps, taken_back
     from mxdev.system import console
@@ -91,7 +96,9 @@ def down(environment: str | None, with_data: bool, timeout: int, mode: Mode) -> 
     root = project_root()
     added = plugged.steps(root, environment)
     if added and plugged.alone(root):
-        return run_steps("mx down", taken_back(added), mode, word=root.name)
+        return run_steps(
+            environments.command("mx down", environment), taken_back(added), mode, word=root.name
+        )
     way = _way(environment, None, None, timeout, mode, added, every=True)
     code = run_steps(
         way.target.command("mx down"), stages.steps_down(way, with_data=with_data), mode, word=way.target.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mxdev.artifacts.image import BASE
@@ -21,6 +21,7 @@ from mxdev.errors import MxError
 from mxdev.infra import place as places
 from mxdev.infra.plans import planning
 from mxdev.infra.terraform import Terraform
+from mxdev.project import environments
 from mxdev.project.project import Project
 from mxdev.steps.model import State, Step
 from mxdev.system import console, git
@@ -81,7 +82,14 @@ def look(project: Project, rows: Sequence[Row], environment: str | None = None) 
     if target.cloud == "gcp":
         found.append(_terraform(project, target, rows))
     found.append(_images(project, target))
-    return found
+    return [
+        replace(
+            one,
+            text=environments.commands(one.text, environment),
+            remedy=environments.commands(one.remedy, environment),
+        )
+        for one in found
+    ]
 
 
 def show(parts: Sequence[Part]) -> None:

@@ -171,5 +171,5 @@ def test_without_a_tracking_server_nothing_is_trained(made: Callable[..., Any]) 
     world.node.plane.kubectl("delete", "service/mlflow", "-n", world.node.namespace)
     done = world.run(script(world, jobs["mx-train"]))
     assert done.returncode != 0
-    assert re.search(r"`devspace deploy train-infrastructure` deploys it", done.stdout), done.stdout
+    assert re.search(r"`mx deploy train-infrastructure` deploys it", done.stdout), done.stdout
     assert world.jobs() == []

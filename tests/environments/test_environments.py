@@ -35,6 +35,8 @@ COMMANDS = (
     ("connect", "--dry-run"), ("connect", "--print"), ("infra", "init", "--dry-run"), ("infra", "plan"), ("infra", "apply"),
     ("infra", "destroy"), ("infra", "output"), ("infra", "unlock", "1"), ("infra", "cost"), ("deploy", "--dry-run"),
     ("purge", "--dry-run"), ("up", "--dry-run"), ("down", "--dry-run"), ("doctor",), ("status", "--live"),
+    *(("flow", verb) for verb in ("run", "connect", "status", "list", "ui")),
+    *(("flow", verb, "abc") for verb in ("logs", "cancel", "compare", "rerun", "resume")),
 )  # fmt: skip
 
 
@@ -164,6 +166,73 @@ def test_what_devspace_names_elsewhere_is_an_environments_too(project: Path) -> 
     assert (
         made.root / "charts/own/templates/web.yaml"
     ).read_text() == "url: http://mlflow.churn-staging:5000\n"
+
+
+HOOKS = """
+pipelines:
+  deploy:
+    run: |-
+      scripts/check.py "$@"
+      create_deployments --all
+hooks:
+  - {events: ["before:deploy:web"], command: "./scripts/before.sh --namespace churn && cat 'notes and all/of it.txt' sql/*.sql"}
+  - {events: ["after:deploy:web"], command: bash, args: ["$PWD/infrastructure/docker/after.sh"]}
+deployments:
+  web: {namespace: churn, kubectl: {manifests: [k8s/web.yaml]}}
+"""
+SCRIPTS = {
+    "scripts/before.sh": '#!/bin/sh\n. "$(dirname "$0")"/lib.sh\nsay "$NAMESPACE"\n',
+    "scripts/lib.sh": 'NAMESPACE=$(cat env/churn.env)\nsay() { echo "said $1 by mlflow.churn:5000"; }\n',
+    "scripts/check.py": "#!/usr/bin/env python3\nimport helper\n",
+    "scripts/helper.py": "URL = 'http://mlflow.churn:5000'\n",
+    "scripts/unused.sh": "#!/bin/sh\n",
+    "infrastructure/docker/after.sh": "kubectl -n churn get pods\n",
+    "env/churn.env": "--namespace=churn\n",
+    "sql/one.sql": "select 1;\n",
+    "notes and all/of it.txt": "a name with spaces\n",
+    "k8s/web.yaml": "kind: ConfigMap\napiVersion: v1\nmetadata: {name: web, namespace: churn}\n",
+}
+
+
+@pytest.fixture
+def hooked(project: Path) -> Path:
+    """The project with hooks that name scripts."""
+    for path, text in SCRIPTS.items():
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text(text)
+    for path in ("scripts/before.sh", "scripts/check.py"):
+        (project / path).chmod(0o755)
+    (project / "devspace.yaml").write_text("version: v2beta1\nname: churn\n" + HOOKS)
+    return project
+
+
+def test_scripts_of_hooks_run_with_an_environments_values(hooked: Path) -> None:
+    made = rewritten.project(Project.load(hooked), "staging")
+    assert {path for path in SCRIPTS if (made.root / path).is_file()} == set(SCRIPTS) - {"scripts/unused.sh"}
+    [web] = config.read(made)
+    done = subprocess.run(
+        ["bash", "-e", "-c", web.before[0]], cwd=made.root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("said --namespace=churn-staging by mlflow.churn-staging:5000\n")
+    assert "kubectl -n churn-staging get" in (made.root / "infrastructure/docker/after.sh").read_text()
+    assert "mlflow.churn-staging:5000" in (made.root / "scripts/helper.py").read_text()
+    # The executable bit comes and goes with that of the project's own.
+    assert os.access(made.root / "scripts/check.py", os.X_OK)
+    (hooked / "scripts/check.py").chmod(0o644)
+    rewritten.project(Project.load(hooked), "staging")
+    assert not os.access(made.root / "scripts/check.py", os.X_OK)
+
+
+@pytest.mark.parametrize("word", ["../tools/wait.sh", "{root}/scripts/before.sh"])
+def test_a_script_that_an_environment_cannot_have_is_refused(hooked: Path, word: str) -> None:
+    (hooked.parent / "tools").mkdir()
+    (hooked.parent / "tools/wait.sh").write_text("sleep 1\n")
+    path = hooked / "devspace.yaml"
+    path.write_text(path.read_text().replace("./scripts/before.sh", word.format(root=hooked)))
+    with pytest.raises(MxError, match=r"a hook of before:deploy:web names .*\.sh"):
+        rewritten.project(Project.load(hooked), "staging")
+    assert rewritten.project(Project.load(hooked), None).root == hooked
 
 
 @pytest.mark.parametrize("path", ["../other/web.yaml", "/srv/web.yaml"])

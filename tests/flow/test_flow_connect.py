@@ -280,7 +280,7 @@ def test_a_pod_that_is_not_there_yet_is_waited_for(root: Path, cluster: Cluster,
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ('Error from server (NotFound): services "mlflow" not found', "devspace deploy train-infrastructure"),
+        ('Error from server (NotFound): services "mlflow" not found', "mx deploy train-infrastructure"),
         ("Error from server (Forbidden): pods is forbidden", "Ask whoever looks after the cluster"),
         ("error: You must be logged in to the server (Unauthorized)", "Log in to the cluster"),
         ("The connection to the server 1.2.3.4:443 was refused - did you specify it?", "does not answer"),

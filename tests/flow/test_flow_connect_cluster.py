@@ -101,7 +101,7 @@ def test_a_pod_is_replaced(root: Path, cluster: Real, port: int) -> None:
 
 def test_what_is_not_there(root: Path, cluster: Real, port: int, tmp_path: Path) -> None:
     for arguments, said in (
-        (["--namespace", "default"], "`devspace deploy train-infrastructure` deploys it"),
+        (["--namespace", "default"], "`mx deploy train-infrastructure` deploys it"),
         (["--context", "nowhere"], "`kubectl config get-contexts` lists"),
     ):
         connect = Connect(root, cluster, port, *arguments)

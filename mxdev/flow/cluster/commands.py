@@ -17,6 +17,7 @@ from mxdev.errors import DONE, SAYS_NO, Refused
 from mxdev.flow.cluster.jobs import Job, Jobs
 from mxdev.flow.cluster.mlflow_rest import TrackedRun
 from mxdev.flow.words import SHORT
+from mxdev.project import environments
 from mxdev.system import console
 
 _COLUMNS = ("RUN", "NAME", "ENTRY POINT", "JOB", "PHASE", "AGE")
@@ -70,7 +71,10 @@ def logs(jobs: Jobs, run: str, *, follow: bool) -> int:
     except ClusterError:
         short = job.run_id[:SHORT]
         console.warn(
-            f"{job.ref} may go on; `mx flow status {short}` and `mx flow logs {short} --follow` ask again."
+            environments.commands(
+                f"{job.ref} may go on; `mx flow status {short}` and `mx flow logs {short} --follow` ask again.",
+                jobs.environment,
+            )
         )
         raise
     console.status(f"{job.ref}: {state.phase}{f': {state.reason}' if state.reason else ''}")

@@ -19,11 +19,12 @@ from mxdev.cluster import state as states
 from mxdev.cluster.kubectl import Kubectl
 from mxdev.cluster.manifest import JobKind, JobRef
 from mxdev.cluster.refusals import ClusterError
-from mxdev.errors import UsageProblem
+from mxdev.errors import MxError, UsageProblem
 from mxdev.flow import tracking
 from mxdev.flow.cluster.mlflow_rest import NoAnswer, Server, TrackedRun
 from mxdev.flow.cluster.options import name_prefix
 from mxdev.flow.words import SHORT, TEMPLATES
+from mxdev.project import environments
 from mxdev.system import console
 
 # A run that is younger, in seconds, may have a job that is just being submitted.
@@ -63,16 +64,37 @@ class Jobs:
         context: `--context`; None: the kubeconfig's current one.
         namespace: `--namespace`; None: those of the project's templates.
         environ: the environment variables.
+        environment: `-E`, whose tracking server it is.
     """
 
     def __init__(
-        self, root: Path, name: str, context: str | None, namespace: str | None, environ: Mapping[str, str]
+        self,
+        root: Path,
+        name: str,
+        context: str | None,
+        namespace: str | None,
+        environ: Mapping[str, str],
+        environment: str | None = None,
     ) -> None:
+        self.environment = environment
         self._prefix = name_prefix(name)
         self._kubectls = [Kubectl(context, place) for place in _namespaces(root, namespace)]
-        store = tracking.store(root, environ)
-        self._server = Server(store.uri, environ) if store.is_server else None
-        self._store = tracking.shown(store)
+        self._server, self._without = None, ""
+        try:
+            store = tracking.store(root, environ, environment)
+        except MxError as problem:
+            self._without = (
+                f"{problem.message.rstrip('.')}: names and status of runs are not shown. {problem.hint}"
+            )
+        else:
+            if store.is_server:
+                self._server = Server(store.uri, environ)
+            else:
+                self._without = environments.commands(
+                    f"runs are recorded in {tracking.shown(store)}, which knows nothing of jobs on a cluster: their names and "
+                    "status are not shown. `mx flow connect`, or MLFLOW_TRACKING_URI, leads to the server that does.",
+                    environment,
+                )
 
     @property
     def places(self) -> str:
@@ -150,10 +172,8 @@ class Jobs:
     def _runs(self, run: str) -> list[TrackedRun]:
         """The runs that are open or asked for, and were made by this project for a job where we look."""
         if self._server is None:
-            console.warn(
-                f"runs are recorded in {self._store}, which knows nothing of jobs on a cluster: their names and "
-                "status are not shown. `mx flow connect`, or MLFLOW_TRACKING_URI, leads to the server that does."
-            )
+            if self._without:
+                console.warn(self._without)
             return []
         try:
             if run:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 from mxdev.artifacts import image as images
 from mxdev.cluster import manifest
 from mxdev.cluster.kubectl import Kubectl
+from mxdev.deploy import rewritten
 from mxdev.errors import MxError, UsageProblem
 from mxdev.flow import tracking
 from mxdev.flow.cluster import pool, submitter
@@ -53,6 +54,7 @@ class Options:
         detach: return once the job is submitted.
         gpus: how many all pods together have; None: as the template says.
         queue: the queue of Kueue in which the job waits; None: as the template says.
+        environment: the project's environment whose job it is; None: its first one.
     """
 
     backend: str = LOCAL
@@ -65,6 +67,7 @@ class Options:
     detach: bool = False
     gpus: int | None = None
     queue: str | None = None
+    environment: str | None = None
 
 
 def check(options: Options, passed_on: Sequence[str]) -> None:
@@ -77,7 +80,7 @@ def check(options: Options, passed_on: Sequence[str]) -> None:
         given = [
             f"--{name.replace('tracking_uri', 'cluster-tracking-uri')}"
             for name, value in vars(options).items()
-            if name != "backend" and value
+            if name not in ("backend", "environment") and value
         ]
         if given:
             raise UsageProblem(
@@ -109,7 +112,7 @@ def name_prefix(name: str) -> str:
 def configuration(
     root: Path, name: str, options: Options, store: tracking.Store, environ: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What MLflow's backend `mx` is told. Writes nothing, asks no cluster.
+    """What MLflow's backend `mx` is told. Asks no cluster, and writes nothing but the files of an environment.
 
     Args:
         root: the project.
@@ -121,10 +124,11 @@ def configuration(
     Raises:
         MxError: there is no template, no commit, or no tracking server that pods reach; or the cluster cannot have so many GPUs.
     """
-    path = root / TEMPLATES[options.backend]
+    files = rewritten.project(Project.load(root), options.environment).root
+    path = files / TEMPLATES[options.backend]
     template = manifest.read(path)
     if options.gpus is not None:
-        pool.check(root, template, options.gpus)
+        pool.check(root, template, options.gpus, options.environment)
     kubectl = Kubectl(options.context, options.namespace or template.get("metadata", {}).get("namespace"))
     return {
         "backend": options.backend,

@@ -10,6 +10,7 @@ from typing import Any
 
 from mxdev.cluster import adapt
 from mxdev.errors import MxError
+from mxdev.project import environments
 
 _FOLDER = "infrastructure/terraform"
 # All pods of a job run at the same time, each on a node of its own: so many the pool has for them at least.
@@ -18,23 +19,28 @@ _DISTRIBUTED = re.compile(r"^distributed_gpu_nodes\s*=\s*(\d+)", re.MULTILINE)
 _MAX = re.compile(r"^gpu_nodes\s*=\s*\{[^}]*?\bmax\s*=\s*(\d+)", re.MULTILINE)
 
 
-def largest(root: Path) -> int | None:
-    """To how many nodes the pool can grow; None: the project has no Terraform that says it."""
-    found = []
-    for path in sorted((root / _FOLDER).glob("*.tfvars")):
+def largest(root: Path, environment: str | None = None) -> int | None:
+    """To how many nodes the pool can grow, of an environment's where it says that itself; None: the project has no Terraform that says it."""
+    paths = sorted((root / _FOLDER).glob("*.tfvars"))
+    if environment is not None:  # the last one counts
+        paths.append(root / environments.TFVARS / f"{environment}.tfvars")
+    found: dict[re.Pattern[str], int] = {}
+    for path in paths:
         with contextlib.suppress(OSError, ValueError):
             text = path.read_text(encoding="utf-8")
-            found += [int(match) for pattern in (_DISTRIBUTED, _MAX) for match in pattern.findall(text)]
-    return max(found, default=None)
+            found |= {
+                one: max(map(int, numbers)) for one in (_DISTRIBUTED, _MAX) if (numbers := one.findall(text))
+            }
+    return max(found.values(), default=None)
 
 
-def check(root: Path, template: Mapping[str, Any], gpus: int) -> None:
+def check(root: Path, template: Mapping[str, Any], gpus: int, environment: str | None = None) -> None:
     """Refuse a number of GPUs for which the pool has too few nodes: those pods that found one would wait, and be paid for.
 
     Raises:
         MxError: there are too few; or the template cannot have that number.
     """
-    wanted, most = adapt.pods(adapt.adapted(template, gpus=gpus, queue=None)), largest(root)
+    wanted, most = adapt.pods(adapt.adapted(template, gpus=gpus, queue=None)), largest(root, environment)
     if most is not None and wanted > most:
         raise MxError(
             f"--gpus {gpus}: that makes {wanted} pods, each on a node of its own, and the pool of GPU nodes grows to {most} "

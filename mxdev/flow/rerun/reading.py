@@ -52,7 +52,12 @@ class LoggedRun:
 
 
 def begin(
-    root: Path, explicit: str | None, environ: Mapping[str, str], *, run_nothing: bool
+    root: Path,
+    explicit: str | None,
+    environ: Mapping[str, str],
+    *,
+    run_nothing: bool,
+    environment: str | None = None,
 ) -> tuple[tracking.Store, Path]:
     """The store that has a run, ready to be read, and the interpreter that reads it.
 
@@ -61,12 +66,13 @@ def begin(
         explicit: `--python`.
         environ: the environment variables.
         run_nothing: nothing of the project may run.
+        environment: `-E`, whose tracking server has the run.
 
     Raises:
         UsageProblem: the store has no runs.
         MxError: there is no interpreter with MLflow, or the store cannot be used.
     """
-    store = tracking.store(root, environ)
+    store = tracking.store(root, environ, environment)
     if store.folder is not None and not (store.folder / "mlflow.db").exists():
         raise UsageProblem(
             f"{tracking.shown(store)} has no runs.",

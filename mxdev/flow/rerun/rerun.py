@@ -45,6 +45,7 @@ class RerunRequest:
         context: `--context`, the cluster; None: as it was.
         python: `--python`.
         dry_run: say what would be run; run nothing.
+        environment: `-E`, whose run it is.
     """
 
     run_id: str
@@ -52,6 +53,7 @@ class RerunRequest:
     context: str | None = None
     python: str | None = None
     dry_run: bool = False
+    environment: str | None = None
 
 
 def rerun(root: Path, name: str, request: RerunRequest, environ: Mapping[str, str]) -> int:
@@ -70,7 +72,9 @@ def rerun(root: Path, name: str, request: RerunRequest, environ: Mapping[str, st
         Refused: the run cannot be repeated; says why.
         MxError: it cannot be read, or Git or the interpreter fail.
     """
-    store, python = reading.begin(root, request.python, environ, run_nothing=request.dry_run)
+    store, python = reading.begin(
+        root, request.python, environ, run_nothing=request.dry_run, environment=request.environment
+    )
     with as_control_c() as signals:
         try:
             return _repeat(root, name, request, store, python, environ)
@@ -93,7 +97,7 @@ def _repeat(
     origin = reading.origin(run, request.backend, request.context)
     with checkout(root, origin.commit, origin.diff, filters=not request.dry_run) as folder:
         _say(run, origin)
-        launch = _launch(folder, name, run, origin, store, python, environ, dry_run=request.dry_run)
+        launch = _launch(folder, name, run, origin, store, python, environ, request)
         if request.dry_run:
             console.out(f"# {folder} is a checkout of {origin.commit}" + _with_diff(origin, run))
             console.out(runner.preview(launch, environ), data=True)
@@ -130,8 +134,7 @@ def _launch(
     store: tracking.Store,
     python: Path,
     environ: Mapping[str, str],
-    *,
-    dry_run: bool,
+    asked: RerunRequest,
 ) -> runner.Launch:
     """What is run in the checkout at `folder`."""
     given = _parameters(folder, run, origin)
@@ -144,9 +147,10 @@ def _launch(
             namespace=origin.namespace,
             gpus=reading.gpus(run, origin.backend),
             queue=run.tags.get("mx.queue"),
+            environment=asked.environment,
         )
         config = cluster_run.configuration(folder, name, options, store, environ)
-        if not dry_run:
+        if not asked.dry_run:
             config = cluster_run.prepare(folder, options, config)
     request = runner.RunRequest(
         entry=origin.entry,
@@ -166,6 +170,7 @@ def _launch(
         variables=variables,
         dropped=launch.dropped | dropped,
         tags={**launch.tags, reading.RERUN_OF: run.id},
+        environment=asked.environment,
     )
 
 
