@@ -58,6 +58,38 @@ def test_the_definition_fits_the_published_schema(built: Path) -> None:
     assert list(against.iter_errors(without_joins(made)))
 
 
+def test_a_search_fits_the_published_schema(tmp_path: Path) -> None:
+    folder = rendered(tmp_path, trials=12)
+    run(sys.executable, "pipeline.py", "build", "--tag", "abc", cwd=folder)
+    against = Draft7Validator(schema("sagemaker-pipeline-definition.schema.json"))
+    made = json.loads((folder / "build/definition.json").read_text())
+    assert [f"{error.json_path}: {error.message}" for error in against.iter_errors(without_joins(made))] == []
+    search = made["Steps"][1]
+    assert (search["Name"], search["Type"]) == ("Search", "Tuning")
+    limits = search["Arguments"]["HyperParameterTuningJobConfig"]["ResourceLimits"]
+    assert limits == {"MaxNumberOfTrainingJobs": 12, "MaxParallelTrainingJobs": 3}
+    # The model that goes on is that of its best training, in the place where that one has written it.
+    (written,) = [search["Arguments"]["TrainingJobDefinition"]["OutputDataConfig"]["S3OutputPath"]]
+    (model,) = [
+        one for one in made["Steps"][2]["Arguments"]["ProcessingInputs"] if one["InputName"] == "model"
+    ]
+    best = {"Get": "Steps.Search.BestTrainingJob.TrainingJobName"}
+    assert model["S3Input"]["S3Uri"]["Std:Join"]["Values"] == [
+        *written["Std:Join"]["Values"], best, "output/model.tar.gz",
+    ]  # fmt: skip
+    made["Steps"][1]["Arguments"]["HyperParameterTuningJobConfig"]["Strategy"] = "Nonsense"
+    assert list(against.iter_errors(without_joins(made)))
+
+
+def test_a_range_that_cannot_be_is_told(tmp_path: Path) -> None:
+    folder = rendered(tmp_path, trials=2)
+    settings = json.loads((folder / "settings.json").read_text())
+    settings["search"]["ranges"] = {"depth": {"kind": "integer", "from": 1, "to": 9}}
+    (folder / "settings.json").write_text(json.dumps(settings))
+    said = run(sys.executable, "pipeline.py", "build", cwd=folder, code=1)
+    assert "search of settings.json: depth: the schema of the configuration has no such key" in said
+
+
 def test_the_schedule_and_the_schema_of_the_configuration(built: Path) -> None:
     assert json.loads((built / "schedule.json").read_text()) == {
         "expression": "cron(0 3 * * ? *)",
@@ -79,7 +111,7 @@ def test_its_own_tests_walk_a_whole_run(folder: Path) -> None:
         [python],
         lambda: run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=folder),
     )
-    assert "10 passed" in said
+    assert "20 passed" in said
 
 
 def test_the_tools_that_read_it(folder: Path) -> None:

@@ -20,6 +20,17 @@ CONFIGURATION = {
     "serving_instance": "ml.m5.large",
 }
 
+SEARCH = {
+    "trials": 2,
+    "parallel": 2,
+    "strategy": "Random",
+    "metric": "validation:accuracy",
+    "goal": "Maximize",
+    "ranges": {
+        "regularization": {"kind": "continuous", "from": 1e-6, "to": 10.0, "scale": "Logarithmic"}
+    },
+}
+
 
 def configure(given: dict[str, Any], values: dict[str, Any]) -> None:
     boto3.client("ssm").put_parameter(
@@ -40,7 +51,7 @@ def data(given: dict[str, Any], account: None) -> str:
 
 def test_a_run_registers_a_draft(given: dict[str, Any], data: str, tmp_path: Path) -> None:
     configure(given, {**CONFIGURATION, "input_data": data})
-    run = Run(definition.build(given, "abc"), boto3.client("s3"), tmp_path)
+    run = Run(definition.build({**given, "search": None}, "abc"), boto3.client("s3"), tmp_path)
     run.walk()
     assert "train:accuracy=" in run.said["Training"]
     client = boto3.client("sagemaker")
@@ -54,6 +65,30 @@ def test_a_run_registers_a_draft(given: dict[str, Any], data: str, tmp_path: Pat
     container = found["InferenceSpecification"]["Containers"][0]
     assert container["ModelDataUrl"] == run.artifacts["Training"]
     assert container["Image"] == CONFIGURATION["serving_image"]
+
+
+def test_the_best_of_a_search_is_registered(
+    given: dict[str, Any], data: str, tmp_path: Path
+) -> None:
+    configure(given, {**CONFIGURATION, "input_data": data})
+    made = definition.build({**given, "search": SEARCH}, "abc")
+    run = Run(made, boto3.client("s3"), tmp_path)
+    run.walk()
+    assert "validation:accuracy=" in run.said["Search"]
+    client = boto3.client("sagemaker")
+    listed = client.list_model_packages(ModelPackageGroupName=given["name"])
+    arns = [one["ModelPackageArn"] for one in listed["ModelPackageSummaryList"]]
+    found = client.describe_model_package(ModelPackageName=max(arns, key=version))
+    container, best = found["InferenceSpecification"]["Containers"][0], run.best["Search"]
+    assert container["ModelDataUrl"] == run.artifacts[best]
+    # The least regularized learns more than next to nothing, so it is the best of these.
+    told = found["CustomerMetadataProperties"]["drawn.regularization"]
+    assert told == run.drawn[best]["regularization"]
+    assert float(told) == max(float(one["regularization"]) for one in run.drawn.values())
+
+
+def version(arn: str) -> int:
+    return int(arn.rpartition("/")[2])
 
 
 @pytest.mark.parametrize(("minimum", "status"), [(0.7, "Approved"), (0.95, "Rejected")])

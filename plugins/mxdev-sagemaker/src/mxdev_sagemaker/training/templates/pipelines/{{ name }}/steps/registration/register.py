@@ -12,8 +12,10 @@ import configuration
 from botocore.exceptions import BotoCoreError, ClientError
 
 
-def package(values: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
-    """The request that makes the model package."""
+def package(
+    values: dict[str, Any], metrics: dict[str, float], drawn: dict[str, Any]
+) -> dict[str, Any]:
+    """The request that makes the model package; `drawn` is what a search has found best."""
     told = {name: f"{value:.6f}" for name, value in metrics.items()}
     return {
         "ModelPackageGroupName": os.environ["MODEL_PACKAGE_GROUP"],
@@ -38,6 +40,7 @@ def package(values: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]
         },
         "CustomerMetadataProperties": {
             **{f"metric.{name}": value for name, value in told.items()},
+            **{f"drawn.{name}": str(value) for name, value in drawn.items()},
             "minimum.accuracy": str(values["minimum_accuracy"]),
             "input_data": values["input_data"],
             "seed": str(values["seed"]),
@@ -62,10 +65,11 @@ def main() -> None:
     data = configuration.ML / "processing"
     values = configuration.read(data / "configuration")
     report = json.loads((data / "evaluation/evaluation.json").read_text(encoding="utf-8"))
+    drawn = json.loads((data / "evaluation/drawn.json").read_text(encoding="utf-8"))
     metrics = {name: it["value"] for name, it in report["classification_metrics"].items()}
     client = boto3.client("sagemaker")
     ensure_group(client, os.environ["MODEL_PACKAGE_GROUP"])
-    made = client.create_model_package(**package(values, metrics))
+    made = client.create_model_package(**package(values, metrics, drawn))
     arn = made["ModelPackageArn"]
     print(f"{arn} is a draft: accuracy {metrics['accuracy']:.4f}")
     if values["accept_automatically"]:
