@@ -96,6 +96,7 @@ def test_the_schedule_and_the_schema_of_the_configuration(built: Path) -> None:
         "timezone": "Europe/Prague",
         "role": None,
         "state": "ENABLED",
+        "quiet_minutes": None,
     }
     keys = json.loads((built / "configuration.schema.json").read_text())
     Draft202012Validator.check_schema(keys)
@@ -111,7 +112,7 @@ def test_its_own_tests_walk_a_whole_run(folder: Path) -> None:
         [python],
         lambda: run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=folder),
     )
-    assert "20 passed" in said
+    assert "42 passed" in said
 
 
 def test_the_tools_that_read_it(folder: Path) -> None:
@@ -147,7 +148,7 @@ def test_an_image_has_what_its_script_imports(folder: Path) -> None:
         ]
         script = re.search(r'"/opt/program/(\w+)\.py"', lines)
         assert script
-        assert all((folder / name).is_file() for name in copied)
+        assert all((folder / name).exists() for name in copied)
         own = {Path(name).name for name in copied}
         assert {f"{script[1]}.py", "configuration.py", "configuration.schema.json"} <= own
 
@@ -166,6 +167,14 @@ def test_several_in_any_folder(tmp_path: Path) -> None:
     assert os.access(tmp_path / "pipelines/fraud/pipeline.py", os.X_OK)
     assert mx("destroy", "TrainingPipeline:fraud", cwd=tmp_path).code == 0
     assert not (tmp_path / "pipelines/fraud").exists()
+
+
+@pytest.mark.parametrize(
+    ("start", "expression", "minutes"), [("data", None, 15), ("both", "cron(0 3 * * ? *)", 15)]
+)
+def test_what_starts_it(tmp_path: Path, start: str, expression: str | None, minutes: int) -> None:
+    schedule = json.loads((rendered(tmp_path, start=start) / "settings.json").read_text())["schedule"]
+    assert (schedule["expression"], schedule["quiet_minutes"]) == (expression, minutes)
 
 
 @pytest.mark.parametrize(

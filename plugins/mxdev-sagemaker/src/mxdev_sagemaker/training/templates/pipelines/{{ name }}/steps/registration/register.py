@@ -12,6 +12,11 @@ import configuration
 from botocore.exceptions import BotoCoreError, ClientError
 
 
+def minimums(values: dict[str, Any]) -> dict[str, float]:
+    """What each metric must reach for the automatic test to accept the model."""
+    return {"accuracy": values["minimum_accuracy"], **values["minimums"]}
+
+
 def package(
     values: dict[str, Any], metrics: dict[str, float], drawn: dict[str, Any]
 ) -> dict[str, Any]:
@@ -41,7 +46,7 @@ def package(
         "CustomerMetadataProperties": {
             **{f"metric.{name}": value for name, value in told.items()},
             **{f"drawn.{name}": str(value) for name, value in drawn.items()},
-            "minimum.accuracy": str(values["minimum_accuracy"]),
+            **{f"minimum.{name}": str(value) for name, value in minimums(values).items()},
             "input_data": values["input_data"],
             "seed": str(values["seed"]),
             "execution": os.environ["EXECUTION"],
@@ -73,18 +78,26 @@ def main() -> None:
     arn = made["ModelPackageArn"]
     print(f"{arn} is a draft: accuracy {metrics['accuracy']:.4f}")
     if values["accept_automatically"]:
-        decide(client, arn, metrics["accuracy"], values["minimum_accuracy"])
+        decide(client, arn, metrics, minimums(values))
 
 
-def decide(client: Any, arn: str, accuracy: float, minimum: float) -> None:
-    """Accept or refuse the draft by its test; the registry says why. The platform must allow it to this pipeline."""
-    status = "Approved" if accuracy >= minimum else "Rejected"
-    reason = f"by its test: accuracy is {accuracy:g}, and must be {minimum:g} or more"
+def decide(client: Any, arn: str, metrics: dict[str, float], minimums: dict[str, float]) -> None:
+    """Accept or refuse the draft by its test; the registry says why. The platform must allow it to this pipeline.
+
+    A metric that is not there, or is no number, is below every minimum.
+    """
+    lines, good = [], True
+    for name, minimum in sorted(minimums.items()):
+        reached = metrics.get(name)
+        good &= reached is not None and reached >= minimum
+        said = "is not there" if reached is None else f"is {reached:g}"
+        lines.append(f"{name} {said}, and must be {minimum:g} or more")
+    status, reason = "Approved" if good else "Rejected", f"by its test: {'; '.join(lines)}"
     properties = client.describe_model_package(ModelPackageName=arn)["CustomerMetadataProperties"]
     client.update_model_package(
         ModelPackageArn=arn,
         ModelApprovalStatus=status,
-        ApprovalDescription=reason,
+        ApprovalDescription=reason[:1024],
         CustomerMetadataProperties={**properties, "decided_by": "its test"},
     )
     print(f"{arn} is {status}, {reason}")

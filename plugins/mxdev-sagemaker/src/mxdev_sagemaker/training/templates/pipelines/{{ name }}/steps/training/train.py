@@ -51,6 +51,10 @@ def main() -> None:
     print(f"train:accuracy={model.score(table, target):.6f}")
     folder = configuration.ML / "model"
     folder.mkdir(parents=True, exist_ok=True)
+    # The model begins with what the processors have learned: whoever asks it gives rows as they are. This run has written the file.
+    learned = joblib.load(data / "train/learned.joblib")
+    if learned:
+        model = Pipeline([*learned, ("model", model)])
     joblib.dump(model, folder / "model.joblib")
     (folder / "drawn.json").write_text(json.dumps(drawn), encoding="utf-8")
 
