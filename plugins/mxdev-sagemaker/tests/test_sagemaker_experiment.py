@@ -16,6 +16,7 @@ from sagemaker_training import interpreter, noted, run
 
 BIN = Path(sys.executable).parent
 TRACKING = ["sagemaker", "mlflow"]
+SAVER = Path(__file__).parents[1] / "saver/src"
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +35,11 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def python(folder: Path, tmp_path: Path, tracking: str) -> Path:
-    """An interpreter with what pyproject.toml names."""
+    """An interpreter with what pyproject.toml names; the saver is that of this repository."""
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    named = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    wanted = [one for one in named if not one.startswith("mxdev-saver")]
+    assert len(wanted) == len(named) - 1
     (tmp_path / "requirements.txt").write_text("\n".join(wanted))
     return interpreter(f"experiment-{tracking}", tmp_path / "requirements.txt")
 
@@ -47,8 +50,10 @@ def test_its_own_tests_run(both: dict[str, Path], tmp_path: Path, tracking: str)
     folder = both[tracking]
     program = python(folder, tmp_path, tracking)
     command = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
-    said = noted(folder, [program], lambda: run(program, *command, cwd=folder))
-    assert "25 passed" in said
+    code = [path.read_bytes() for path in sorted(SAVER.rglob("*.py"))]
+    env = {"PYTHONPATH": str(SAVER)}
+    said = noted(folder, [program, code], lambda: run(program, *command, cwd=folder, env=env))
+    assert "26 passed" in said
 
 
 @pytest.mark.parametrize("tracking", TRACKING)
@@ -77,6 +82,27 @@ def test_names_are_those_of_the_squads_module(both: dict[str, Path]) -> None:
     assert "sagemaker-vision-detector-123456789012" in settings
     kernel = (both["sagemaker"] / "kernel/variables.env").read_text()
     assert "BASE_IMAGE=123456789012.dkr.ecr.eu-central-1.amazonaws.com/sagemaker/base:1.0.0" in kernel
+
+
+@pytest.mark.parametrize(
+    ("source", "requirement"),
+    [
+        ("index", "mxdev-saver[pandas]>=0.1,<1"),
+        (
+            "git+https://git.acme.example/ml/mx.git@v0.1.0",
+            "mxdev-saver[pandas] @ git+https://git.acme.example/ml/mx.git@v0.1.0#subdirectory=plugins/mxdev-sagemaker/saver",
+        ),
+    ],
+)
+def test_where_the_saver_is_from(tmp_path: Path, source: str, requirement: str) -> None:
+    from mxdev_sagemaker.experiment.generator import Experiment
+
+    write(render(Experiment, name="detector", saver_source=source, skip_git=True), tmp_path)
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())
+    assert requirement in project["project"]["dependencies"]
+    # hatchling takes such a line only where it is allowed.
+    allowed = project["tool"]["hatch"].get("metadata", {}).get("allow-direct-references", False)
+    assert allowed is (source != "index")
 
 
 def test_the_notebook_is_one(both: dict[str, Path]) -> None:

@@ -68,6 +68,22 @@ def test_an_old_version_is_restored_and_a_deleted_file_comes_back(store: saver.S
     assert [hit.version.metadata["by"] for hit in store.search("ada")] == ["ada"]
 
 
+def test_what_is_known_of_a_version_without_reading_it(store: saver.Saver) -> None:
+    old = store.put("a.json", object=1, metadata={"n": 1})
+    new = store.put("a.json", object=2)
+    assert store.about("a.json") == new
+    known = store.about("a.json", new.id)
+    assert (known.latest, known.sha256) == (True, new.sha256)
+    known = store.about("a.json", old)
+    assert (known.id, known.latest, known.metadata, known.size) == (old.id, False, {"n": 1}, 1)
+    store.delete("a.json")
+    assert not store.about("a.json", new).latest
+    with pytest.raises(saver.NotFound, match="no such file"):
+        store.about("a.json")
+    with pytest.raises(saver.NotFound, match="no version nonsense"):
+        store.about("a.json", "nonsense")
+
+
 def test_what_is_damaged_is_not_given(store: saver.Saver, tmp_path: Path) -> None:
     good = store.put("model.pkl", object=["weights"])
     where = {"Bucket": BUCKET, "Key": f"{tmp_path.name}/model.pkl"}

@@ -58,12 +58,45 @@ def test_the_definition_fits_the_published_schema(built: Path) -> None:
     assert list(against.iter_errors(without_joins(made)))
 
 
+def test_a_search_fits_the_published_schema(tmp_path: Path) -> None:
+    folder = rendered(tmp_path, trials=12)
+    run(sys.executable, "pipeline.py", "build", "--tag", "abc", cwd=folder)
+    against = Draft7Validator(schema("sagemaker-pipeline-definition.schema.json"))
+    made = json.loads((folder / "build/definition.json").read_text())
+    assert [f"{error.json_path}: {error.message}" for error in against.iter_errors(without_joins(made))] == []
+    search = made["Steps"][1]
+    assert (search["Name"], search["Type"]) == ("Search", "Tuning")
+    limits = search["Arguments"]["HyperParameterTuningJobConfig"]["ResourceLimits"]
+    assert limits == {"MaxNumberOfTrainingJobs": 12, "MaxParallelTrainingJobs": 3}
+    # The model that goes on is that of its best training, in the place where that one has written it.
+    (written,) = [search["Arguments"]["TrainingJobDefinition"]["OutputDataConfig"]["S3OutputPath"]]
+    (model,) = [
+        one for one in made["Steps"][2]["Arguments"]["ProcessingInputs"] if one["InputName"] == "model"
+    ]
+    best = {"Get": "Steps.Search.BestTrainingJob.TrainingJobName"}
+    assert model["S3Input"]["S3Uri"]["Std:Join"]["Values"] == [
+        *written["Std:Join"]["Values"], best, "output/model.tar.gz",
+    ]  # fmt: skip
+    made["Steps"][1]["Arguments"]["HyperParameterTuningJobConfig"]["Strategy"] = "Nonsense"
+    assert list(against.iter_errors(without_joins(made)))
+
+
+def test_a_range_that_cannot_be_is_told(tmp_path: Path) -> None:
+    folder = rendered(tmp_path, trials=2)
+    settings = json.loads((folder / "settings.json").read_text())
+    settings["search"]["ranges"] = {"depth": {"kind": "integer", "from": 1, "to": 9}}
+    (folder / "settings.json").write_text(json.dumps(settings))
+    said = run(sys.executable, "pipeline.py", "build", cwd=folder, code=1)
+    assert "search of settings.json: depth: the schema of the configuration has no such key" in said
+
+
 def test_the_schedule_and_the_schema_of_the_configuration(built: Path) -> None:
     assert json.loads((built / "schedule.json").read_text()) == {
         "expression": "cron(0 3 * * ? *)",
         "timezone": "Europe/Prague",
         "role": None,
         "state": "ENABLED",
+        "quiet_minutes": None,
     }
     keys = json.loads((built / "configuration.schema.json").read_text())
     Draft202012Validator.check_schema(keys)
@@ -79,7 +112,7 @@ def test_its_own_tests_walk_a_whole_run(folder: Path) -> None:
         [python],
         lambda: run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=folder),
     )
-    assert "10 passed" in said
+    assert "42 passed" in said
 
 
 def test_the_tools_that_read_it(folder: Path) -> None:
@@ -115,7 +148,7 @@ def test_an_image_has_what_its_script_imports(folder: Path) -> None:
         ]
         script = re.search(r'"/opt/program/(\w+)\.py"', lines)
         assert script
-        assert all((folder / name).is_file() for name in copied)
+        assert all((folder / name).exists() for name in copied)
         own = {Path(name).name for name in copied}
         assert {f"{script[1]}.py", "configuration.py", "configuration.schema.json"} <= own
 
@@ -134,6 +167,14 @@ def test_several_in_any_folder(tmp_path: Path) -> None:
     assert os.access(tmp_path / "pipelines/fraud/pipeline.py", os.X_OK)
     assert mx("destroy", "TrainingPipeline:fraud", cwd=tmp_path).code == 0
     assert not (tmp_path / "pipelines/fraud").exists()
+
+
+@pytest.mark.parametrize(
+    ("start", "expression", "minutes"), [("data", None, 15), ("both", "cron(0 3 * * ? *)", 15)]
+)
+def test_what_starts_it(tmp_path: Path, start: str, expression: str | None, minutes: int) -> None:
+    schedule = json.loads((rendered(tmp_path, start=start) / "settings.json").read_text())["schedule"]
+    assert (schedule["expression"], schedule["quiet_minutes"]) == (expression, minutes)
 
 
 @pytest.mark.parametrize(

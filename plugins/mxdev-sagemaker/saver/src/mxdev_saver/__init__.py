@@ -15,7 +15,7 @@ from mxdev_saver.model import Hit, Version
 from mxdev_saver.store import Saver
 
 __all__ = [
-    "Ambiguous", "Changed", "Damaged", "Hit", "NotFound", "NotVersioned", "Saver", "SaverError", "Untrusted", "Version", "delete",
+    "Ambiguous", "Changed", "Damaged", "Hit", "NotFound", "NotVersioned", "Saver", "SaverError", "Untrusted", "Version", "about", "delete",
     "get", "list", "put", "refresh", "restore", "search", "use", "versions",
 ]  # fmt: skip
 _used: list[Saver] = []
@@ -40,6 +40,7 @@ def __getattr__(name: str) -> Any:
 
 if TYPE_CHECKING:
     _store = Saver()
+    about = _store.about
     delete = _store.delete
     get = _store.get
     list = _store.list

@@ -208,6 +208,21 @@ class Saver:
             raise NotFound(f"{filename}: no such file in s3://{self._bucket.name}/{self._bucket.prefix}")
         return found
 
+    def about(self, filename: str, version: str | Version | None = None) -> Version:
+        """What is known of a version without reading it: of the latest, or of another.
+
+        `get(filename, version=about(filename))` reads exactly what was told, also if somebody stores another one meanwhile.
+
+        Raises:
+            NotFound: there is no such file, or no such version.
+        """
+        _check(filename)
+        identity = version.id if isinstance(version, Version) else version
+        latest = identity is None or any(
+            one.latest and one.id == identity for one in self._bucket.versions(filename)
+        )
+        return self._bucket.about(filename, identity, latest=latest)
+
     def _about(self, one: Listed) -> Version:
         return self._bucket.about(one.filename, one.id, latest=one.latest)
 

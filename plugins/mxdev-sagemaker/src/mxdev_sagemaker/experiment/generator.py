@@ -6,10 +6,17 @@ from typing import Any
 
 import click
 from mxdev import Generator, Tree, argument, option
+from mxdev.freetext import reveal
 from mxdev.generator import Pattern
 
 from mxdev_sagemaker.names import ACCOUNT, PART, PLATFORM, REGION, URL
 
+SAVER = "mxdev-saver"
+_SOURCE = Pattern(
+    r"index|git\+https://[A-Za-z0-9][A-Za-z0-9._/@-]*",
+    "index, or git+https://HOST/PATH.git@TAG of mx's repository",
+    metavar="SOURCE",
+)
 _TAG = Pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "the tag of an image, such as 1.0.0", metavar="TAG")
 
 
@@ -32,6 +39,8 @@ class Experiment(Generator):
         option("--base-tag", type=_TAG, default="1.0.0", help="The tag of the shared base image, PLATFORM/base."),
         option("--idle-minutes", type=click.IntRange(60, 525600), default=60,
                help="How long nothing may run before the instance stops; Studio allows an hour or more."),
+        option("--saver-source", type=_SOURCE, default="index",
+               help="Where the library mxdev-saver is from: index, the package index that pip asks, or git+https://HOST/PATH.git@TAG."),
         option("--skip-git", is_flag=True, help="Do not run `git init` where there is no repository."),
     )  # fmt: skip
     example = 'mx generate Experiment detector --squad vision --description "Which frames have a face?"'
@@ -43,12 +52,20 @@ class Experiment(Generator):
         own = (values["platform"], values["squad"], values["name"])
         return {
             **values,
+            "saver": self._saver(),
             "bucket": f"{'-'.join(own)}-{values['account']}",
             "base": f"{registry}/{values['platform']}/base:{values['base_tag']}",
             "registry": registry,
             "repository": "/".join(own),
             "image": "-".join(own),
         }
+
+    def _saver(self) -> str:
+        """The requirement of the library that stores; pandas' own is for Parquet."""
+        source = reveal(self.values.saver_source)
+        if source == "index":
+            return f"{SAVER}[pandas]>=0.1,<1"
+        return f"{SAVER}[pandas] @ {source}#subdirectory=plugins/mxdev-sagemaker/saver"
 
     def generate(self, tree: Tree) -> None:
         """Render the repository."""

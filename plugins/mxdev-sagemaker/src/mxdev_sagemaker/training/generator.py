@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
 from mxdev import Generator, Tree, argument, option
 from mxdev.freetext import reveal
 from mxdev.generator import Pattern, Values
@@ -33,7 +34,11 @@ class TrainingPipeline(Generator):
         option("--platform", type=PLATFORM, default="sagemaker", ask=True, prompt="The platform's name",
                help="The platform, as SageMakerPlatform made it: its bucket, its role of training pipelines, its registry of steps."),
         option("--schedule", type=_SCHEDULE, default="cron(0 3 * * ? *)", help="When it runs: cron(...) or rate(...)."),
+        option("--start", type=click.Choice(["schedule", "data", "both"]), default="schedule",
+               help="What starts it: the schedule, new data in the platform's bucket, or both."),
         option("--timezone", type=ZONE, default="UTC", help="The time zone of the schedule, such as Europe/Prague."),
+        option("--trials", type=click.IntRange(0, 500), default=0,
+               help="How many trainings search for the best hyperparameters in each run; 0: one, with those of the configuration."),
         option("--branch", type=BRANCH, default="main", help="The branch whose definition is uploaded.", found="git-branch"),
         option("--gitlab-url", type=URL, default="https://gitlab.com", help="The GitLab server."),
     )  # fmt: skip

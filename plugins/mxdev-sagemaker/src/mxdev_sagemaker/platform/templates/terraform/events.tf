@@ -14,7 +14,22 @@ locals {
       pattern = {
         source        = ["aws.s3"]
         "detail-type" = ["Object Created"]
-        detail        = { bucket = { name = [aws_s3_bucket.platform.id] }, object = { key = [{ prefix = "pipelines/" }] } }
+        detail = {
+          bucket = { name = [aws_s3_bucket.platform.id] }
+          object = { key = [for file in ["definition", "schedule", "configuration.schema"] : { wildcard = "pipelines/*/${file}.json" }] }
+        }
+      }
+    }
+    # New data: a pipeline that is to be started by it is, once no more comes.
+    loaded = {
+      function = "pipeline_upsert"
+      pattern = {
+        source        = ["aws.s3"]
+        "detail-type" = ["Object Created"]
+        detail = {
+          bucket = { name = [aws_s3_bucket.platform.id] }
+          object = { key = [{ wildcard = "pipelines/*/data/*" }] }
+        }
       }
     }
     # The last mandatory key was set: the schedule may run now.
@@ -133,4 +148,9 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
 # The schedules of pipelines, which the pipeline upsert writes.
 resource "aws_scheduler_schedule_group" "pipelines" {
   name = "${local.platform}-pipelines"
+}
+
+# Starts that wait for the end of new data; each fires once.
+resource "aws_scheduler_schedule_group" "data" {
+  name = "${local.platform}-data"
 }

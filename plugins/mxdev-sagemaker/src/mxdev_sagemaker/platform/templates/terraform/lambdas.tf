@@ -19,6 +19,7 @@ locals {
         PIPELINE_ARNS  = "arn:${local.partition}:sagemaker:${local.here}:pipeline"
         SCHEDULE_ROLE  = aws_iam_role.schedules.arn
         SCHEDULE_GROUP = aws_scheduler_schedule_group.pipelines.name
+        DATA_GROUP     = aws_scheduler_schedule_group.data.name
         DEAD_LETTERS   = aws_sqs_queue.dead_letters.arn
       }
     }
@@ -131,9 +132,12 @@ data "aws_iam_policy_document" "pipeline_upsert" {
   }
 
   statement {
-    sid       = "Schedules"
-    actions   = ["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"]
-    resources = ["arn:${local.partition}:scheduler:${local.here}:schedule/${aws_scheduler_schedule_group.pipelines.name}/*"]
+    sid     = "Schedules"
+    actions = ["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"]
+    resources = [
+      for group in [aws_scheduler_schedule_group.pipelines, aws_scheduler_schedule_group.data] :
+      "arn:${local.partition}:scheduler:${local.here}:schedule/${group.name}/*"
+    ]
   }
 
   statement {

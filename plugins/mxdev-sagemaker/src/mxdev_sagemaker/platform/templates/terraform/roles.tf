@@ -192,6 +192,7 @@ data "aws_iam_policy_document" "training" {
       "sagemaker:DescribeProcessingJob",
       "sagemaker:DescribeTrainingJob",
       "sagemaker:DescribeTransformJob",
+      "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
       "sagemaker:StopHyperParameterTuningJob",
       "sagemaker:StopProcessingJob",
       "sagemaker:StopTrainingJob",

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import mlflow
+from mxdev_saver import Version
 
 from experiment.settings import NAME
-from experiment.storage import Stored
+from experiment.store import where
 
 
 def track(
     name: str,
     parameters: Mapping[str, Any],
     metrics: Mapping[str, float],
-    objects: Mapping[str, Stored] | None = None,
+    objects: Mapping[str, Version] | None = None,
 ) -> str:
     """Record a run with what it was given, what came of it, and the versions that it read and wrote.
 
@@ -32,5 +33,7 @@ def track(
     with mlflow.start_run(run_name=name) as run:
         mlflow.log_params(dict(parameters))
         mlflow.log_metrics({key: float(value) for key, value in metrics.items()})
-        mlflow.set_tags({f"object.{key}": str(stored) for key, stored in (objects or {}).items()})
+        mlflow.set_tags(
+            {f"object.{key}": where(version) for key, version in (objects or {}).items()}
+        )
     return str(run.info.run_id)

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+from mxdev_saver import Version
 
 from experiment.settings import NAME, REGION
-from experiment.storage import Stored
+from experiment.store import where
 
 # So many metrics SageMaker takes at once.
 _BATCH = 10
@@ -22,7 +23,7 @@ def track(
     name: str,
     parameters: Mapping[str, Any],
     metrics: Mapping[str, float],
-    objects: Mapping[str, Stored] | None = None,
+    objects: Mapping[str, Version] | None = None,
 ) -> str:
     """Record a run with what it was given, what came of it, and the versions that it read and wrote.
 
@@ -46,7 +47,9 @@ def track(
         StartTime=now,
         EndTime=now,
         Parameters={key: _value(value) for key, value in parameters.items()},
-        OutputArtifacts={key: {"Value": str(stored)} for key, stored in (objects or {}).items()},
+        OutputArtifacts={
+            key: {"Value": where(version)} for key, version in (objects or {}).items()
+        },
     )
     sagemaker.associate_trial_component(TrialComponentName=run, TrialName=trial)
     points = [

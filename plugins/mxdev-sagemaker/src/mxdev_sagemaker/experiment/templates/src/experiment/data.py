@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import io
+from typing import Any
 
 import pandas as pd
+from mxdev_saver import Version
 
-from experiment import storage
-from experiment.storage import Stored
-
-
-def save(table: pd.DataFrame, name: str) -> Stored:
-    """Store a table as `data/NAME`, a CSV file."""
-    return storage.put(f"data/{name}", table.to_csv(index=False).encode())
+from experiment.store import store
 
 
-def load(name: str, version: str | None = None) -> tuple[pd.DataFrame, Stored]:
-    """A table, and which version of it was read."""
-    body, stored = storage.get(f"data/{name}", version)
-    return pd.read_csv(io.BytesIO(body)), stored
+def save(table: pd.DataFrame, name: str, **metadata: Any) -> Version:
+    """Store a table as `data/NAME`, which ends in .csv or .parquet; it is found by its metadata later."""
+    return store().put(f"data/{name}", dataframe=table, metadata=metadata)
+
+
+def load(name: str, version: str | None = None) -> tuple[pd.DataFrame, Version]:
+    """A table, and which version of it was read; by default the newest."""
+    found = store().about(f"data/{name}", version)
+    return store().get(found.filename, version=found), found

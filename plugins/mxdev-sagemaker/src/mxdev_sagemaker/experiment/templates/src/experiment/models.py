@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
-import joblib
+from mxdev_saver import Version
 
-from experiment import storage
-from experiment.storage import Stored
-
-
-def save(model: Any, name: str) -> Stored:
-    """Store a model as `models/NAME.joblib`."""
-    out = io.BytesIO()
-    joblib.dump(model, out)
-    return storage.put(f"models/{name}.joblib", out.getvalue())
+from experiment.store import store
 
 
-def load(name: str, version: str | None = None) -> tuple[Any, Stored]:
+def save(model: Any, name: str, **metadata: Any) -> Version:
+    """Store a model as `models/NAME.joblib`; it is found by its metadata later."""
+    return store().put(f"models/{name}.joblib", object=model, metadata=metadata)
+
+
+def load(name: str, version: str | None = None) -> tuple[Any, Version]:
     """A model, and which version of it was read. Its hash is checked before it is unpickled."""
-    body, stored = storage.get(f"models/{name}.joblib", version)
-    return joblib.load(io.BytesIO(body)), stored
+    found = store().about(f"models/{name}.joblib", version)
+    return store().get(found.filename, version=found, trusted=True), found

@@ -1,7 +1,8 @@
-"""Keep a SageMaker pipeline and its schedule as they lie in the platform's bucket.
+"""Keep a SageMaker pipeline and its schedule as they lie in the platform's bucket, and start it when new data has come, where it is to be.
 
 It is started by an upload below `pipelines/NAME/`, and by a change of the parameter `/sagemaker/NAME/configuration`. It reads what lies there
-now, whatever the event was about, so that events that come twice or in another order lead to the same end.
+now, whatever the event was about, so that events that come twice or in another order lead to the same end. New data is what comes below
+`pipelines/NAME/data/`: the pipeline starts when no more has come for `quiet_minutes`, so that many files are one start.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -18,6 +20,7 @@ from botocore.exceptions import ClientError
 KEY = re.compile(
     r"pipelines/([A-Za-z0-9](?:-?[A-Za-z0-9]){0,62})/(?:definition|schedule|configuration\.schema)\.json"
 )
+DATA = re.compile(r"pipelines/([A-Za-z0-9](?:-?[A-Za-z0-9]){0,62})/data/.*[^/]")
 PARAMETER = re.compile(r"/sagemaker/([A-Za-z0-9](?:-?[A-Za-z0-9]){0,62})/configuration")
 TYPES = {
     "string": str,
@@ -46,10 +49,21 @@ def handler(event: dict[str, Any], context: object = None) -> dict[str, Any]:
         RefusedError: a file is no JSON, or lacks what it must have.
         ClientError: AWS refused a call; Lambda tries again, and keeps the event in the queue of dead letters in the end.
     """
+    if loaded := pipeline_of_data(event):
+        return said(start_later(loaded))
     name = name_of(event)
     if name is None:
         return said({"pipeline": None, "did": "nothing: the event is not about a pipeline"})
     return said(upsert(name))
+
+
+def pipeline_of_data(event: dict[str, Any]) -> str | None:
+    """The pipeline whose new data an event of S3 is about; None if it is about something else."""
+    detail = event.get("detail", {})
+    if detail.get("bucket", {}).get("name") != os.environ["BUCKET"]:
+        return None
+    found = DATA.fullmatch(str(detail.get("object", {}).get("key", "")))
+    return found[1] if found else None
 
 
 def name_of(event: dict[str, Any]) -> str | None:
@@ -75,17 +89,14 @@ def upsert(name: str) -> dict[str, Any]:
     configuration = configured(name)
     missing = missing_keys(name, configuration)
     # The schedule first where it must not fire: a new definition never runs with a configuration that lacks something.
-    schedule = document(name, "schedule.json")
-    if missing and schedule is not None:
-        scheduled = put_schedule(name, schedule[0], definition, configuration, enabled=False)
+    found = document(name, "schedule.json")
+    schedule = found[0] if found else {"expression": None}
+    if missing:
+        scheduled = keep_schedule(name, schedule, definition, configuration, enabled=False)
         made = put_pipeline(name, version)
     else:
         made = put_pipeline(name, version)
-        scheduled = (
-            drop_schedule(name)
-            if schedule is None
-            else put_schedule(name, schedule[0], definition, configuration, enabled=True)
-        )
+        scheduled = keep_schedule(name, schedule, definition, configuration, enabled=True)
     return {
         "pipeline": name,
         "did": made,
@@ -93,6 +104,59 @@ def upsert(name: str) -> dict[str, Any]:
         "schedule": scheduled,
         "missing": missing,
     }
+
+
+def start_later(name: str) -> dict[str, Any]:
+    """Start the pipeline when no more data has come for as long as its schedule.json says; what was done."""
+    schedule, read = document(name, "schedule.json"), document(name, "definition.json")
+    if schedule is None or read is None or not quiet_minutes(name, schedule[0]):
+        return {"pipeline": name, "did": "nothing: new data does not start it"}
+    configuration = configured(name)
+    if missing := missing_keys(name, configuration):
+        drop_schedule(name, os.environ["DATA_GROUP"])
+        return {
+            "pipeline": name,
+            "did": "nothing: its configuration is not complete",
+            "missing": missing,
+        }
+    at = datetime.now(UTC) + timedelta(minutes=quiet_minutes(name, schedule[0]))
+    once = {
+        "expression": f"at({at:%Y-%m-%dT%H:%M:%S})",
+        "role": schedule[0].get("role"),
+    }
+    put_schedule(name, once, read[0], configuration, enabled=True, group=os.environ["DATA_GROUP"])
+    return {"pipeline": name, "did": f"it starts at {at:%Y-%m-%d %H:%M} UTC unless more comes"}
+
+
+def quiet_minutes(name: str, schedule: dict[str, Any]) -> int:
+    """How long no new data must have come before it starts the pipeline; 0 if it starts nothing."""
+    minutes = schedule.get("quiet_minutes")
+    if minutes is not None and (type(minutes) is not int or not 1 <= minutes <= 1440):
+        raise RefusedError(
+            f"pipelines/{name}/schedule.json: quiet_minutes is {minutes!r}, not from 1 to 1440"
+        )
+    return minutes if minutes and schedule.get("state", "ENABLED") == "ENABLED" else 0
+
+
+def keep_schedule(
+    name: str,
+    schedule: dict[str, Any],
+    definition: dict[str, Any],
+    configuration: dict[str, Any],
+    *,
+    enabled: bool,
+) -> str:
+    """Make the schedule of the pipeline as schedule.json says; its state afterwards, or "none".
+
+    A start that waits for the end of new data is taken back where it must not be.
+    """
+    quiet = quiet_minutes(name, schedule)
+    if not (enabled and quiet):
+        drop_schedule(name, os.environ["DATA_GROUP"])
+    if "expression" in schedule and schedule["expression"] is None:
+        return drop_schedule(name, os.environ["SCHEDULE_GROUP"])
+    group = os.environ["SCHEDULE_GROUP"]
+    return put_schedule(name, schedule, definition, configuration, enabled=enabled, group=group)
 
 
 def document(name: str, file: str) -> tuple[dict[str, Any], str] | None:
@@ -203,8 +267,9 @@ def put_schedule(
     configuration: dict[str, Any],
     *,
     enabled: bool,
+    group: str,
 ) -> str:
-    """Create or update the schedule; its state afterwards."""
+    """Create or update the schedule in a group; its state afterwards. One that fires once is removed by that."""
     if not schedule.get("expression"):
         raise RefusedError(f"pipelines/{name}/schedule.json has no expression")
     state = "ENABLED" if enabled and schedule.get("state", "ENABLED") == "ENABLED" else "DISABLED"
@@ -218,11 +283,12 @@ def put_schedule(
         target["SageMakerPipelineParameters"] = {"PipelineParameterList": parameters}
     wanted = {
         "Name": name,
-        "GroupName": os.environ["SCHEDULE_GROUP"],
+        "GroupName": group,
         "ScheduleExpression": schedule["expression"],
         "ScheduleExpressionTimezone": schedule.get("timezone") or "UTC",
         "State": state,
         "FlexibleTimeWindow": {"Mode": "OFF"},
+        "ActionAfterCompletion": "DELETE" if schedule["expression"].startswith("at(") else "NONE",
         "Target": target,
     }
     scheduler = client("scheduler")
@@ -253,10 +319,10 @@ def of_pipeline(definition: dict[str, Any], configuration: dict[str, Any]) -> li
     ]
 
 
-def drop_schedule(name: str) -> str:
+def drop_schedule(name: str, group: str) -> str:
     """Remove the schedule of a pipeline that has none any more."""
     try:
-        client("scheduler").delete_schedule(Name=name, GroupName=os.environ["SCHEDULE_GROUP"])
+        client("scheduler").delete_schedule(Name=name, GroupName=group)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise

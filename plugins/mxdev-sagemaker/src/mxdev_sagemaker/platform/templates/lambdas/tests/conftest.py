@@ -52,6 +52,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "PIPELINE_ARNS": f"arn:aws:sagemaker:{REGION}:123456789012:pipeline",
         "SCHEDULE_ROLE": f"{ROLES}/schedules",
         "SCHEDULE_GROUP": "acme-ml-pipelines",
+        "DATA_GROUP": "acme-ml-data",
         "DEAD_LETTERS": f"arn:aws:sqs:{REGION}:123456789012:dead-letters",
     }.items():
         monkeypatch.setenv(name, value)
@@ -59,7 +60,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         s3 = client("s3")
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        client("scheduler").create_schedule_group(Name="acme-ml-pipelines")
+        for group in ("acme-ml-pipelines", "acme-ml-data"):
+            client("scheduler").create_schedule_group(Name=group)
         yield
 
 

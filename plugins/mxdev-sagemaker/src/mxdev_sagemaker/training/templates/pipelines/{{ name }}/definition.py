@@ -10,8 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import search
+
 HERE = Path(__file__).resolve().parent
 ML = "/opt/ml"
+# What the training prints, as NAME=NUMBER; the second in a search only.
+METRICS = ("train:accuracy", "validation:accuracy")
 # A step that AWS itself has failed is tried again; a script that fails is not.
 RETRY = [
     {
@@ -39,7 +43,7 @@ def build(given: Json, tag: str) -> Json:
     """The definition whose images bear `tag`."""
     steps = [
         _processing(given, tag),
-        _training(given, tag),
+        _search(given, tag) if given["search"] else _training(given, tag),
         _evaluation(given, tag),
         _registration(given, tag),
     ]
@@ -70,43 +74,63 @@ def _processing(given: Json, tag: str) -> Json:
 
 
 def _training(given: Json, tag: str) -> Json:
-    own = given["steps"]["training"]
     return {
         "Name": "Training",
         "Type": "Training",
         "RetryPolicies": RETRY,
-        "Arguments": {
-            "AlgorithmSpecification": {
-                "TrainingImage": image(given, "training", tag),
-                "TrainingInputMode": "File",
-                "MetricDefinitions": [
-                    {"Name": "train:accuracy", "Regex": "train:accuracy=([0-9.]+)"}
-                ],
-            },
-            "InputDataConfig": [
-                {
-                    "ChannelName": name,
-                    "DataSource": {
-                        "S3DataSource": {
-                            "S3DataType": "S3Prefix",
-                            "S3Uri": _output("Processing", name),
-                            "S3DataDistributionType": "FullyReplicated",
-                        }
-                    },
-                }
-                for name in ("train", "configuration")
-            ],
-            "OutputDataConfig": {"S3OutputPath": _run(given, "models")},
-            "ResourceConfig": {
-                "InstanceType": own["instance"],
-                "InstanceCount": 1,
-                "VolumeSizeInGB": own["volume_gb"],
-            },
-            "RoleArn": given["role"],
-            "StoppingCondition": {"MaxRuntimeInSeconds": own["max_seconds"]},
-            "VpcConfig": _network(given, "training"),
-        },
+        "Arguments": _training_job(given, tag),
     }
+
+
+def _search(given: Json, tag: str) -> Json:
+    """Many trainings in place of one."""
+    return {
+        "Name": "Search",
+        "Type": "Tuning",
+        "RetryPolicies": RETRY,
+        "Arguments": search.arguments(given["search"], _training_job(given, tag)),
+    }
+
+
+def _training_job(given: Json, tag: str) -> Json:
+    own = given["steps"]["training"]
+    return {
+        "AlgorithmSpecification": {
+            "TrainingImage": image(given, "training", tag),
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [{"Name": name, "Regex": f"{name}=([0-9.]+)"} for name in METRICS],
+        },
+        "InputDataConfig": [
+            {
+                "ChannelName": name,
+                "DataSource": {
+                    "S3DataSource": {
+                        "S3DataType": "S3Prefix",
+                        "S3Uri": _output("Processing", name),
+                        "S3DataDistributionType": "FullyReplicated",
+                    }
+                },
+            }
+            for name in ("train", "configuration")
+        ],
+        "OutputDataConfig": {"S3OutputPath": _run(given, "models")},
+        "ResourceConfig": {
+            "InstanceType": own["instance"],
+            "InstanceCount": 1,
+            "VolumeSizeInGB": own["volume_gb"],
+        },
+        "RoleArn": given["role"],
+        "StoppingCondition": {"MaxRuntimeInSeconds": own["max_seconds"]},
+        "VpcConfig": _network(given, "training"),
+    }
+
+
+def _model(given: Json) -> Json:
+    """Where the model is that goes on: that of the training, or of the best training of a search."""
+    if not given["search"]:
+        return {"Get": "Steps.Training.ModelArtifacts.S3ModelArtifacts"}
+    best = {"Get": "Steps.Search.BestTrainingJob.TrainingJobName"}
+    return _run(given, "models", best, "output/model.tar.gz")
 
 
 def _evaluation(given: Json, tag: str) -> Json:
@@ -115,7 +139,7 @@ def _evaluation(given: Json, tag: str) -> Json:
         tag,
         "evaluation",
         inputs={
-            "model": {"Get": "Steps.Training.ModelArtifacts.S3ModelArtifacts"},
+            "model": _model(given),
             "test": _output("Processing", "test"),
             "configuration": _output("Processing", "configuration"),
         },
@@ -136,7 +160,7 @@ def _registration(given: Json, tag: str) -> Json:
         environment={
             "AWS_DEFAULT_REGION": given["region"],
             "MODEL_PACKAGE_GROUP": given["name"],
-            "MODEL_DATA": {"Get": "Steps.Training.ModelArtifacts.S3ModelArtifacts"},
+            "MODEL_DATA": _model(given),
             "EVALUATION": _output("Evaluation", "evaluation"),
             "EXECUTION": {"Get": "Execution.PipelineExecutionArn"},
             "TAG": tag,
@@ -214,12 +238,11 @@ def _network(given: Json, step: str) -> Json:
     }
 
 
-def _run(given: Json, what: str) -> Json:
+def _run(given: Json, *what: str | Json) -> Json:
     """A place in the bucket that only this run has, so that two runs never write over each other."""
     where = f"s3://{given['bucket']}/pipelines/{given['name']}/runs"
-    return {
-        "Std:Join": {"On": "/", "Values": [where, {"Get": "Execution.PipelineExecutionId"}, what]}
-    }
+    execution = {"Get": "Execution.PipelineExecutionId"}
+    return {"Std:Join": {"On": "/", "Values": [where, execution, *what]}}
 
 
 def _output(step: str, name: str) -> Json:

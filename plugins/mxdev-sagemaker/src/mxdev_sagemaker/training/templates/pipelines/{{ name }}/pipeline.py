@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import definition
+import search
 
 HERE = Path(__file__).resolve().parent
 # The definition comes last: its upload is what the platform acts on.
@@ -32,11 +33,14 @@ def build(out: Path, tag: str) -> None:
     """
     given = definition.settings(HERE)
     made = definition.build(given, tag)
-    if wrong := definition.problems(made):
+    schema = json.loads((HERE / "configuration.schema.json").read_text(encoding="utf-8"))
+    wrong = definition.problems(made)
+    if given["search"]:
+        wrong += search.problems(given["search"], set(definition.METRICS), schema["properties"])
+    if wrong:
         raise PipelineError(
             "The definition is not sound:\n" + "\n".join(f"  {one}" for one in wrong)
         )
-    schema = json.loads((HERE / "configuration.schema.json").read_text(encoding="utf-8"))
     out.mkdir(parents=True, exist_ok=True)
     for name, data in zip(FILES, (schema, given["schedule"], made), strict=True):
         (out / name).write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")

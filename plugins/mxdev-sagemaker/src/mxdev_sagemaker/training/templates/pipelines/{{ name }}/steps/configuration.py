@@ -67,6 +67,26 @@ def checked(values: dict[str, Any], against: dict[str, Any]) -> dict[str, Any]:
     return {key: own["default"] for key, own in keys.items() if "default" in own} | values
 
 
+def drawn() -> dict[str, Any]:
+    """What the search has drawn for this training, which comes before the configuration; {} where nothing searches.
+
+    SageMaker hands on text; names that begin with an underscore are its own.
+
+    Raises:
+        ValueError: the configuration has no such key.
+    """
+    path = ML / "input/config/hyperparameters.json"
+    given: dict[str, str] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    keys, values = schema()["properties"], {}
+    for name, text in given.items():
+        if name.startswith("_"):
+            continue
+        if name not in keys:
+            raise ValueError(f"the search draws {name}, which the configuration does not know")
+        values[name] = text if keys[name]["type"] == "string" else json.loads(text)
+    return values
+
+
 def write(values: dict[str, Any], folder: Path) -> None:
     """Hand the configuration on to the steps after this one."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ sys.path[:0] = [
     str(FOLDER),
     str(FOLDER / "etl"),
     str(FOLDER / "steps"),
+    str(FOLDER / "steps/processing"),
     str(FOLDER / "steps/registration"),
 ]
 

@@ -11,6 +11,7 @@ from typing import Any
 import definition
 import pipeline
 import pytest
+import search
 
 
 def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
@@ -64,3 +65,41 @@ def test_the_network_is_the_platforms(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert written == {"subnets": ["subnet-a", "subnet-b"], "security_groups": groups}
     with pytest.raises(pipeline.PipelineError, match="step_groups"):
         pipeline.network(json.dumps({"private_subnets": {"value": []}}))
+
+
+SEARCH = {
+    "trials": 3,
+    "parallel": 2,
+    "strategy": "Bayesian",
+    "metric": "validation:accuracy",
+    "goal": "Maximize",
+    "ranges": {"regularization": {"kind": "continuous", "from": 0.01, "to": 10.0}},
+}
+
+
+def test_a_search_stands_in_place_of_the_training(given: dict[str, Any]) -> None:
+    made = definition.build({**given, "search": SEARCH}, "abc")
+    assert [step["Name"] for step in made["Steps"]][1] == "Search"
+    assert definition.problems(made) == []
+    assert "Steps.Training" not in json.dumps(made)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"metric": "loss"}, "the training prints no loss"),
+        ({"parallel": 4}, "parallel is 4"),
+        ({"ranges": {}}, "there is no range"),
+        ({"ranges": {"depth": {"kind": "integer", "from": 1, "to": 9}}}, "has no such key"),
+        ({"ranges": {"target": {"kind": "integer", "from": 1, "to": 9}}}, "it is a string"),
+        ({"ranges": {"regularization": {"kind": "continuous", "from": 2, "to": 1}}}, "from 2 to 1"),
+        ({"ranges": {"regularization": {"kind": "continuous", "from": 0, "to": 1}}}, "more than"),
+        ({"ranges": {"target": {"kind": "categorical", "values": []}}}, "no values"),
+    ],
+)
+def test_a_search_that_cannot_be_is_found(change: dict[str, Any], told: str) -> None:
+    schema = (pipeline.HERE / "configuration.schema.json").read_text(encoding="utf-8")
+    keys = json.loads(schema)["properties"]
+    assert search.problems(SEARCH, set(definition.METRICS), keys) == []
+    (found,) = search.problems({**SEARCH, **change}, set(definition.METRICS), keys)
+    assert told in found

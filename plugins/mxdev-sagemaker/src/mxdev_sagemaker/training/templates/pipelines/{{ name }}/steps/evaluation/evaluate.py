@@ -15,12 +15,16 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 
-def load(archive: Path) -> Any:
-    """The model of a model.tar.gz. It is unpickled: only what the training of this pipeline has written comes here."""
+def load(archive: Path) -> tuple[Any, str]:
+    """The model of a model.tar.gz, and what a search has drawn for it, as JSON.
+
+    It is unpickled: only what the training of this pipeline has written comes here.
+    """
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(archive) as packed:
             packed.extractall(folder, filter="data")
-        return joblib.load(Path(folder) / "model.joblib")
+        drawn = (Path(folder) / "drawn.json").read_text(encoding="utf-8")
+        return joblib.load(Path(folder) / "model.joblib"), drawn
 
 
 def evaluate(model: Any, table: pd.DataFrame, target: str) -> dict[str, float]:
@@ -37,13 +41,13 @@ def main() -> None:
     """Write evaluation.json, in the form that SageMaker's registry shows."""
     data = configuration.ML / "processing"
     values = configuration.read(data / "configuration")
-    metrics = evaluate(
-        load(data / "model/model.tar.gz"), pd.read_csv(data / "test/test.csv"), values["target"]
-    )
+    model, drawn = load(data / "model/model.tar.gz")
+    metrics = evaluate(model, pd.read_csv(data / "test/test.csv"), values["target"])
     report = {"classification_metrics": {name: {"value": it} for name, it in metrics.items()}}
     folder = data / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "evaluation.json").write_text(json.dumps(report, indent=2), encoding="utf-8")
+    (folder / "drawn.json").write_text(drawn, encoding="utf-8")
     print(json.dumps(metrics))
 
 

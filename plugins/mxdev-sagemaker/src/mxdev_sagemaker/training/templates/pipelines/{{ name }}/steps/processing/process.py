@@ -1,4 +1,4 @@
-"""The first step: takes the table that the ETL left, checks it, and splits it into rows to train on and rows to test on."""
+"""The first step: takes the table that the ETL left, runs the processors, and writes rows to train on and rows to test on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 import boto3
 import configuration
+import joblib
 import pandas as pd
-from sklearn.model_selection import train_test_split
+import processors
 
 
 def fetch(uri: str) -> pd.DataFrame:
@@ -33,35 +34,16 @@ def fetch(uri: str) -> pd.DataFrame:
     return pd.concat([pd.read_csv(io.BytesIO(body)) for body in bodies], ignore_index=True)
 
 
-def clean(table: pd.DataFrame, target: str) -> pd.DataFrame:
-    """Without double rows, and rows that do not say what is to be predicted.
-
-    Raises:
-        ValueError: the column is not there, or it has one value only.
-    """
-    if target not in table:
-        raise ValueError(f"no column is called {target}; there are: {', '.join(table.columns)}")
-    kept = table.dropna(subset=[target]).drop_duplicates()
-    if kept[target].nunique() < 2:
-        raise ValueError(f"all {len(kept)} rows have the same {target}: there is nothing to learn")
-    return kept
-
-
 def main() -> None:
-    """Write train.csv, test.csv and the configuration."""
+    """Write train.csv, test.csv, what the processors have learned, and the configuration."""
     values = configuration.fetch()
-    table = clean(fetch(values["input_data"]), values["target"])
-    train, test = train_test_split(
-        table,
-        test_size=values["test_share"],
-        random_state=values["seed"],
-        stratify=table[values["target"]],
-    )
-    for name, part in (("train", train), ("test", test)):
+    made = processors.run(fetch(values["input_data"]), values)
+    for name, part in (("train", made.train), ("test", made.test)):
         folder = configuration.ML / "processing" / name
         folder.mkdir(parents=True, exist_ok=True)
         part.to_csv(folder / f"{name}.csv", index=False)
         print(f"{name}: {len(part)} rows")
+    joblib.dump(made.learned, configuration.ML / "processing/train/learned.joblib")
     configuration.write(values, configuration.ML / "processing/configuration")
 
 
