@@ -15,14 +15,13 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import yaml
 from control_plane import build
 from control_plane.control_plane import ControlPlane
 from control_plane.programs import Programs, free_port, http_ok
-from local_app import LocalApp
 from ml_environment import made
 from tokens import Signer
 
@@ -110,7 +109,14 @@ def own_address() -> str:
     pytest.skip("this machine has no address but loopback, and an endpoint must have another")
 
 
-def service(app: LocalApp, address: str, port: int = 80) -> list[dict[str, Any]]:
+class Listening(Protocol):
+    """What a Service leads to."""
+
+    name: str
+    port: int
+
+
+def service(app: Listening, address: str, port: int = 80) -> list[dict[str, Any]]:
     """A Service and its endpoint, which is a process of the tests."""
     metadata = {"name": app.name, "namespace": NAMESPACE}
     ports = [{"name": "http", "port": port, "targetPort": app.port}]

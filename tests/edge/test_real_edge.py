@@ -14,6 +14,7 @@ import pytest
 import yaml
 from apps_for_tests import route
 from control_plane.control_plane import running
+from cvat_form import FRONTEND, LOAD_BALANCER, DjangoForm, opens, routes, sent
 from local_app import LocalApp, LoginDouble
 from real_edge import Edge, WebSocket, edge, mesh_of, own_address, service
 from tokens import AUDIENCE, Signer
@@ -45,6 +46,9 @@ NOTES, NOTES_APP = (
     "notes.churn-model.ml.example.com",
     App(name="notes", host="", port=80, audience="clients"),
 )
+# CVAT as it is rendered, with Django's form in the place of its server.
+CVAT = {**OPTIONS, "host": "cvat", "audience": "engineers"}
+FORM = "cvat.churn-model.ml.example.com"
 
 
 def objects(app: App) -> dict[str, dict[str, Any]]:
@@ -62,17 +66,22 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
         plane = stack.enter_context(running(folder / "plane", operators=()))
         providers = mesh_of(render("DeploymentInfrastructure", **OWN))["extensionProviders"]
         found = stack.enter_context(edge(plane, tree, folder, extensionProviders=providers))
-        for name in ("demo", "demo-next", "cvat", "open", "notes"):
+        for name in ("demo", "demo-next", "cvat", "open", "notes", FRONTEND):
             app = LocalApp(name, address)
             stack.callback(app.stop)
             found.apply(*service(app, address))
         login = LoginDouble("oauth2-proxy", address)
         stack.callback(login.stop)
         found.apply(*service(login, address, 4180))
+        cvat = render("CVATLabelingTool", **CVAT)
+        form = DjangoForm(cvat, address)
+        stack.callback(form.stop)
+        found.apply(*service(form, address, 8080), *routes(cvat))
         found.apply(*(item for app in APPS for item in objects(app).values()), *route(NOTES_APP, **OWN))
         found.wait("the apps", lambda: found.get(DEMO, found.signer.token(ANN)).status == 200)
         found.wait("the public app", lambda: found.get(OPEN).status == 200)
         found.wait("the other app", lambda: found.get(LABELING, found.signer.token(ADA)).status == 200)
+        found.wait("Django", lambda: opens(found, FORM, found.signer.token(ADA)))
         found.wait("the login", lambda: found.get(NOTES, cookie=f"session={ANN}").status == 200)
         yield found
 
@@ -136,6 +145,11 @@ def what_the_load_balancer_says_reaches_the_app(gateway: Edge) -> None:
     assert answer.headers.get("host") == DEMO
 
 
+def a_form_of_cvat_is_taken(gateway: Edge) -> None:
+    """Django compares where a form comes from with the scheme and the name that it is told it was reached by."""
+    assert sent(gateway, FORM, gateway.signer.token(ADA), LOAD_BALANCER) == 200
+
+
 def only_the_login_says_who_somebody_is(gateway: Edge) -> None:
     assert gateway.get(NOTES, cookie=f"session={ANN}").headers.get("x-auth-request-email") == ANN
     assert gateway.get(NOTES).status == 302
@@ -176,6 +190,16 @@ def test_forged_and_old_tokens_are_refused(gateway: Edge) -> None:
 
 def test_what_the_load_balancer_says_reaches_the_app(gateway: Edge) -> None:
     what_the_load_balancer_says_reaches_the_app(gateway)
+
+
+def test_a_form_of_cvat_passes_through_two_proxies(gateway: Edge) -> None:
+    a_form_of_cvat_is_taken(gateway)
+    assert gateway.get(FORM, gateway.signer.token(ADA)).app == FRONTEND
+
+
+def test_a_form_that_nobody_says_came_by_https_is_refused_by_django(gateway: Edge) -> None:
+    silent = {name: value for name, value in LOAD_BALANCER.items() if name != "x-forwarded-proto"}
+    assert sent(gateway, FORM, gateway.signer.token(ADA), silent) == 403
 
 
 def test_what_is_public_needs_no_login(gateway: Edge) -> None:
@@ -248,14 +272,25 @@ def test_a_timeout_of_a_second_ends_what_takes_longer(gateway: Edge) -> None:
     green(gateway, an_answer_may_take_its_time)
 
 
-@pytest.mark.parametrize("proxies", [0, 1])
-def test_with_another_number_of_proxies_the_client_is_somebody_else(gateway: Edge, proxies: int) -> None:
+@contextlib.contextmanager
+def trusting(gateway: Edge, proxies: int) -> Iterator[None]:
+    """Another number of trusted proxies in the mesh's configuration."""
     before = gateway.mesh.read_text("utf-8")
     mesh = yaml.safe_load(before)
     mesh["defaultConfig"]["gatewayTopology"]["numTrustedProxies"] = proxies
     gateway.mesh.write_text(yaml.safe_dump(mesh))
     try:
-        red(gateway, what_the_load_balancer_says_reaches_the_app, f"{proxies} trusted proxies")
+        yield
     finally:
         gateway.mesh.write_text(before)
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_with_another_number_of_proxies_the_client_is_somebody_else(gateway: Edge, proxies: int) -> None:
+    with trusting(gateway, proxies):
+        red(gateway, what_the_load_balancer_says_reaches_the_app, f"{proxies} trusted proxies")
+        if not proxies:
+            red(gateway, a_form_of_cvat_is_taken, "no trusted proxy")
+            assert sent(gateway, FORM, gateway.signer.token(ADA), LOAD_BALANCER) == 403
     green(gateway, what_the_load_balancer_says_reaches_the_app)
+    green(gateway, a_form_of_cvat_is_taken)
