@@ -16,7 +16,7 @@ from apps_for_tests import route
 from control_plane.control_plane import running
 from cvat_form import FRONTEND, LOAD_BALANCER, DjangoForm, opens, routes, sent
 from local_app import LocalApp, LoginDouble
-from real_edge import Edge, WebSocket, edge, mesh_of, own_address, service
+from real_edge import Edge, WebSocket, edge, mesh_of, own_address, rendered, service
 from tokens import AUDIENCE, Signer
 
 from mxdev.testing import render, text
@@ -46,6 +46,13 @@ NOTES, NOTES_APP = (
     "notes.churn-model.ml.example.com",
     App(name="notes", host="", port=80, audience="clients"),
 )
+# The same, where the certificate's issuer asks each app by HTTP whose its name is, and cert-manager answers.
+BY_HTTP = {**OWN, "challenge": "http"}
+PLAIN, PLAIN_APP = (
+    "plain.churn-model.ml.example.com",
+    App(name="plain", host="", port=80, audience="clients"),
+)
+CHALLENGE, SOLVER = "/.well-known/acme-challenge/b2s", "cm-acme-http-solver-7xk2p"
 # CVAT as it is rendered, with Django's form in the place of its server.
 CVAT = {**OPTIONS, "host": "cvat", "audience": "engineers"}
 FORM = "cvat.churn-model.ml.example.com"
@@ -54,6 +61,29 @@ FORM = "cvat.churn-model.ml.example.com"
 def objects(app: App) -> dict[str, dict[str, Any]]:
     """The objects of an app's route that Istio reads, by kind."""
     return {item["kind"]: item for item in route(app, **OPTIONS) if "istio.io" in item["apiVersion"]}
+
+
+def challenges() -> dict[str, Any]:
+    """The policy by which whoever gives a certificate needs no login."""
+    policies = rendered(render("DeploymentInfrastructure", **BY_HTTP), "policies")
+    [found] = [item for item in policies if item["metadata"]["name"] == "challenges"]
+    return found
+
+
+def solver() -> dict[str, Any]:
+    """The Ingress that cert-manager makes for a challenge, with its solver's class `istio`."""
+    backend = {"service": {"name": SOLVER, "port": {"number": 80}}}
+    path = {"path": CHALLENGE, "pathType": "Exact", "backend": backend}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {
+            "name": SOLVER,
+            "namespace": "churn-model",
+            "annotations": {"kubernetes.io/ingress.class": "istio"},
+        },
+        "spec": {"rules": [{"host": PLAIN, "http": {"paths": [path]}}]},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +96,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
         plane = stack.enter_context(running(folder / "plane", operators=()))
         providers = mesh_of(render("DeploymentInfrastructure", **OWN))["extensionProviders"]
         found = stack.enter_context(edge(plane, tree, folder, extensionProviders=providers))
-        for name in ("demo", "demo-next", "cvat", "open", "notes", FRONTEND):
+        for name in ("demo", "demo-next", "cvat", "open", "notes", "plain", SOLVER, FRONTEND):
             app = LocalApp(name, address)
             stack.callback(app.stop)
             found.apply(*service(app, address))
@@ -78,6 +108,15 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
         stack.callback(form.stop)
         found.apply(*service(form, address, 8080), *routes(cvat))
         found.apply(*(item for app in APPS for item in objects(app).values()), *route(NOTES_APP, **OWN))
+        # What is by HTTPS has to wait for a certificate, and Envoy has none here.
+        by_http = [
+            item
+            for item in route(PLAIN_APP, **BY_HTTP)
+            if item["metadata"]["name"] not in ("plain", "plain-https")
+        ]
+        assert len(by_http) == 3
+        found.apply(*by_http)
+        found.apply(challenges(), solver())
         found.wait("the apps", lambda: found.get(DEMO, found.signer.token(ANN)).status == 200)
         found.wait("the public app", lambda: found.get(OPEN).status == 200)
         found.wait("the other app", lambda: found.get(LABELING, found.signer.token(ADA)).status == 200)
@@ -162,22 +201,37 @@ def an_answer_may_take_its_time(gateway: Edge) -> None:
     assert gateway.get(DEMO, gateway.signer.token(ANN), delay="2").status == 200
 
 
-@pytest.mark.parametrize("options", [OPTIONS, OWN], ids=["gcp", "existing"])
-def test_the_api_server_takes_every_object(gateway: Edge, options: dict[str, Any], shared: Path) -> None:
-    """But Google's own policies, whose definitions nobody publishes: they are compared with their schemas."""
+@pytest.fixture(scope="module")
+def kinds(gateway: Edge, shared: Path) -> Edge:
+    """The gateway, where the API server knows what the edge is made of beside Istio's kinds."""
     schemas = [*shared.glob("schemas/crd-gateway-api-*"), *shared.glob("schemas/crd-cert-manager-*")]
     assert schemas
     gateway.plane.kubectl("apply", "--server-side", *(f"--filename={path}" for path in schemas))
     gateway.plane.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
+    return gateway
+
+
+@pytest.mark.parametrize("options", [OPTIONS, OWN, BY_HTTP], ids=["gcp", "existing", "by-http"])
+def test_the_api_server_takes_every_object(kinds: Edge, options: dict[str, Any]) -> None:
+    """But Google's own policies, whose definitions nobody publishes: they are compared with their schemas."""
     tree = render("DeploymentInfrastructure", **options)
     names = [path for path in tree.files if "/kubernetes/" in path]
     items = [item for path in names for item in yaml.safe_load_all(text(tree, path))]
     items += [item for app in (*APPS, NOTES_APP) for item in route(app, **options)]
     taken = [item for item in items if not item["apiVersion"].startswith("networking.gke.io/")]
     document = json.dumps({"apiVersion": "v1", "kind": "List", "items": taken})
-    gateway.plane.kubectl(
+    kinds.plane.kubectl(
         "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-", input=document
     )
+
+
+def test_istios_own_analysis_finds_nothing(gateway: Edge) -> None:
+    """It runs what `istioctl analyze` runs: a route for a gateway that is not there is found, and then nothing is."""
+    item = objects(DEMO_APP)["VirtualService"]
+    with gateway.changed(item, gateways=["nowhere"]):
+        gateway.wait("the analysis", lambda: any("nowhere" in one for one in gateway.findings()))
+    gateway.wait("nothing to be found", lambda: not any("nowhere" in one for one in gateway.findings()))
+    assert gateway.findings() == set()
 
 
 def test_only_the_audience_gets_in(gateway: Edge) -> None:
@@ -227,6 +281,33 @@ def test_a_websocket_outlives_the_load_balancers_half_minute(gateway: Edge) -> N
 
 def test_on_a_cluster_of_ones_own_only_the_login_says_who_somebody_is(gateway: Edge) -> None:
     only_the_login_says_who_somebody_is(gateway)
+
+
+def a_challenge_is_answered_without_a_login(gateway: Edge) -> None:
+    assert gateway.get(PLAIN, path=CHALLENGE).app == SOLVER
+
+
+def test_a_challenge_is_answered_by_http_and_all_else_is_led_to_https(gateway: Edge) -> None:
+    gateway.wait("the solver", lambda: gateway.get(PLAIN, path=CHALLENGE).app == SOLVER)
+    assert gateway.get(PLAIN, cookie=f"session={ANN}").status == 301
+    # The login comes first.
+    assert gateway.get(PLAIN).status == 302
+    assert gateway.get(PLAIN, cookie="session=eve@evil.example").status == 403
+    assert gateway.get(PLAIN, path=f"{CHALLENGE}/../../../admin").status == 302
+    # Other apps have nothing there.
+    assert gateway.get(DEMO, path=CHALLENGE, token=gateway.signer.token(BOB)).app in {"demo", "demo-next"}
+
+
+def test_without_its_policy_or_with_a_redirect_of_everything_no_challenge_is_answered(gateway: Edge) -> None:
+    a_challenge_is_answered_without_a_login(gateway)
+    with gateway.changed(challenges(), rules=None):
+        red(gateway, a_challenge_is_answered_without_a_login, "no policy for challenges")
+    green(gateway, a_challenge_is_answered_without_a_login)
+    [listener] = rendered(render("DeploymentInfrastructure", **OPTIONS), "gateway")
+    [server] = listener["spec"]["servers"]
+    with gateway.changed(listener, servers=[{**server, "tls": {"httpsRedirect": True}}]):
+        red(gateway, a_challenge_is_answered_without_a_login, "a redirect of everything")
+    green(gateway, a_challenge_is_answered_without_a_login)
 
 
 def test_without_the_question_to_the_login_anybody_could_say_who_they_are(gateway: Edge) -> None:
