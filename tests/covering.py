@@ -67,6 +67,8 @@ EDGE: dict[str, Sequence[Any]] = {
     "accelerator": ("none",),
     "domain": ("ml.example.com",),
     "dns_zone": ("delegated", "owned", "elsewhere"),
+    "certificate": ("wildcard", "single"),
+    "challenge": ("dns", "http"),
     "clients": (None, ("ann@client.example", "@other.example")),
     "oauth_client": ("google", "custom"),
     "issuer": (None, "https://login.example.com/realms/ml"),
@@ -193,11 +195,11 @@ def rows(choices: Mapping[str, Sequence[Any]] = SKELETON) -> list[Row]:
 def _possible(row: Row) -> list[Row]:
     """Rows that are not refused.
 
-    Google Cloud has a bucket and may have Cloud SQL, and no other cloud has: what does not go together is left out. A zone that is
-    owned has a name. Instead of a row with GPUs and no accelerator, one without GPUs and one with an accelerator.
+    Google Cloud has a bucket and may have Cloud SQL, and no other cloud has; a certificate for one name is Google's, and a challenge is
+    another cluster's: what does not go together is left out. A zone that is owned has a name. Instead of a row with GPUs and no accelerator, one without GPUs and one with an accelerator.
     """
-    absent = "artifact_store" if row["cloud"] == "gcp" else "database"
-    row = {name: value for name, value in row.items() if name != absent}
+    absent = {"artifact_store", "challenge"} if row["cloud"] == "gcp" else {"database", "certificate"}
+    row = {name: value for name, value in row.items() if name not in absent}
     if row.get("dns_zone") == "owned":
         row["managed_zone"] = "example-com"
     if row.get("spot"):

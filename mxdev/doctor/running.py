@@ -132,6 +132,8 @@ def reached(there: Sequence[Object], context: str) -> Iterator[Finding]:
         # Istio gives its own Gateway no status.
         if kind in _CONDITIONS and not str(thing.get("apiVersion", "")).startswith("networking.istio.io/"):
             yield _condition(thing, key, title, describe)
+        elif kind == "ManagedCertificate":
+            yield _managed(thing, key, title, describe)
         elif kind == "Service" and (thing.get("spec") or {}).get("type") == "LoadBalancer":
             found = sorted(_addresses(thing))
             waits = "it has no address yet, so nobody reaches it from outside"
@@ -156,6 +158,17 @@ def _condition(thing: Object, key: str, title: str, describe: str) -> Finding:
         text = f"it is valid for {_span(left)} more, and was not renewed" if left > 0 else f"it has expired, {_span(-left)} ago"  # fmt: skip
         return Finding(key, title, "problem", text, describe)
     return Finding(key, title, "ok", f"valid until {until[:10]}" if until else "")
+
+
+def _managed(thing: Object, key: str, title: str, describe: str) -> Finding:
+    """Google's certificate for single names, which says in words of its own how far it is."""
+    status = thing.get("status") or {}
+    if status.get("certificateStatus") == "Active":
+        return Finding(key, title, "ok", f"valid until {str(status.get('expireTime', ''))[:10]}")
+    names = [f"{one['domain']}: {one['status']}" for one in status.get("domainStatus") or ()]
+    text = "; ".join(names) or status.get("certificateStatus") or "GKE has not looked at it yet"
+    waits = "Google gives it once the name leads to the project's address, which takes up to an hour"
+    return Finding(key, title, "problem", f"{text}. {waits}", describe)
 
 
 def _addresses(thing: Object) -> Iterator[str]:

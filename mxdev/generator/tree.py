@@ -46,11 +46,15 @@ class File(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A named part of a shared file (see `mxdev.sections.sections`); `value` is plain data, or text for a text file."""
+    """A named part of a shared file (see `mxdev.sections.sections`); `value` is plain data, or text for a text file.
+
+    `if_taken` says what a person does when another instance renders it, too.
+    """
 
     path: str
     address: str
     value: Any
+    if_taken: str = ""
 
 
 class NextStep(NamedTuple):
@@ -170,8 +174,11 @@ class Tree:
         content = data.encode("utf-8") if isinstance(data, str) else bytes(data)
         self._add(File(path, content, executable, type(self.generator).__name__))
 
-    def section(self, path: str, address: str, value: Any) -> None:
+    def section(self, path: str, address: str, value: Any, *, if_taken: str = "") -> None:
         """Add a section of a shared file: `value` at `address`.
+
+        Args:
+            if_taken: what a person does when another instance renders it, too; the hint of that error.
 
         Raises:
             MxError: the kind of file has no comments, between which a section of text could stand; or it is there already.
@@ -185,7 +192,9 @@ class Tree:
             marks_of(path)
         if any((section.path, section.address) == (path, address) for section in self.sections):
             raise MxError(f"{self.generator.instance} renders the section {address} of {path} twice")
-        self.sections.append(Section(path, address, _plain(value, address)))
+        if contains(if_taken):
+            raise FreeTextError("free text cannot stand in a message")
+        self.sections.append(Section(path, address, _plain(value, address), if_taken))
 
     def next_step(self, command: str, why: str = "") -> None:
         """Say what a person runs next; it is printed after the plan was applied."""

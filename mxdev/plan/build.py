@@ -48,7 +48,8 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
             _claim(files, path, path, rendering.instance)
         for section in rendering.tree.sections:
             key = (section.path, section.address)
-            _claim(sections, key, f"the section {section.address} of {section.path}", rendering.instance)
+            what = f"the section {section.address} of {section.path}"
+            _claim(sections, key, what, rendering.instance, section.if_taken)
             shared.setdefault(section.path, set()).add(rendering.instance)
     folded: dict[str, str] = {}
     for path, owner in files.items():
@@ -71,13 +72,13 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
                 )
 
 
-def _claim(owners: dict[Any, str], key: Any, what: str, instance: str) -> None:
+def _claim(owners: dict[Any, str], key: Any, what: str, instance: str, hint: str = "") -> None:
     other = owners.setdefault(key, instance)
     if other != instance:
         raise OwnersClash(
             (other, instance),
             f"{other} and {instance} both render {what}.",
-            hint="Destroy one of them, or tell the authors of their plugins.",
+            hint=hint or "Destroy one of them, or tell the authors of their plugins.",
         )
 
 

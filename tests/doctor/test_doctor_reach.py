@@ -50,6 +50,24 @@ def test_a_certificate_is_there_waits_was_not_renewed_or_has_expired() -> None:
         assert found.remedy == "kubectl --context mx-churn --namespace churn describe certificate site"
 
 
+def test_a_certificate_of_googles_waits_for_the_name_and_is_there() -> None:
+    status = {
+        "certificateStatus": "Provisioning",
+        "domainStatus": [{"domain": "demo.ab.example.com", "status": "FailedNotVisible"}],
+    }
+    found = looked(thing("ManagedCertificate", status))["managedcertificate-site"]
+    assert found.state == "problem"
+    assert found.text.startswith("demo.ab.example.com: FailedNotVisible. Google gives it once the name leads")
+    assert found.remedy == "kubectl --context mx-churn --namespace churn describe managedcertificate site"
+    there = looked(
+        thing("ManagedCertificate", {"certificateStatus": "Active", "expireTime": "2027-02-01T00:00:00Z"})
+    )
+    assert there["managedcertificate-site"] == Finding(
+        "managedcertificate-site", "ManagedCertificate site", "ok", "valid until 2027-02-01", ""
+    )
+    assert looked(thing("ManagedCertificate"))["managedcertificate-site"].state == "problem"
+
+
 def test_routes_say_what_their_gateway_thinks_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     resolves(monkeypatch, {})
     refused = [{"conditions": [{"type": "Accepted", "status": "False", "reason": "NoMatchingParent", "message": "no gateway"}]}]  # fmt: skip

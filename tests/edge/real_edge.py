@@ -15,14 +15,13 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import yaml
 from control_plane import build
 from control_plane.control_plane import ControlPlane
 from control_plane.programs import Programs, free_port, http_ok
-from local_app import LocalApp
 from ml_environment import made
 from tokens import Signer
 
@@ -35,7 +34,14 @@ ENVIRONMENT = {
     "PILOT_ENABLE_METADATA_EXCHANGE": "false",
     "PILOT_ENABLE_ALPN_FILTER": "false",
     "ENABLE_CA_SERVER": "false",
+    # It runs what `istioctl analyze` runs, each second.
+    "PILOT_ENABLE_ANALYSIS": "true",
+    "PILOT_ANALYSIS_INTERVAL": "1s",
+    "ENABLE_LEADER_ELECTION": "false",
+    "POD_NAME": "istiod-0",
+    "POD_NAMESPACE": "istio-system",
 }
+ANALYSIS = "Configuration analysis"
 NAMESPACE = "churn-model"
 FOLDER = "infrastructure/kubernetes/edge"
 
@@ -58,15 +64,28 @@ class Edge:
         port: where Envoy listens for the rendered gateway.
         signer: the key that stands for Google's.
         mesh: the file of istiod's mesh configuration; it reads it again when it changes.
+        log: what istiod said.
     """
 
     plane: ControlPlane
     port: int
     signer: Signer
     mesh: Path
+    log: Path
 
-    def get(self, host: str, token: str = "", cookie: str = "", **headers: str) -> Answer:
-        """GET / of a host; `headers` are sent with `x-` before them: `forwarded_for` becomes X-Forwarded-For."""
+    def findings(self) -> set[str]:
+        """The errors and warnings of Istio's analysis that nothing has resolved since."""
+        found: set[str] = set()
+        for line in self.log.read_text("utf-8", "replace").splitlines():
+            _, resolved, what = line.partition(f"{ANALYSIS} resolved: ")
+            if resolved:
+                found.discard(what)
+            elif f"{ANALYSIS}: " in line:
+                found.add(line.partition(f"{ANALYSIS}: ")[2])
+        return found
+
+    def get(self, host: str, token: str = "", cookie: str = "", path: str = "/", **headers: str) -> Answer:
+        """GET a path of a host; `headers` are sent with `x-` before them: `forwarded_for` becomes X-Forwarded-For."""
         given = {f"x-{name.replace('_', '-')}": value for name, value in headers.items()}
         if cookie:
             given["cookie"] = cookie
@@ -74,7 +93,7 @@ class Edge:
             given["x-goog-iap-jwt-assertion"] = token
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         with contextlib.closing(connection):
-            connection.request("GET", "/", headers={"Host": host, **given})
+            connection.request("GET", path, headers={"Host": host, **given})
             answer = connection.getresponse()
             body = answer.read()
         if answer.status != 200:
@@ -110,7 +129,14 @@ def own_address() -> str:
     pytest.skip("this machine has no address but loopback, and an endpoint must have another")
 
 
-def service(app: LocalApp, address: str, port: int = 80) -> list[dict[str, Any]]:
+class Listening(Protocol):
+    """What a Service leads to."""
+
+    name: str
+    port: int
+
+
+def service(app: Listening, address: str, port: int = 80) -> list[dict[str, Any]]:
     """A Service and its endpoint, which is a process of the tests."""
     metadata = {"name": app.name, "namespace": NAMESPACE}
     ports = [{"name": "http", "port": port, "targetPort": app.port}]
@@ -158,7 +184,7 @@ def edge(plane: ControlPlane, tree: Tree, folder: Path, **mesh_too: Any) -> Iter
     mesh.write_text(yaml.safe_dump({**mesh_of(tree), "enableAutoMtls": False, **mesh_too}))
     port, grpc, ready, monitoring, admin = (free_port() for _ in range(5))
     programs, signer = Programs(folder), Signer()
-    found = Edge(plane, port, signer, mesh)
+    found = Edge(plane, port, signer, mesh, folder / "istiod.log")
     try:
         programs.start(
             "istiod", istiod, "discovery", f"--kubeconfig={plane.kubeconfig}", f"--meshConfig={mesh}",
@@ -167,7 +193,7 @@ def edge(plane: ControlPlane, tree: Tree, folder: Path, **mesh_too: Any) -> Iter
             environ=ENVIRONMENT,
         )  # fmt: skip
         programs.wait("istiod", lambda: http_ok(f"http://127.0.0.1:{ready}/ready"))
-        found.apply(_gateway_service(port), *objects(tree, signer))
+        found.apply(_gateway_pod(), _gateway_service(port), *objects(tree, signer))
         bootstrap = folder / "envoy.yaml"
         bootstrap.write_text(yaml.safe_dump(_bootstrap(grpc, admin)))
         programs.start("envoy", envoy, "-c", bootstrap, "--concurrency", "1", "--disable-hot-restart")
@@ -191,6 +217,16 @@ def objects(tree: Tree, signer: Signer) -> list[dict[str, Any]]:
 def _listens(port: int) -> bool:
     with socket.socket() as tried:
         return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _gateway_pod() -> dict[str, Any]:
+    """A pod for what selects the gateway; nothing runs in it, and the requests go to Envoy."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "gateway-0", "namespace": NAMESPACE, "labels": {"istio": "ingressgateway"}},
+        "spec": {"containers": [{"name": "istio-proxy", "image": "envoy:1"}]},
+    }
 
 
 def _gateway_service(port: int) -> dict[str, Any]:

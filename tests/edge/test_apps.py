@@ -124,3 +124,56 @@ def test_the_rest_of_the_weights_is_the_apps_own(canary: Any, weights: dict[str,
 def test_weights_that_are_no_shares_of_a_hundred_are_refused() -> None:
     with pytest.raises(UsageProblem, match="are to make 100"):
         route(App(name="demo", host="", port=80, audience="clients", canary=(("demo", 90), ("next", 20))))
+
+
+def kinds(app: App, **options: Any) -> dict[str, dict[str, Any]]:
+    """The objects of a route by kind and name."""
+    return {f"{item['kind']}/{item['metadata']['name']}": item for item in route(app, **options)}
+
+
+@pytest.mark.parametrize(
+    ("audience", "service"),
+    [("clients", "istio-ingressgateway"), ("public", "istio-ingressgateway-public")],
+)
+def test_a_certificate_for_one_app_is_for_its_name_and_no_other(audience: str, service: str) -> None:
+    app = App(name="demo", host="", port=80, audience=audience)
+    found = kinds(app, certificate="single")
+    assert found["ManagedCertificate/demo"]["spec"] == {"domains": ["demo.churn-model.ml.example.com"]}
+    ingress = found["Ingress/demo"]
+    notes = ingress["metadata"]["annotations"]
+    assert notes["networking.gke.io/managed-certificates"] == "demo"
+    assert notes["kubernetes.io/ingress.global-static-ip-name"] == "churn-model-edge"
+    [rule] = ingress["spec"]["rules"]
+    assert rule["host"] == "demo.churn-model.ml.example.com"
+    [path] = rule["http"]["paths"]
+    assert path["backend"]["service"] == {"name": service, "port": {"number": 80}}
+    # GKE's Gateway, to which this would lead, is not there.
+    assert not [name for name in found if name.startswith("HTTPRoute/")]
+
+
+def test_a_certificate_for_all_names_needs_none_of_an_app() -> None:
+    assert set(kinds(DEMO)) == {"VirtualService/demo", "AuthorizationPolicy/demo-audience"}
+
+
+def test_a_name_that_google_gives_no_certificate_for_is_refused() -> None:
+    app = App(name="demo", host="a" * 40, port=80, audience="clients")
+    assert kinds(app)
+    with pytest.raises(UsageProblem, match="has 67 characters"):
+        route(app, certificate="single")
+
+
+def test_with_a_challenge_by_http_each_app_has_a_certificate_and_a_gateway() -> None:
+    found = kinds(DEMO, cloud="existing", challenge="http", cluster_issuer="acme")
+    host = "demo.churn-model.ml.example.com"
+    certificate = found["Certificate/demo"]["spec"]
+    assert certificate["dnsNames"] == [host]
+    assert certificate["issuerRef"]["name"] == "acme"
+    [server] = found["Gateway/demo-https"]["spec"]["servers"]
+    assert (server["hosts"], server["tls"]["credentialName"]) == ([host], certificate["secretName"])
+    assert found["VirtualService/demo"]["spec"]["gateways"] == ["demo-https"]
+    refused, app = found["VirtualService/demo"]["spec"]["http"]
+    assert refused["match"] == [{"uri": {"prefix": "/.well-known/acme-challenge/"}}]
+    assert refused["directResponse"] == {"status": 404}
+    assert "match" not in app
+    # It is asked for by HTTP, so nothing may stand before it there but the way to HTTPS.
+    assert found["VirtualService/demo-to-https"]["spec"]["gateways"] == ["edge"]

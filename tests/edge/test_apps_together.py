@@ -89,7 +89,17 @@ def test_two_apps_with_one_host_are_refused_by_name(site: Path, project: Path) -
     assert "Board:notes" in done.stderr
     assert "Board:other" in done.stderr
     assert "hosts.news" in done.stderr
+    assert "--host" in done.stderr
     assert not (project / "infrastructure/kubernetes/other").exists()
+
+
+def test_a_certificate_for_one_app_is_refused_where_there_are_two(site: Path, project: Path) -> None:
+    done = mx_with(site, project, "set", "DeploymentInfrastructure.certificate=single", "--no-input")
+    assert done.code != 0
+    assert "Board:demo" in done.stderr
+    assert "Board:notes" in done.stderr
+    assert "mx set DeploymentInfrastructure.certificate=wildcard" in done.stderr
+    assert "certmap" in (project / "infrastructure/kubernetes/edge/load_balancer.yaml").read_text("utf-8")
 
 
 def test_a_new_member_reaches_every_route(site: Path, project: Path) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from apps_for_tests import exposed
 from checks_checkov import run_checkov
 from checks_kubernetes import check_devspace, check_manifests
 from checks_terraform import check_terraform
 from covering import EDGE, label, rows
 
 from mxdev.testing import mx, render, render_all, text, write
+from mxdev_generators.edge.apps import App
 
 ROWS = rows(EDGE)
 KUBERNETES = "infrastructure/kubernetes"
@@ -30,6 +32,19 @@ def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def test_manifests_fit_their_schemas(rendered: Path) -> None:
     assert check_manifests(rendered / KUBERNETES) == []
     assert check_devspace(rendered / "devspace.yaml") == []
+
+
+@pytest.mark.parametrize("audience", ["clients", "public"])
+@pytest.mark.parametrize(
+    "choice", [{"certificate": "single"}, {"cloud": "existing", "challenge": "http"}], ids=str
+)
+def test_a_certificate_of_one_name_fits_the_schemas(
+    choice: dict[str, str], audience: str, tmp_path: Path
+) -> None:
+    tree = exposed(App(name="demo", host="", port=80, audience=audience), **choice)
+    [route] = tree.files
+    (tmp_path / "route.yaml").write_text(text(tree, route))
+    assert check_manifests(tmp_path) == []
 
 
 def test_terraform(rendered: Path) -> None:
@@ -97,6 +112,8 @@ def test_it_leaves_nothing_behind(project: Path) -> None:
         ({"domain": ""}, "mx set domain=ml.example.com"),
         ({"dns_zone": "owned"}, "--managed-zone"),
         ({"managed_zone": "example-com"}, "goes with --dns-zone owned"),
+        ({"certificate": "single", "cloud": "existing"}, "goes with Google Cloud; .* --challenge http"),
+        ({"challenge": "http"}, "goes with a cluster of your own"),
         ({"iap_client_id": "1-a.apps.googleusercontent.com"}, "goes with --oauth-client custom"),
         ({"clients": ("ann",)}, "it must be an address"),
     ],

@@ -10,6 +10,7 @@ from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.cvat_labeling_tool import devspace
 from mxdev_generators.edge.apps import App, expose
+from mxdev_generators.edge.certificates import gateway
 from mxdev_generators.edge.names import AUDIENCE, HOST, address
 from mxdev_generators.edge.text import documents
 from mxdev_generators.ml_project_skeleton.laptop import refusal
@@ -22,6 +23,7 @@ DATA = Pattern(
     metavar="URI",
 )
 REDIS = "redis:7.4.9"
+FRONTEND = "cvat-frontend-service"
 FOLDER = "infrastructure/kubernetes/cvat"
 # What the chart's own ingress leads to the backend; all else is the frontend's.
 BACKEND_PATHS = ("/api", "/admin", "/static", "/django-rq", "/profiler")
@@ -88,7 +90,7 @@ class CVATLabelingTool(Generator):
         for at, value in devspace.sections(values):
             tree.section("devspace.yaml", at, value)
         app = App(
-            name="cvat-frontend-service", host=self._host, port=80, audience=self.values.audience, timeout="3600s",
+            name=FRONTEND, host=self._host, port=80, audience=self.values.audience, timeout="3600s",
         )  # fmt: skip
         expose(tree, app, self.values.of_project, FOLDER)
         tree.file(f"{FOLDER}/backend_route.yaml", self._backend_route(values))
@@ -113,7 +115,7 @@ class CVATLabelingTool(Generator):
             "metadata": {"name": name, "namespace": str(values["name"]), "labels": labels},
             "spec": {
                 "hosts": [values["address"]],
-                "gateways": ["edge"],
+                "gateways": [gateway(FRONTEND, self.values.of_project)],
                 "http": [
                     {
                         "match": [{"uri": {"prefix": path}} for path in BACKEND_PATHS],

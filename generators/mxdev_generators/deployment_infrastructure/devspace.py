@@ -90,7 +90,13 @@ def gateway(options: Mapping[str, Any]) -> dict[str, Any]:
     ]
     if options["cloud"] == "gcp":
         # It reads Secrets for certificates, and here the load balancer has those.
-        return {"rbac": {"enabled": False}, "service": {"type": "ClusterIP", "ports": ports}}
+        service: dict[str, Any] = {"type": "ClusterIP", "ports": ports}
+        if options["certificate"] == "single":
+            service["annotations"] = {
+                "cloud.google.com/neg": '{"ingress": true}',
+                "cloud.google.com/backend-config": '{"default": "istio-ingressgateway"}',
+            }
+        return {"rbac": {"enabled": False}, "service": service}
     ports.append({"name": "https", "port": 443, "targetPort": 443, "protocol": "TCP"})
     # The client's own address, and not that of the node that it came through.
     return {"service": {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": ports}}

@@ -48,6 +48,9 @@ class DeploymentInfrastructure(Generator):
         option("--dns-zone", type=click.Choice(["owned", "delegated", "elsewhere"]), default="delegated",
                help="owned: the domain's zone is in this Google Cloud project; delegated: a new zone for the project's part of it; "
                "elsewhere: somebody enters the records."),
+        option("--certificate", type=click.Choice(["wildcard", "single"]), default="wildcard",
+               help="On Google Cloud. wildcard: one certificate for all names, of as many apps as you like; single: Ingress and "
+               "ManagedCertificate, for one app."),
         option("--managed-zone", type=MANAGED_ZONE, default="", help="With --dns-zone owned: what Cloud DNS calls the domain's zone."),
         option("--engineers", type=MEMBER, multiple=True, shared=True,
                help="Who opens what is for engineers, beside the project's own: addresses, or @example.com for all of a domain."),
@@ -63,7 +66,10 @@ class DeploymentInfrastructure(Generator):
                help="What Google signs for; known after the first deploy, and until then nobody gets in."),
         option("--issuer", type=ISSUER, default="", help="On a cluster of your own: the OpenID Connect issuer that logs people in."),
         option("--cluster-issuer", type=OBJECT_NAME, default="letsencrypt",
-               help="On a cluster of your own: cert-manager's ClusterIssuer, which must answer DNS challenges of the domain."),
+               help="On a cluster of your own: cert-manager's ClusterIssuer, which must answer the challenges of the domain."),
+        option("--challenge", type=click.Choice(["dns", "http"]), default="dns",
+               help="On a cluster of your own, how the issuer sees whose a name is. dns: one certificate for all names; http: one for "
+               "each app, when nobody can write to the domain's zone."),
     )  # fmt: skip
     example = "mx generate DeploymentInfrastructure --dns-zone delegated --clients @client.example"
 
@@ -83,6 +89,14 @@ class DeploymentInfrastructure(Generator):
             )
         if values.dns_zone != "owned" and values.managed_zone:
             found.append(f"--managed-zone {values.managed_zone} goes with --dns-zone owned.")
+        if values.certificate == "single" and values.cloud != "gcp":
+            found.append(
+                "--certificate single goes with Google Cloud; on a cluster of your own --challenge http gives each app a certificate."
+            )
+        if values.challenge == "http" and values.cloud == "gcp":
+            found.append(
+                "--challenge http goes with a cluster of your own; on Google Cloud --certificate single needs no record for a challenge."
+            )
         if values.iap_client_id and values.oauth_client != "custom":
             found.append(f"--iap-client-id {values.iap_client_id} goes with --oauth-client custom.")
         return found
@@ -162,6 +176,8 @@ class DeploymentInfrastructure(Generator):
                     "how": f"{output}, in the zone above",
                 },
             )
+        if values["certificate"] == "single":
+            return
         yield (
             "challenge",
             {
@@ -205,5 +221,5 @@ class DeploymentInfrastructure(Generator):
             )
         tree.next_step(
             f"kubectl get clusterissuer {values['cluster_issuer']}",
-            "cert-manager and this issuer must be there, and answer DNS challenges",
+            f"cert-manager and this issuer must be there, and answer {values['challenge'].upper()} challenges",
         )

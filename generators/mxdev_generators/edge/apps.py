@@ -12,8 +12,8 @@ from typing import Any
 from mxdev import Tree, option
 from mxdev.errors import UsageProblem
 from mxdev.generator import Values
-from mxdev_generators.edge import policies
-from mxdev_generators.edge.names import AUDIENCE, GATEWAY, HOST, address
+from mxdev_generators.edge import certificates, policies
+from mxdev_generators.edge.names import AUDIENCE, HOST, address
 from mxdev_generators.edge.text import documents
 
 APP_OPTIONS = (
@@ -53,7 +53,7 @@ def expose(tree: Tree, app: App, of: Values, folder: str) -> None:
     """Render `<folder>/route.yaml`, and the host's line in `infrastructure/hosts.yaml`.
 
     The route has a VirtualService on the project's gateway and the AuthorizationPolicy of the audience; on Google Cloud a public
-    app also has a way past the login.
+    app also has a way past the login. Where no certificate covers all names, it has one of its own.
 
     Args:
         tree: what the app's generator renders.
@@ -75,11 +75,17 @@ def expose(tree: Tree, app: App, of: Values, folder: str) -> None:
         _virtual_service(app, name, of),
         *policies.of_audience(app.name, name, app.audience, of),
     ]
-    if of["cloud"] == "gcp" and app.audience == "public":
+    if of["cloud"] == "gcp" and app.audience == "public" and of["certificate"] == "wildcard":
         items.append(policies.public_route(app.name, name, of))
+    items += certificates.of_host(app.name, name, app.audience, of)
     head = f"How the world reaches {app.name}: https://{name}, for {app.audience}."
     tree.file(f"{folder}/route.yaml", documents(head, items))
-    tree.section(HOSTS, f"hosts.{host}", {"address": name, "app": app.name, "audience": app.audience})
+    tree.section(
+        HOSTS, f"hosts.{host}", {"address": name, "app": app.name, "audience": app.audience},
+        if_taken="Two apps cannot have one host: give one of them another, by --host.",
+    )  # fmt: skip
+    if certificates.only_one(of):
+        tree.section(HOSTS, "certificate", {"address": name}, if_taken=certificates.SEVERAL)
 
 
 def _virtual_service(app: App, name: str, of: Values) -> dict[str, Any]:
@@ -101,7 +107,7 @@ def _virtual_service(app: App, name: str, of: Values) -> dict[str, Any]:
         "metadata": policies.metadata(app.name, of),
         "spec": {
             "hosts": [name],
-            "gateways": [GATEWAY],
-            "http": [{"timeout": app.timeout, "route": route}],
+            "gateways": [certificates.gateway(app.name, of)],
+            "http": [*certificates.challenge_is_nobodys(of), {"timeout": app.timeout, "route": route}],
         },
     }

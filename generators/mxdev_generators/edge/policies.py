@@ -20,6 +20,8 @@ OWN_PATHS = ["/ping", "/ready", "/robots.txt", "/oauth2/*"]
 PROVIDER = "oauth2-proxy"
 # The gateway's second Service: the same pods, without a login before them.
 PUBLIC_SERVICE = "istio-ingressgateway-public"
+# What a certificate's issuer asks for, to see whose a name is; it has no login.
+CHALLENGES = "/.well-known/acme-challenge/"
 
 
 def metadata(name: str, of: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,7 +54,10 @@ def of_audience(name: str, host: str, audience: str, of: Mapping[str, Any]) -> l
         return [_policy(name, of, [rule])]
     decided = {"to": [{"operation": {**operation["to"][0]["operation"], "notPaths": OWN_PATHS}}]}
     rule = {**decided, "when": [{"key": f"request.headers[{EMAIL_HEADER}]", "values": who}]}
-    return [_asking(name, of, operation), _policy(name, of, [rule])]
+    asked = operation
+    if of["challenge"] == "http":
+        asked = {"to": [{"operation": {**operation["to"][0]["operation"], "notPaths": [f"{CHALLENGES}*"]}}]}
+    return [_asking(name, of, asked), _policy(name, of, [rule])]
 
 
 def _asking(name: str, of: Mapping[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
