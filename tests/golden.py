@@ -38,6 +38,7 @@ PROJECTS = {
         ["generate", "DebugPod", "--no-input"],
         ["generate", "EntryPoint", "report", "--no-input"],
         ["generate", "Model", "wide", "--no-input"],
+        ["generate", "Notebook", "explore", "--no-input"],
         ["generate", "Sweep", "search", "--no-input"],
         [
             "generate",

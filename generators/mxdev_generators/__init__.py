@@ -26,6 +26,10 @@ def mx_generators() -> list[object]:
             "A network beside the task's own, with its sizes in the configuration.",
         ),
         lazy(
+            "mxdev_generators.notebook.generator:Notebook",
+            "A notebook on the project's data and its trained model, kept as text without outputs.",
+        ),
+        lazy(
             "mxdev_generators.beam_pipeline.generator:BeamPipeline",
             "From raw files in the data bucket to checked data that the trainer reads, by Apache Beam.",
         ),

@@ -173,11 +173,7 @@ class File:
         Raises:
             MxError: nothing can be put there without touching something else; the message shows the text to paste.
         """
-        parents = (
-            [unparse(parse(address)[:depth]) for depth in range(1, len(parse(address)))]
-            if is_yaml(self.path)
-            else []
-        )
+        parents = _containers(self.path, address)
 
         def edit(batch: Any) -> Trace:
             trace = self.traces.inherited(parents)
@@ -321,6 +317,17 @@ def same(path: str, one: str, other: str) -> bool:
         return equal(value_of(left, left.root), value_of(right, right.root))
     except (MxError, RecursionError):  # a person's own tag, an alias to somewhere else
         return False
+
+
+def _containers(path: str, address: str) -> list[str]:
+    """What a section stands in, outermost first."""
+    if is_yaml(path):
+        steps = parse(address)
+        return [unparse(steps[:depth]) for depth in range(1, len(steps))]
+    from mxdev.sections.toml_places import list_of
+
+    found = list_of(path, address)
+    return [] if found is None else [".".join(found)]
 
 
 def _render(steps: Steps, value: Any, comment: str | None, step: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mxdev.errors import MxError
 from mxdev.sections.marks import Marks, marks_of
-from mxdev.sections.toml_places import end_of, list_of
+from mxdev.sections.toml_places import empty_list, end_of, list_of, place_of_new
 from mxdev.sections.traces import LaterError, Trace, hash_of
 
 _BOM = "\ufeff"
@@ -168,10 +168,8 @@ class Batch:
         block = self._blocks.get(name)
         if block is None:
             wanted = list_of(self._path, name)
-            at = self._where(name) if wanted is None else self._in_list(*wanted)
-            if at == len(self._pieces) and at and not (last := self._pieces[-1].lines)[-1].endswith("\n"):
-                trace["newline"] = sorted({*trace.get("newline", ()), hash_of(last[-1])})
-                last[-1] += self._newline
+            at = self._where(name) if wanted is None else self._in_list(*wanted, trace)
+            self._end_line_above(at, trace)
             self._blocks[name] = _Piece(new)
             self._pieces.insert(at, self._blocks[name])
         elif normal("".join(block.lines[1:-1])) == content:
@@ -191,6 +189,9 @@ class Batch:
         self._put.pop(name, None)
         at = self._pieces.index(block)
         del self._pieces[at]
+        wanted = list_of(self._path, name)
+        if wanted is not None and ".".join(wanted) in trace.get("containers", ()):
+            at = self._without_list(wanted[1], at)
         if at == len(self._pieces) and at:
             last = self._pieces[-1].lines
             for newline in ("\n", "\r\n"):  # the line break that putting added
@@ -218,9 +219,40 @@ class Batch:
                 )
         return result
 
-    def _in_list(self, table: str, key: str) -> int:
-        """Cut the lines where the items of a list end, and give the place between."""
-        number = end_of(self._path, [line for piece in self._pieces for line in piece.lines], table, key)
+    def _end_line_above(self, at: int, trace: Trace) -> None:
+        """What is put at the end of a file begins on a line of its own; the trace says so."""
+        if at == len(self._pieces) and at and not (last := self._pieces[-1].lines)[-1].endswith("\n"):
+            trace["newline"] = sorted({*trace.get("newline", ()), hash_of(last[-1])})
+            last[-1] += self._newline
+
+    def _in_list(self, table: str, key: str, trace: Trace) -> int:
+        """Cut the lines where the items of a list end, and give the place between; a list that is not there is made."""
+        lines = [line for piece in self._pieces for line in piece.lines]
+        new = place_of_new(lines, table, key)
+        if new is None:
+            return self._cut(end_of(self._path, lines, table, key))
+        at = self._cut(new)
+        self._end_line_above(at, trace)
+        begin, end = empty_list(key, self._newline)
+        self._pieces[at:at] = [_Piece([begin]), _Piece([end])]
+        trace["containers"] = sorted({*trace.get("containers", ()), f"{table}.{key}"})
+        return at + 1
+
+    def _without_list(self, key: str, at: int) -> int:
+        """Take the list away that mx made, if nothing is left between its two lines; where it was."""
+        begin, end = (line.rstrip() for line in empty_list(key, ""))
+        above, below = self._pieces[:at], self._pieces[at:]
+        if not above or not below:
+            return at
+        if above[-1].lines[-1].rstrip() != begin or below[0].lines[0].rstrip() != end:
+            return at
+        del above[-1].lines[-1], below[0].lines[0]
+        above, below = ([piece for piece in side if piece.lines] for side in (above, below))
+        self._pieces = above + below
+        return len(above)
+
+    def _cut(self, number: int) -> int:
+        """Cut the pieces before this line, and give the place between; behind the last line, their end."""
         for at, piece in enumerate(self._pieces):
             if number < len(piece.lines):
                 self._pieces[at : at + 1] = [
@@ -228,7 +260,7 @@ class Batch:
                 ]
                 return at + 1 if number else at
             number -= len(piece.lines)
-        raise AssertionError("the line is none of the file's")
+        return len(self._pieces)
 
     def _where(self, name: str) -> int:
         if name in self._order:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from mxdev.errors import MxError
 
@@ -11,6 +12,7 @@ _IN = re.compile(r"\S.* in (?P<table>[\w-]+(?:\.[\w-]+)*)\.(?P<key>[\w-]+)")
 _TABLE = re.compile(r"\s*\[\s*([\w.-]+)\s*\]\s*(?:#.*)?")
 _OTHER_TABLE = re.compile(r"\s*\[")
 _END = re.compile(r"\s*\]\s*(?:#.*)?")
+_BOM = "\ufeff"
 
 
 def list_of(path: str, name: str) -> tuple[str, str] | None:
@@ -47,6 +49,46 @@ def end_of(path: str, lines: Sequence[str], table: str, key: str) -> int:
         f"{path} has no list {table}.{key} that stands over several lines, `{key} = [` and `]` each on one of their own.",
         hint="Write it so, then run the command again. Nothing was changed.",
     )
+
+
+def place_of_new(lines: Sequence[str], table: str, key: str) -> int | None:
+    """The line, from 0, before which a list goes that its table does not have yet: behind the last one that is no comment.
+
+    None: the table has something of that name already, or there is no such table.
+    """
+    inside, at = False, None
+    for number, line in enumerate(lines):
+        text = line.rstrip()
+        if text.startswith("["):
+            found = _TABLE.fullmatch(text)
+            inside = found is not None and found[1] == table
+        if inside and _has_item(text):
+            at = number + 1
+    if at is None:
+        return None
+    with_it = [*lines[:at], "\n", *empty_list(key, "\n"), *lines[at:]]
+    before, after = _parsed(lines), _parsed(with_it)
+    if before is None or after is None:
+        return None
+    for part in table.split("."):
+        after = after.get(part, {})
+        before = before.get(part, {})
+    # In a string over several lines, what looks like a table is none.
+    return at if after == {**before, key: []} and key not in before else None
+
+
+def empty_list(key: str, newline: str) -> list[str]:
+    """The lines of a list that has no items yet."""
+    return [f"{key} = [{newline}", f"]{newline}"]
+
+
+def _parsed(lines: Sequence[str]) -> Any:
+    import tomllib
+
+    try:
+        return tomllib.loads("".join(lines).removeprefix(_BOM))
+    except tomllib.TOMLDecodeError:
+        return None
 
 
 def _has_item(line: str) -> bool:

@@ -166,6 +166,8 @@ def test_items_of_a_list_in_toml() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
+        (b"[tool]\n[project.dependencies]\n", "has no list project.dependencies"),
+        (b'[tool]\na = """\n[project]\n"""\n', "has no list project.dependencies"),
         (
             b'[project]\ndependencies = ["a"]\n',
             "has no list project.dependencies that stands over several lines",
@@ -187,3 +189,47 @@ def test_a_list_without_items() -> None:
         "pyproject.toml", b"[project]\ndependencies = [\n]\n", "A in project.dependencies", '"b",\n'
     )
     assert tomllib.loads(edit.data.decode()) == {"project": {"dependencies": ["b"]}}
+
+
+GROUP = "A in project.optional-dependencies.extra"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[project]\n[project.optional-dependencies]\ndev = [\n]\n\n# Mine.\n[tool.a]\nx = 1\n",
+        b"\xef\xbb\xbf[project.optional-dependencies]\r\ndev = [\r\n]\r\n\r\n[tool.a]\r\n",
+        b"[project.optional-dependencies]",
+    ],
+)
+def test_a_list_that_is_not_there_comes_with_its_first_section_and_goes_with_its_last(data: bytes) -> None:
+    path, other = "pyproject.toml", GROUP.replace("A in", "B in")
+    first = sections.put(path, data, GROUP, '"a",\n')
+    second = sections.put(path, first.data, other, '"b",\n', traces=[first.trace])
+    for edit, items in ((first, ["a"]), (second, ["a", "b"])):
+        made = tomllib.loads(edit.data.decode("utf-8-sig"))
+        assert made["project"]["optional-dependencies"]["extra"] == items
+    left = sections.take(path, second.data, GROUP, first.trace)
+    assert left is not None
+    assert tomllib.loads(left.decode("utf-8-sig"))["project"]["optional-dependencies"]["extra"] == ["b"]
+    assert sections.take(path, left, other, second.trace) == data
+    together = sections.File(path, data)
+    for name in (GROUP, other):
+        together.put(name, '"c",\n')
+    assert (together.data or b"").count(b"extra = [") == 1
+    for name in (GROUP, other):
+        together.take(name)
+    assert together.data == data
+
+
+def test_a_list_in_which_a_person_wrote_stays_when_its_sections_go() -> None:
+    edit = sections.put("pyproject.toml", b"[project.optional-dependencies]\n", GROUP, '"a",\n')
+    mine = edit.data.replace(b"extra = [\n", b'extra = [\n"mine",\n')
+    left = sections.take("pyproject.toml", mine, GROUP, edit.trace)
+    assert left == b'[project.optional-dependencies]\nextra = [\n"mine",\n]\n'
+
+
+def test_a_list_that_a_person_made_stays_when_its_sections_go() -> None:
+    data = b"[project.optional-dependencies]\nextra = [\n]\n"
+    edit = sections.put("pyproject.toml", data, GROUP, '"a",\n')
+    assert sections.take("pyproject.toml", edit.data, GROUP, edit.trace) == data
