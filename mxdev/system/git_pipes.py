@@ -18,6 +18,8 @@ from mxdev.system.files import plain
 _RULES = (".gitignore", ".gitattributes", ".gitmodules", ".mailmap")
 _SMALL = 1 << 20
 _SECONDS = 10.0
+_MOST_INCLUDED = 200
+_SETTING = re.compile(r"(\w+)\s*=\s*([^\n]+?)\s*$", re.MULTILINE)
 
 
 def first(top: Path) -> Path | None:
@@ -67,11 +69,12 @@ def _git_folders(top: Path) -> Iterator[Path]:
     folder = top / ".git"
     if not folder.is_dir():
         named = _line(folder).removeprefix("gitdir:").strip()
-        if not named:
+        if not named or "\0" in named:
             return
         folder = top / named
     yield folder
-    if shared := _line(folder / "commondir"):
+    shared = _line(folder / "commondir")
+    if shared and "\0" not in shared:
         yield folder / shared
 
 
@@ -88,12 +91,25 @@ def _names_in(folder: Path) -> list[Path]:
 
 
 def _named(top: Path, folders: list[Path]) -> Iterator[Path]:
-    """The files that the configuration includes or names, such as `core.excludesFile`; found by their looks."""
-    for folder in folders:
-        text = _line(folder / "config") + "\n" + _line(folder / "config.worktree")
-        for value in re.findall(r"=\s*\"?([^\"\n]+?)\"?\s*$", text, re.MULTILINE):
-            if "\0" not in value:
-                yield from (folder / _expanded(value), top / _expanded(value))
+    """The files that the configuration includes or names, such as `core.excludesFile`; found by their looks.
+
+    What is included may include more.
+    """
+    waiting = [folder / name for folder in folders for name in ("config", "config.worktree")]
+    seen: set[Path] = set()
+    while waiting and len(seen) < _MOST_INCLUDED:
+        file = waiting.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        for key, value in _SETTING.findall(_line(file)):
+            value = value.replace('"', "")
+            if "\0" in value:
+                continue
+            places = (file.parent / _expanded(value), top / _expanded(value))
+            yield from places
+            if key.casefold() == "path":
+                waiting += places
 
 
 def _expanded(value: str) -> Path:

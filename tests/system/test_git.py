@@ -321,6 +321,27 @@ def test_a_pipe_that_the_configuration_names_is_found(root: Path, tmp_path: Path
         found(root).changed()
 
 
+def test_a_pipe_that_an_included_file_includes_is_found(root: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "more")
+    (root / "one").write_text('[include]\n\tpath = "two"\n')
+    (root / "two").write_text(f"[Include]\n\tPath = {tmp_path}/more\n[include]\n\tpath = one\n")
+    with (root / ".git/config").open("a") as file:
+        file.write("[include]\n\tpath = ../one\n")
+    start = time.monotonic()
+    with pytest.raises(git.GitFailed, match="more is a pipe or a device"):
+        found(root).changed()
+    assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize("name", [".git", ".git/commondir"])
+def test_a_name_with_a_nul_where_git_says_where_it_is(root: Path, name: str) -> None:
+    if name == ".git":
+        (root / ".git").rename(root / "elsewhere")
+    (root / name).write_bytes(b"gitdir: a\0b\n")
+    with pytest.raises(git.GitFailed):
+        found(root).changed()
+
+
 def test_in_a_worktree_and_with_an_empty_device_git_answers(root: Path, tmp_path: Path) -> None:
     exclude = root / ".git/info/exclude"
     exclude.unlink(missing_ok=True)
