@@ -31,6 +31,8 @@ REFUSED = {
     "aux": "Windows", "nul": "Windows", "com1": "Windows", "default": "Kubernetes", "kube-system": "Kubernetes",
     "kube-churn": "Kubernetes", "pip": "install packages with", "pkg-resources": "install packages with",
     "hydra-plugins": "Hydra", "mlruns": "Git ignores", "mlartifacts": "Git ignores",
+    "type": "keyword", "pil": "what it requires", "streamlit": "requires", "altair": "requires", "kubernetes": "requires",
+    "jupyterlab": "requires", "ipython": "requires", "s3fs": "requires", "cvat-sdk": "requires",
 }  # fmt: skip
 
 

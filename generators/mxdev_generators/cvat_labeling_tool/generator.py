@@ -16,10 +16,12 @@ from mxdev_generators.edge.text import documents
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.naming import docker_image
 from mxdev_generators.ml_project_skeleton.platform import OBJECT_NAME, POSTGRES
+from mxdev_generators.names import rules
 
 DATA = Pattern(
     r"(?:(?:gs|s3)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](?:/[A-Za-z0-9._=-]+)*|/?[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.-]+)*)?",
     "gs://BUCKET/PATH, s3://BUCKET/PATH, a folder, or empty (on Google Cloud the bucket that Terraform makes)",
+    check=rules.refused_uri,
     metavar="URI",
 )
 REDIS = "redis:7.4.9"

@@ -78,7 +78,14 @@ class EngineerType(ParamType):
         text = str(value)
         named = _NAMED.fullmatch(text.strip())
         email = named["email"] if named else text.strip()
-        if not _EMAIL.fullmatch(email) or len(email) > 254:
+        local = email.partition("@")[0]
+        if (
+            not _EMAIL.fullmatch(email)
+            or len(email) > 254
+            or len(local) > 64
+            or ".." in local
+            or local.endswith(".")
+        ):
             self.fail(f"{text!r} is neither an email nor 'Name <email>'", param, ctx)
         return Engineer(email, FreeText(named["name"] if named else ""))
 
@@ -88,7 +95,10 @@ ENGINEER = EngineerType()
 
 def default_project_id(values: Mapping[str, Any]) -> str:
     """The project's name, made to fit Google Cloud's rule for project ids."""
-    name = str(values["name"])[:ACCOUNT_LENGTH].rstrip("-")
+    name = str(values["name"])
+    for word in rules.RESTRICTED:
+        name = name.replace(word, f"{word[0]}-{word[1:]}")
+    name = name[:ACCOUNT_LENGTH].rstrip("-")
     return name if len(name) >= 6 else f"{name}-project"
 
 
@@ -117,9 +127,13 @@ def bucket_prefix(project_id: str, name: str) -> str:
 
 
 def bucket_problems(cloud: str, project_id: str, name: str) -> list[str]:
-    """What Google Cloud Storage has against the names of the project's buckets, in sentences that name the options."""
+    """What Google Cloud has against the project's id and the names of its buckets, in sentences that name the options."""
     if cloud != "gcp":
         return []
+    if why := rules.problem(project_id, (rules.CLOUD_PROJECT,)):
+        return [
+            f"--project-id {project_id} cannot be the id of a project: {why}. Take that of one that exists."
+        ]
     prefix = bucket_prefix(project_id, name)
     for spelling, value, bucket in (("--project-id", project_id, project_id), ("NAME", name, prefix)):
         if why := rules.problem(bucket, (rules.BUCKET,)):

@@ -12,6 +12,7 @@ from mxdev import option
 from mxdev.generator import Option, Pattern, Values
 from mxdev_generators.ml_project_skeleton import scripts
 from mxdev_generators.ml_project_skeleton.naming import docker_image
+from mxdev_generators.names import rules
 
 _PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 REGISTRY = Pattern(
@@ -29,6 +30,7 @@ ARTIFACT_STORE = Pattern(
     rf"(?:s3://{_BUCKET}{_PATH}|wasbs://[a-z0-9][a-z0-9-]{{1,61}}[a-z0-9]@[a-z0-9]{{3,24}}\.blob\.core\.windows\.net{_PATH})?",
     "s3://BUCKET/PATH, wasbs://CONTAINER@ACCOUNT.blob.core.windows.net/PATH, or empty (a volume)",
     metavar="URI",
+    check=rules.refused_uri,
 )
 ENDPOINT = Pattern(
     r"(?:https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?)?",

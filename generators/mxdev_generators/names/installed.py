@@ -298,6 +298,7 @@ PROJECT_MODULES = frozenset(
         "packaging",
         "pandas",
         "pathspec",
+        "pil",  # PIL, where file systems do not tell the case
         "platformdirs",
         "pluggy",
         "pre_commit",

@@ -14,6 +14,7 @@ from mxdev_generators.names.installed import (
     PROJECT_DISTRIBUTIONS,
     PROJECT_MODULES,
 )
+from mxdev_generators.names.installed_apps import APP_DISTRIBUTIONS, APP_MODULES
 from mxdev_generators.names.installed_beam import BEAM_DISTRIBUTIONS, BEAM_MODULES
 
 
@@ -37,9 +38,13 @@ def package_name(name: str) -> str:
     return name.replace("-", "_")
 
 
+# Soft keywords of newer versions of Python than the one that runs here may be.
+_NEWER_KEYWORDS = frozenset(["type"])
+
+
 def _keyword(name: str) -> str | None:
     package = package_name(name)
-    if keyword.iskeyword(package) or keyword.issoftkeyword(package):
+    if keyword.iskeyword(package) or keyword.issoftkeyword(package) or package in _NEWER_KEYWORDS:
         return f"{package} is a keyword of Python, so it cannot be imported"
     return None
 
@@ -175,6 +180,45 @@ def _bucket(name: str) -> str | None:
     return None
 
 
+# google is one, too: the rule for buckets says more about it.
+RESTRICTED = ("null", "undefined", "ssl")
+
+
+def _cloud_project(name: str) -> str | None:
+    found = next((word for word in RESTRICTED if word in name), None)
+    return f"Google Cloud makes no project whose id contains {found}" if found else None
+
+
+_S3_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
+_S3_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+
+
+def _s3(name: str) -> str | None:
+    if re.fullmatch(r"[0-9]+(\.[0-9]+){3}", name):
+        return "the name of a bucket of S3 may not look like an IP address"
+    if ".." in name:
+        return "the name of a bucket of S3 may not have two dots side by side"
+    for word in _S3_PREFIXES:
+        if name.startswith(word):
+            return f"the name of a bucket of S3 may not begin with {word}"
+    for word in _S3_SUFFIXES:
+        if name.endswith(word):
+            return f"the name of a bucket of S3 may not end with {word}"
+    return None
+
+
+# Stages that BuildKit has itself: an empty image, and the folder that the image is built from.
+_STAGES = frozenset(["context", "scratch"])
+
+
+def _stage(name: str) -> str | None:
+    return (
+        f"{name} is a name that Docker keeps for itself among the stages of a Dockerfile"
+        if name in _STAGES
+        else None
+    )
+
+
 # Modules of the project with and without a cluster, what its tests are called, its entry points, what these tests import,
 # the tags `stage` of its runs, and the same of `Acceptance`, which a project gets at most once.
 # fmt: off
@@ -197,7 +241,10 @@ PYTHON = Rule("Python", "https://docs.python.org/3/reference/lexical_analysis.ht
 STANDARD_LIBRARY = Rule("Python", "https://docs.python.org/3/library/sys.html#sys.path", _standard_library)
 PROJECT = Rule(
     "pip and uv", "https://pip.pypa.io/en/stable/topics/dependency-resolution/",
-    _environment(PROJECT_DISTRIBUTIONS | BEAM_DISTRIBUTIONS, PROJECT_MODULES | BEAM_MODULES),
+    _environment(
+        PROJECT_DISTRIBUTIONS | BEAM_DISTRIBUTIONS | APP_DISTRIBUTIONS,
+        PROJECT_MODULES | BEAM_MODULES | APP_MODULES,
+    ),
 )  # fmt: skip
 PLUGIN = Rule(
     "pip and uv", "https://pip.pypa.io/en/stable/topics/dependency-resolution/",
@@ -218,6 +265,13 @@ KUBERNETES = Rule(
     "Kubernetes", "https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/", _namespace
 )
 BUCKET = Rule("Google Cloud Storage", "https://cloud.google.com/storage/docs/buckets#naming", _bucket)
+CLOUD_PROJECT = Rule(
+    "Google Cloud",
+    "https://cloud.google.com/resource-manager/docs/creating-managing-projects",
+    _cloud_project,
+)
+S3 = Rule("Amazon S3", "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html", _s3)
+STAGE = Rule("BuildKit", "https://docs.docker.com/reference/build-checks/reserved-stage-name/", _stage)
 
 PROJECT_NAME: Sequence[Rule] = (
     PYTHON, STANDARD_LIBRARY, PROJECT, INSTALLER, HYDRA, FOLDER, GITIGNORE, YAML, WINDOWS, KUBERNETES,
@@ -262,3 +316,10 @@ def refusal(name: str, rules: Sequence[Rule], *, longest: int, ending: str) -> s
         return None
     stem = name.removeprefix("kube-")[: longest - len(ending)].rstrip("-")
     return f"{name!r} cannot be the name: {why}. Take another, such as {stem}{ending}"
+
+
+def refused_uri(uri: str) -> str | None:
+    """A sentence on why the bucket of an address such as s3://acme/models is none; None where it may be one, or has none."""
+    scheme, _, rest = uri.partition("://")
+    why = problem(rest.partition("/")[0], (S3,)) if scheme == "s3" else None
+    return why and f"{uri!r} names no bucket: {why}"

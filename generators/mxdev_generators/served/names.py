@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mxdev.generator import Pattern
+from mxdev_generators.names import rules
 
 _ALIAS = r"[A-Za-z](?:[A-Za-z0-9_-]{0,62})"
 
@@ -24,6 +25,7 @@ TAG = Pattern(
 BUCKET = Pattern(
     r"(?:(?:gs|s3|abfs)://[a-z0-9][a-z0-9._-]*(?:/[A-Za-z0-9._-]+)*)?",
     "a folder in a bucket, such as gs://acme-data/requests, or empty",
+    check=rules.refused_uri,
     metavar="URL",
 )
 # What a cluster or the Dockerfile has under that name already.
@@ -45,6 +47,8 @@ def taken(name: str, ending: str) -> list[str]:
         ending: what makes another name of it, such as "_page".
     """
     label = dns_label(name)
+    if reserved := rules.problem(label, (rules.STAGE,)):
+        return [f"{name!r} cannot be the name: {reserved}. Take another, such as {name}{ending}."]
     if label not in _TAKEN:
         return []
     return [
