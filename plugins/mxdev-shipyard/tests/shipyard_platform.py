@@ -22,6 +22,16 @@ TOKEN = "token-of-the-tests"
 GROUP = "shipyard/models"
 
 
+def credentials() -> dict[str, str]:
+    """Variables by which Git logs in, as a person's credential helper would."""
+    encoded = base64.b64encode(f"oauth2:{TOKEN}".encode()).decode()
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "http.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {encoded}",
+    }
+
+
 class Platform:
     """What is there, and what was asked: `calls` are the methods and paths of GitLab's interface."""
 
