@@ -1,4 +1,5 @@
-"""For tests of generators, of plugins as of mx itself: render in memory, plan, compare with a snapshot, run `mx`, answer its questions.
+"""For tests of generators, of plugins as of mx itself: render in memory, plan, compare with a snapshot, run `mx`, answer its questions,
+do once what takes long.
 
 tree = render(DistributedTraining, workers=4)
 assert "replicas: 4" in text(tree, "infrastructure/kubernetes/train.yaml")
@@ -10,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from mxdev.workflow.values import Sources
 
 UPDATE_SNAPSHOTS = "MX_UPDATE_SNAPSHOTS"
 _NOWHERE = Path("/nonexistent/mx-testing")
+# What tools leave in a folder while they look at it; it is nothing that they look at.
+_LEFT = {".git", ".mx", ".terraform", ".venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 
 
 def render_all(generator: type[Generator] | str, /, **options: Any) -> Run:
@@ -149,6 +152,51 @@ def assert_snapshot(result: Run | Tree, folder: Path) -> None:
     if found:
         hint = f"Run the tests with {UPDATE_SNAPSHOTS}=1 to take what is rendered as the snapshot."
         raise AssertionError("\n".join([f"{folder} is not what is rendered:", *found, hint]))
+
+
+def cache_folder() -> Path:
+    """Where tests keep what they make once for all runs, in the user's cache: environments, programs, notes."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("mx-devtool-tests", appauthor=False)
+
+
+def once(what: Iterable[object], run: Callable[[], str]) -> str:
+    """What `run` says; the same question is not asked twice, in later runs of the tests neither.
+
+    For a check that takes minutes and depends on what is rendered alone. A failure is not kept. `MX_TEST_ALL` in the environment asks in any case.
+
+    Args:
+        what: all that the answer depends on. A path counts by what it has: a file by its bytes, a folder by all files below it without
+            what Git, mx and tools keep there. Anything else counts by its `repr`.
+        run: does it; an exception of it is the caller's.
+    """
+    import hashlib
+
+    from filelock import FileLock
+
+    digest = hashlib.sha256()
+    for one in what:
+        digest.update(_of_path(one) if isinstance(one, Path) else hashlib.sha256(repr(one).encode()).digest())
+    note = cache_folder() / "noted" / digest.hexdigest()
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{note}.lock"):
+        if not note.exists() or os.environ.get("MX_TEST_ALL"):
+            note.write_text(run(), "utf-8")
+    return note.read_text("utf-8")
+
+
+def _of_path(path: Path) -> bytes:
+    import hashlib
+
+    digest = hashlib.sha256()
+    files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
+    for file in files:
+        own = file.relative_to(path)
+        if not _LEFT.intersection(own.parts):
+            digest.update(hashlib.sha256(own.as_posix().encode()).digest())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.digest()
 
 
 @dataclass(frozen=True)

@@ -132,3 +132,29 @@ def test_a_run_knows_nothing_of_the_person_s_defaults(
     env = {"MX_CONFIG_DIR": str(tmp_path / ".config/mx")}
     made = testing.mx("generate", "SampleBase", "two", "--no-input", cwd=tmp_path, env=env)
     assert "region is elsewhere" in made.stderr
+
+
+def test_what_takes_long_is_done_once_for_the_same_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("MX_TEST_ALL", raising=False)
+    for name in ("one", "two"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        (tmp_path / name / "sub/a.txt").write_text("a")
+    asked: list[str] = []
+
+    def ask(folder: str, *more: object) -> str:
+        return testing.once([tmp_path / folder, *more], lambda: asked.append(folder) or f"{len(asked)}")
+
+    assert [ask("one"), ask("one"), ask("two")] == ["1", "1", "1"]
+    (tmp_path / "two/.mx").mkdir()
+    (tmp_path / "two/.mx/lock").touch()
+    assert ask("two") == "1"  # what tools leave does not count
+    (tmp_path / "two/sub/a.txt").rename(tmp_path / "two/sub/b.txt")
+    assert [ask("two"), ask("two", 1), ask("two", "1")] == ["2", "3", "4"]
+    with pytest.raises(ZeroDivisionError):
+        testing.once([0], lambda: str(1 / 0))
+    assert testing.once([0], lambda: "now") == "now"  # a failure is not kept
+    monkeypatch.setenv("MX_TEST_ALL", "1")
+    assert ask("one") == "5"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,39 @@ def program() -> Path:
                 pytest.skip(f"gitlab-ci-local {VERSION} cannot be installed: {done.stderr.strip()}")
             (folder / "ready").touch()
     return found
+
+
+def run(
+    project: Path,
+    *jobs: str,
+    variables: Mapping[str, str],
+    tools: Mapping[str, str],
+    options: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 300,
+) -> subprocess.CompletedProcess[str]:
+    """Run jobs of `project` in a shell, each in a copy of what Git has of it.
+
+    Args:
+        variables: of the pipeline, over its own.
+        tools: stand-ins for programs by their names, each the text of a shell script; they lie beside the project.
+        options: more of gitlab-ci-local's.
+        environment: instead of this process's; the jobs see it.
+        timeout: in seconds.
+    """
+    folder = project.parent / "tools"
+    for name, text in tools.items():
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    given = [word for name, value in variables.items() for word in ("--variable", f"{name}={value}")]
+    mine = os.environ if environment is None else environment
+    path = [str(folder), *path_for(project.parent / "bin"), mine["PATH"]]
+    return subprocess.run(
+        [program(), "--force-shell-executor", "--shell-isolation", *given, *options, *jobs],
+        cwd=project, env={**mine, "PATH": os.pathsep.join(path), "NO_COLOR": "1"},
+        capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
 
 
 def path_for(folder: Path) -> list[str]:

@@ -40,7 +40,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(project: Path, *jobs: str) -> subprocess.CompletedProcess[str]:
     """Run jobs as on the default branch; mx comes from this repository, packages from uv's own cache."""
-    program = gitlab_ci_local.program()
     tools = project.parent / "tools"
     cache = subprocess.run([uv(), "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
     variables = {
@@ -53,15 +52,16 @@ def run(project: Path, *jobs: str) -> subprocess.CompletedProcess[str]:
         # Training is tested elsewhere, at length.
         "PYTEST_ADDOPTS": "--deselect=tests/test_trainer.py",
     }
-    given = [word for name, value in variables.items() for word in ("--variable", f"{name}={value}")]
-    # PyTorch as it is in the cache: the index that has it without CUDA may be out of reach.
-    given += ["--unset-variable", "UV_TORCH_BACKEND"]
-    path = [*gitlab_ci_local.path_for(project.parent / "bin"), str(Path(uv()).parent), os.environ["PATH"]]
-    environment = {**os.environ, "PATH": os.pathsep.join(path), "NO_COLOR": "1"}
-    return subprocess.run(
-        [program, "--force-shell-executor", "--shell-isolation", *given, *jobs],
-        cwd=project, env=environment, capture_output=True, text=True, timeout=1800, check=False,
-    )  # fmt: skip
+    return gitlab_ci_local.run(
+        project,
+        *jobs,
+        variables=variables,
+        tools={},
+        # PyTorch as it is in the cache: the index that has it without CUDA may be out of reach.
+        options=["--unset-variable", "UV_TORCH_BACKEND"],
+        environment={**os.environ, "PATH": os.pathsep.join([str(Path(uv()).parent), os.environ["PATH"]])},
+        timeout=1800,
+    )
 
 
 def test_the_jobs_that_need_no_cloud_pass(project: Path) -> None:

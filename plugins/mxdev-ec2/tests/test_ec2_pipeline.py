@@ -44,11 +44,6 @@ def server(project: Path) -> Iterator[str]:
 def jobs(project: Path, server: str, *names: str) -> subprocess.CompletedProcess[str]:
     """Run jobs in a shell. `pip` is a double that installs nothing, because boto3 is in this environment; `python` is this one."""
     local = pytest.importorskip("gitlab_ci_local", reason="gitlab-ci-local is installed by mx's own tests")
-    tools = project.parent / "tools"
-    tools.mkdir(exist_ok=True)
-    for name, text in {"pip": "exit 0", "python": f'exec "{sys.executable}" "$@"'}.items():
-        (tools / name).write_text(f"#!/bin/sh\n{text}\n")
-        (tools / name).chmod(0o755)
     variables = {
         "AWS_ENDPOINT_URL": server,
         "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/churn-deploy",
@@ -56,18 +51,12 @@ def jobs(project: Path, server: str, *names: str) -> subprocess.CompletedProcess
         "AWS_ID_TOKEN": "token-of-a-job",
         "AWS_WEB_IDENTITY_TOKEN_FILE": str(project.parent / "token"),
     }
-    given = [word for name, value in variables.items() for word in ("--variable", f"{name}={value}")]
     keys = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    path = [str(tools), *local.path_for(project.parent / "bin"), os.environ["PATH"]]
-    return subprocess.run(
-        [local.program(), "--force-shell-executor", "--shell-isolation", *given, *names],
-        cwd=project,
-        env={**keys, "PATH": os.pathsep.join(path), "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    tools = {"pip": "exit 0", "python": f'exec "{sys.executable}" "$@"'}
+    done: subprocess.CompletedProcess[str] = local.run(
+        project, *names, variables=variables, tools=tools, environment=keys
     )
+    return done
 
 
 def test_a_deploy_without_an_image_is_red_and_with_one_green(project: Path, server: str) -> None:

@@ -127,3 +127,19 @@ def settings(folder: Path, weights: str = "") -> Path:
     for command in (["add", "-A"], ["commit", "-q", "--allow-empty", "-m", "iris is 1.0.0"]):
         subprocess.run([*git, *command], cwd=manifests, check=True)
     return path
+
+
+def flowers(shift: float = 0.0) -> str:
+    """A data set of three kinds, far apart."""
+    kinds = {
+        "setosa": [5.0, 3.4, 1.5, 0.2],
+        "versicolor": [5.9, 2.8, 4.3, 1.3],
+        "virginica": [6.6, 3.0, 5.6, 2.0],
+    }
+    rows = [
+        [*(f"{one + shift + at / 50:.2f}" for one in measures), kind]
+        for kind, measures in kinds.items()
+        for at in range(10)
+    ]
+    lines = [["sl", "sw", "pl", "pw", "label"], *rows]
+    return "".join(",".join(row) + "\n" for row in lines)

@@ -14,9 +14,10 @@ from gitlab.v4.objects import ProjectManager
 
 from mxdev_shipyard.onboarding import git
 from mxdev_shipyard.onboarding.command import onboard
+from mxdev_shipyard.onboarding.services import Entry
 
 WRITES = ("CreateRepository", "PutLifecyclePolicy", "PutObject")
-call, create, run = BaseClient._make_api_call, ProjectManager.create, git.run
+call, create, run, put = BaseClient._make_api_call, ProjectManager.create, git.run, Entry.do
 
 
 def happened(event: str) -> None:
@@ -52,7 +53,13 @@ def ran(*arguments: str, cwd: Path | None = None) -> str:
     return answer
 
 
+def done(self: Entry, say: Any) -> None:
+    put(self, say)
+    happened(f"entry {self.name}")
+
+
 BaseClient._make_api_call = called
+Entry.do = done  # type: ignore[method-assign]
 ProjectManager.create = created
 git.run = ran
 sys.exit(onboard.main(sys.argv[1:], standalone_mode=False))

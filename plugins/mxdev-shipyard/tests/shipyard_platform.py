@@ -1,4 +1,4 @@
-"""A platform of doubles: moto's server for AWS, and one server that stands for GitLab and for the Git servers.
+"""A platform of doubles: moto's server for AWS, and one server that stands for GitLab, for the Git servers and for a service desk.
 
 The double of GitLab knows only the calls that python-gitlab makes for `mx onboard` and `mx retire`; Git is Git's own `http-backend`.
 """
@@ -19,7 +19,18 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 TOKEN = "token-of-the-tests"
+DESK_TOKEN, DESK_READ_TOKEN = "token-of-the-desk", "token-that-looks"
 GROUP = "shipyard/models"
+
+
+def credentials() -> dict[str, str]:
+    """Variables by which Git logs in, as a person's credential helper would."""
+    encoded = base64.b64encode(f"oauth2:{TOKEN}".encode()).decode()
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "http.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {encoded}",
+    }
 
 
 class Platform:
@@ -29,6 +40,9 @@ class Platform:
         self.folder = folder
         self.projects: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
+        # The service desk, and what it was asked; its double takes any entry.
+        self.desk: dict[str, dict[str, Any]] = {}
+        self.desk_calls: list[str] = []
         self.url = ""
         self.lock = threading.Lock()
         for environment in ("staging", "production"):
@@ -84,6 +98,19 @@ class Platform:
         )
         return done.stdout.splitlines()
 
+    def ask_desk(self, method: str, slug: str, authorization: str | None, body: bytes) -> tuple[int, Any]:
+        """The service desk: a GET may come with the token that only looks."""
+        self.desk_calls.append(f"{method} {slug}")
+        allowed = {DESK_TOKEN, DESK_READ_TOKEN} if method == "GET" else {DESK_TOKEN}
+        if (authorization or "").removeprefix("Bearer ") not in allowed:
+            return 403, {"message": "no"}
+        if method == "PUT":
+            self.desk[slug] = {**json.loads(body), "url": f"{self.url}/tickets/1"}
+            return 201, self.desk[slug]
+        if slug not in self.desk:
+            return 404, {}
+        return 200, self.desk.pop(slug) if method == "DELETE" else self.desk[slug]
+
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         """GitLab's interface."""
         self.calls.append(f"{method} {path}")
@@ -127,6 +154,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_PUT(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def log_message(self, *_: Any) -> None:
         pass
 
@@ -138,6 +171,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.rfile.readline()
             self.rfile.readline()
         parts = urlsplit(self.path)
+        if parts.path.startswith("/desk/"):
+            slug = parts.path.removeprefix("/desk/")
+            told = self.platform.ask_desk(self.command, slug, self.headers.get("Authorization"), body)
+            return self._send(told[0], json.dumps(told[1]).encode())
         if not parts.path.startswith("/api/v4"):
             return self._git(parts.path, parts.query, body)
         if self.headers.get("PRIVATE-TOKEN") != TOKEN:

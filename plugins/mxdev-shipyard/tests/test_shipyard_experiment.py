@@ -23,24 +23,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with cloud.account():
         cloud.settings(root)
         for name, shift in (("training", 0.0), ("evaluation", 0.05)):
-            cloud.put(f"data/2026-01-01T00:00:00Z/{name}.csv", flowers(shift))
+            cloud.put(f"data/2026-01-01T00:00:00Z/{name}.csv", cloud.flowers(shift))
         yield root
-
-
-def flowers(shift: float) -> str:
-    """Three kinds, far apart."""
-    kinds = {
-        "setosa": [5.0, 3.4, 1.5, 0.2],
-        "versicolor": [5.9, 2.8, 4.3, 1.3],
-        "virginica": [6.6, 3.0, 5.6, 2.0],
-    }
-    rows = [
-        [*(f"{one + shift + at / 50:.2f}" for one in measures), kind]
-        for kind, measures in kinds.items()
-        for at in range(10)
-    ]
-    lines = [["sl", "sw", "pl", "pw", "label"], *rows]
-    return "".join(",".join(row) + "\n" for row in lines)
 
 
 DATA = f"s3://shipyard-models/{REPOSITORY}/data/2026-01-01T00:00:00Z"
@@ -117,7 +101,7 @@ def test_worse_weights_are_told_as_that(project: Path, tmp_path: Path) -> None:
     shutil.copytree(project, root)
     [model] = [key for key in cloud.keys("models/") if key.endswith("model.npz")][:1]
     cloud.settings(root, f"s3://shipyard-models/{REPOSITORY}/{model.removesuffix('/model.npz')}")
-    wrong = flowers(0.0).replace("setosa", "x").replace("virginica", "setosa").replace("x", "virginica")
+    wrong = cloud.flowers(0.0).replace("setosa", "x").replace("virginica", "setosa").replace("x", "virginica")
     (root / "wrong.csv").write_text(wrong)
     python = str(shipyard_environment.python())
     told = mx("experiment", "train", "iris", "--training", "wrong.csv", "--evaluation", f"{DATA}/evaluation.csv", "--python", python,

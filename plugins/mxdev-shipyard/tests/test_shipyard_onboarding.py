@@ -18,7 +18,7 @@ import yaml
 from mxdev.testing import Outcome, mx
 from mxdev.version import __version__
 from platformdirs import user_cache_path
-from shipyard_platform import GROUP, TOKEN, Platform
+from shipyard_platform import DESK_TOKEN, GROUP, TOKEN, Platform
 
 from mxdev_shipyard.onboarding import aws
 
@@ -46,6 +46,7 @@ def platform(moto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_EC2_METADATA_DISABLED": "true",
         "GITLAB_TOKEN": TOKEN,
+        "DESK_TOKEN": DESK_TOKEN,
     }.items():
         monkeypatch.setenv(name, value)
     aws.client("s3", REGION).create_bucket(
@@ -62,10 +63,25 @@ def platform(moto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
             "domain": "models.acme.example",
             "environments": {one: f"{served.url}/manifests/{one}.git" for one in ("staging", "production")},
             "policy": {"*@acme.example": ["iris*", "rose"]},
+            "services": [
+                {"name": "service-desk", "webhook": f"{served.url}/desk/{{slug}}", "token": "DESK_TOKEN"},
+                {"name": "channel", "command": ["sh", "channel.sh"], "lost": "the messages of the channel"},
+            ],
         }
+        (tmp_path / "channel.sh").write_text(CHANNEL)
         (tmp_path / "shipyard.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
         values(tmp_path)
         yield served
+
+
+# A double of what makes channels: a file for each.
+CHANNEL = """\
+case $1 in
+  look) [ -f "channel-$2" ] || exit 3 ;;
+  put) cat > "channel-$2" ;;
+  remove) rm "channel-$2" ;;
+esac
+"""
 
 
 def values(folder: Path, slug: str = "iris", name: str = "values.yml", **more: str) -> str:
@@ -91,7 +107,8 @@ def states(told: Outcome) -> dict[str, str]:
 
 
 MANIFEST = "iris/inferenceservice.yaml"
-STEPS = ["policy", "registry", "models", "data", "project", "seed", "manifest-staging", "manifest-production"]
+STEPS = ["policy", "registry", "models", "data", "project", "seed", "manifest-staging", "manifest-production",
+         "service-desk", "channel"]  # fmt: skip
 
 
 def everything(platform: Platform) -> None:
@@ -109,6 +126,9 @@ def everything(platform: Platform) -> None:
     for environment in ("staging", "production"):
         assert platform.log(f"manifests/{environment}.git") == ["iris is onboarded", "first"]
         assert platform.files(f"manifests/{environment}.git") == [MANIFEST]
+    assert list(platform.desk) == ["iris"]
+    assert platform.desk["iris"]["project_url"] == f"{platform.url}/{GROUP}/deploy-iris-model"
+    assert [path.name for path in platform.folder.parent.glob("channel-*")] == ["channel-iris"]
 
 
 def test_a_model_is_onboarded_and_a_second_run_changes_nothing(platform: Platform, tmp_path: Path) -> None:
@@ -117,6 +137,8 @@ def test_a_model_is_onboarded_and_a_second_run_changes_nothing(platform: Platfor
     assert list(states(shown)) == STEPS
     assert not platform.projects
     assert "POST /projects" not in platform.calls
+    assert platform.desk_calls == ["GET iris"]
+    assert not (tmp_path / "channel-iris").exists()
     done = onboard(tmp_path)
     assert done.code == 0, done.stdout + done.stderr
     everything(platform)
@@ -145,6 +167,8 @@ CHANGES = [
     "push deploy-iris-model.git",
     "push staging.git",
     "push production.git",
+    "entry service-desk",
+    "entry channel",
 ]
 
 
@@ -268,12 +292,20 @@ def test_a_model_is_retired(platform: Platform, tmp_path: Path) -> None:
     assert onboard(tmp_path).code == 0
     shown = mx("retire", "values.yml", "--dry-run", "--json", cwd=tmp_path)
     assert states(shown) == {
+        "channel": "remove",
+        "service-desk": "remove",
         "manifest-production": "remove",
         "manifest-staging": "remove",
         "project": "remove",
     }
-    gone = mx("retire", "values.yml", "--yes", cwd=tmp_path)
+    assert list(platform.desk) == ["iris"]
+    agreed = mx("retire", "values.yml", "--yes", cwd=tmp_path)
+    assert agreed.code == 1  # the channel's messages are lost
+    assert "the messages of the channel" in agreed.stdout
+    gone = mx("retire", "values.yml", "--confirm", "iris", cwd=tmp_path)
     assert gone.code == 0, gone.stdout + gone.stderr
+    assert platform.desk == {}
+    assert not (tmp_path / "channel-iris").exists()
     assert platform.projects[f"{GROUP}/deploy-iris-model"]["archived"]
     assert platform.log("manifests/staging.git")[0] == "iris is retired"
     assert platform.files("manifests/staging.git") == []

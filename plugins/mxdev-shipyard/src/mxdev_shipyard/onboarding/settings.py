@@ -10,8 +10,13 @@ from typing import Any
 
 from mxdev.errors import UsageProblem
 
+from mxdev_shipyard.onboarding import services
+from mxdev_shipyard.onboarding.services import Service
+
 FILE = "shipyard.yaml"
 _TEXTS = ("region", "bucket", "registry", "gitlab", "group", "pipelines")
+# The names of the steps that every model has.
+STEPS = ("policy", "registry", "models", "data", "project", "seed")
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Settings:
         environments: for each environment the address of its repository of manifests.
         domain: the domain below which models are served; empty: that of the generator.
         policy: who may onboard which: patterns of slugs, by pattern of e-mail address. Empty: nobody.
+        services: what else a model gets.
     """
 
     region: str
@@ -39,6 +45,7 @@ class Settings:
     environments: Mapping[str, str] = field(default_factory=dict)
     domain: str = ""
     policy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    services: tuple[Service, ...] = ()
 
     def allows(self, email: str, slug: str) -> bool:
         """Whether this person may onboard this model."""
@@ -74,11 +81,16 @@ def read(path: Path) -> Settings:
         raise UsageProblem(f"{path} does not have {', '.join(missing)}.")
     assert isinstance(environments, dict)
     assert isinstance(policy, dict)
+    taken = frozenset((*STEPS, *(f"manifest-{one}" for one in environments)))
+    found, wrong = services.parse(given.get("services"), path.resolve().parent, taken)
+    if wrong:
+        raise UsageProblem(f"{path}: {'; '.join(wrong)}.")
     return Settings(
         **{name: given[name] for name in _TEXTS},
         environments=environments,
         domain=str(given.get("domain") or ""),
         policy={str(who): tuple(slugs) for who, slugs in policy.items()},
+        services=found,
     )
 
 

@@ -9,6 +9,7 @@ from mxdev import Check, State, Step
 from mxdev_shipyard.onboarding.aws import Prefix, Registry
 from mxdev_shipyard.onboarding.manifest import Manifest
 from mxdev_shipyard.onboarding.project import Project, Seed
+from mxdev_shipyard.onboarding.services import Entry
 from mxdev_shipyard.onboarding.settings import Settings
 from mxdev_shipyard.onboarding.values import Boarding
 
@@ -55,6 +56,11 @@ def onboarding(settings: Settings, boarding: Boarding) -> list[Step]:
         Manifest(name=f"manifest-{environment}", title=f"Manifest in {environment}", needs=("project",), early=True,
                  settings=settings, boarding=boarding, environment=environment)
         for environment in settings.environments
+    ]  # fmt: skip
+    steps += [
+        Entry(name=service.name, title=service.title, needs=("project",), early=True, service=service, boarding=boarding,
+              project=f"{settings.gitlab}/{settings.group}/{name}", lost=(service.lost,) if service.lost else ())
+        for service in settings.services
     ]  # fmt: skip
     return steps
 
