@@ -31,7 +31,7 @@ ROWS: dict[str, tuple[list[str], dict[str, list[str]]]] = {
             GITHUB: ["--repository-id=4711", "--branch=ours/next", f"--schedule={WEEKLY}",
                      "--mx-source=git+https://git.example.com/tools/mx-devtool.git", "--publish-docs", "--terraform=apply"],
             CLOUD_BUILD: ["--repository=https://github.com/acme/churn.git", "--app-installation=4711",
-                          f"--schedule={WEEKLY}", "--mx-source=https://pypi.example.com/simple/"],
+                          f"--schedule={WEEKLY}", "--mx-source=https://pypi.example.com/simple/", "--terraform=apply"],
         },
     ),
     "all, beside a cluster": (

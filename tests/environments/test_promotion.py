@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 from pathlib import Path
@@ -141,6 +142,100 @@ run "first" {
   }
 }
 """
+# What changes where pipelines apply Terraform, too: in an environment, and in the first one.
+_STATES = "resource.type != 'storage.googleapis.com/Object' || resource.name.startsWith('projects/_/buckets/acme-ml-tfstate/objects/"
+MOCKED_APPLIED = MOCKED.replace(
+    """google_project_iam_member.gitlab.role == "roles/container.admin" && google_project_iam_member.github.role == "roles/container.admin" && """,
+    """google_project_iam_member.gitlab.role == "roles/container.clusterViewer" && google_project_iam_member.github.role == "roles/container.clusterViewer" && google_project_iam_member.cloud_build_promote[0].role == "roles/owner" && """,
+).replace(
+    """  assert {
+    condition     = length(google_cloudbuild_trigger.events)""",
+    f"""  assert {{
+    condition     = toset(keys(google_project_iam_member.gitlab_terraform)) == toset(["apply roles/owner"]) && toset(keys(google_project_iam_member.github_terraform)) == toset(["apply roles/owner"])
+    error_message = "Here nobody but a promotion acts."
+  }}
+
+  assert {{
+    condition     = endswith(google_iam_workload_identity_pool_provider.gitlab_terraform["apply"].attribute_condition, "assertion.ref_protected == 'true' && assertion.ref_type == 'branch' && assertion.environment == 'NAME'") && endswith(google_iam_workload_identity_pool_provider.github_terraform["apply"].attribute_condition, "assertion.ref == 'refs/heads/main' && assertion.environment == 'NAME'")
+    error_message = "Only a job of this environment, which somebody approves, applies."
+  }}
+
+  assert {{
+    condition     = google_storage_bucket_iam_member.gitlab_terraform["apply"].condition[0].expression == "{_STATES}churn/NAME/')" && google_storage_bucket_iam_member.github_terraform["apply"].condition[0].expression == "{_STATES}churn/NAME/')"
+    error_message = "It writes the state of this environment, and of no other."
+  }}
+
+  assert {{
+    condition     = alltrue([for grants in [google_project_iam_member.gitlab_preview, google_project_iam_member.github_preview] : join(" ", keys(grants)) == (var.project_id == "acme-ml" ? "" : "roles/iam.securityReviewer roles/viewer")])
+    error_message = "What shows a plan reads here, and does no more."
+  }}
+
+  assert {{
+    condition     = length(google_project_iam_member.gitlab_first) == (var.project_id == "acme-ml" ? 0 : 1) && alltrue([for grant in concat(google_project_iam_member.gitlab_first, google_project_iam_member.github_first) : grant.project == "acme-ml" && grant.role == "roles/iam.securityReviewer"])
+    error_message = "In the first cloud project it reads rights, and gives none."
+  }}
+
+  assert {{
+    condition     = length(google_service_account.cloud_build_preview) == 0 && length(google_storage_bucket_iam_member.cloud_build_states) == 0 && length(google_cloudbuild_trigger.preview) == 0 && alltrue([for grant in google_project_iam_member.cloud_build_preview : grant.member == "serviceAccount:churn-preview@acme-ml.iam.gserviceaccount.com"])
+    error_message = "Builds that show plans start in one place."
+  }}
+
+  assert {{
+    condition     = length(google_cloudbuild_trigger.events)""",
+)
+_ACCOUNT = """override_resource {
+  target          = google_service_account.cloud_build_promote"""
+FIRST_APPLIED = FIRST.replace(
+    _ACCOUNT,
+    _ACCOUNT.replace("promote", "preview")
+    + """
+  override_during = plan
+  values = {
+    id    = "projects/acme-ml/serviceAccounts/churn-preview@acme-ml.iam.gserviceaccount.com"
+    name  = "projects/acme-ml/serviceAccounts/churn-preview@acme-ml.iam.gserviceaccount.com"
+    email = "churn-preview@acme-ml.iam.gserviceaccount.com"
+  }
+}
+
+"""
+    + _ACCOUNT,
+    1,
+).replace(
+    """  assert {
+    condition     = google_project_iam_member.cloud_build_logs""",
+    f"""  assert {{
+    condition     = alltrue([for trigger in google_cloudbuild_trigger.preview : trigger.service_account == google_service_account.cloud_build_preview[0].id && length(trigger.approval_config) == 0]) && toset(keys(google_cloudbuild_trigger.preview)) == toset(["staging", "production"])
+    error_message = "Plans are shown before anybody is asked."
+  }}
+
+  assert {{
+    condition     = toset([for grant in google_storage_bucket_iam_member.cloud_build_states : grant.role if grant.member == "serviceAccount:churn-preview@acme-ml.iam.gserviceaccount.com"]) == toset(["roles/storage.objectViewer", "roles/storage.objectUser"]) && google_storage_bucket_iam_member.cloud_build_states["plans"].condition[0].expression == "{_STATES}plans/churn/')"
+    error_message = "What shows plans reads states, and writes plans alone."
+  }}
+
+  assert {{
+    condition     = strcontains(google_storage_bucket_iam_member.cloud_build_states["promote"].condition[0].expression, "objects/churn/production/')") && !strcontains(google_storage_bucket_iam_member.cloud_build_states["promote"].condition[0].expression, "default")
+    error_message = "Promotions write the states that they apply, and not the first one's."
+  }}
+
+  assert {{
+    condition     = toset(keys(google_project_iam_member.gitlab_terraform)) == toset(["apply roles/owner", "plan roles/iam.securityReviewer", "plan roles/viewer", "preview roles/iam.securityReviewer", "preview roles/viewer"])
+    error_message = "What looks changes nothing."
+  }}
+
+  assert {{
+    condition     = strcontains(google_iam_workload_identity_pool_provider.gitlab_terraform["preview"].attribute_condition, "ref_protected == 'true'") && strcontains(google_iam_workload_identity_pool_provider.github_terraform["preview"].attribute_condition, "assertion.ref == 'refs/heads/main'") && endswith(google_iam_workload_identity_pool_provider.gitlab_terraform["apply"].attribute_condition, "assertion.environment == 'terraform'")
+    error_message = "No review reads another environment's state."
+  }}
+
+  assert {{
+    condition     = google_storage_bucket_iam_member.gitlab_terraform["plan"].condition[0].expression == "{_STATES}churn/default.')" && length(google_storage_bucket_iam_member.gitlab_terraform["preview"].condition) == 0
+    error_message = "Reviews read the first environment's state alone."
+  }}
+
+  assert {{
+    condition     = google_project_iam_member.cloud_build_logs""",
+)
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +249,15 @@ def promoted(gcp: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         assert done.code == 0, done.stderr
     done = mx("set", "environments=staging,production", "--no-input", cwd=root)
+    assert done.code == 0, done.stderr
+    return root
+
+
+@pytest.fixture(scope="module")
+def applied(promoted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with pipelines that apply Terraform."""
+    root = Path(shutil.copytree(promoted, tmp_path_factory.mktemp("applied") / "churn"))
+    done = mx("set", *(f"{name}.terraform=apply" for name in CIS), "--no-input", cwd=root)
     assert done.code == 0, done.stderr
     return root
 
@@ -232,6 +336,113 @@ def test_a_list_that_is_none_is_refused(gcp: Path, given: str, said: str) -> Non
     assert (done.code, said in done.stderr) == (2, True), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("path", "prefix", "shown"),
+    [(GITLAB, "mx-", "script"), (GITHUB, "", "steps")],
+)
+def test_what_somebody_agrees_to_is_the_plan_that_was_shown(
+    applied: Path, path: str, prefix: str, shown: str
+) -> None:
+    found = jobs(applied, path)
+    found = found.get("jobs", found)
+    order = ["image-run", "preview-staging", "promote-staging", "preview-production", "promote-production"]
+    for before, job in itertools.pairwise(order):
+        needs = found[prefix + job]["needs"]
+        assert [one["job"] if isinstance(one, dict) else one for one in needs] == [prefix + before]
+    for name in ("staging", "production"):
+        plan, promote = (str(found[f"{prefix}{job}-{name}"][shown]) for job in ("preview", "promote"))
+        # Looking asks nobody, and changes nothing.
+        assert "environment" not in found[f"{prefix}preview-{name}"]
+        assert "when" not in str(found[f"{prefix}preview-{name}"].get("rules"))
+        words = f"-lock=false -var-file=environments/{name}.tfvars -out={name}.tfplan"
+        assert words in plan
+        assert " apply " not in plan
+        for text_ in (plan, promote):
+            assert f"-backend-config=prefix=churn/{name}" in text_
+        assert "terraform plan" not in promote
+        assert (
+            promote.index(f"apply -input=false {name}.tfplan")
+            < promote.index("/clusters/")
+            < promote.index("mx deploy --environment")
+        )
+    assert "churn-gitlab-preview@acme-ml." in str(found) or "churn-github-preview@acme-ml." in str(found)
+    assert "churn-production-gitlab-apply@" in str(found) or "churn-production-github-apply@" in str(found)
+
+
+def test_cloud_build_shows_the_plan_in_a_build_before(applied: Path) -> None:
+    for build in ("push", "review"):
+        assert "terraform-apply" not in (applied / BUILDS / f"{build}.yaml").read_text()
+        assert "preview" not in (applied / BUILDS / f"{build}.yaml").read_text()
+    preview, promote = (jobs(applied, f"{BUILDS}/{job}-production.yaml") for job in ("preview", "promote"))
+    assert preview["serviceAccount"].endswith("/churn-preview@acme-ml.iam.gserviceaccount.com")
+    script, then = (build["steps"][1]["script"] for build in (preview, promote))
+    assert (
+        script.index("-out=production.tfplan")
+        < script.index("cat build/plan-production.txt")
+        < script.index("--data-binary")
+    )
+    assert "apply" not in script
+    assert (
+        then.index('production.tfplan "https://storage')
+        < then.index("apply -input=false production.tfplan")
+        < then.index("mx deploy --environment")
+    )
+    assert "terraform plan" not in then
+    for build in (preview, promote):
+        assert "COMMIT=$COMMIT_SHA" in build["steps"][1]["env"]
+
+
+def test_a_plan_goes_from_one_build_to_the_next(applied: Path, tmp_path: Path) -> None:
+    """The commands of both builds, really run in bash; curl is a stand-in for Google's storage, which notes what it is asked."""
+    (tmp_path / "curl").write_text(
+        '#!/bin/bash\nread -r header; url=${*: -1}\necho "$header $url" >> $HERE/asked\n'
+        'while test $# -gt 1; do case "$1" in --data-binary) cp "${2#@}" "$HERE/kept";; --output) out=$2;; esac; shift; done\n'
+        'case "$url" in *alt=media) test -f "$HERE/kept" || exit 22; cp "$HERE/kept" "$out";; esac\n'
+    )
+    (tmp_path / "curl").chmod(0o755)
+    work = tmp_path / "work"
+    (work / "infrastructure/terraform").mkdir(parents=True)
+    (work / "build").mkdir()
+    (work / "build/plan-production.txt").write_text("one to add\n")
+    plan = work / "infrastructure/terraform/production.tfplan"
+
+    def run(job: str) -> subprocess.CompletedProcess[str]:
+        script = jobs(applied, f"{BUILDS}/{job}-production.yaml")["steps"][1]["script"]
+        lines = [
+            line
+            for line in script.splitlines()
+            if "storage.googleapis.com" in line or line.startswith("cat ")
+        ]
+        assert lines
+        env = {
+            "PATH": f"{tmp_path}:/usr/bin:/bin",
+            "HERE": str(tmp_path),
+            "GOOGLE_OAUTH_ACCESS_TOKEN": "secret",
+            "COMMIT": "abc123",
+        }
+        given = ["bash", "-euo", "pipefail", "-c", "\n".join(lines)]
+        return subprocess.run(given, env=env, cwd=work, capture_output=True, text=True, check=False)
+
+    none = run("promote")
+    assert none.returncode == 1
+    assert "No plan of the commit abc123: the trigger churn-preview-production makes it" in none.stderr
+    plan.write_bytes(b"the plan")
+    shown = run("preview")
+    assert (shown.returncode, shown.stdout) == (0, "one to add\n"), shown.stderr
+    plan.unlink()
+    assert run("promote").returncode == 0
+    assert plan.read_bytes() == b"the plan"
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert all(
+        line.startswith('header = "Authorization: Bearer secret" https://storage.googleapis.com/')
+        for line in asked
+    )
+    assert asked[1].endswith(
+        "/b/acme-ml-tfstate/o?uploadType=media&name=plans/churn/production/abc123.tfplan"
+    )
+    assert asked[2].endswith("/b/acme-ml-tfstate/o/plans%2Fchurn%2Fproduction%2Fabc123.tfplan?alt=media")
+
+
 def test_a_promotion_deploys_to_its_environment(existing: Path, tmp_path: Path) -> None:
     """The commands of GitLab's job, really run; mx and kubectl are stand-ins that note their words."""
     tree = render("GitLabCI", name="churn", cloud="existing", mx_source="index", environments="qa")
@@ -251,21 +462,27 @@ def test_a_promotion_deploys_to_its_environment(existing: Path, tmp_path: Path) 
     assert (real.code, "no context company-cluster" in real.stderr) == (1, True), real.stderr
 
 
-def test_terraform_makes_each_environment_under_its_own_names(promoted: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "tests"), [("promoted", (MOCKED, FIRST)), ("applied", (MOCKED_APPLIED, FIRST_APPLIED))]
+)
+def test_terraform_makes_each_environment_under_its_own_names(
+    kind: str, tests: tuple[str, str], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     """`terraform test` with an environment's values on top, as `mx infra -E` gives them."""
     configuration = cli_configuration()
     folder = tmp_path / "terraform"
-    shutil.copytree(promoted / "infrastructure/terraform", folder)
+    shutil.copytree(request.getfixturevalue(kind) / "infrastructure/terraform", folder)
     for test in (folder / "tests").glob("*.tftest.hcl"):
         test.unlink()
     done = run_terraform(["init", "-backend=false", "-input=false"], folder, configuration)
     assert done.returncode == 0, done.stdout + done.stderr
     path = folder / "tests/environment.tftest.hcl"
+    of_environment, first = tests
     for name in ("staging", "production"):
-        path.write_text(MOCKED.replace("NAME", name))
+        path.write_text(of_environment.replace("NAME", name))
         given = ["test", f"-var-file=environments/{name}.tfvars"]
         done = run_terraform(given, folder, configuration)
         assert done.returncode == 0, done.stdout + done.stderr
-    path.write_text(FIRST)
+    path.write_text(first)
     done = run_terraform(["test"], folder, configuration)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -31,9 +31,10 @@ INSTALL = (
 )
 _TERRAFORM = f"terraform -chdir={FOLDER}"
 
-Role = Literal["plan", "apply"]
+Role = Literal["plan", "preview", "apply"]
 ROLES: dict[str, Role] = {"terraform-plan": "plan", "terraform-apply": "apply"}
-"""By job: the account that it acts as."""
+"""By job: the account that it acts as. An environment's are `preview`, which looks at all of them from the default branch, and `apply`."""
+PREVIEW: Role = "preview"
 
 
 def jobs(facts: Facts) -> tuple[Job, ...]:
@@ -51,21 +52,53 @@ def jobs(facts: Facts) -> tuple[Job, ...]:
     return (check, *_plan_and_apply()) if facts.terraform == "apply" else (check,)
 
 
-def _plan_and_apply() -> tuple[Job, Job]:
-    token = ("GOOGLE_OAUTH_ACCESS_TOKEN",)
-    init = f"{_TERRAFORM} init -input=false"
-    plan = (
-        init,
+def files(environment: str = "") -> tuple[str, str]:
+    """What a plan says, for people, and the plan itself; of one of the project's environments, or of its first one."""
+    return (
+        (f"build/plan-{environment}.txt", f"{FOLDER}/{environment}.tfplan")
+        if environment
+        else (PLAN, PLAN_FILE)
+    )
+
+
+def planned(name: str = "", environment: str = "") -> tuple[str, ...]:
+    """Commands that plan, and say what.
+
+    Args:
+        name: the project's name, below which the states of its environments lie.
+        environment: one of them; empty: the first one.
+    """
+    said, plan = files(environment)
+    file, values = (
+        plan.removeprefix(f"{FOLDER}/"),
+        f" -var-file=environments/{environment}.tfvars" if environment else "",
+    )
+    return (
+        _init(name, environment),
         "CODE=0",
         # 2 stands for changes. Whoever may only look cannot lock.
-        f"{_TERRAFORM} plan -detailed-exitcode -input=false -lock=false -out=terraform.tfplan || CODE=$?",
+        f"{_TERRAFORM} plan -detailed-exitcode -input=false -lock=false{values} -out={file} || CODE=$?",
         'test "$CODE" = 0 || test "$CODE" = 2',
-        f"mkdir -p build && {_TERRAFORM} show -no-color terraform.tfplan > {PLAN}",
+        f"mkdir -p build && {_TERRAFORM} show -no-color {file} > {said}",
     )
-    apply = (init, f"{_TERRAFORM} apply -input=false terraform.tfplan")
+
+
+def applied(name: str = "", environment: str = "") -> tuple[str, ...]:
+    """Commands that apply a plan as it is; Terraform refuses one that the state has left behind."""
+    plan = files(environment)[1].removeprefix(f"{FOLDER}/")
+    return (_init(name, environment), f"{_TERRAFORM} apply -input=false {plan}")
+
+
+def _init(name: str, environment: str) -> str:
+    prefix = f" -backend-config=prefix={name}/{environment}" if environment else ""
+    return f"{_TERRAFORM} init -input=false{prefix}"
+
+
+def _plan_and_apply() -> tuple[Job, Job]:
+    token = ("GOOGLE_OAUTH_ACCESS_TOKEN",)
     return (
-        Job("terraform-plan", "Plan of Terraform", ("review", "push"), ("terraform",), 20, INSTALL, plan,
+        Job("terraform-plan", "Plan of Terraform", ("review", "push"), ("terraform",), 20, INSTALL, planned(),
             f"{_TERRAFORM} plan", token, ("infrastructure",), (PLAN, PLAN_FILE)),
-        Job("terraform-apply", "Apply Terraform", ("push",), ("terraform-plan",), 60, INSTALL, apply,
+        Job("terraform-apply", "Apply Terraform", ("push",), ("terraform-plan",), 60, INSTALL, applied(),
             f"{_TERRAFORM} apply", token, ("infrastructure",)),
     )  # fmt: skip

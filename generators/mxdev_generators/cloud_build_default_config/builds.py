@@ -35,6 +35,9 @@ BUILDS: Mapping[str, tuple[Event, ...]] = {
 PREPARE = "prepare"
 PROMOTE = "promote"
 """The role of the account that promotions act as: what builds every push has no right in another environment."""
+# Where plans lie between the build that makes one and the one that applies it: they may hold secrets, as the states do.
+_STATES = "https://storage.googleapis.com"
+_AS = """printf 'header = "Authorization: Bearer %s"' "$GOOGLE_OAUTH_ACCESS_TOKEN" | curl --fail-with-body --silent --show-error --config -"""
 _HEADS = {
     "review": "A pull or merge request. It runs as an account that may write logs, and nothing else.",
     "push": "A commit of the default branch.",
@@ -57,12 +60,43 @@ def render(values: Mapping[str, Any]) -> dict[str, str]:
     graph = jobs(facts(values, lint_report="gitlab", publish_docs=True))
     found = {name: [job for job in graph if _starts(name, job)] for name in BUILDS}
     # Nobody can be asked within a build, so what waits for somebody is a build of its own.
-    found |= {job.name: [job] for job in graph if promotion.environment(job)}
+    found |= {job.name: [job] for job in graph if _alone(job)}
     return {f"{FOLDER}/{name}.yaml": _build(name, chosen, values) for name, chosen in found.items()}
 
 
 def _starts(name: str, job: Job) -> bool:
-    return bool(set(job.events) & set(BUILDS[name])) and not promotion.environment(job)
+    # Nor is anything applied that nobody has agreed to.
+    return bool(set(job.events) & set(BUILDS[name])) and not _alone(job) and job.name not in terraform.ROLES
+
+
+def _alone(job: Job) -> bool:
+    """Whether a job is a build of its own."""
+    return bool(promotion.environment(job) or promotion.previewed(job))
+
+
+def _plan_object(environment: str, values: Mapping[str, Any]) -> str:
+    """The name of the plan of a commit, in the bucket of the states, in a shell."""
+    return f"plans/{values['name']}/{environment}/$COMMIT.tfplan"
+
+
+def _kept(environment: str, values: Mapping[str, Any]) -> list[str]:
+    """Commands that show a plan, and put it where the promotion finds it."""
+    said, plan = terraform.files(environment)
+    place = f"{_STATES}/upload/storage/v1/b/{values['project_id']}-tfstate/o?uploadType=media&name={_plan_object(environment, values)}"
+    return [
+        f"cat {said}",
+        f'{_AS} --output /dev/null --request POST --header "Content-Type: application/octet-stream" --data-binary @{plan} "{place}"',
+    ]
+
+
+def _fetched(environment: str, values: Mapping[str, Any]) -> list[str]:
+    """Commands that fetch the plan that somebody has agreed to."""
+    plan = terraform.files(environment)[1]
+    name = _plan_object(environment, values).replace("/", "%2F")
+    first = f"No plan of the commit $COMMIT: the trigger {values['name']}-{promotion.preview(environment)} makes it, which comes first."
+    return [
+        f'{_AS} --output {plan} "{_STATES}/storage/v1/b/{values["project_id"]}-tfstate/o/{name}?alt=media" || {{ echo "{first}" >&2; exit 1; }}'
+    ]
 
 
 def docs_bucket(values: Mapping[str, Any]) -> str:
@@ -84,7 +118,9 @@ def registry(values: Mapping[str, Any]) -> str:
 
 def _build(name: str, chosen: list[Job], values: Mapping[str, Any]) -> str:
     here = {job.name for job in chosen}
-    role = PROMOTE if promotion.environment(chosen[0]) else "review" if name == "review" else "build"
+    role = "review" if name == "review" else "build"
+    if _alone(chosen[0]):
+        role = PROMOTE if promotion.environment(chosen[0]) else terraform.PREVIEW
     shared = environment(values) | {"UV_LINK_MODE": "copy"}
     content: dict[str, Any] = {
         "steps": [_prepare(chosen, values), *(_step(job, here, values) for job in chosen)],
@@ -105,7 +141,10 @@ def _build(name: str, chosen: list[Job], values: Mapping[str, Any]) -> str:
     if name != "review" and values["cloud"] == "gcp" and any(REPORTS in job.results for job in chosen):
         location = f"gs://{docs_bucket(values)}/reports/$BUILD_ID"
         content["artifacts"] = {"objects": {"location": location, "paths": [f"{REPORTS}/*"]}}
-    head = _HEADS.get(name) or f"{chosen[0].title}, once somebody has agreed."
+    what = f"{chosen[0].title}, once somebody has agreed."
+    if to := promotion.previewed(chosen[0]):
+        what = f"What a promotion to {to} would apply; it looks, and changes nothing."
+    head = _HEADS.get(name) or what
     return document(f"{head} The same jobs run in every CI that mx renders.", content)
 
 
@@ -156,6 +195,9 @@ def _step(job: Job, here: set[str], values: Mapping[str, Any]) -> dict[str, Any]
         tfvars = f"{terraform.FOLDER}/environments/{to}.tfvars"
         lines.append(f"""GCP_PROJECT_ID=$(sed --quiet 's/^project_id *= *"\\(.*\\)"/\\1/p' {tfvars})""")
     lines += [line for line in job.prepare if not _lasts(line)]
+    if promotion.role(job):
+        lines += [f"GOOGLE_OAUTH_ACCESS_TOKEN=$({_ACCESS})", "export GOOGLE_OAUTH_ACCESS_TOKEN"]
+        said = [*_fetched(to, values), *said] if to else [*said, *_kept(promotion.previewed(job), values)]
     step["script"] = _script([*lines, *said])
     return step
 
@@ -173,5 +215,6 @@ def _environment(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
         "UV_PUBLISH_URL": python_registry(values),
         "UV_PUBLISH_USERNAME": "oauth2accesstoken",
     }
-    given = {name: known[name] for name in job.environment if name in known}
+    named = (*(["COMMIT"] if promotion.role(job) else []), *job.environment)
+    given = {name: known[name] for name in named if name in known}
     return given | (images.ENVIRONMENT if "images" in job.uses else {})

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
+
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
-from mxdev_generators.ci import access, promotion
+from mxdev_generators.ci import access, promotion, terraform
 from mxdev_generators.ci.options import (
     BRANCH,
     NUMBER,
@@ -26,6 +28,11 @@ _REPOSITORY = Pattern(
     metavar="URL",
 )
 
+_TERRAFORM = option(
+    "--terraform", type=click.Choice(["check", "apply"]), default="check",
+    help="check: builds look at Terraform's form, types and tests; apply: promotions also apply an environment's, by a plan that another build has shown.",
+)  # fmt: skip
+
 
 def _on_github(repository: str) -> bool:
     return repository.startswith("https://github.com/")
@@ -41,6 +48,7 @@ class CloudBuildDefaultConfig(Generator):
         option("--app-installation", type=NUMBER, default="0",
                help="The number of the installation of Google's app on GitHub; not for GitLab."),
         option("--branch", type=BRANCH, default="main", help="The default branch.", found="git-branch"),
+        _TERRAFORM,
         *common(),
     )  # fmt: skip
     example = "mx generate CloudBuildDefaultConfig --repository https://github.com/acme/churn.git --app-installation 4711"
@@ -59,7 +67,7 @@ class CloudBuildDefaultConfig(Generator):
     def variables(self) -> dict[str, Any]:
         """The options, and the names that are made from them."""
         values = super().variables()
-        roles = ("build", "review", "schedule", builds.PROMOTE)
+        roles = ("build", "review", "schedule", builds.PROMOTE, terraform.PREVIEW)
         accounts = {f"{role}_account": account(values, role) for role in roles}
         accounts |= {f"{role}_in_terraform": account_in_terraform(role) for role in roles}
         return {
@@ -69,6 +77,7 @@ class CloudBuildDefaultConfig(Generator):
             "docs_bucket": builds.docs_bucket(values),
             "promoted": promotion.namespaces(values),
             "promote_email": account_email(values, builds.PROMOTE),
+            "preview_email": account_email(values, terraform.PREVIEW),
             "cron": cron(values),
             "host": "github" if _on_github(values["repository"]) else "gitlab",
         }

@@ -10,6 +10,7 @@ from mxdev_generators.ci import access, promotion, terraform
 from mxdev_generators.ci.options import (
     BRANCH,
     NUMBER,
+    account_email,
     account_in_terraform,
     common,
     own_registry,
@@ -48,8 +49,10 @@ class GitHubActions(Generator):
             "account": account_in_terraform("github"),
             "pool": pool_in_terraform("github"),
             "promoted": promotion.namespaces(values),
+            "preview_email": account_email(values, f"github-{terraform.PREVIEW}"),
             **{
-                f"{role}_account": account_in_terraform(f"github-{role}") for role in terraform.ROLES.values()
+                f"{role}_account": account_in_terraform(f"github-{role}")
+                for role in (*terraform.ROLES.values(), terraform.PREVIEW)
             },
         }
 

@@ -233,11 +233,12 @@ def _before(job: Job, values: Mapping[str, Any]) -> list[Step]:
     if _google(job, values):
         if to := promotion.environment(job):
             own = {"name": f"{values['name']}-{to}", "project_id": _own_project(values)}
-            steps.append(auth({**values, **own}))
+            steps.append(auth({**values, **own}, promotion.role(job)))
         else:
-            steps.append(auth(values, terraform.ROLES.get(job.name, "")))
-    if job.name == "terraform-apply":
-        steps.append(actions.DOWNLOAD.step(name="terraform-plan"))
+            steps.append(auth(values, promotion.role(job)))
+    if promotion.role(job) == "apply":
+        to = promotion.environment(job)
+        steps.append(actions.DOWNLOAD.step(name=promotion.preview(to) if to else "terraform-plan"))
     return steps
 
 
@@ -320,9 +321,27 @@ def _after(job: Job, values: Mapping[str, Any]) -> list[Step]:
         return [actions.UPLOAD.step(name="dist", path="dist", if_no_files_found="error")]
     if job.name == "terraform-plan":
         return _after_plan()
+    if promoted := promotion.previewed(job):
+        return _after_preview(job, promoted)
     if job.name == "train":
         return results.after_training(f"{RESULT}.yaml")
     return []
+
+
+def _after_preview(job: Job, environment: str) -> list[Step]:
+    """The plan on the summary page, where whoever agrees to the promotion reads it, and for the job that promotes."""
+    said, plan = terraform.files(environment)
+    # A summary has at most 1 MiB.
+    shown = (
+        f"{{ echo 'What a promotion to {environment} applies:'; echo '```'; head -c 900000 {said}; echo '```'; }}"
+        ' >> "$GITHUB_STEP_SUMMARY"\n'
+    )
+    return [
+        {"name": "Show the plan", "run": shown},
+        actions.UPLOAD.step(
+            name=job.name, path=f"{plan}\n{said}", if_no_files_found="error", retention_days=7
+        ),
+    ]
 
 
 def _after_plan() -> list[Step]:

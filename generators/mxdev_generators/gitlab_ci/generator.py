@@ -10,6 +10,7 @@ from mxdev_generators.ci import access, promotion, terraform
 from mxdev_generators.ci.options import (
     BRANCH,
     NUMBER,
+    account_email,
     account_in_terraform,
     common,
     cron,
@@ -66,8 +67,10 @@ class GitLabCI(Generator):
             "account": account_in_terraform("gitlab"),
             "pool": pool_in_terraform("gitlab"),
             "promoted": promotion.namespaces(values),
+            "preview_email": account_email(values, f"gitlab-{terraform.PREVIEW}"),
             **{
-                f"{role}_account": account_in_terraform(f"gitlab-{role}") for role in terraform.ROLES.values()
+                f"{role}_account": account_in_terraform(f"gitlab-{role}")
+                for role in (*terraform.ROLES.values(), terraform.PREVIEW)
             },
         }
 

@@ -90,7 +90,11 @@ def _job(job: Job, values: Mapping[str, Any]) -> dict[str, Any]:
         rendered["services"] = [_buildkit(values)]
     rendered["rules"] = [{"if": rule} for rule in _rules(job, values)]
     rendered["needs"] = [
-        {"job": PREFIX + name, "artifacts": (name, job.name) in _PASSED} for name in job.after
+        {
+            "job": PREFIX + name,
+            "artifacts": (name, job.name) in _PASSED or name.startswith(promotion.preview("")),
+        }
+        for name in job.after
     ]
     rendered["timeout"] = f"{job.minutes} minutes"
     # The next push ends a pipeline in which none but such jobs have begun: that of a merge request, and no other.
@@ -173,12 +177,13 @@ def _variables(job: Job, values: Mapping[str, Any]) -> dict[str, str]:
     if (to := promotion.environment(job)) and gcp:
         # Variables of GitLab's environment of that name come before these.
         project = "$GCP_PROJECT_ID"
-        variables |= google.account({**values, "name": f"{values['name']}-{to}", "project_id": project})
+        there = {**values, "name": f"{values['name']}-{to}", "project_id": project}
+        variables |= google.account(there, promotion.role(job))
         variables["GCP_PROJECT_ID"] = values["project_id"]
-    if "images" in job.uses:
+    elif "images" in job.uses:
         variables |= images.ENVIRONMENT
-    if "infrastructure" in job.uses:
-        variables |= google.account(values, terraform.ROLES[job.name])
+    elif "infrastructure" in job.uses:
+        variables |= google.account(values, promotion.role(job))
     return variables
 
 
@@ -248,6 +253,8 @@ def _results(job: Job) -> dict[str, Any]:
         return {"pages": {"publish": SITE}, "artifacts": {"paths": [f"{SITE}/"], "expire_in": "1 day"}}
     if not job.results:
         return {}
+    if promotion.previewed(job):
+        return {"artifacts": {"paths": list(job.results), "expire_in": "1 week"}}
     if job.name == "terraform-plan":
         paths = [*job.results, _COUNTED]
         return {"artifacts": {"paths": paths, "expire_in": "1 week", "reports": {"terraform": _COUNTED}}}
