@@ -81,9 +81,7 @@ def test_studio_is_told_when_nothing_runs(both: dict[str, Path], tmp_path: Path)
     program, kernel = interpreter("idle", tmp_path / "requirements.txt"), both["sagemaker"] / "kernel"
     ask = Path(__file__).parent / "inside/idle.py"
     command = (program, ask, kernel / "jupyter_server_config.py", tmp_path)
-    said = json.loads(
-        noted(kernel, [program, ask.read_text()], lambda: answer(run(*command, cwd=tmp_path)))
-    )
+    said = json.loads(noted(kernel, [program, ask.read_text()], lambda: answer(run(*command, cwd=tmp_path))))
     assert datetime.fromisoformat(said["answer"]["lastActiveTimestamp"].upper()).tzinfo is not None
     told = said["configured"]
     assert told["MappingKernelManager"]["cull_idle_timeout"] == 90 * 60
