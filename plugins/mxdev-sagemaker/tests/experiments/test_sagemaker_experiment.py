@@ -17,7 +17,7 @@ from sagemaker_training import interpreter, noted, run
 
 BIN = Path(sys.executable).parent
 TRACKING = ["sagemaker", "mlflow"]
-SAVER = Path(__file__).parents[1] / "saver/src"
+SAVER = Path(__file__).parents[2] / "saver/src"
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_studio_is_told_when_nothing_runs(both: dict[str, Path], tmp_path: Path)
         "jupyter-server>=2.14,<3\njupyter-activity-monitor-extension==0.3.2\n"
     )
     program, kernel = interpreter("idle", tmp_path / "requirements.txt"), both["sagemaker"] / "kernel"
-    ask = Path(__file__).parent / "inside/idle.py"
+    ask = Path(__file__).parents[1] / "inside/idle.py"
     command = (program, ask, kernel / "jupyter_server_config.py", tmp_path)
     said = json.loads(noted(kernel, [program, ask.read_text()], lambda: answer(run(*command, cwd=tmp_path))))
     assert datetime.fromisoformat(said["answer"]["lastActiveTimestamp"].upper()).tzinfo is not None
