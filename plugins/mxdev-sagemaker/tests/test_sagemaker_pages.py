@@ -1,4 +1,4 @@
-"""The console blocks of the pages about experiments and training, run in order in one folder each."""
+"""The console blocks of the pages, run in order in one folder each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+REFUSED = re.compile(r"^error: |^deployments/.*: ", re.MULTILINE)
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -17,7 +18,9 @@ def _pattern(expected: str) -> str:
     return re.escape(expected.strip()).replace(r"\.\.\.", ".*")
 
 
-@pytest.mark.parametrize(("page", "commands"), [("training.md", 4), ("experiment.md", 5)])
+@pytest.mark.parametrize(
+    ("page", "commands"), [("training.md", 4), ("experiment.md", 5), ("platform.md", 11)]
+)
 def test_the_page_is_true(tmp_path: Path, page: str, commands: int) -> None:
     environment = {
         **os.environ,
@@ -29,11 +32,13 @@ def test_the_page_is_true(tmp_path: Path, page: str, commands: int) -> None:
         for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
             ran += 1
             if command.startswith("cd "):
-                folder = folder / command[3:]
+                folder = (folder / command[3:]).resolve()
                 continue
             done = subprocess.run(
                 command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
             )
+            # What is shown to be refused says so, and nothing else is.
+            assert done.returncode == bool(REFUSED.search(expected)), (command, done.stdout + done.stderr)
             said = (done.stdout + done.stderr).strip()
             assert re.fullmatch(_pattern(expected), said, re.DOTALL), (command, said)
     assert ran == commands

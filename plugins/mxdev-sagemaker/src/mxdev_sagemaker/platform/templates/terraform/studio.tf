@@ -1,4 +1,10 @@
-# Notebooks that nobody uses stop by themselves.
+# Notebooks that nobody uses stop by themselves. Studio asks the image whether it is idle: SageMaker Distribution answers, from version 2 on, and so
+# does every image that has jupyter-activity-monitor-extension 0.3.1 or later; base/Dockerfile is one. Each kind of app is switched on for itself.
+locals {
+  # A person may choose between them.
+  idle = { minutes = 60, at_most = 240 }
+}
+
 resource "aws_sagemaker_domain" "this" {
   # checkov:skip=CKV_AWS_187:The keys of EFS are enough here, and cost nothing
   domain_name             = local.platform
@@ -15,9 +21,20 @@ resource "aws_sagemaker_domain" "this" {
       app_lifecycle_management {
         idle_settings {
           lifecycle_management        = "ENABLED"
-          idle_timeout_in_minutes     = 60
-          min_idle_timeout_in_minutes = 60
-          max_idle_timeout_in_minutes = 240
+          idle_timeout_in_minutes     = local.idle.minutes
+          min_idle_timeout_in_minutes = local.idle.minutes
+          max_idle_timeout_in_minutes = local.idle.at_most
+        }
+      }
+    }
+
+    code_editor_app_settings {
+      app_lifecycle_management {
+        idle_settings {
+          lifecycle_management        = "ENABLED"
+          idle_timeout_in_minutes     = local.idle.minutes
+          min_idle_timeout_in_minutes = local.idle.minutes
+          max_idle_timeout_in_minutes = local.idle.at_most
         }
       }
     }
@@ -25,6 +42,17 @@ resource "aws_sagemaker_domain" "this" {
 
   default_space_settings {
     execution_role = aws_iam_role.experiments.arn
+
+    jupyter_lab_app_settings {
+      app_lifecycle_management {
+        idle_settings {
+          lifecycle_management        = "ENABLED"
+          idle_timeout_in_minutes     = local.idle.minutes
+          min_idle_timeout_in_minutes = local.idle.minutes
+          max_idle_timeout_in_minutes = local.idle.at_most
+        }
+      }
+    }
   }
 
   # The home folders of notebooks outlive the domain.

@@ -115,6 +115,26 @@ run "everything" {
   }
 
   assert {
+    condition = alltrue([
+      for app in concat(
+        flatten(aws_sagemaker_domain.this.default_user_settings[*].jupyter_lab_app_settings),
+        flatten(aws_sagemaker_domain.this.default_user_settings[*].code_editor_app_settings),
+        flatten(aws_sagemaker_domain.this.default_space_settings[*].jupyter_lab_app_settings),
+      ) : one(one(app.app_lifecycle_management).idle_settings).lifecycle_management == "ENABLED"
+    ])
+    error_message = "An app that nobody uses must stop, whatever its kind."
+  }
+
+  assert {
+    condition = (
+      length(one(aws_sagemaker_domain.this.default_user_settings).jupyter_lab_app_settings) == 1
+      && length(one(aws_sagemaker_domain.this.default_user_settings).code_editor_app_settings) == 1
+      && length(one(aws_sagemaker_domain.this.default_space_settings).jupyter_lab_app_settings) == 1
+    )
+    error_message = "Each kind of app must be told for itself when to stop."
+  }
+
+  assert {
     condition     = length(distinct([aws_iam_role.experiments.name, aws_iam_role.training.name, aws_iam_role.deployments.name])) == 3
     error_message = "Experiments, training pipelines and deployment pipelines must each have a role of their own."
   }

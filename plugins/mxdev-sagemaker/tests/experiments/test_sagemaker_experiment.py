@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from sagemaker_training import interpreter, noted, run
 
 BIN = Path(sys.executable).parent
 TRACKING = ["sagemaker", "mlflow"]
-SAVER = Path(__file__).parents[1] / "saver/src"
+SAVER = Path(__file__).parents[2] / "saver/src"
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,32 @@ def test_the_tools_that_read_it(both: dict[str, Path], tracking: str) -> None:
     config = "{extends: default, rules: {line-length: {max: 160}}}"
     run(BIN / "yamllint", "--strict", "-d", config, ".gitlab-ci.yml", cwd=folder)
     run(BIN / "hadolint", "kernel/Dockerfile", cwd=folder)
+
+
+def answer(said: str) -> str:
+    """The line of JSON among what a server logs."""
+    (line,) = [line for line in said.splitlines() if line.startswith('{"answer"')]
+    return line
+
+
+def test_studio_is_told_when_nothing_runs(both: dict[str, Path], tmp_path: Path) -> None:
+    """By a real Jupyter server, with the extension that the base image must have; once for the same configuration."""
+    (tmp_path / "requirements.txt").write_text(
+        "jupyter-server>=2.14,<3\njupyter-activity-monitor-extension==0.3.2\n"
+    )
+    program, kernel = interpreter("idle", tmp_path / "requirements.txt"), both["sagemaker"] / "kernel"
+    ask = Path(__file__).parents[1] / "inside/idle.py"
+    command = (program, ask, kernel / "jupyter_server_config.py", tmp_path)
+    said = json.loads(noted(kernel, [program, ask.read_text()], lambda: answer(run(*command, cwd=tmp_path))))
+    assert datetime.fromisoformat(said["answer"]["lastActiveTimestamp"].upper()).tzinfo is not None
+    told = said["configured"]
+    assert told["MappingKernelManager"]["cull_idle_timeout"] == 90 * 60
+    # Ours comes after that of the base image, and leaves the rest of it alone.
+    assert told["ServerApp"]["shutdown_no_activity_timeout"] == 90 * 60
+    assert told["FileContentsManager"]["delete_to_trash"] is False
+    lines = (kernel / "Dockerfile").read_text()
+    assert 'RUN python -c "import jupyter_activity_monitor_extension"' in lines
+    assert "/usr/local/etc/jupyter/jupyter_server_config.py" in lines
 
 
 def test_the_pipeline_is_one_for_gitlab(both: dict[str, Path]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-SHARED = Path(os.environ.get("MX_TEST_SHARED") or Path(__file__).parents[4] / "shared")
+SHARED = Path(os.environ.get("MX_TEST_SHARED") or Path(__file__).parents[5] / "shared")
 
 
 def schema(name: str) -> Any:

@@ -30,7 +30,7 @@ REQUIREMENTS = (
     "torch>=2.7,<3",
     "uvicorn>=0.30,<1",
 )
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 def inside(name: str, *paths: Path, folder: Path) -> str:

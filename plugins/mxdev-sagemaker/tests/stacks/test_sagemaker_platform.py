@@ -60,6 +60,15 @@ def test_mx_finds_nothing_in_it(platform: Path) -> None:
     assert linted.code == 0, linted.stdout + linted.stderr
 
 
+def test_the_base_image_is_one_that_a_linter_likes(platform: Path) -> None:
+    run(BIN / "hadolint", "base/Dockerfile", cwd=platform)
+    # Experiments begin with the tag that the platform builds first.
+    from mxdev_sagemaker.experiment.generator import Experiment
+
+    (tag,) = [one for one in Experiment.options if one.name == "base-tag"]
+    assert (platform / "base/version").read_text().strip() == tag.default
+
+
 def test_the_pipeline_is_as_gitlab_s_schema_says(platform: Path) -> None:
     jsonschema.validate(
         yaml.safe_load((platform / ".gitlab-ci.yml").read_text()), schema("gitlab-ci.schema.json")
