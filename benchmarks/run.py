@@ -168,6 +168,7 @@ def page(tables: list[str], about: str, load: tuple[float, ...]) -> str:
         f"{datetime.date.today()}, {platform.system()} {platform.machine()}, {os.cpu_count()} processors; {about}.",
         f"What else ran beside it: a load of {load[0]:.1f} when it began and of {now[0]:.1f} when it ended, its own of about 1 included.",
         "CPU seconds (user and system, children included) are what other programs disturb least, so the ratios are theirs.", "",
+        "What an endpoint costs beside a bare FastAPI is [a page of its own](benchmarks-serving.md).", "",
         *tables,
     ])  # fmt: skip
 

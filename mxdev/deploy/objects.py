@@ -20,6 +20,8 @@ Object = Mapping[str, Any]
 # How long kubectl may take for one thing, in seconds: kustomize fetches from afar.
 PATIENCE = 300.0
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+# What KServe and Seldon Core make a Deployment of, which no manifest names.
+_SERVED = ("InferenceService", "SeldonDeployment")
 _QUIET = {"KUBECTL_EXTERNAL_DIFF": None, "KUBECTL_COMMAND_HEADERS": None}
 
 
@@ -128,8 +130,19 @@ def there(root: Path, kubectl: Kubectl, deployment: Deployment) -> list[Object]:
 
 
 def workloads(objects: Sequence[Object]) -> list[Object]:
-    """Those that run pods for good."""
-    return [one for one in objects if one.get("kind") in _WORKLOADS]
+    """Those that run pods for good, themselves or by a Deployment that a controller makes of them."""
+    return [one for one in objects if one.get("kind") in (*_WORKLOADS, *_SERVED)]
+
+
+def pod_labels(workload: Object) -> dict[str, str]:
+    """The labels by which the pods of a workload are found; none, when it gives them none. Pure."""
+    spec = workload.get("spec") or {}
+    if workload["kind"] == "InferenceService":
+        return dict((spec.get("predictor") or {}).get("labels") or {})
+    if workload["kind"] == "SeldonDeployment":
+        parts = [part for one in spec.get("predictors") or () for part in one.get("componentSpecs") or ()]
+        return dict(((parts[0].get("metadata") or {}).get("labels") or {}) if parts else {})
+    return dict((spec.get("selector") or {}).get("matchLabels") or {})
 
 
 def rendered(root: Path, kubectl: Kubectl, deployment: Deployment) -> list[Object]:

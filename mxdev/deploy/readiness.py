@@ -21,6 +21,12 @@ def lacking(workload: Object) -> str:
     """What a workload still lacks, in a few words; empty: it is ready. Pure."""
     spec, status = workload.get("spec", {}), workload.get("status", {})
     kind = workload["kind"]
+    if kind == "InferenceService":
+        return _of_kserve(status)
+    if kind == "SeldonDeployment":
+        state = str(status.get("state") or "")
+        waits = ": ".join(filter(None, (state, status.get("description") or "")))
+        return "" if state == "Available" else waits or _nobody("Seldon Core")
     if status.get("observedGeneration", 0) < workload["metadata"].get("generation", 0):
         return "it has not been looked at yet"
     if kind == "DaemonSet":
@@ -35,6 +41,18 @@ def lacking(workload: Object) -> str:
     if min(updated, ready) >= wanted:
         return ""
     return f"{min(updated, ready)} of {wanted} pods ready"
+
+
+def _of_kserve(status: Object) -> str:
+    ready = next((one for one in status.get("conditions") or () if one.get("type") == "Ready"), None)
+    if ready is None:
+        return _nobody("KServe")
+    said = ": ".join(filter(None, (ready.get("reason"), ready.get("message"))))
+    return "" if ready.get("status") == "True" else said or "its model is not ready"
+
+
+def _nobody(engine: str) -> str:
+    return f"no controller has looked at it yet: is {engine} installed?"
 
 
 def not_ready(found: Sequence[Object]) -> list[str]:
@@ -61,8 +79,7 @@ def reasons(root: Path, kubectl: Kubectl, found: Sequence[Object]) -> list[str]:
     events = items("events")
     told: list[str] = []
     for one in late:
-        labels = one["spec"].get("selector", {}).get("matchLabels") or {}
-        selector = ",".join(f"{key}={value}" for key, value in labels.items())
+        selector = ",".join(f"{key}={value}" for key, value in objects.pod_labels(one).items())
         pods = items("pods", f"--selector={selector}") if selector else []
         lines = []
         for pod in pods:

@@ -2,6 +2,7 @@
 
     python browser.py CHROMIUM URL PICTURE [FILE]
 
+`BROWSER_RESOLVES`, such as `MAP a.example.com 127.0.0.1`, says where names lead that no DNS has.
 It runs in the environment that has Streamlit, which brings `websockets` along.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -78,7 +80,7 @@ def main(chromium: str, url: str, picture: str, *files: str) -> None:
     with tempfile.TemporaryDirectory() as home:
         browser = subprocess.Popen(
             [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-             "--window-size=1200,1100", "--remote-debugging-port=0", f"--user-data-dir={home}", "about:blank"],
+             f"--host-resolver-rules={os.environ.get('BROWSER_RESOLVES', '')}", "--window-size=1200,1100", "--remote-debugging-port=0", f"--user-data-dir={home}", "about:blank"],
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:

@@ -164,6 +164,7 @@ def test_an_update_merges_with_what_a_person_wrote(project: Path, tmp_path: Path
         (("demo", "--tag=latest"), "latest is another image every day"),
         (("demo", "--audience=everybody"), "'everybody' is not one of"),
         (("third", "--host=second"), "hosts.second"),
+        (("third", "--host=third.other.example.com"), "must be one label of a DNS name"),
     ],
 )
 def test_what_cannot_be_is_refused(project: Path, arguments: tuple[str, ...], says: str) -> None:

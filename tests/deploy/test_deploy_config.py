@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 from mxdev.cluster.kubectl import Kubectl
 from mxdev.deploy import config, objects, readiness, tools
@@ -14,6 +17,7 @@ from mxdev.deploy.steps import _chart_differs
 from mxdev.errors import MxError
 from mxdev.project.project import Project
 from mxdev.project.records import Record, SectionRecord
+from mxdev.testing import render, text
 
 TEXT = """\
 version: v2beta1
@@ -29,8 +33,8 @@ deployments:
 """
 
 
-def project(folder: Path, text: str = TEXT, **requires: tuple[str, ...]) -> Project:
-    (folder / "devspace.yaml").write_text(text)
+def project(folder: Path, devspace: str = TEXT, **requires: tuple[str, ...]) -> Project:
+    (folder / "devspace.yaml").write_text(devspace)
 
     def record(name: str, needs: tuple[str, ...]) -> Record:
         section = SectionRecord("devspace.yaml", f"deployments.{name.lower()}", "")
@@ -124,6 +128,53 @@ def test_when_a_workload_is_ready() -> None:
     nodes = {**seen, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberReady": 1}
     assert readiness.lacking(workload("DaemonSet", nodes)) == "1 of 2 pods ready"
     assert readiness.lacking(workload("Deployment", seen, replicas=0)) == ""
+
+
+KSERVE = {
+    "status": {
+        "conditions": [{"type": "Ready", "status": "False", "reason": "PredictorNotReady", "message": ""}]
+    }
+}
+SELDON = {"status": {"state": "Creating"}}
+
+
+@pytest.mark.parametrize(("engine", "status"), [("kserve", KSERVE), ("seldon", SELDON)])
+def test_a_model_that_does_not_load_is_not_ready_and_says_why(
+    engine: str, status: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """kubectl is a double: it has the endpoint's pod, as kubelet reports one that ended with last words."""
+    given = {"name": "scores", "engine": engine, "tag": "0123abc", "domain": "ml.example.com"}
+    tree = render("SeldonDeployment", **given)
+    [name] = [path for path in tree.files if path.endswith("server.yaml")]
+    there = [{**one, **status} for one in yaml.safe_load_all(text(tree, name))]
+    [found] = objects.workloads(there)
+    last = {
+        "exitCode": 1,
+        "reason": "Error",
+        "message": "The model is not ready: nobody approved churn@candidate.",
+    }
+    container = {
+        "name": "model", "ready": False, "lastState": {"terminated": last},
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+    }  # fmt: skip
+    pod = {
+        "metadata": {"name": "scores-1"}, "spec": {"nodeName": "one"},
+        "status": {"phase": "Running", "containerStatuses": [container]},
+    }  # fmt: skip
+    asked = []
+
+    def call(root: Path, kubectl: Kubectl, *words: str) -> SimpleNamespace:
+        asked.append(words)
+        return SimpleNamespace(stdout=json.dumps({"items": [pod] if "pods" in words else []}))
+
+    monkeypatch.setattr(objects, "call", call)
+    [told] = readiness.reasons(tmp_path, Kubectl("mx-churn", "churn"), there)
+    assert told.startswith("scores-1: ")
+    assert told.endswith("ended with exit code 1: The model is not ready: nobody approved churn@candidate.")
+    assert "app.kubernetes.io/name=scores" in asked[1][2]
+    ready = {"conditions": [{"type": "Ready", "status": "True"}], "state": "Available"}
+    assert readiness.lacking({**found, "status": ready}) == ""
+    assert "installed?" in readiness.lacking({**found, "status": {}})
 
 
 def test_only_what_holds_data_of_the_deployment_is_deleted_with_its_volumes(tmp_path: Path) -> None:

@@ -101,6 +101,13 @@ class Edge:
         said = json.loads(body)
         return Answer(200, said["app"], said["headers"])
 
+    def status(self, host: str, token: str) -> int:
+        """The status of GET / of a host, whatever it answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        with contextlib.closing(connection):
+            connection.request("GET", "/", headers={"Host": host, "x-goog-iap-jwt-assertion": token})
+            return connection.getresponse().status
+
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Apply objects, as `kubectl apply` does."""
         document = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,6 +143,23 @@ def ask(server: str, **changed: Any) -> tuple[int, dict[str, Any]]:
             return answer.status, json.load(answer)
     except HTTPError as error:
         return error.code, json.load(error)
+
+
+def test_the_benchmark_asks_the_server_and_stops_at_the_first_refusal(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    serving = importlib.import_module("serving")
+    path, body = "/v2/models/scores/infer", json.dumps(serving.TENSOR).encode()
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as process:
+        asked = serving.Server("scores", int(server.rpartition(":")[2]), path, body, process)
+        result = serving.measure(asked, 2, 20)
+        assert len(result.latencies) == 20
+        assert 0 < result.at(0.5) <= result.at(0.99) == result.latencies[-1]
+        assert result.rate > 0
+        refused = asked._replace(body=b'{"inputs": []}')
+        with pytest.raises(SystemExit, match="scores answered 400"):
+            serving.ask(refused, 1)
 
 
 def test_the_answer_is_the_models(server: str, trained: tuple[list[list[float]], list[float]]) -> None:

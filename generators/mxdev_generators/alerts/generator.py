@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.naming import ENGINEER
+from mxdev_generators.ml_project_skeleton.terraform_tests import head
 
 BILLING_ACCOUNT = Pattern(
     r"(?:[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6})?",
@@ -43,6 +46,19 @@ class Alerts(Generator):
                 f"(cloud={values.cloud})."
             ]
         return []
+
+    def variables(self) -> dict[str, Any]:
+        """The options, and how the test of its Terraform begins."""
+        tested = {
+            "gpu_driver": '"google"',
+            "engineers": '["grace@example.com"]',
+            "leads": "[]",
+            "billing_account": '""',
+            "monthly_budget": "300",
+            "alert_emails": "[]",
+            "idle_minutes": "45",
+        }
+        return {**super().variables(), "terraform_test": head(tested)}
 
     def generate(self, tree: Tree) -> None:
         """Render a .tf file with values and tests of its own, and a page."""

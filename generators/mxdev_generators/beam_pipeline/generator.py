@@ -13,6 +13,7 @@ from mxdev_generators.beam_pipeline import image
 from mxdev_generators.dataset.generator import PATH
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.naming import bucket_prefix, docker_hub
+from mxdev_generators.ml_project_skeleton.terraform_tests import head
 from mxdev_generators.names.modules import module_name
 from mxdev_generators.names.rules import package_name
 from mxdev_generators.served.names import dns_label, taken
@@ -72,6 +73,7 @@ class BeamPipeline(Generator):
         columns = [column.split(":") for column in values["column"] or DEFAULT_COLUMNS]
         return {
             **values,
+            "terraform_test": head({"engineers": '["ada@example.com"]', "leads": "[]"}),
             "label": label,
             "package": package_name(project.name),
             "reads": values["reads"] or f"raw/{values['name']}",

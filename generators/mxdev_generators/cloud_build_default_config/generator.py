@@ -21,6 +21,7 @@ from mxdev_generators.ci.options import (
 from mxdev_generators.cloud_build_default_config import builds
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.mx_source import missing
+from mxdev_generators.ml_project_skeleton.terraform_tests import head
 
 _REPOSITORY = Pattern(
     r"(?:https://[A-Za-z0-9][A-Za-z0-9.-]*(?:/[A-Za-z0-9._-]+){2,}\.git)?",
@@ -36,6 +37,15 @@ _TERRAFORM = option(
 
 def _on_github(repository: str) -> bool:
     return repository.startswith("https://github.com/")
+
+
+# What `terraform test` has in the place of a project's own answers.
+_TEST_VARIABLES = {
+    "cloud_build_repository": '""',
+    "cloud_build_app_installation": "0",
+    "cloud_build_branch": '"main"',
+    "cloud_build_schedule": '""',
+}
 
 
 class CloudBuildDefaultConfig(Generator):
@@ -72,6 +82,9 @@ class CloudBuildDefaultConfig(Generator):
         accounts |= {f"{role}_in_terraform": account_in_terraform(role) for role in roles}
         return {
             **values,
+            "terraform_test": head(
+                {"engineers": '["ada@example.com"]', "leads": '["bob@example.com"]'}, _TEST_VARIABLES
+            ),
             **accounts,
             "folder": builds.FOLDER,
             "docs_bucket": builds.docs_bucket(values),

@@ -14,6 +14,7 @@ from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.machines import pod_size
 from mxdev_generators.ml_project_skeleton.naming import account_id
 from mxdev_generators.ml_project_skeleton.platform import image_registry
+from mxdev_generators.ml_project_skeleton.terraform_tests import head
 from mxdev_generators.names.rules import package_name
 from mxdev_generators.served.names import TAG
 from mxdev_generators.served.shared_files import TOOLS
@@ -46,6 +47,7 @@ class DebugPod(Generator):
         project = self.values.of_project
         return {
             **values,
+            "terraform_test": head({"engineers": "[]"}),
             "package": package_name(project.name),
             "pod": pod_size(project.cloud, project.accelerator),
             "node": _GPUS.get(project.accelerator) if project.cloud == "gcp" else None,

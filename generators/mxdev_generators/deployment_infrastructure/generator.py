@@ -13,6 +13,7 @@ from mxdev_generators.deployment_infrastructure import devspace
 from mxdev_generators.edge.apps import HOSTS
 from mxdev_generators.edge.names import GATEWAY, MEMBER, NO_AUDIENCE, patterns, project_domain
 from mxdev_generators.ml_project_skeleton.laptop import refusal
+from mxdev_generators.ml_project_skeleton.terraform_tests import head
 
 _ID = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 MANAGED_ZONE = Pattern(
@@ -107,6 +108,9 @@ class DeploymentInfrastructure(Generator):
         everybody = {who for one in ("engineers", "clients", "labellers") for who in patterns(one, values)}
         return {
             **values,
+            "terraform_test": head(
+                {"engineers": "[]", "edge_logins": '["user:ada@example.com", "domain:client.example"]'}
+            ),
             "gateway": GATEWAY,
             "project_domain": project_domain(values),
             "iap_audience": values["iap_audience"] or NO_AUDIENCE,

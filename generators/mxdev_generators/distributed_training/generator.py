@@ -11,6 +11,7 @@ from mxdev.generator import Pattern, Values
 from mxdev_generators.distributed_training import devspace
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.machines import pod_size
+from mxdev_generators.ml_project_skeleton.terraform_tests import head
 
 CPUS = Pattern(
     r"(?:[1-9][0-9]{0,3}(?:\.[0-9]{1,3})?|0\.[0-9]{0,2}[1-9]|[1-9][0-9]{1,6}m)?",
@@ -86,6 +87,9 @@ class DistributedTraining(Generator):
         pod = pod_size(values["cloud"], size)
         return {
             **values,
+            "terraform_test": head(
+                {"accelerator": '"nvidia-l4"', "distributed_gpu_nodes": "5", "engineers": "[]"}
+            ),
             "gpus": gpus,
             "pods": values["workers"] + 1,
             "processes": share,

@@ -20,6 +20,7 @@ from mxdev_generators.ci.options import (
 from mxdev_generators.github_actions import workflows
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.mx_source import missing
+from mxdev_generators.ml_project_skeleton.terraform_tests import head
 
 
 class GitHubActions(Generator):
@@ -46,6 +47,9 @@ class GitHubActions(Generator):
         values = super().variables()
         return {
             **values,
+            "terraform_test": head(
+                {"engineers": "[]", "github_repository": '"4711"', "github_branch": '"main"'}
+            ),
             "account": account_in_terraform("github"),
             "pool": pool_in_terraform("github"),
             "promoted": promotion.namespaces(values),

@@ -21,6 +21,7 @@ from mxdev_generators.ci.options import (
 from mxdev_generators.gitlab_ci import pipeline
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.mx_source import missing
+from mxdev_generators.ml_project_skeleton.terraform_tests import head
 
 _STAGE = Pattern(
     r"\.?[A-Za-z][A-Za-z0-9_-]*", "a stage of the pipeline: letters, digits, dashes", metavar="STAGE"
@@ -64,6 +65,7 @@ class GitLabCI(Generator):
         values = super().variables()
         return {
             **values,
+            "terraform_test": head({"engineers": "[]", "gitlab_project": '"4711"'}),
             "account": account_in_terraform("gitlab"),
             "pool": pool_in_terraform("gitlab"),
             "promoted": promotion.namespaces(values),

@@ -27,6 +27,7 @@ from mxdev_generators.ml_project_skeleton.naming import (
     default_project_id,
     docker_hub,
 )
+from mxdev_generators.ml_project_skeleton.terraform_tests import head
 from mxdev_generators.names.rules import package_name
 
 
@@ -92,6 +93,7 @@ class MLProjectSkeleton(Generator):
         accounts = {f"{role}_account": account_id(self.values.name, role) for role in ACCOUNTS}
         return {
             **values,
+            "terraform_test": head({"gpu_driver": '"google"', "engineers": "[]", "leads": "[]"}),
             **accounts,
             "gpu_zones": zones(),
             "zone": cluster_zone(values),

@@ -13,6 +13,7 @@ from mxdev_generators.edge.policies import SELECTOR
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.naming import bucket_prefix
 from mxdev_generators.ml_project_skeleton.platform import image_registry
+from mxdev_generators.ml_project_skeleton.terraform_tests import head
 from mxdev_generators.names.modules import module_name
 from mxdev_generators.names.rules import package_name
 from mxdev_generators.served.names import BUCKET, MODEL, TAG, dns_label
@@ -74,6 +75,7 @@ class ModelMonitoring(Generator):
         hours = {1: "*", 24: "0"}.get(every, f"*/{every}")
         return {
             **values,
+            "terraform_test": head({"engineers": "[]"}),
             "schedule": f"7 {hours} * * *",
             # Two that did not come, and half an hour for the second.
             "stale": 2 * 3600 * every + 1800,

@@ -13,6 +13,7 @@ from mxdev_generators.edge.policies import SELECTOR
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.naming import bucket_prefix
 from mxdev_generators.ml_project_skeleton.platform import image_registry
+from mxdev_generators.ml_project_skeleton.terraform_tests import head
 from mxdev_generators.names.modules import module_name
 from mxdev_generators.names.rules import package_name
 from mxdev_generators.seldon_deployment import smoke_test
@@ -93,6 +94,7 @@ class SeldonDeployment(Generator):
             )
         return {
             **values,
+            "terraform_test": head({"engineers": "[]"}),
             "label": label,
             "parts": parts,
             "package": package_name(project.name),
