@@ -139,7 +139,11 @@ def _owners(key: str, ones: Sequence[ToRender]) -> list[tuple[ToRender, Option]]
             found.append((one, option))
     if not found:
         known = sorted({option.name for one in ones for option in one.generator.declared()})
-        raise UsageProblem(f"No option here is called {key}.", hint=f"There are: {', '.join(known)}.")
+        import difflib
+
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f"Did you mean {f'{instance}.' if dot else ''}{near[0]}? " if near else ""
+        raise UsageProblem(f"No option here is called {key}.", hint=f"{meant}There are: {', '.join(known)}.")
     if not all(option.shared for _, option in found) and len(found) > 1:
         names = ", ".join(f"{one.name}.{name}" for one, _ in found)
         raise UsageProblem(f"More than one instance has the option {name}: name one of {names}.")
