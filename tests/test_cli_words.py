@@ -112,3 +112,14 @@ def test_helps_in_a_narrow_terminal(mx: Mx, monkeypatch: pytest.MonkeyPatch, col
 def test_helps_in_a_wide_terminal_are_as_clicks(mx: Mx, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert re.search(r"\n  --setup +First make \.venv", mx("flow", "run", "--help").out)
+
+
+def test_what_a_generator_says_of_itself_fits_the_terminal(mx: Mx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = mx("generate", "GitLabCI", "--help").out
+    told = shown[shown.index("What it adds:") :]
+    assert max(map(len, told[: told.index("Example:")].splitlines())) <= 58
+    assert "\n- training: on a tag" in told
+    assert "\n  " in told[told.index("- training") :], "an item goes on below its text"
+    example = told[told.index("Example:") :].splitlines()[2]
+    assert example == "    mx generate GitLabCI --repository-id 12345678 --schedule '17 3 * * 1'"
