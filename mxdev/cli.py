@@ -34,12 +34,22 @@ HELP = "help"
 # The order in which the larger capabilities are listed; one that is not named here comes after them.
 LISTED = ("lint", "build", "flow", "up", "down", "infra", "connect", "deploy", "purge", "doctor", "graph")
 ALIASES = {"g": "generate"}
+# Columns from which on options and what they do stand side by side in a help.
+_NARROW = 66
 # Their `--json` is a list, not the answer of a plan.
 _OTHER_JSON = frozenset(["plugins", "status", "lint", "flow", "doctor", "graph"])
 
 
 class _Failed(Exception):
     """The command of a plugin raised something that is not an error for a person."""
+
+
+class _Help(click.HelpFormatter):
+    """In a narrow terminal, options stand on lines of their own: what they do would be a column of single words."""
+
+    def write_dl(self, rows: Any, col_max: int = 30, col_spacing: int = 2) -> None:
+        """As click's."""
+        super().write_dl(rows, col_max if self.width >= _NARROW else 8, col_spacing)
 
 
 class Root(click.Group):
@@ -212,6 +222,7 @@ def run(arguments: list[str] | None = None) -> int:
     from mxdev.system import console
 
     given = sys.argv[1:] if arguments is None else arguments
+    click.Context.formatter_class = _Help
     try:
         result = root.main(arguments, prog_name="mx", standalone_mode=False)
         console.flush()

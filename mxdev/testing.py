@@ -239,6 +239,7 @@ def converse(
     answers: Iterable[tuple[str, str]],
     env: Mapping[str, str] | None = None,
     timeout: float = 60,
+    enter: str = "\n",
 ) -> Outcome:
     """Run `mx` on a terminal of its own and answer its questions; POSIX only.
 
@@ -248,6 +249,7 @@ def converse(
         answers: what the next question has in it, and what is typed then, in order; "" takes the default.
         env: as for `mx`.
         timeout: seconds after which a question that does not come is a failure, and mx is killed.
+        enter: what is typed behind each answer; "" for single keys.
 
     Returns:
         The exit code, and all that stood on the terminal, as `stdout`.
@@ -271,7 +273,7 @@ def converse(
             screen += told
             if question not in told:
                 raise AssertionError(f"the question {question!r} did not come:\n{screen}")
-            os.write(controller, f"{answer}\n".encode())
+            os.write(controller, f"{answer}{enter}".encode())
         screen += _read(controller, None, end)
         return Outcome(process.wait(max(0.1, end - time.monotonic())), screen, "")
     finally:

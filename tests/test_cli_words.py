@@ -95,3 +95,31 @@ def test_no_colour_is_named_that_vanishes() -> None:
         for path in home.rglob("*.py")
         if (found := named.findall(path.read_text("utf-8")))
     } == {}
+
+
+@pytest.mark.parametrize("columns", [50, 65])
+def test_helps_in_a_narrow_terminal(mx: Mx, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = mx("flow", "run", "--help").out
+    lines = shown.splitlines()
+    flags = [line for line in lines if line.lstrip().startswith("-")]
+    assert all(len(line) <= columns for line in lines if line not in flags)
+    assert "(model.channels=16)" in shown
+    told = [line.strip() for line in lines if line.startswith(" " * 12)]
+    assert len(" ".join(told)) / len(told) > columns / 3, "a column of single words"
+
+
+def test_helps_in_a_wide_terminal_are_as_clicks(mx: Mx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert re.search(r"\n  --setup +First make \.venv", mx("flow", "run", "--help").out)
+
+
+def test_what_a_generator_says_of_itself_fits_the_terminal(mx: Mx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = mx("generate", "GitLabCI", "--help").out
+    told = shown[shown.index("What it adds:") :]
+    assert max(map(len, told[: told.index("Example:")].splitlines())) <= 58
+    assert "\n- training: on a tag" in told
+    assert "\n  " in told[told.index("- training") :], "an item goes on below its text"
+    example = told[told.index("Example:") :].splitlines()[2]
+    assert example == "    mx generate GitLabCI --repository-id 12345678 --schedule '17 3 * * 1'"

@@ -19,6 +19,7 @@ from pathlib import Path
 from mxdev.artifacts.running import call
 from mxdev.environment.interpreter import pyproject
 from mxdev.errors import MxError, UsageProblem
+from mxdev.project import cloudless
 from mxdev.system import console, git, programs
 from mxdev.system.files import plain
 from mxdev.system.programs import Tool
@@ -80,7 +81,10 @@ def build(root: Path, options: Mapping[str, object], request: ImageRequest) -> i
     """
     path = root / request.dockerfile
     if not path.is_file():
-        raise MxError(f"{path} does not exist, so there is nothing to build an image from.")
+        raise MxError(
+            f"{path} does not exist, so there is nothing to build an image from.",
+            hint=cloudless.way_out(options),
+        )
     _check_stage(path, request.target)
     registry = _registry(options, request.registry)
     platform = _platform(options, request.build_args)

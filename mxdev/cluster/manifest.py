@@ -77,7 +77,7 @@ def read(path: Path) -> Manifest:
     except FileNotFoundError:
         raise MxError(
             f"{path} is missing: it is the template of the job that is submitted.",
-            hint="`mx generate --list` shows the generators; one that trains on a cluster renders it.",
+            hint="`mx generate` lists the generators; one that trains on a cluster renders it.",
         ) from None
     except (OSError, ValueError, RecursionError) as problem:
         raise MxError(f"{path} cannot be read: {problem}.") from problem

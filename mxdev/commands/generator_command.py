@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,11 @@ COMMON = (
     ),
 )
 _OWN = "mx_generator_values"
+
+
+# Of a USAGE.md: code and tables, and what begins an item of a list.
+_AS_IT_IS = re.compile(r"    |\|")
+_ITEM = re.compile(r"(?:[-*]|\d+\.) ")
 
 
 class _RawOption(click.Option):
@@ -59,7 +65,33 @@ class GeneratorCommand(click.Command):
         if self.generator.example and "Example" not in usage:
             formatter.write(f"\nExample:\n  {self.generator.example}\n")
         if usage:
-            formatter.write("\n" + usage)
+            formatter.write("\n" + _wrapped(usage, formatter.width))
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Paragraphs and items of lists in lines of at most `width` columns; code and tables stay as they are."""
+    import textwrap
+
+    blocks: list[str] = []
+    for line in text.splitlines():
+        begins = not line.strip() or _AS_IT_IS.match(line) or _ITEM.match(line)
+        if begins or not blocks or not blocks[-1] or _AS_IT_IS.match(blocks[-1]):
+            blocks.append(line.rstrip())
+        else:
+            blocks[-1] += f" {line.strip()}"
+    shown = (
+        block
+        if _AS_IT_IS.match(block)
+        else textwrap.fill(
+            block,
+            width,
+            subsequent_indent="  " if _ITEM.match(block) else "",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for block in blocks
+    )
+    return "\n".join(shown) + "\n"
 
 
 def _usage(generator: type[Generator]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mxdev.errors import DONE, SAYS_NO
-from mxdev.plugins import model, registry
+from mxdev.plugins import model, origin, registry
 from mxdev.system import console
 
 _NAMES = {
@@ -37,6 +37,10 @@ def plugins(as_json: bool, check: bool) -> int:
         return DONE
     for row in rows:
         console.out(f"{row['name']} {row['version']}")
+        if row["name"] == model.CORE and (source := origin.of_mx() or "").startswith("git+"):
+            console.out(
+                f"  installed from: {source}; a colleague gets the same by `uv tool install {source}`"
+            )
         for kind in _NAMES.values():
             if row[kind]:
                 console.out(f"  {kind.replace('_', ' ')}: {', '.join(row[kind])}")

@@ -42,11 +42,14 @@ def connect(
       eval "$(mx connect --print)"
     """
     from mxdev.connect import steps, target
-    from mxdev.errors import UsageProblem
+    from mxdev.errors import Refused, UsageProblem
+    from mxdev.project import cloudless
     from mxdev.project.project import project_root
     from mxdev.steps.runner import run_steps
 
     where = target.load(project_root(), environment)
+    if (way := cloudless.way_out({"cloud": where.cloud})) is not None:
+        raise Refused("There is nothing to log in to.", hint=way)
     if where.cloud == "gcp" and context:
         raise UsageProblem(
             "--context is for a cluster of your own; this project's is on Google Cloud.",

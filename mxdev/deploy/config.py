@@ -9,7 +9,7 @@ from typing import Any
 
 from mxdev.connect.target import Target
 from mxdev.errors import MxError, UsageProblem
-from mxdev.project import environments
+from mxdev.project import cloudless, environments
 from mxdev.project.project import Project
 from mxdev.sections import yaml_values
 
@@ -62,7 +62,8 @@ def read(project: Project) -> list[Deployment]:
     if data is None:
         raise MxError(
             f"{project.root} has no {FILE}, so there is nothing to deploy.",
-            hint="`mx generate --list` shows the generators; the skeleton brings one.",
+            hint=cloudless.way_out(project.options)
+            or "`mx generate` lists the generators; the skeleton brings one.",
         )
     whole = yaml_values.load(data, FILE)
     if not isinstance(whole, dict) or not isinstance(whole.get("deployments") or {}, dict):

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mxdev.dialogue import choices
 from mxdev.errors import Refused
 from mxdev.generator.freetext import reveal
 from mxdev.generator.options import REQUIRED, Option
@@ -29,16 +30,18 @@ def ask(option: Option, default: Any) -> Any:
         default if isinstance(default, tuple | list) else () if default in (REQUIRED, None) else (default,)
     )
     shown = None if default is REQUIRED else ", ".join(str(reveal(item)) for item in listed)
-    choices = (
-        f" ({', '.join(map(str, option.type.choices))})" if isinstance(option.type, click.Choice) else ""
-    )
+    values = [str(choice) for choice in option.type.choices] if isinstance(option.type, click.Choice) else []
     question = option.prompt or option.help.rstrip(".")
     while True:
-        answer: Any = console.ask(f"{question}{choices}", shown, hide=option.secret)
-        if answer == "?" and option.prompt:
+        if values and not option.multiple and choices.movable():
+            answer: Any = choices.choose(question, values, shown)
+        else:
+            among = f" ({', '.join(values)})" if values else ""
+            answer = console.ask(f"{question}{among}", shown, hide=option.secret)
+        if answer == choices.HELP and option.prompt:
             console.err(f"  {option.help} `<` goes back to the question before.")
             continue
-        if answer == "<":
+        if answer == choices.BACK:
             raise Back
         answer = _as_chosen(option, answer)
         if not answer and default is REQUIRED:
@@ -59,9 +62,9 @@ def _as_chosen(option: Option, answer: str) -> str:
     """The choice that is meant, in any case and by its beginning; any other answer as it is."""
     if not isinstance(option.type, click.Choice) or not answer:
         return answer
-    choices = [str(choice) for choice in option.type.choices]
-    meant = [one for one in choices if one.lower().startswith(answer.lower())]
-    return meant[0] if len(meant) == 1 and answer not in choices else answer
+    values = [str(choice) for choice in option.type.choices]
+    meant = [one for one in values if one.lower().startswith(answer.lower())]
+    return meant[0] if len(meant) == 1 and answer not in values else answer
 
 
 def confirm(answers: Mapping[str, Any]) -> None:

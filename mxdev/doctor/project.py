@@ -13,6 +13,7 @@ from mxdev.deploy import config, objects, readiness
 from mxdev.disk import session
 from mxdev.doctor import running
 from mxdev.doctor.finding import Finding
+from mxdev.project import cloudless
 from mxdev.project.project import Project
 from mxdev.steps.model import State
 
@@ -59,6 +60,8 @@ def _of(found: State, name: str, title: str) -> Finding:
 
 def cluster(target: Target) -> Iterator[Finding]:
     """Whether the project is connected to its cluster, and that answers."""
+    if target.cloud == cloudless.NONE:
+        return
     if kubeconfig.context(target.own) is None:
         yield Finding(
             "cluster", "cluster", "unknown", f"not connected; `{target.command('mx connect')}` does it"

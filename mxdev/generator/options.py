@@ -82,7 +82,7 @@ class Option:
     help: str
     multiple: bool = False
     is_flag: bool = False
-    ask: bool = False
+    ask: bool | Callable[[Mapping[str, Any]], bool] = False
     secret: bool = False
     shared: bool = False
     positional: bool = False
@@ -121,6 +121,26 @@ class Option:
         except BaseException as error:  # the code of a plugin
             raise MxError(
                 f"{self.spelling}: its default cannot be computed: {type(error).__name__}: {error}",
+                hint="Report it to the authors of the plugin that declares it.",
+            ) from error
+
+    def asked_for(self, values: Mapping[str, Any]) -> bool:
+        """Whether a person is asked for it, given the values that were resolved before (by key).
+
+        Raises:
+            MxError: the function that says so failed.
+        """
+        if not callable(self.ask):
+            return self.ask
+        try:
+            return bool(self.ask(values))
+        except LookupError:
+            return True  # the value that it depends on is wrong, which is told
+        except (KeyboardInterrupt, MxError):
+            raise
+        except BaseException as error:  # the code of a plugin
+            raise MxError(
+                f"{self.spelling}: whether it is asked for cannot be told: {type(error).__name__}: {error}",
                 hint="Report it to the authors of the plugin that declares it.",
             ) from error
 
@@ -170,7 +190,7 @@ def option(
     help: str = "",
     multiple: bool = False,
     is_flag: bool = False,
-    ask: bool = False,
+    ask: bool | Callable[[Mapping[str, Any]], bool] = False,
     secret: bool = False,
     shared: bool = False,
     formerly: str | None = None,
@@ -187,7 +207,8 @@ def option(
         help: one line.
         multiple: may be given several times; the value is a tuple.
         is_flag: takes no value.
-        ask: ask for it on a terminal.
+        ask: ask for it on a terminal: always, or where a pure function of the values that are declared before it (a mapping by
+            key) says so.
         prompt: how it is asked for, in a few words; `?` shows `help` then. Default: `help` itself.
         secret: never shown and never rendered.
         shared: a project option: asked once, kept in `mx.yaml`, known to all generators.

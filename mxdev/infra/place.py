@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mxdev.errors import Refused
-from mxdev.project import environments
+from mxdev.project import cloudless, environments
 from mxdev.project.answers import assigned
 from mxdev.project.project import Project
 
@@ -84,7 +84,7 @@ def find(root: Path, environment: str | None = None) -> Place:
             f"There is no Terraform here: {FOLDER} has no .tf file.",
             hint="This project runs on a cluster that exists already (cloud: existing), so there is nothing to make."
             if on_existing
-            else "`mx generate MLProjectSkeleton` renders it.",
+            else cloudless.way_out(options) or "`mx generate MLProjectSkeleton` renders it.",
         )
     place = Place(folder, str(options.get("name") or root.name))
     return place if environment is None else _of_environment(place, environment)

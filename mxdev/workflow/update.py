@@ -90,10 +90,34 @@ def change_options(
     for name in result.failed:
         if given[name]:  # what the option was to change is what cannot be rendered
             raise result.failed[name]
-    notes = [*_drop_undeclared(result, ones), *unasked_lines(result)]
+    notes = [*_drop_undeclared(result, ones), *unasked_lines(result), *_now_asked_for(result, ones, given)]
     plan = build(project, result.renderings, result.options, result.order, notes=notes)
     plan.failed = failed | result.failed
     return plan
+
+
+def _now_asked_for(
+    result: Run, ones: Sequence[ToRender], given: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """What a person is asked for now that other options have changed, and was not before: nobody has ever said a value.
+
+    Args:
+        given: what was changed, by instance and option name.
+    """
+    before, after = (
+        {name.replace("-", "_"): value for name, value in options.items()}
+        for options in (result.project.options, result.options)
+    )
+    found = {}
+    for one in ones:
+        for option in one.generator.declared():
+            known = option.shared and not option.secret and option.name not in given[one.name]
+            if known and option.asked_for(after) and not option.asked_for(before):
+                found[option.name] = result.options.get(option.name)
+    if not found:
+        return []
+    listed = ", ".join(f"{name} ({defaults.shown(value)})" for name, value in found.items())
+    return [f"Nobody was asked for {listed}. Set another with `mx set {next(iter(found))}=VALUE`."]
 
 
 def _known_as(one: ToRender) -> list[str]:
@@ -115,7 +139,11 @@ def _owners(key: str, ones: Sequence[ToRender]) -> list[tuple[ToRender, Option]]
             found.append((one, option))
     if not found:
         known = sorted({option.name for one in ones for option in one.generator.declared()})
-        raise UsageProblem(f"No option here is called {key}.", hint=f"There are: {', '.join(known)}.")
+        import difflib
+
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f"Did you mean {f'{instance}.' if dot else ''}{near[0]}? " if near else ""
+        raise UsageProblem(f"No option here is called {key}.", hint=f"{meant}There are: {', '.join(known)}.")
     if not all(option.shared for _, option in found) and len(found) > 1:
         names = ", ".join(f"{one.name}.{name}" for one, _ in found)
         raise UsageProblem(f"More than one instance has the option {name}: name one of {names}.")

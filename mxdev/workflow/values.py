@@ -96,7 +96,7 @@ def resolve(
                     if problems or missing:
                         continue  # it is made from a value that is wrong or missing, which is told already
                     raise
-                if option.ask and sources.ask is not None:
+                if sources.ask is not None and option.asked_for(seen):
                     mark = (at, dict(seen), list(problems), list(missing))
                     try:
                         raw = sources.ask(_told(option, company), answers.get(option.name, default))

@@ -65,13 +65,23 @@ def test_what_stands_in_a_clone_is_a_conflict_and_what_is_nobodys_stays(mx: Mx, 
     assert (clone / "LICENSE").read_text() == "MIT\n"
 
 
-def test_a_folder_whose_name_cannot_be_a_projects(mx: Mx, tmp_path: Path) -> None:
-    folder = tmp_path / "1"
-    folder.mkdir()
-    result = mx("generate", "MLProjectSkeleton", ".", "--no-input", cwd=folder)
-    assert result.code == 2
-    assert "NAME is missing" in result.err
-    assert not list(folder.iterdir())
+def test_a_folder_whose_name_is_far_from_any_is_told_with_another_way(
+    mx: Mx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "x"
+    here.mkdir()
+    done = mx("generate", "MLProjectSkeleton", ".", "--no-input", cwd=here)
+    assert (done.code, done.out) == (2, "")
+    assert "The folder's name cannot be the project's: 'x': it must be 2 to 40" in done.err
+    assert "`MX_OPT_NAME=NAME mx generate MLProjectSkeleton .`" in done.err
+    assert not list(here.iterdir())
+    monkeypatch.setenv("MX_OPT_NAME", "churn-model")
+    done = mx("generate", "MLProjectSkeleton", ".", "--no-input", "--cloud=none", "--dry-run", cwd=here)
+    assert done.code == 0
+    assert "src/churn_model/" in done.out
+    monkeypatch.setenv("MX_OPT_NAME", "abc")
+    done = mx("generate", "MLProjectSkeleton", ".", "--no-input", "--dry-run", cwd=here)
+    assert "abc is a module of Python's standard library" in done.err
 
 
 def test_a_wrong_name_is_told_with_the_right_one(mx: Mx, tmp_path: Path) -> None:

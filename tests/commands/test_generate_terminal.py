@@ -137,6 +137,19 @@ def test_short_questions_a_way_back_and_one_confirmation(talk: Talk, tmp_path: P
     assert not (tmp_path / "demo-model").exists()
 
 
+def test_a_laptop_is_asked_nothing_about_clouds_until_it_has_one(talk: Talk, mx: Mx, tmp_path: Path) -> None:
+    child = talk("generate", "MLProjectSkeleton", "demo-model", "--skip-git", cwd=tmp_path)
+    child.expect(r"Cloud \(gcp, existing, none\) \[gcp\]: ")
+    child.sendline("none")
+    code, said = finish(child)
+    assert (code, "]: " in said) == (0, False)
+    done = mx("set", "cloud=gcp", "region=us-central1", "--dry-run", cwd=tmp_path / "demo-model")
+    assert "Nobody was asked for project-id (demo-model), accelerator (none)." in done.err
+    assert "`mx set project-id=VALUE`" in done.err
+    done = mx("set", "description=New", "--dry-run", cwd=tmp_path / "demo-model")
+    assert "Nobody was asked" not in done.err
+
+
 def test_what_the_project_knows_is_not_asked_again(talk: Talk, project: Path) -> None:
     code, said = finish(talk("generate", "SampleBase", cwd=project))
     assert (code, "What it is for" in said) == (0, False)

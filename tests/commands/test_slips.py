@@ -48,6 +48,18 @@ def test_broken_yaml_is_told_with_its_place_and_how_to_mend_it(
     assert "unicode string" not in result.err
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"), [("regoin", "region"), ("SampleBase.descripton", "SampleBase.description")]
+)
+def test_a_misspelt_key_of_set_is_told_with_the_right_one(
+    mx: Mx, project: Path, key: str, meant: str
+) -> None:
+    done = mx("set", f"{key}=x", cwd=project)
+    assert done.code == 2
+    assert f"No option here is called {key}." in done.err
+    assert f"Did you mean {meant}? There are: " in done.err
+
+
 def test_after_a_merge_every_command_names_resolve(mx: Mx, project: Path) -> None:
     shared = project / "shared.yaml"
     shared.write_text(f"<<<<<<< a\n{shared.read_text()}=======\n>>>>>>> b\n")

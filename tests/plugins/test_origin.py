@@ -13,6 +13,7 @@ from sites import make_distribution
 
 from mxdev.plugins import origin
 from mxdev.testing import render_all
+from mxdev.version import __version__
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 GIT = {"url": "https://git.example.com/tools/mx.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}}
@@ -58,6 +59,18 @@ def test_from_git_everything_names_that_commit(
         ".gitlab/mx.gitlab-ci.yml",
     ):
         assert wanted in (root / path).read_text(), path
+
+
+def test_a_colleague_reads_in_the_list_of_plugins_how_to_get_the_same(
+    mx: Mx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = f"git+https://git.example.com/tools/mx.git@{COMMIT}"
+    monkeypatch.setattr(origin, "of_mx", lambda: source)
+    lines = mx("plugins").out.splitlines()
+    assert lines[lines.index(f"mx-devtool {__version__}") + 1].endswith(f"`uv tool install {source}`")
+    for nowhere in (None, "index"):
+        monkeypatch.setattr(origin, "of_mx", lambda source=nowhere: source)
+        assert "installed from" not in mx("plugins").out
 
 
 def test_from_a_folder_a_pipeline_has_to_be_told(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,7 +66,7 @@ def test_a_missing_tool_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) 
     assert str(caught.value) == "acme-nowhere is missing.\nInstall it: brew install acme"
     assert caught.value.code == 4
     for tool in programs.TOOLS.values():
-        assert tool.install.startswith(("pip install '", "see https://")), tool
+        assert tool.install.startswith(("uv tool install '", "see https://")), tool
 
 
 def test_a_module_stands_in_for_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,3 +206,11 @@ def test_the_program_ends_with_mx(
         os.kill(child, 0)
     stopped = tmp_path / "stopped"
     assert (stopped.read_text() if stopped.exists() else None) == told
+
+
+def test_a_linter_that_is_missing_is_installed_as_the_extra_does() -> None:
+    """What a person is told, beside what `mx-devtool[lint]` brings."""
+    settings = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    for requirement in settings["project"]["optional-dependencies"]["lint"]:
+        name = re.split(r"[^\w-]", requirement)[0].removesuffix("-bin").removesuffix("-py")
+        assert f"uv tool install '{requirement}'" in programs.TOOLS[name].install

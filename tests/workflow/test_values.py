@@ -62,6 +62,32 @@ def test_only_what_is_declared_so_is_asked() -> None:
     assert reveal(asked[1][1]) == "x"
 
 
+@pytest.mark.parametrize(("cloud", "expected"), [("gcp", ["cloud", "region"]), ("none", ["cloud"])])
+def test_a_function_of_the_answers_says_what_is_asked(cloud: str, expected: list[str]) -> None:
+    asked = []
+
+    def ask(option: Option, default: Any) -> str:
+        asked.append(option.name)
+        return cloud
+
+    options = [
+        option("--cloud", type=click.Choice(["gcp", "none"]), ask=True),
+        option("--region", default="here", ask=lambda values: values["cloud"] == "gcp"),
+    ]
+    result = resolve(options, quiet(ask=ask))
+    assert asked == expected
+    assert result.origin["region"] == ("prompt" if cloud == "gcp" else "default")
+
+
+def test_a_function_that_cannot_say_what_is_asked_is_the_plugins_fault() -> None:
+    options = [option("--region", default="here", ask=lambda values: values["cloud"])]
+    asked = resolve(options, quiet(ask=lambda option, default: "typed"))
+    assert asked.origin["region"] == "prompt"
+    options = [option("--region", default="here", ask=lambda values: 1 / 0 > 1)]
+    with pytest.raises(MxError, match=r"--region: whether it is asked for .* ZeroDivisionError"):
+        resolve(options, quiet(ask=lambda option, default: "typed"))
+
+
 def test_one_error_tells_all_that_is_wrong_and_all_that_is_missing() -> None:
     options = [
         option("--count", type=click.IntRange(1, 9), help="How many."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -31,6 +32,14 @@ from mxdev_generators.ml_project_skeleton.terraform_tests import head
 from mxdev_generators.names.rules import package_name
 
 
+def _on_google(values: Mapping[str, Any]) -> bool:
+    return bool(values["cloud"] == "gcp")
+
+
+def _on_cluster(values: Mapping[str, Any]) -> bool:
+    return bool(values["cloud"] != "none")
+
+
 class MLProjectSkeleton(Generator):
     """A project that trains, tests, documents and deploys itself."""
 
@@ -47,12 +56,12 @@ class MLProjectSkeleton(Generator):
         option("--client", default="", help="Whom it is for.", shared=True),
         option("--cloud", type=click.Choice(["gcp", "existing", "none"]), default="gcp", ask=True, shared=True, prompt="Cloud",
                help="gcp: with Terraform for Google Cloud; existing: bring your own cluster; none: this machine only."),
-        option("--project-id", type=PROJECT_ID, default=default_project_id, ask=True, shared=True, found="gcloud-project",
+        option("--project-id", type=PROJECT_ID, default=default_project_id, ask=_on_google, shared=True, found="gcloud-project",
                prompt="Google Cloud project",
                help="The Google Cloud project's id; the project must exist."),
-        option("--region", type=REGION, default="europe-west4", ask=True, shared=True, prompt="Region", help="The cloud region."),
+        option("--region", type=REGION, default="europe-west4", ask=_on_google, shared=True, prompt="Region", help="The cloud region."),
         option("--accelerator", type=click.Choice(["none", "nvidia-t4", "nvidia-l4", "nvidia-a100"]), default="none",
-               ask=True, shared=True, prompt="GPU", help="The GPU of the cluster's training nodes."),
+               ask=_on_cluster, shared=True, prompt="GPU", help="The GPU of the cluster's training nodes."),
         option("--zone", type=ZONE, default="auto", shared=True,
                help="The zone of the cluster; auto: one of the region that has the GPU; empty: a regional cluster, three times as dear while idle."),
         option("--domain", type=DOMAIN, default="", shared=True, help="The domain that services get names in, if any."),
