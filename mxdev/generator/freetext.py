@@ -109,6 +109,7 @@ class FreeText:
         method = getattr(self.__text, name)
 
         def call(*args: object, **keywords: object) -> Any:
+            bounds.check(f"`{name}`", bounds.of_value([args, keywords]))
             given, named = reveal(args), reveal(keywords)
             bounds.check(f"`{name}`", bounds.of_method(self.__text, name, given, named))
             return conceal(method(*given, **named))
@@ -124,6 +125,8 @@ class FreeText:
                 raise FreeTextError("free text as a format may have no format in a format")
             if spec and any(int(digits) > _WIDEST for digits in _NUMBER.findall(spec)):
                 raise FreeTextError(f"free text as a format makes nothing wider than {_WIDEST} characters")
+        bounds.check("`format`", bounds.of_value([args, keywords]))
+        bounds.check("`format`", bounds.of_method(self.__text, "format", reveal(args), reveal(keywords)))
         return FreeText(self.__text.format(*reveal(args), **reveal(keywords)))
 
 
@@ -131,6 +134,8 @@ def reveal(value: Any) -> Any:
     """`value` with all free text in it, however deep, as plain `str`."""
     if isinstance(value, FreeText):
         return value._FreeText__text
+    if value is None or isinstance(value, str | int | float):  # most are, and it is soon known
+        return value
     if isinstance(value, list | GeneratorType | map | filter | zip):
         return [reveal(item) for item in value]
     if isinstance(value, tuple):
@@ -167,6 +172,8 @@ def contains(value: Any) -> bool:
     """Whether there is free text in `value`, however deep. Lazy iterables must be lists by now."""
     if isinstance(value, FreeText):
         return True
+    if value is None or isinstance(value, str | int | float):
+        return False
     if isinstance(value, list | tuple | set | frozenset):
         return any(contains(item) for item in value)
     if isinstance(value, Mapping):

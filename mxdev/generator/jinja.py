@@ -31,7 +31,19 @@ _IMPURE_FILTERS = ("random",)
 _IMPURE_GLOBALS = ("lipsum",)
 # Of these the result may be larger by far than what they get.
 _GROWING = frozenset(
-    ("center", "slice", "batch", "indent", "round", "tojson", "format", "replace", "wordwrap", "join")
+    (
+        "center",
+        "slice",
+        "batch",
+        "indent",
+        "round",
+        "tojson",
+        "pprint",
+        "format",
+        "replace",
+        "wordwrap",
+        "join",
+    )
 )
 _LAZY = (GeneratorType, map, filter, zip)
 
@@ -55,11 +67,15 @@ def _through(function: Callable[..., Any], skip: int = 0, name: str = "") -> Cal
     def call(*args: Any, **keywords: Any) -> Any:
         own, rest = args[:skip], [_settle(item) for item in args[skip:]]
         keywords = {key: _settle(item) for key, item in keywords.items()}
+        what = f"the filter `{name}`" if name else "a filter of a plugin"
+        bounds.check(what, bounds.of_value([rest, keywords]))
+        free = contains(rest) or contains(keywords)
+        told, named = (reveal(rest), reveal(keywords)) if free else (rest, keywords)
         if name in _GROWING:
-            bounds.check(f"the filter `{name}`", bounds.of_filter(name, reveal(rest), reveal(keywords)))
-        if not contains(rest) and not contains(keywords):
+            bounds.check(what, bounds.of_filter(name, told, named))
+        if not free:
             return function(*own, *rest, **keywords)
-        return conceal(_settle(function(*own, *reveal(rest), **reveal(keywords))))
+        return conceal(_settle(function(*own, *told, **named)))
 
     return call
 
@@ -76,8 +92,27 @@ def _of_plugin(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _bounded(name: str, function: Callable[[Any], str]) -> Callable[[Any], str]:
+    """A language's filter, for values of which a file can be made."""
+
+    @functools.wraps(function)
+    def call(value: Any) -> str:
+        bounds.check(f"the filter `{name}`", bounds.of_value(value))
+        return function(value)
+
+    return call
+
+
+class _Namespace(jinja2.utils.Namespace):
+    """Jinja's, but it is no text of what is in it, which might be in itself or too large."""
+
+    def __repr__(self) -> str:
+        return "<namespace>"
+
+
 def _emit(value: Any) -> Any:
-    """Jinja's finalizer: nothing that holds free text is emitted."""
+    """Jinja's finalizer: nothing that holds free text is emitted, and nothing too large."""
+    bounds.check("{{ ... }}", bounds.of_value(value))
     if contains(value):
         raise FreeTextError(
             "free text is emitted without the filter of its language; write {{ ... | yaml }} "
@@ -134,17 +169,19 @@ class Environment(ImmutableSandboxedEnvironment):
         for name in _IMPURE_GLOBALS:
             del self.globals[name]
         self.filters.update({name: _of_plugin(function) for name, function in (filters or {}).items()})
-        self.filters.update(FILTERS)
+        self.filters.update({name: _bounded(name, function) for name, function in FILTERS.items()})
+        self.globals["namespace"] = _Namespace
 
     def concat_values(self, values: tuple[Any, ...]) -> Any:
         """What `~` gives: free text, if any part of it is."""
-        bounds.check("`~`", sum(len(value) for value in values if isinstance(value, str | FreeText)))
+        bounds.check("`~`", sum(map(bounds.of_value, values)))
         if contains(values):
             return FreeText("".join(str(reveal(value)) for value in values))
         return "".join(str(value) for value in values)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """What an operator gives, of a size that a file can have; with free text on either side of `%` or `+` it is free text."""
+        bounds.check(f"`{operator}`", max(bounds.of_value(left), bounds.of_value(right)))
         bounds.check(f"`{operator}`", bounds.of_operator(operator, reveal(left), reveal(right)))
         if contains(left) or contains(right):
             return conceal(self._operators[operator](reveal(left), reveal(right)))
@@ -154,10 +191,11 @@ class Environment(ImmutableSandboxedEnvironment):
         """A call in a template: the methods of strings and lists take free text and give it."""
         # The sandbox hands out `str.format` behind a wrapper that remembers the method.
         owner = getattr(getattr(__obj, "__wrapped__", __obj), "__self__", None)
-        if isinstance(owner, str | list | tuple | dict):
+        if isinstance(owner, str | bytes | int | list | tuple | dict):
             args, keywords = tuple(map(_settle, args)), {key: _settle(item) for key, item in keywords.items()}
-            if isinstance(owner, str):
+            if isinstance(owner, str | bytes | int):
                 name = getattr(getattr(__obj, "__wrapped__", __obj), "__name__", "")
+                bounds.check(f"`{name}`", bounds.of_value([args, keywords]))
                 bounds.check(f"`{name}`", bounds.of_method(owner, name, reveal(args), reveal(keywords)))
             if isinstance(owner, str) and (contains(args) or contains(keywords)):
                 return conceal(super().call(__context, __obj, *reveal(args), **reveal(keywords)))
