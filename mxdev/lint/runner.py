@@ -15,6 +15,7 @@ from mxdev.lint.context import Context, LinterBroke
 from mxdev.lint.files import Selection, projects
 from mxdev.lint.registry import Known
 from mxdev.lint.rule import SEVERITIES, Finding
+from mxdev.system.output.foreign import contained
 
 if TYPE_CHECKING:
     from mxdev.project.project import Project
@@ -97,7 +98,8 @@ def run(rules: Sequence[Known], selection: Selection, *, fix: bool = False) -> R
     ready = [job for job in jobs if job.known.rule.tool is None or job.context.program is not None]
     if fix:
         _fix([job for job in ready if job.known.rule.can_fix], selection, report)
-    _each(_check, ready)
+    with contained():
+        _each(_check, ready)
     for job in ready:
         report.checked.update(job.context.files)
         report.projects = max(report.projects, len(job.context.projects))
@@ -116,7 +118,7 @@ def _jobs(rules: Sequence[Known], selection: Selection, report: Report) -> list[
         if known.rule.project:
             loaded = _load_projects(selection, report) if loaded is None else loaded
             context.projects = loaded
-        with _noting_breaks(job):
+        with contained(), _noting_breaks(job):
             context.files = tuple(sorted(set(known.rule.applies(selection.files))))
         report.broken += job.broken
         if not job.broken and (context.files or context.projects):
@@ -251,7 +253,7 @@ def _fix(jobs: Sequence[_Job], selection: Selection, report: Report) -> None:
             stack.enter_context(writing(root, "mx lint --fix"))
         before = [_bytes(file) for file in files]
         for job in jobs:
-            with _noting_breaks(job):
+            with contained(), _noting_breaks(job):
                 job.known.rule.fix(job.context)
         report.fixed = [file for file, data in zip(files, before, strict=True) if _bytes(file) != data]
 

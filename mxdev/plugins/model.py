@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+from mxdev.system.output.foreign import contained
 
 API = 1
 GROUP = f"mxdev.v{API}"
@@ -132,7 +133,7 @@ def foreign() -> Iterator[None]:
         Failed: whatever it raised, `SystemExit` and the panics of extension modules too, but for ^C.
     """
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contained():
             yield
     except KeyboardInterrupt:
         raise

@@ -8,7 +8,15 @@ from pathlib import Path
 from mxdev.errors import MxError
 from mxdev.project.files import in_git
 from mxdev.project.project import Project
-from mxdev.project.records import PRISTINE, RECORDS, record_path
+from mxdev.project.records import (
+    PRISTINE,
+    RECORDS,
+    Record,
+    pristine_path,
+    pristine_sections_path,
+    pristine_template_path,
+    record_path,
+)
 
 _SPARSE = "Git leaves it out of this checkout"
 
@@ -80,7 +88,26 @@ def _missing(project: Project) -> dict[str, str]:
     for name in kept:
         if name not in here and any((folder / name).rglob("*.pristine")):
             found.setdefault(f"{RECORDS}/{name}.yaml", f"{PRISTINE}/{name}/ has what it rendered")
+    for record in project.instances.values():
+        if unlisted := _unlisted(project.root, record):
+            found.setdefault(record_path(record.name), f"{unlisted[0]} is none of the files that it lists")
     return found
+
+
+def _unlisted(root: Path, record: Record) -> list[str]:
+    """What is kept of a record's files and it does not list: its end was cut off.
+
+    What Git does not know there may be left of an update that was taken back by Git, and says nothing.
+    """
+    listed = {pristine_path(record.name, path) for path in record.files}
+    listed |= {pristine_sections_path(record.name, section.path) for section in record.sections}
+    listed |= {pristine_template_path(record.name, path) for path in record.templates}
+    folder = root / PRISTINE / Path(record_path(record.name)).stem
+    kept = {path.relative_to(root).as_posix() for path in folder.rglob("*.pristine")}
+    unlisted = kept - listed
+    if unlisted and (known := in_git.tracked(root)):
+        unlisted &= known.keys()
+    return sorted(unlisted)
 
 
 def _problem(project: Project, lost: Mapping[str, str]) -> MxError:
@@ -91,7 +118,9 @@ def _problem(project: Project, lost: Mapping[str, str]) -> MxError:
         )
     why = [f"  {path}: {lost[path]}" for path in sorted(lost)]
     return MxError(
-        "\n".join(["Records of generators are missing, so mx cannot tell what was rendered:", *why]),
+        "\n".join(
+            ["Records of generators are missing or cut off, so mx cannot tell what was rendered:", *why]
+        ),
         hint=_hint(project.root, sorted(lost)),
     )
 

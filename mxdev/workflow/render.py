@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from mxdev.plugins.defaults import Default
 from mxdev.project import moved_options
 from mxdev.project.project import Project
 from mxdev.project.records import Record
+from mxdev.system.output.foreign import contained
 from mxdev.system.versions import older
 from mxdev.workflow import roles, template_overrides
 from mxdev.workflow.values import Resolved, Sources, resolve
@@ -268,7 +268,7 @@ def _code_of(cls: type[Generator], name: str) -> Iterator[None]:
     """
     home = f"{name} of the plugin {cls.plugin} {cls.plugin_version} cannot be rendered"
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what a generator prints is not part of mx's answer
+        with contained():  # what a generator prints is not part of mx's answer
             yield
     except (KeyboardInterrupt, click.Abort, UsageProblem, Refused):
         raise

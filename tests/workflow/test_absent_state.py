@@ -38,11 +38,18 @@ def lose_one_that_nobody_requires(world: World) -> None:
     world.delete(".mx/generators/WorldApp.demo.yaml")
 
 
+def cut_short(world: World) -> None:
+    """At the end of a line, so that what is left is a record like any other."""
+    path = ".mx/generators/WorldBase.yaml"
+    lines = world.text(path).splitlines(keepends=True)
+    world.write(path, "".join(line for line in lines if "infra/b.txt" not in line))
+
+
 def sparse(world: World) -> None:
     world.git("sparse-checkout", "set", "--cone", "infra")
 
 
-@pytest.mark.parametrize("lose", [lose_all, lose_one, lose_one_that_nobody_requires, sparse])
+@pytest.mark.parametrize("lose", [lose_all, lose_one, lose_one_that_nobody_requires, cut_short, sparse])
 @pytest.mark.parametrize(
     "command",
     [["update"], ["set", "name=other"], ["status", "--exit-code"], ["diff"], ["destroy", "WorldApp:demo"]],
@@ -58,6 +65,15 @@ def test_records_that_are_missing_are_no_project_without_generators(
     assert ".mx/generators" in answer.err
     assert ("sparse-checkout add" if lose is sparse else "git checkout -- ") in answer.err
     assert world.tree() == before
+
+
+def test_what_an_update_left_that_git_took_back_is_no_record_cut_short(world: World) -> None:
+    start(world)
+    world.base.files = {**world.base.files, "more.txt": "more\n"}
+    world.ok("update", "--no-input")
+    world.git("checkout", "--", ".")
+    assert (world.root / ".mx/pristine/WorldBase/more.txt.pristine").exists()
+    assert world.mx("status", "--exit-code").code == 0
 
 
 def test_without_git_the_records_are_missed_too(world: World) -> None:

@@ -288,6 +288,11 @@ def test_all_together_has_a_limit(committed, monkeypatch):
         ("settings.py", "TOKEN = 'ghp_" + "a1" * 18 + "'"),
         ("settings.yaml", "url: postgresql://me:sesame99@" + "db/x"),
         ("settings.py", "DB_PASSWORD = 'a1b2c3d4e5" + "f6g7h8i9'"),
+        ("settings.py", "password = 'hunter" + "2hunter2'"),
+        ("settings.yaml", "api_key: a1b2c3d4e5" + "f6a1b2c3d4e5f6"),
+        ("settings.py", "HUB = 'hf_" + "a1" * 17 + "'"),
+        ("settings.py", "PAY = 'sk_" + "live_" + "a1" * 12 + "'"),
+        ("settings.py", "CLIENT = 'GOCSPX-" + "a1" * 14 + "'"),
     ],
 )
 def test_what_looks_like_a_secret_stays_here(committed, name, content):

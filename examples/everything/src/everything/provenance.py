@@ -37,12 +37,16 @@ _SECRET = re.compile(
     rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY"
     rb"|\b(AKIA|ASIA)[0-9A-Z]{16}\b"
     rb"|\bgh[opsur]_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{22}|\bgl(pat|dt|rt|ptt)-[A-Za-z0-9_-]{20}"
-    rb"|\bAIza[0-9A-Za-z_-]{35}|\bya29\.[0-9A-Za-z_-]{20}|\bhf_[A-Za-z]{30}|\bsk-[A-Za-z0-9_-]{20}"
+    rb"|\bAIza[0-9A-Za-z_-]{35}|\bya29\.[0-9A-Za-z_-]{20}|\bhf_[A-Za-z0-9]{30}|\bsk-[A-Za-z0-9_-]{20}"
+    rb"|\bGOCSPX-[A-Za-z0-9_-]{20}|\b[rs]k_live_[A-Za-z0-9]{16}|\bdapi[0-9a-f]{32}|\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16}"
     rb"|\bxox[abprs]-[A-Za-z0-9-]{10}|\bnpm_[A-Za-z0-9]{36}|\bpypi-AgEIcHlwaS|\bdckr_pat_[A-Za-z0-9_-]{20}"
     rb"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}|AccountKey=[A-Za-z0-9+/=]{40}"
     rb"|[a-z]://[^\s:/@$<>{}\"']+:[^\s:/@$<>{}\"']{6,}@"
     rb"|(?i:password|passwd|secret|token|api_?key|access_?key)[\w-]*[\"']?\s*[:=]\s*[\"']"
     rb"(?=[^\"'\n]*[0-9])(?=[^\"'\n]*[A-Za-z])[A-Za-z0-9/+_.=-]{16,}[\"']"
+    rb"|(?i:password|passwd)[\w-]*[\"']?\s*[:=]\s*[\"'](?=[^\"'\n]*[0-9])(?=[^\"'\n]*[A-Za-z])[^\s\"'$<>{}]{8,}[\"']"
+    rb"|(?i:password|passwd|secret|token|api_?key|access_?key)[\w-]*\s*[:=]\s*"
+    rb"(?=[A-Za-z/+_=-]*[0-9])(?=[0-9/+_=-]*[A-Za-z])[A-Za-z0-9/+_=-]{20,}(?=\s|$)"
 )
 
 # Plumbing reads few of a person's settings. These are the rest: no colour, no program for the diff, names that `git apply`
