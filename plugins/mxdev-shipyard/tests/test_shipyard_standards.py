@@ -264,8 +264,44 @@ def test_a_repository_that_mx_did_not_make(tmp_path: Path) -> None:
     assert not [row for row in rows if row["outcome"] == "broken"], told
 
 
+STRANGE = {
+    "shapes": {
+        ".gitlab-ci.yml": "- a\n", SERVE: "class A(: pass\n", "openapi.yaml": "paths: 3\n", "Dockerfile": "FROM\nLABEL a\n",
+        "pyproject.toml": "tool = 3\n", README: "[a](b c) [x]( ![]\n", "requirements.txt": "a==1 \\\n",
+    },
+    "deeper": {
+        ".gitlab-ci.yml": "include: 3\nvariables: [a]\n", SERVE: "from kserve import Model as M\nclass A(M, metaclass=x): load = 3\n",
+        "openapi.yaml": "paths: {'/v1/models/x:predict': {post: 3}}\n",
+        "pyproject.toml": "[tool.coverage]\nreport = 3\n[tool.pytest]\nini_options = 3\n",
+        "setup.cfg": "fail_under = 3\n", "tox.ini": "[coverage:report]\nfail_under = high\n",
+    },
+    "no text": {
+        ".gitlab-ci.yml": "a: [\n", SERVE: "\udcff", "pyproject.toml": "[tool\n", "tox.ini": "[coverage:report]\nfail_under = high\n", "openapi.yaml": "- a\n",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_whatever_is_in_it_is_told_and_never_a_crash(tmp_path: Path, case: str) -> None:
+    root = tmp_path / "theirs"
+    root.mkdir()
+    for path, text in STRANGE[case].items():
+        (root / path).write_text(text, errors="surrogateescape")
+    (root / "loop").symlink_to(root)
+    (root / "dangling").symlink_to("/nowhere")
+    os.mkfifo(root / "pipe")
+    code, told, rows = snitch(root)
+    assert not [row for row in rows if row["outcome"] == "broken"], told
+    assert code == 1
+
+
+def test_a_least_coverage_that_is_no_number_is_told(repository: Path) -> None:
+    (repository / "tox.ini").write_text("[coverage:report]\nfail_under = high\n")
+    assert "a least coverage is no number" in snitch(repository)[1]
+
+
 def test_a_large_repository_is_no_reason_to_wait(repository: Path, tmp_path: Path) -> None:
-    """In the processor's time, which other programs hardly change: 6,000 files cost hardly more than one of mx's, which costs less than a second."""
+    """In the processor's time, which other programs hardly change: a project of mx's takes less than a second, and 6,000 files not three times as long."""
 
     def cost(folder: Path) -> float:
         before = os.times()
