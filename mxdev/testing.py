@@ -1,5 +1,5 @@
 """For tests of generators, of plugins as of mx itself: render in memory, plan, compare with a snapshot, run `mx`, answer its questions,
-do once what takes long.
+follow a page, do once what takes long.
 
 tree = render(DistributedTraining, workers=4)
 assert "replicas: 4" in text(tree, "infrastructure/kubernetes/train.yaml")
@@ -281,6 +281,46 @@ def converse(
             process.kill()
             process.wait()
         os.close(controller)
+
+
+def follow(page: Path, folder: Path, *, stderr: bool = False) -> list[tuple[str, int]]:
+    """Do what the console blocks of a page say, in order, in `folder`: each command must print what stands below it.
+
+    A command is a line that begins with `$ `; `...` in what it prints stands for anything. `cd` counts for all that follow.
+
+    Args:
+        page: a page in Markdown, with blocks that begin with ```` ```console ````.
+        folder: where the first command runs.
+        stderr: whether the page shows what goes to stderr too, after the rest.
+
+    Returns:
+        Every command, and how it ended.
+
+    Raises:
+        AssertionError: a command printed something else.
+    """
+    import re
+
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    environment = {**_environment(None), "PATH": path, "LC_ALL": "C.UTF-8"}
+    followed: list[tuple[str, int]] = []
+    for block in re.findall(r"```console\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+            if command.startswith("cd "):
+                folder = (folder / command[3:]).resolve(strict=True)
+                followed.append((command, 0))
+                continue
+            # By a shell, as a reader's: what it runs is the author's own page.
+            done = subprocess.run(  # noqa: S602
+                command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
+            )  # fmt: skip
+            said = (done.stdout + (done.stderr if stderr else "")).strip()
+            pattern = re.escape(expected.strip()).replace(r"\.\.\.", ".*")
+            if not re.fullmatch(pattern, said, re.DOTALL):
+                told = f"{done.stdout}{done.stderr}"
+                raise AssertionError(f"{page.name}: `{command}` does not print that, but:\n{told}")
+            followed.append((command, done.returncode))
+    return followed
 
 
 def _environment(more: Mapping[str, str] | None) -> dict[str, str]:

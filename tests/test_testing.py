@@ -158,3 +158,18 @@ def test_what_takes_long_is_done_once_for_the_same_files(
     assert testing.once([0], lambda: "now") == "now"  # a failure is not kept
     monkeypatch.setenv("MX_TEST_ALL", "1")
     assert ask("one") == "5"
+
+
+def test_a_page_is_followed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# Title\n```console\n$ mkdir one && echo made\nmade\n$ cd one\n```\n```sh\n$ no\n```\n"
+        "```console\n$ basename $PWD; echo -e 'a\\nb'; echo aside >&2\none\n...b\n$ false\n```\n"
+    )
+    assert [code for _, code in testing.follow(page, tmp_path)] == [0, 0, 0, 1]
+    (tmp_path / "one").rmdir()
+    with pytest.raises(AssertionError, match=r"page\.md: `basename.*aside"):
+        testing.follow(page, tmp_path, stderr=True)
+    page.write_text("```console\n$ cd nowhere\n```\n")
+    with pytest.raises(FileNotFoundError):
+        testing.follow(page, tmp_path)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,13 @@ def check_actionlint(project: Path) -> list[str]:
 
 def check_scripts(project: Path) -> list[str]:
     """shellcheck's findings on the scripts of GitLab's jobs and Cloud Build's steps; GitHub's, see `check_actionlint`."""
+    return check_shell(scripts(project))
+
+
+def check_shell(named: Iterable[tuple[str, str]]) -> list[str]:
+    """shellcheck's findings on scripts, each with a name for people."""
     said = []
-    for name, script in scripts(project):
+    for name, script in named:
         command = [_shellcheck(), "--shell=bash", "--format=gcc", "-"]
         done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
         said += [f"{name}: {line}" for line in done.stdout.splitlines()]

@@ -94,15 +94,24 @@ def graphs(run: Run) -> dict[str, Graph]:
 def scripts(project: Path) -> Iterator[tuple[str, str]]:
     """The shell scripts of GitLab's jobs and Cloud Build's steps below `project`, by names for people."""
     for path in project.glob(".gitlab/*.yml"):
-        for name, job in gitlab_jobs(path.read_text()).items():
-            # As GitLab's runner does it.
-            commands = ["set -eo pipefail", *job.get("before_script", []), *job["script"]]
-            yield name, "\n".join([*commands, ""])
-            if "after_script" in job:
-                yield f"{name}, afterwards", "\n".join(["set -eo pipefail", *job["after_script"], ""])
+        yield from gitlab_scripts(path.read_text())
     for path in sorted(project.glob("infrastructure/cloudbuild/*.yaml")):
         for step in yaml.safe_load(path.read_text())["steps"]:
             yield f"{path.name}: {step['id']}", step["script"]
+
+
+_NO_JOBS = ("variables", "default", "workflow", "include")
+
+
+def gitlab_scripts(text: str) -> Iterator[tuple[str, str]]:
+    """The scripts of a pipeline's jobs, as GitLab's runner runs them."""
+    for name, job in gitlab_jobs(text).items():
+        if not isinstance(job, dict) or "script" not in job:
+            continue
+        commands = ["set -eo pipefail", *job.get("before_script", []), *job["script"]]
+        yield name, "\n".join([*commands, ""])
+        if "after_script" in job:
+            yield f"{name}, afterwards", "\n".join(["set -eo pipefail", *job["after_script"], ""])
 
 
 def gitlab_jobs(text: str) -> dict[str, dict[str, Any]]:
@@ -117,7 +126,11 @@ def gitlab_jobs(text: str) -> dict[str, dict[str, Any]]:
             job = _extended(job, whole(base))
         return _extended(job, {key: value for key, value in own.items() if key != "extends"})
 
-    return {name: whole(name) for name in loaded if not name.startswith(".")}
+    return {
+        name: whole(name)
+        for name in loaded
+        if not name.startswith(".") and isinstance(loaded[name], dict) and name not in _NO_JOBS
+    }
 
 
 def _extended(job: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

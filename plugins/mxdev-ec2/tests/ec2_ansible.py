@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from platformdirs import user_cache_path
+from mxdev.testing import cache_folder
 
 from mxdev_ec2.server.generator import ANSIBLE
 
@@ -23,7 +23,7 @@ def home() -> Path:
 
     Of the distribution `ansible`, which is half a gigabyte unpacked, only the collections that the playbook uses are unpacked.
     """
-    folder = user_cache_path("mx-devtool-tests", appauthor=False) / f"ansible-{ANSIBLE}-{CORE}-{LINT}"
+    folder = cache_folder() / f"ansible-{ANSIBLE}-{CORE}-{LINT}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not (folder / "ready").exists():

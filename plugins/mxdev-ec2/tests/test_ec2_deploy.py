@@ -93,10 +93,13 @@ def test_the_request_has_the_form_that_aws_wants(ready: Aws) -> None:
         ("SomethingNew", "SomethingNew", "SomethingNew"),
     ],
 )
+@pytest.mark.parametrize(
+    "before", [[], ["", "Pending", "InProgress"], ["InProgress"] * 216], ids=["early", "later", "late"]
+)
 def test_everything_but_success_is_red_and_shows_its_log(
-    ready: Aws, status: str, details: str, words: str
+    ready: Aws, status: str, details: str, words: str, before: list[str | tuple[str, str]]
 ) -> None:
-    ready.ssm.script = ["InProgress", (status, details)]
+    ready.ssm.script = [*before, (status, details)]
 
     def sent_with_a_log(**given: object) -> object:
         made = ready.ssm.inner.send_command(**given)

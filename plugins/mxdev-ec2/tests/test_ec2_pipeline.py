@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from checks_ci import check_shell
+from checks_gitlab import check_gitlab
 from ec2_world import BASE, HERE, account, aws
+from extract import gitlab_scripts
 from moto.server import ThreadedMotoServer
 from mxdev.testing import mx
 
@@ -90,6 +93,12 @@ def test_the_pipeline_is_one_for_gitlab(project: Path) -> None:
     pipeline = yaml.safe_load((project / HERE / "gitlab-ci.yml").read_text())
     errors = Draft7Validator(json.loads(path.read_text())).iter_errors(pipeline)
     assert [error.message for error in errors] == []
+
+
+def test_nobody_else_decides_what_a_job_runs(project: Path) -> None:
+    text = (project / HERE / "gitlab-ci.yml").read_text()
+    assert check_gitlab(text) == []
+    assert check_shell(gitlab_scripts(text)) == []
 
 
 def test_a_deploy_is_never_let_go(project: Path) -> None:

@@ -85,6 +85,25 @@ def test_yaml_shell_and_python(both: dict[str, Path], tmp_path: Path) -> None:
         run(BIN / "hadolint", "dummy/Dockerfile", cwd=folder)
 
 
+def test_the_first_failure_ends_user_data(both: dict[str, Path], tmp_path: Path) -> None:
+    """Run with doubles of what it calls; apt's second call fails. cloud-init takes 16 KB that begin with `#!`."""
+    script = both["oidc"] / "terraform/user_data.sh"
+    assert script.read_bytes().startswith(b"#!/bin/bash\n")
+    assert script.stat().st_size < 16_384
+    for name in ("apt-get", "systemctl", "python3", "ln"):
+        double = tmp_path / name
+        ends = 'case "$*" in *install*) exit 100 ;; esac' if name == "apt-get" else ""
+        double.write_text(f'#!/bin/sh\necho "{name} $*" >> "{tmp_path}/calls"\n{ends}\n')
+        double.chmod(0o755)
+    done = subprocess.run(
+        ["/bin/bash", script], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, check=False
+    )
+    assert done.returncode == 100
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [call.split()[-1] for call in calls] == ["update", "unzip"]
+    assert all("DPkg::Lock::Timeout=600" in call for call in calls)
+
+
 def test_the_compose_file(both: dict[str, Path]) -> None:
     caddy = yaml.safe_load((both["oidc"] / "compose.yaml").read_text())["services"]
     assert set(caddy) == {"server", "caddy"}

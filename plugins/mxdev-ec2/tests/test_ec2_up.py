@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -15,8 +14,7 @@ import boto3
 import pytest
 from ec2_world import BASE, HERE, MANIFEST, REGION, terraform_settings
 from moto.server import ThreadedMotoServer
-from mxdev.testing import mx
-from platformdirs import user_cache_path
+from mxdev.testing import mx, once
 
 AMI = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 # moto's buckets answer below a path, as its server has one host; and it has neither MonitorInstances nor associations. What it has not is not asked again.
@@ -122,26 +120,15 @@ def run(project: Path, env: dict[str, str], *arguments: str) -> subprocess.Compl
     )
 
 
-def note(project: Path) -> Path:
-    """A file of the user's cache folder, for what is rendered here and the steps that work on it: the story is told once for each."""
+def test_the_whole_way_up_and_down(project: Path, env: dict[str, str]) -> None:
+    """One story, once for what is rendered and the steps that work on it, because each plan of the real provider takes seconds."""
     import mxdev_ec2
 
-    sources = [
-        *(project / HERE).rglob("*.tf"),
-        *Path(mxdev_ec2.__file__).parent.rglob("*.py"),
-        Path(__file__),
-    ]
-    digest = hashlib.sha256()
-    for path in sorted(sources, key=lambda path: path.name):
-        digest.update(path.name.encode() + path.read_bytes())
-    return user_cache_path("mx-devtool-tests", appauthor=False) / "noted" / f"ec2-up-{digest.hexdigest()}"
+    what = [project / HERE, Path(mxdev_ec2.__file__).parent, Path(__file__)]
+    once(what, lambda: up_and_down(project, env))
 
 
-def test_the_whole_way_up_and_down(project: Path, env: dict[str, str]) -> None:
-    """One story, because each plan of the real provider takes seconds; `MX_TEST_ALL` tells it in any case."""
-    told = note(project)
-    if told.exists() and not os.environ.get("MX_TEST_ALL"):
-        return
+def up_and_down(project: Path, env: dict[str, str]) -> str:
     shown = run(project, env, "up", "--dry-run", "--json")
     assert states(shown) == {
         "ec2-login": "done",
@@ -191,8 +178,7 @@ def test_the_whole_way_up_and_down(project: Path, env: dict[str, str]) -> None:
     assert client("ecr", env).describe_images(repositoryName="churn")["imageDetails"]
     buckets = [one["Name"] for one in client("s3", env).list_buckets()["Buckets"]]
     assert buckets == ["churn-deploy-123456789012"]
-    told.parent.mkdir(parents=True, exist_ok=True)
-    told.touch()
+    return "told"
 
 
 def test_a_project_without_a_server_has_none_of_it(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -12,8 +11,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from mxdev.testing import mx
-from platformdirs import user_cache_path
+from mxdev.testing import cache_folder, mx, once
 
 import mxdev_shipyard
 
@@ -34,7 +32,7 @@ def python() -> Path:
     files = [TEMPLATES / "requirements.txt", TEMPLATES / "requirements-dev.txt"]
     text = b"".join(file.read_bytes() for file in files)
     key = hashlib.sha256(sys.version.encode() + text).hexdigest()[:16]
-    folder = user_cache_path("mx-devtool-tests") / f"shipyard-{key}"
+    folder = cache_folder() / f"shipyard-{key}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = folder / "bin/python"
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
@@ -52,23 +50,17 @@ def python() -> Path:
 
 
 def own_tests(folder: Path, *arguments: str, code: int = 0) -> str:
-    """What the project's own tests print when they end with `code`.
-
-    They run once for the same files and packages, and what they printed is kept in the user's cache folder; `MX_TEST_ALL` runs them in
-    any case.
-    """
+    """What the project's own tests print when they end with `code`; they run once for the same files and packages."""
     made = python()
-    digest = hashlib.sha256(repr((made, arguments, code)).encode())
-    for path in sorted(folder.rglob("*")):
-        own = path.relative_to(folder).parts
-        if path.is_file() and ".mx" not in own and "__pycache__" not in own and path.suffix != ".npz":
-            digest.update(repr(own).encode() + path.read_bytes())
-    note = user_cache_path("mx-devtool-tests") / "noted" / f"shipyard-{digest.hexdigest()}"
-    if note.exists() and not os.environ.get("MX_TEST_ALL"):
-        return note.read_text("utf-8")
-    command = [made, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(done.stdout, "utf-8")
-    return done.stdout
+
+    def run() -> str:
+        command = [made, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    # Weights are made of the rest, and never the same bytes.
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".npz"]
+    own = [(path.relative_to(folder).parts, path) for path in files]
+    kept = [(parts, path.read_bytes()) for parts, path in own if not {".mx", "__pycache__"} & set(parts)]
+    return once([str(made), arguments, code, kept], run)

@@ -22,12 +22,14 @@ from mxdev.version import __version__
 from shipyard_aws import REPOSITORY
 from shipyard_platform import TOKEN, Platform
 
+from mxdev_shipyard.pipelines.options import PACKAGE
+
 DATA = f"s3://{cloud.BUCKET}/{REPOSITORY}/data/2026-01-01T00:00:00Z"
 Tell = Callable[[Callable[[Path], None]], str]
 # Doubles of what installs: the packages are here already, and a job that asks for others fails.
-INSTALLS = """\
+INSTALLS = f"""\
 case "$*" in
-  "install --quiet mxdev-shipyard") ;;
+  "install --quiet {PACKAGE}") ;;
   "install --quiet --require-hashes -r requirements.txt -r requirements-dev.txt") cat requirements.txt requirements-dev.txt > /dev/null ;;
   *) echo "nobody expected pip $*" >&2; exit 9 ;;
 esac"""

@@ -110,6 +110,9 @@ BROKEN: dict[str, tuple[int, Break, str]] = {
     "large": (9, committed("big.bin", size=5_000_001), "big.bin: it has 5.0 MB, and 5 MB are the most"),
     "a key": (9, write("notes.txt", "\nkey: " + "AKIA" + "ABCDEFGHIJKLMNOP\n"), "notes.txt:2: there is a key of AWS in it"),
     "a private key": (9, write("id", "-----BEGIN RSA " + "PRIVATE KEY-----\n"), "id:1: there is a private key in it"),
+    "a secret key": (9, write("env", "aws_secret_ACCESS_key: '" + "aB3/" * 10 + "'\n"), "env:1: there is a secret key of AWS in it"),
+    "a key of Datadog": (9, write("env", "DD_API_KEY=" + "0a" * 16 + "\n"), "env:1: there is a key of Datadog in it"),
+    "a token of Slack": (9, write("env", "T=" + "xoxb-" + "0123456789ab\n"), "env:1: there is a token of Slack in it"),
     "a token": (9, write("deploy.sh", "T=" + "glpat-" + "abcdefghij0123456789\n"), "deploy.sh:1: there is a token of GitLab in it"),
     "untraced": (10, swap(SERVE, "patch(fastapi=True)", "pass"), "it is not traced: kserve 0.21.0 answers by fastapi, and nothing patches that"),
     "old tracing": (10, swap(SERVE, "fastapi=True", "tornado=True"), "patch(tornado=True) traces nothing: kserve 0.21.0 answers by fastapi"),
@@ -259,6 +262,61 @@ def test_a_repository_that_mx_did_not_make(tmp_path: Path) -> None:
     assert code == 1
     assert "serve.py: it is missing" in told
     assert not [row for row in rows if row["outcome"] == "broken"], told
+
+
+STRANGE = {
+    "shapes": {
+        ".gitlab-ci.yml": "- a\n", SERVE: "class A(: pass\n", "openapi.yaml": "paths: 3\n", "Dockerfile": "FROM\nLABEL a\n",
+        "pyproject.toml": "tool = 3\n", README: "[a](b c) [x]( ![]\n", "requirements.txt": "a==1 \\\n",
+    },
+    "deeper": {
+        ".gitlab-ci.yml": "include: 3\nvariables: [a]\n", SERVE: "from kserve import Model as M\nclass A(M, metaclass=x): load = 3\n",
+        "openapi.yaml": "paths: {'/v1/models/x:predict': {post: 3}}\n",
+        "pyproject.toml": "[tool.coverage]\nreport = 3\n[tool.pytest]\nini_options = 3\n",
+        "setup.cfg": "fail_under = 3\n", "tox.ini": "[coverage:report]\nfail_under = high\n",
+    },
+    "no text": {
+        ".gitlab-ci.yml": "a: [\n", SERVE: "\udcff", "pyproject.toml": "[tool\n", "tox.ini": "[coverage:report]\nfail_under = high\n", "openapi.yaml": "- a\n",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_whatever_is_in_it_is_told_and_never_a_crash(tmp_path: Path, case: str) -> None:
+    root = tmp_path / "theirs"
+    root.mkdir()
+    for path, text in STRANGE[case].items():
+        (root / path).write_text(text, errors="surrogateescape")
+    (root / "loop").symlink_to(root)
+    (root / "dangling").symlink_to("/nowhere")
+    os.mkfifo(root / "pipe")
+    code, told, rows = snitch(root)
+    assert not [row for row in rows if row["outcome"] == "broken"], told
+    assert code == 1
+
+
+def test_a_least_coverage_that_is_no_number_is_told(repository: Path) -> None:
+    (repository / "tox.ini").write_text("[coverage:report]\nfail_under = high\n")
+    assert "a least coverage is no number" in snitch(repository)[1]
+
+
+def test_a_large_repository_is_no_reason_to_wait(repository: Path, tmp_path: Path) -> None:
+    """In the processor's time, which other programs hardly change: a project of mx's takes less than a second, and 6,000 files not three times as long."""
+
+    def cost(folder: Path) -> float:
+        before = os.times()
+        mx("check", cwd=folder)
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
+
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "m.py").write_text("def f():\n    return 'x'\n" * 120)
+    for at in range(6000):
+        os.link(theirs / "m.py", theirs / f"m{at}.py")
+    small, large = cost(repository), cost(theirs)
+    assert small < 1, f"{small:.2f} s of CPU"
+    assert large < 2.7 * small, f"{large:.2f} s of CPU, and {small:.2f} for a project of mx's"
 
 
 def test_nothing_of_the_repository_runs(repository: Path) -> None:

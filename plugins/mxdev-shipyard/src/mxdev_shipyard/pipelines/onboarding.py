@@ -6,7 +6,7 @@ from typing import Any
 
 from mxdev import Generator, Tree, option
 
-from mxdev_shipyard.pipelines.options import ENVIRONMENTS, NAME, PLATFORM, ROLE
+from mxdev_shipyard.pipelines.options import ENVIRONMENTS, NAME, PACKAGE, PLATFORM, ROLE
 
 
 class OnboardingRepository(Generator):
@@ -22,7 +22,7 @@ class OnboardingRepository(Generator):
 
     def variables(self) -> dict[str, Any]:
         """The options, and the environments."""
-        return {**super().variables(), "environments": ENVIRONMENTS}
+        return {**super().variables(), "environments": ENVIRONMENTS, "package": PACKAGE}
 
     def generate(self, tree: Tree) -> None:
         """Render the repository."""

@@ -31,4 +31,6 @@ PLATFORM = (
     option("--domain", type=REGISTRY, default="models.example.com", help="The domain below which models are served, as MODEL.ENVIRONMENT.DOMAIN."),
     option("--skip-git", is_flag=True, help="Do not run `git init` where there is no repository."),
 )  # fmt: skip
+# What pipelines install: of one release, because their jobs have tokens.
+PACKAGE = "mxdev-shipyard==0.1.0"
 ENVIRONMENTS = ("staging", "production")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from mxdev import Generator, Tree, option
 
-from mxdev_shipyard.pipelines.options import ENVIRONMENTS, NAME, PLATFORM
+from mxdev_shipyard.pipelines.options import ENVIRONMENTS, NAME, PACKAGE, PLATFORM
 
 
 class PromotionPipeline(Generator):
@@ -23,7 +23,7 @@ class PromotionPipeline(Generator):
 
     def variables(self) -> dict[str, Any]:
         """The options, and the environments in order."""
-        return {**super().variables(), "environments": ENVIRONMENTS}
+        return {**super().variables(), "environments": ENVIRONMENTS, "package": PACKAGE}
 
     def generate(self, tree: Tree) -> None:
         """Render the repository."""

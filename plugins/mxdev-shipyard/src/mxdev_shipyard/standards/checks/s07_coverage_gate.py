@@ -31,7 +31,7 @@ def _gates(repository: Repository) -> list[float]:
             data = tomllib.loads(repository.text("pyproject.toml"))
         except tomllib.TOMLDecodeError as error:
             unmet(f"it is no TOML: {error}", "pyproject.toml")
-        found.append(data.get("tool", {}).get("coverage", {}).get("report", {}).get("fail_under"))
+        found.append(_limit(data))
     for path, section in (
         (".coveragerc", "report"),
         ("setup.cfg", "coverage:report"),
@@ -39,10 +39,23 @@ def _gates(repository: Repository) -> list[float]:
     ):
         if repository.has(path):
             parser = configparser.ConfigParser(interpolation=None, strict=False)
-            parser.read_string(repository.text(path))
+            try:
+                parser.read_string(repository.text(path))
+            except configparser.Error as error:
+                unmet(f"it cannot be read: {error}", path)
             found.append(parser.get(section, "fail_under", fallback=None))
     found += [limit for text in texts for limit in re.findall(r"--cov-fail-under[= ](\d+(?:\.\d+)?)", text)]
-    return [float(str(limit)) for limit in found if limit is not None]
+    try:
+        return [float(str(limit)) for limit in found if limit is not None]
+    except ValueError as error:
+        unmet(f"a least coverage is no number: {error}", "pyproject.toml")
+
+
+def _limit(data: object) -> object:
+    """The limit in pyproject.toml, whose tables may be anything where somebody else wrote it."""
+    for key in ("tool", "coverage", "report", "fail_under"):
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
 
 
 def test_the_gate_is_high_enough(repository: Repository) -> None:

@@ -15,15 +15,21 @@ STANDARD = Standard(
 )
 LARGEST = 5_000_000  # bytes
 _READ = 1_000_000
+# What each looks like, after a part of it in lower case: almost no file has that, and it is found ten times as fast.
 SECRETS = {
-    "a key of AWS": rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-    "a secret key of AWS": rb"(?i)aws_secret_access_key[\"']?\s*[:=]\s*[\"']?[A-Za-z0-9/+]{40}\b",
-    "a private key": rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----",
-    "a token of GitLab": rb"\bglpat-[0-9A-Za-z_-]{20}",
-    "a key of Datadog": rb"(?i)\b(?:dd|datadog)_(?:api|app)_key[\"']?\s*[:=]\s*[\"']?[0-9a-f]{32}",
-    "a token of Slack": rb"\bxox[abprs]-[0-9A-Za-z-]{10,}",
+    "a key of AWS": ((b"akia", b"asia"), rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    "a secret key of AWS": (
+        (b"aws_secret_access_key",),
+        rb"(?i)aws_secret_access_key[\"']?\s*[:=]\s*[\"']?[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])",
+    ),
+    "a private key": ((b"private key-----",), rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"),
+    "a token of GitLab": ((b"glpat-",), rb"\bglpat-[0-9A-Za-z_-]{20}"),
+    "a key of Datadog": (
+        (b"_api_key", b"_app_key"),
+        rb"(?i)\b(?:dd|datadog)_(?:api|app)_key[\"']?\s*[:=]\s*[\"']?[0-9a-f]{32}",
+    ),
+    "a token of Slack": ((b"xox",), rb"\bxox[abprs]-[0-9A-Za-z-]{10,}"),
 }
-_ANY = re.compile(b"|".join(pattern.replace(b"(?i)", b"") for pattern in SECRETS.values()), re.IGNORECASE)
 
 
 def test_no_file_is_large(repository: Repository) -> None:
@@ -38,8 +44,9 @@ def test_no_file_has_a_secret(repository: Repository) -> None:
     for path in repository.files:
         with (repository.root / path).open("rb") as file:
             data = file.read(_READ)
-        if b"\0" in data or not _ANY.search(data):
+        if b"\0" in data:
             continue
-        for kind, pattern in SECRETS.items():
-            if found := re.search(pattern, data):
+        lowered = data.lower()
+        for kind, (parts, pattern) in SECRETS.items():
+            if any(part in lowered for part in parts) and (found := re.search(pattern, data)):
                 unmet(f"there is {kind} in it", path, data.count(b"\n", 0, found.start()) + 1)
