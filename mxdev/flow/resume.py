@@ -1,7 +1,8 @@
 """`mx flow resume`: a run that was interrupted goes on, as the same run of MLflow.
 
 Its job is submitted again, made of what the run logged of it: the image, the command, the cluster. Training finds the run's
-last checkpoint by the run's id. A run of this machine goes on here, in the working copy.
+last checkpoint by the run's id. A run of this machine goes on here, in the working copy; a search whose trials are Jobs goes on
+with those.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from mxdev.cluster import submit
 from mxdev.errors import DONE, UsageProblem
 from mxdev.flow import mlproject, overrides, runner, tracking
 from mxdev.flow.cluster import options as cluster_run
+from mxdev.flow.cluster import trials
 from mxdev.flow.cluster.jobs import Job, Jobs
 from mxdev.flow.rerun import reading
 from mxdev.flow.rerun.reading import LoggedRun, Where
@@ -70,6 +72,13 @@ def resume(root: Path, name: str, request: ResumeRequest, environ: Mapping[str, 
     if place.backend == cluster_run.LOCAL:
         _check_local(root, run, request)
         launch = _local(root, name, run, entry, store, python, environ)
+        if (options := trials.recorded(run.tags)) is not None:
+            options = replace(
+                options,
+                context=request.context or options.context,
+                tracking_uri=request.tracking_uri or options.tracking_uri,
+            )
+            launch = runner.with_trials(launch, name, options, environ, dry_run=request.dry_run)
     else:
         left = _left_on_the_cluster(root, name, run, place, environ)
         launch = _on_cluster(root, name, run, entry, place, request, store, python, environ)
@@ -109,11 +118,9 @@ def _check_local(root: Path, run: LoggedRun, request: ResumeRequest) -> None:
         Refused: it says that it runs.
         UsageProblem: what was asked for is about a cluster.
     """
-    given = {
-        "--context": request.context,
-        "--cluster-tracking-uri": request.tracking_uri,
-        "--detach": request.detach,
-    }
+    given = {"--detach": request.detach}
+    if trials.recorded(run.tags) is None:
+        given |= {"--context": bool(request.context), "--cluster-tracking-uri": bool(request.tracking_uri)}
     if wrong := [option for option, value in given.items() if value]:
         raise UsageProblem(f"{', '.join(wrong)}: the run {run.title} did not run on a cluster.")
     if run.status not in ENDED and not request.force:

@@ -12,6 +12,7 @@ from pathlib import Path
 from mxdev.errors import DONE, SAYS_NO, MxError, Refused
 from mxdev.flow import mlproject, overrides, runner, tracking
 from mxdev.flow.cluster import options as cluster_run
+from mxdev.flow.cluster import trials
 from mxdev.flow.rerun import compare, reading
 from mxdev.flow.rerun.checkout import checkout
 from mxdev.flow.rerun.reading import LoggedRun, Origin
@@ -159,13 +160,16 @@ def _launch(
         source = folder / "src" if (folder / "src").is_dir() else folder
         variables["PYTHONPATH"] = os.pathsep.join([str(source), *filter(None, [environ.get("PYTHONPATH")])])
         _check_imports(python, folder, source, variables["PYTHONPATH"])
-    return replace(
+    launch = replace(
         launch,
         store=store,
         variables=variables,
         dropped=launch.dropped | dropped,
         tags={**launch.tags, reading.RERUN_OF: run.id},
     )
+    if config is None and (of_trials := trials.recorded(run.tags)) is not None:
+        return runner.with_trials(launch, name, of_trials, environ, dry_run=dry_run)
+    return launch
 
 
 def _parameters(folder: Path, run: LoggedRun, origin: Origin) -> dict[str, str]:
