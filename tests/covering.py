@@ -44,6 +44,7 @@ PLATFORM: dict[str, Sequence[Any]] = {
     "storage_class": (None, "gp3"),
     "registry": (None, "ghcr.io/acme/churn"),
     "pull_secret": (None, "ghcr"),
+    "package_index": (None, "https://pypi.example.com/simple/"),
 }
 
 # DistributedTraining, with the choices of the skeleton that reach it.

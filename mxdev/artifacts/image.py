@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mxdev.artifacts.running import call
+from mxdev.environment import package_index
 from mxdev.environment.interpreter import pyproject
 from mxdev.errors import MxError, UsageProblem
 from mxdev.project import cloudless
@@ -282,6 +283,8 @@ def _command(
     if os.environ.get(_INDEX):
         # A secret is in no layer and in no history, and this address may have a token in it.
         arguments += ["--secret", f"id={_INDEX.lower()},env={_INDEX}"]
+    for key in package_index.logins(root, os.environ):
+        arguments += ["--secret", f"id={key.lower()},env={key}"]
     if request.target != BASE:
         arguments += ["--build-arg", f"GIT_COMMIT={image.rpartition(':')[2]}"]
     # What stands on the base takes the one that is there.

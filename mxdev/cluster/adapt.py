@@ -50,6 +50,11 @@ def pods(manifest: Mapping[str, Any]) -> int:
     return int((spec.get("trainer") or {}).get("numNodes", 1))
 
 
+def has_gpu(manifest: Mapping[str, Any]) -> bool:
+    """Whether each pod of a job has a GPU."""
+    return all(int(place.get("limits", {}).get(GPU, 0)) for place in _resources(manifest))
+
+
 def _size(manifest: Manifest, gpus: int) -> None:
     """Set the pods, and GPUs and processes in each."""
     places = _resources(manifest)

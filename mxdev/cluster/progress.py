@@ -95,14 +95,20 @@ def _listed(names: list[str]) -> str:
 
 
 class Lines:
-    """Prints the lines of the logs on stdout, each with its replica's name in front."""
+    """Prints the lines of the logs on stdout, each with its replica's name in front.
 
-    def __init__(self) -> None:
+    Args:
+        label: stands before each name.
+    """
+
+    def __init__(self, label: str = "") -> None:
+        self._label = label
         self._colours: dict[str, str] = {}
         self._width = 0
 
     def __call__(self, name: str, text: str) -> None:
         """Print a line."""
+        name = self._label + name
         colour = self._colours.setdefault(name, _COLOURS[len(self._colours) % len(_COLOURS)])
         self._width = max(self._width, len(name))
         console.out(f"{console.paint(f'{name:<{self._width}} |', colour)} {text}", data=True)

@@ -1,6 +1,7 @@
 """`python -m mxdev.cluster.session`: one job from stdin, submitted and followed to its end.
 
-stdin holds one JSON object: `manifest`; `context` and `namespace` (or null); `detach`: submit and do not wait; `report`:
+stdin holds one JSON object: `manifest`; `context` and `namespace` (or null); `detach`: submit and do not wait;
+`label`: what it is called beside other jobs in the same terminal; `report`:
 the file that gets, as JSON, what became of it: `outcome` (succeeded, failed, killed, submitted, refused), `reason`, `kind`,
 `namespace`, `name`, `context`. The logs go to stdout, talk to stderr. The exit code is 0, 1, or 130 after a signal.
 
@@ -56,8 +57,9 @@ class Session:
         self._ref = manifests.ref(self._manifest)
         namespace = job.get("namespace") or self._manifest["metadata"].get("namespace")
         self._kubectl = Kubectl(job.get("context"), namespace)
-        self._follower = Follower(self._kubectl, self._ref.kind, Lines(), console.warn)
-        self._progress = Progress(self._ref)
+        label = f"{job['label']} " if job.get("label") else ""
+        self._follower = Follower(self._kubectl, self._ref.kind, Lines(label), console.warn)
+        self._progress = Progress(self._ref, lambda text: console.status(f"{label}{text}"))
         self._submitted = False
         self._state: State | None = None
         self._ended: tuple[Outcome, str] = ("refused", "")

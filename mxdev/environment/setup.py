@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mxdev.environment import requirements_lock
+from mxdev.environment import package_index, requirements_lock
 from mxdev.environment.interpreter import Interpreter, belongs, distribution_name, locate, probe, venv_python
 from mxdev.environment.on_disk import inspect, refuse_tracked
 from mxdev.environment.packages import LOCK, base_python, commands, kept_versions
@@ -222,6 +222,8 @@ def _do(steps: list[list[str]], root: Path, environ: Mapping[str, str], what: st
     clean["PIP_NO_INPUT"] = "1"  # nobody would see what it asks
     again = "`mx flow run --setup` goes on where it stopped."
     for command in steps:
+        if "pip" in command and "-m" in command:
+            package_index.check_pip(root, clean)
         try:
             with working(
                 f"$ {shlex.join(command)}" if not console.is_terminal(sys.stderr) else what
@@ -232,10 +234,12 @@ def _do(steps: list[list[str]], root: Path, environ: Mapping[str, str], what: st
         if ended.interrupted:
             raise MxError("interrupted while making the environment.", hint=again, code=INTERRUPTED)
         if ended.code:
-            for line in state.said:
-                console.err(line.decode("utf-8", "replace").rstrip())
+            said = [line.decode("utf-8", "replace").rstrip() for line in state.said]
+            for line in said:
+                console.err(line)
             raise MxError(
-                f"`{shlex.join(command)}` failed with exit code {ended.code}; see above.", hint=again
+                f"`{shlex.join(command)}` failed with exit code {ended.code}; see above.",
+                hint="\n".join(filter(None, [package_index.remedy(root, " ".join(said)), again])),
             )
 
 

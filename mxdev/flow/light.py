@@ -5,16 +5,23 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mxdev.flow import completion
 from mxdev.steps.options import ENVIRONMENT
 
+if TYPE_CHECKING:
+    from mxdev.flow.cluster.options import Options
+
 _ACCEPT = "accept"
 # What the entry point of a search is known by, whatever it is called.
 _SEARCH = ("trials", "at_once")
+# What is said of this machine, and not of the cluster.
+_HERE = ("python", "dry_run", "as_json")
 # A version's number is shorter than what anybody types of a run's id.
 _VERSION = re.compile(r"[0-9]{1,5}")
 
@@ -97,12 +104,35 @@ def accept(version: str | None, refuse: bool, back: bool, reason: str, **where: 
 @click.option(
     "--at-once", type=click.IntRange(1), help="How many of them at a time; by default what MLproject says."
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="On a cluster: each trial as a Job of its own, so many of them at a time. This machine says what is tried next.",
+)
+@click.option(
+    "--image", metavar="IMAGE", help="On a cluster: the image to run; by default the run image of the commit."
+)
+@click.option("--build", is_flag=True, help="On a cluster: first build and push the run image of the commit.")
+@click.option("--namespace", metavar="NAME", help="On a cluster: where to run.")
+@click.option(
+    "--queue", metavar="NAME", help="On a cluster with Kueue: the queue in which jobs wait for their turn."
+)
+@click.option(
+    "--cluster-tracking-uri",
+    "tracking_uri",
+    metavar="URI",
+    help="On a cluster: where pods find the tracking server; by default as for `mx flow run`.",
+)
 @_somewhere
-def sweep(name: str | None, trials: int | None, at_once: int | None, **where: Any) -> int:
+def sweep(name: str | None, trials: int | None, at_once: int | None, jobs: int | None, **where: Any) -> int:
     """Search for better values of the configuration, for projects with `Sweep`.
 
     NAME is the search; where the project has one only, it is that. conf/NAME.yaml says what is searched. `mx flow resume RUN_ID` goes on with a
     search that was interrupted.
+
+    With --backend kubernetes the search is one Job, and its trials are processes in it. With --jobs too, the search runs here and its
+    trials are Jobs, side by side on as many machines as the cluster has for them; when this machine stops, those go on, and
+    `mx flow resume` finds them.
     """
     from mxdev.errors import UsageProblem
     from mxdev.flow.declared import mlproject
@@ -120,7 +150,19 @@ def sweep(name: str | None, trials: int | None, at_once: int | None, **where: An
         hint = f"It has: {', '.join(searches)}." if searches else "`mx generate Sweep search` adds one."
         raise UsageProblem(f"{what}.", hint="Say which." if searches and name is None else hint)
     given = {"trials": trials, "at_once": at_once}
-    return _run(root, name, [f"{key}={value}" for key, value in given.items() if value is not None], where)
+    if jobs is not None:
+        given["at_once"] = jobs
+        _check_jobs(root, jobs, at_once, where)
+    told = [f"{key}={value}" for key, value in given.items() if value is not None]
+    return _run(root, name, told, where, of_trials=jobs is not None)
+
+
+def _check_jobs(root: Path, jobs: int, at_once: int | None, where: dict[str, Any]) -> None:
+    from mxdev.flow.cluster import trials
+
+    options = _cluster(where)
+    trials.check(options, at_once)
+    trials.check_pool(root, jobs, options.environment)
 
 
 def _quoted(text: str) -> str:
@@ -137,23 +179,35 @@ def _quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def _run(root: Any, entry: str, told: list[str], where: dict[str, Any]) -> int:
+def _cluster(where: dict[str, Any]) -> Options:
+    """What the command line says of the cluster."""
+    from mxdev.flow.cluster.options import Options
+
+    return Options(**{key: value for key, value in where.items() if key not in _HERE})
+
+
+def _run(root: Path, entry: str, told: list[str], where: dict[str, Any], *, of_trials: bool = False) -> int:
+    """Run the entry point; with `of_trials` here, and what is said of the cluster is for its trials."""
     from mxdev.connect import target
     from mxdev.flow.cluster.options import LOCAL, Options
     from mxdev.flow.runner import RunRequest, run
     from mxdev.project.project import Project
 
-    cluster = {key: where[key] for key in ("backend", "context", "detach", "environment")}
-    if cluster["backend"] != LOCAL:
-        cluster["context"] = target.context(root, cluster["context"], cluster["environment"])
-        cluster["namespace"] = target.namespace(root, None, cluster["environment"])
+    cluster = _cluster(where)
+    if cluster.backend != LOCAL:
+        cluster = replace(
+            cluster,
+            context=target.context(root, cluster.context, cluster.environment),
+            namespace=target.namespace(root, None, cluster.environment),
+        )
     request = RunRequest(
         entry=entry,
         passed_on=told,
         python=where["python"],
         dry_run=where["dry_run"],
         as_json=where["as_json"],
-        cluster=Options(**cluster),
+        cluster=Options() if of_trials else cluster,
+        trials=cluster if of_trials else None,
     )
     name = str(Project.load(root).options.get("name") or root.name)
     return run(root, name, request, os.environ)

@@ -1,7 +1,8 @@
 """`mx flow resume`: a run that was interrupted goes on, as the same run of MLflow.
 
 Its job is submitted again, made of what the run logged of it: the image, the command, the cluster. Training finds the run's
-last checkpoint by the run's id. A run of this machine goes on here, in the working copy.
+last checkpoint by the run's id. A run of this machine goes on here, in the working copy; a search whose trials are Jobs goes on
+with those.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from mxdev.cluster import submit
 from mxdev.errors import DONE, UsageProblem
 from mxdev.flow import runner, tracking
 from mxdev.flow.cluster import options as cluster_run
+from mxdev.flow.cluster import trials
 from mxdev.flow.cluster.jobs import Job, Jobs
 from mxdev.flow.declared import mlproject, overrides
 from mxdev.flow.rerun import reading
@@ -75,6 +77,14 @@ def resume(root: Path, name: str, request: ResumeRequest, environ: Mapping[str, 
     if place.backend == cluster_run.LOCAL:
         _check_local(root, run, request)
         launch = _local(root, name, run, entry, store, python, environ, request.environment)
+        if (options := trials.recorded(run.tags)) is not None:
+            options = replace(
+                options,
+                context=request.context or options.context,
+                tracking_uri=request.tracking_uri or options.tracking_uri,
+                environment=request.environment,
+            )
+            launch = runner.with_trials(launch, name, options, environ, dry_run=request.dry_run)
     else:
         left = _left_on_the_cluster(root, name, run, place, environ, request.environment)
         launch = _on_cluster(root, name, run, entry, place, request, store, python, environ)
@@ -114,11 +124,9 @@ def _check_local(root: Path, run: LoggedRun, request: ResumeRequest) -> None:
         Refused: it says that it runs.
         UsageProblem: what was asked for is about a cluster.
     """
-    given = {
-        "--context": request.context,
-        "--cluster-tracking-uri": request.tracking_uri,
-        "--detach": request.detach,
-    }
+    given = {"--detach": request.detach}
+    if trials.recorded(run.tags) is None:
+        given |= {"--context": bool(request.context), "--cluster-tracking-uri": bool(request.tracking_uri)}
     if wrong := [option for option, value in given.items() if value]:
         raise UsageProblem(f"{', '.join(wrong)}: the run {run.title} did not run on a cluster.")
     if run.status not in ENDED and not request.force:

@@ -18,6 +18,7 @@ from mxdev.environment.local_folder import through
 from mxdev.errors import INTERRUPTED, MxError, UsageProblem
 from mxdev.flow import tracking
 from mxdev.flow.cluster import options as cluster_run
+from mxdev.flow.cluster import trials
 from mxdev.flow.declared import mlproject, overrides
 from mxdev.flow.local import logs as local_logs
 from mxdev.flow.local import runs as local_runs
@@ -40,6 +41,7 @@ class RunRequest:
         run_name: `--run-name`.
         python: `--python`.
         cluster: the backend, and what is said of the cluster.
+        trials: of a search here whose trials are Jobs: what is said of their cluster.
         as_json: print what became of it as one JSON object; training's own output goes to stderr then.
     """
 
@@ -53,6 +55,7 @@ class RunRequest:
     dry_run: bool = False
     as_json: bool = False
     cluster: cluster_run.Options = field(default_factory=cluster_run.Options)
+    trials: cluster_run.Options | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,9 @@ def run(root: Path, name: str, request: RunRequest, environ: Mapping[str, str]) 
     python = _interpreter(root, request, environ)
     request = replace(request, entry=entry)
     launch = plan(root, name, request, given, python, environ, config, changed)
+    if request.trials is not None:
+        cluster_run.say_changes(root, request.trials)
+        launch = with_trials(launch, name, request.trials, environ, dry_run=request.dry_run)
     if request.dry_run:
         console.out(preview(launch, environ), data=True)
         return 0
@@ -215,6 +221,18 @@ def plan(
         overrides.tags(changed),
         overrides=tuple(changed),
         environment=request.cluster.environment,
+    )
+
+
+def with_trials(
+    launch: Launch, name: str, options: cluster_run.Options, environ: Mapping[str, str], *, dry_run: bool
+) -> Launch:
+    """The launch of a search, whose trials become Jobs on a cluster; raises as `trials.told` does."""
+    variables = trials.told(launch.root, name, options, launch.store, environ, dry_run=dry_run)
+    return replace(
+        launch,
+        variables={**launch.variables, **variables},
+        tags={**launch.tags, **trials.tags(variables)},
     )
 
 

@@ -6,9 +6,10 @@ import copy
 from typing import Any
 
 import pytest
+import yaml
 from extract import Found, Graph, differences, graphs
 
-from mxdev.testing import render_all
+from mxdev.testing import render, render_all
 
 GENERATORS = ("GitLabCI", "GitHubActions", "CloudBuildDefaultConfig")
 JOBS = {
@@ -42,6 +43,29 @@ def test_all_three_are_the_same(schedule: str, source: str) -> None:
     assert differences(found["gitlab"], found["github"], {"publish-docs"}) == []
     assert differences(found["gitlab"], found["cloud build"], {"publish-docs"}) == []
     assert differences(found["github"], found["cloud build"], {"publish-docs"}) == []
+
+
+def test_the_login_of_a_package_index_comes_from_each_ci_s_secrets() -> None:
+    url = "https://pypi.example.com/simple/"
+    # GitLab gives jobs the variables of the project by itself.
+    files = {}
+    for name in GENERATORS:
+        tree = render(name, name="churn-model", package_index=url, mx_source=url)
+        files |= {path: file.data for path, file in tree.files.items() if path.endswith(".yaml")}
+    login = ["UV_INDEX_PRIVATE_USERNAME", "UV_INDEX_PRIVATE_PASSWORD"]
+    jobs = yaml.safe_load(files[".github/workflows/mx-jobs.yaml"])
+    assert {name: jobs["env"][name] for name in login} == {
+        name: f"${{{{ secrets.{name} }}}}" for name in login
+    }
+    assert jobs["env"]["UV_INDEX"] == f"private={url}"
+    for path in ("mx-ci", "mx-release", "mx-train"):
+        workflow = yaml.safe_load(files[f".github/workflows/{path}.yaml"])
+        assert workflow["jobs"]["mx"]["secrets"].keys() >= set(login)
+    builds = [yaml.safe_load(data) for path, data in files.items() if "cloudbuild/" in path]
+    assert builds
+    for build in builds:
+        assert [one["env"] for one in build["availableSecrets"]["secretManager"]] == login
+        assert all(step["secretEnv"] == login for step in build["steps"])
 
 
 def test_with_a_cluster_of_one_s_own_they_are_the_same_too() -> None:

@@ -9,9 +9,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from cluster_projects import committed, with_templates
 from flow_projects import mx, project, with_environment
 from ml_environment import ml_python
 
+from mxdev.errors import MxError
+from mxdev.flow.cluster import trials
+from mxdev.flow.cluster.options import Options
 from mxdev.flow.light import _quoted
 
 __all__ = ["ml_python"]
@@ -98,6 +102,66 @@ def test_the_only_search_needs_no_name(root: Path) -> None:
     done = mx("flow", "sweep", "accept", cwd=root)
     assert done.returncode == 2
     assert "no search `accept`" in done.stderr
+
+
+def with_a_cluster(root: Path) -> Path:
+    (root / "MLproject").write_text(POINTS + SEARCH.replace("NAME", "search"))
+    with_templates(root)
+    (root / ".gitignore").write_text(".venv/\n")
+    committed(root)
+    return root
+
+
+JOBS = ("sweep", "--backend=kubernetes", "--jobs=3", "--image=i:1")
+
+
+def test_trials_become_jobs_of_a_search_that_runs_here(root: Path) -> None:
+    done = mx(
+        "flow", *JOBS, "--context=c", "--queue=q", "--trials=8", "--dry-run",
+        cwd=with_a_cluster(root), MLFLOW_TRACKING_URI="http://tracking:5000",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    words = shlex.split(done.stdout)
+    assert "--backend" not in words
+    assert [value for flag, value in itertools.pairwise(words) if flag == "-P"] == ["trials=8", "at_once=3"]
+    (told,) = [json.loads(word.partition("=")[2]) for word in words if word.startswith("MX_TRIALS=")]
+    expected = {"image": "i:1", "context": "c", "namespace": "team", "queue": "q", "kind": "Job"}
+    assert {key: told[key] for key in expected} == expected
+    assert told["tracking_uri"] == "http://tracking:5000"
+    options = trials.recorded(trials.tags({trials.VARIABLE: json.dumps(told)}))
+    assert options == Options("kubernetes", image="i:1", context="c", namespace="team", queue="q", tracking_uri="http://tracking:5000")  # fmt: skip
+    assert trials.recorded({}) is None
+    assert trials.recorded({trials.TAG: "[]"}) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["sweep", "--jobs=3"], "Add `--backend kubernetes`"),
+        ([*JOBS, "--at-once=2"], "leave out --at-once"),
+        ([*JOBS, "--detach"], "this machine says what is tried next"),
+        ([*JOBS], "which no pod of a cluster can reach"),
+    ],
+)
+def test_trials_cannot_be_jobs(root: Path, arguments: list[str], says: str) -> None:
+    done = mx("flow", *arguments, cwd=with_a_cluster(root))
+    assert done.returncode in (2, 4)
+    assert says in done.stderr
+    assert not (root / "seen.json").exists()
+
+
+def test_there_are_not_more_jobs_than_gpus(root: Path) -> None:
+    template = root / "infrastructure/kubernetes/train_job.yaml"
+    with_a_cluster(root)
+    folder = root / "infrastructure/terraform"
+    folder.mkdir()
+    (folder / "terraform.tfvars").write_text("gpu_nodes = { max = 2 }\n")
+    trials.check_pool(root, 3)
+    gpu = "          resources: {limits: {nvidia.com/gpu: '1'}}\n"
+    template.write_text(template.read_text() + gpu)
+    trials.check_pool(root, 2)
+    with pytest.raises(MxError, match="grows to 2"):
+        trials.check_pool(root, 3)
 
 
 def test_hydra_reads_a_reason_as_it_was_said(ml_python: Path) -> None:

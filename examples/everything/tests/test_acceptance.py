@@ -154,6 +154,10 @@ def test_back_to_the_version_before(registered, values):
     assert aliases(name)["champion"] == "2"
     acceptance.run(config_of(name, "decide=back"))
     assert aliases(name)["champion"] == "1"
+    # The way back leads there once.
+    assert "previous" not in aliases(name)
+    with pytest.raises(SystemExit, match="was accepted before"):
+        acceptance.run(config_of(name, "decide=back"))
     # No rule accepts again what somebody went back from.
     assert acceptance.run(config_of(name)) == acceptance.REFUSED
     assert aliases(name)["champion"] == "1"

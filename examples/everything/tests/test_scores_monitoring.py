@@ -151,6 +151,9 @@ def test_a_flood_is_found_and_a_busy_day_is_none(configured, profile):
     assert checks.check(profile, asked(rows, flood), configured).attack.flood
     assert not checks.check(profile, asked(rows[:3000], day), configured).attack.flood
     assert not attacks.is_flood(700, 600, 1440, 10, 300, 0.01)
+    # Four times the usual in one minute of a day is what chance brings; in the only minute that there is, it is not.
+    assert not attacks.is_flood(8, 2, 1440, 2, 5, 0.01)
+    assert attacks.is_flood(8, 2, 1, 2, 5, 0.01)
 
 
 def test_labels_that_came_back_are_counted(configured, profile):

@@ -1,6 +1,8 @@
 """The search `search`: what it tries, that each trial is done once, and that it goes on. The trainings are a stand-in."""
 
 import json
+import shlex
+import sys
 
 import mlflow
 import pytest
@@ -93,6 +95,28 @@ def test_it_goes_on_where_it_was(monkeypatch):
     assert not set(again) & set(begun[:2])
 
 
+def test_a_training_that_came_to_its_end_without_the_search_counts(monkeypatch):
+    begun = []
+
+    def killed_at_the_end(trial, over):
+        begun.append(trial.run_id)
+        stand_in(trial, over)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search.run(configured("trials=2"), killed_at_the_end)
+    monkeypatch.setenv("MLFLOW_RUN_ID", mlflow.get_run(begun[0]).data.tags["mlflow.parentRunId"])
+    again = []
+
+    def noted(trial, over):
+        again.append(trial.run_id)
+        return stand_in(trial, over)
+
+    done = trials(search.run(configured("trials=2"), noted))
+    assert [trial.data.tags[search.STATE] for trial in done] == [search.COMPLETE] * 2
+    assert again == [done[1].info.run_id]
+
+
 def test_a_trial_that_is_worse_than_the_others_is_given_up():
     def worse_and_worse(trial, over):
         client = MlflowClient()
@@ -126,3 +150,47 @@ def test_nothing_but_failures_ends_it():
 def test_a_space_that_cannot_be_is_refused(space, says):
     with pytest.raises(SystemExit, match=says):
         search.distributions(space)
+
+
+# A double of mx: it notes the Job that it is given, and says of it what the variable OUTCOME says.
+MX = """
+import json, os, sys
+from pathlib import Path
+job = json.load(sys.stdin)
+Path(os.environ["SEEN"]).write_text(json.dumps(job))
+outcome = os.environ["OUTCOME"]
+Path(job["report"]).write_text(json.dumps({"outcome": outcome, "reason": "it is full"}))
+sys.exit(0 if outcome == "succeeded" else 1)
+"""
+
+
+def as_job(monkeypatch, tmp_path, outcome):
+    told = {
+        "submitter": [sys.executable, "-c", MX],
+        "name": "n",
+        "kind": "Job",
+        "namespace": "team",
+        "context": None,
+        "tracking_uri": "http://t",
+    }
+    monkeypatch.setenv("MX_TRIALS", json.dumps(told))
+    monkeypatch.setenv("OUTCOME", outcome)
+    monkeypatch.setenv("SEEN", str(tmp_path / "job.json"))
+    run = MlflowClient().create_run("0").info.run_id
+    trial = search.Trial(3, run, {}, ("a.b='c d'",))
+    code = search.as_job(trial, lambda: False)
+    return run, code, json.loads((tmp_path / "job.json").read_text())
+
+
+def test_a_trial_is_a_job_where_mx_says_so(monkeypatch, tmp_path):
+    run, code, job = as_job(monkeypatch, tmp_path, "succeeded")
+    assert code == 0
+    assert shlex.split(job["command"]) == ["python", "-m", "everything.trainer", "a.b='c d'"]
+    assert job["environment"] == {"MLFLOW_TRACKING_URI": "http://t", "MLFLOW_RUN_ID": run}
+    assert mlflow.get_run(run).data.tags["mx.job"] == f"Job/team/{job['name']}"
+    assert as_job(monkeypatch, tmp_path, "failed")[1] == 1
+
+
+def test_a_job_that_is_refused_is_no_trial_that_failed(monkeypatch, tmp_path):
+    with pytest.raises(SystemExit, match="trial 3 has no Job: it is full"):
+        as_job(monkeypatch, tmp_path, "refused")

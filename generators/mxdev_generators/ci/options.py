@@ -16,6 +16,7 @@ from mxdev_generators.ci.model import Facts
 from mxdev_generators.ml_project_skeleton.gpus import cluster_zone
 from mxdev_generators.ml_project_skeleton.mx_source import MX_SOURCE, index, requirement
 from mxdev_generators.ml_project_skeleton.naming import ACCOUNT_LENGTH, account_id, docker_image
+from mxdev_generators.ml_project_skeleton.package_index import NAME
 from mxdev_generators.names.rules import package_name
 
 _FIELD = r"(?:\*|[0-9]+(?:-[0-9]+)?)(?:/[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*"
@@ -76,9 +77,11 @@ def publish_docs(where: str) -> Option:
 def environment(values: Mapping[str, Any]) -> dict[str, str]:
     """The variables that every job has, in every CI."""
     source = values["mx_source"]
+    # Under its name uv knows the login of the project's own index.
+    named = f"{NAME}=" if index(source) == values.get("package_index") else ""
     return {
         "MX_REQUIREMENT": requirement(source, values["mx_version"]),
-        **({"UV_INDEX": index(source)} if index(source) else {}),
+        **({"UV_INDEX": f"{named}{index(source)}"} if index(source) else {}),
         # Jobs run without a GPU; PyTorch without CUDA is some 4 GB smaller.
         "UV_TORCH_BACKEND": "cpu",
     }

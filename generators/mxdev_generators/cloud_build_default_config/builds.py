@@ -23,6 +23,7 @@ from mxdev_generators.ci.options import (
     python_registry,
 )
 from mxdev_generators.ci.text import document
+from mxdev_generators.ml_project_skeleton import package_index
 from mxdev_generators.ml_project_skeleton.naming import bucket_prefix
 
 FOLDER = "infrastructure/cloudbuild"
@@ -110,6 +111,11 @@ def kubeconfig_secret(values: Mapping[str, Any], environment: str = "") -> str:
     return f"{name}-kubeconfig"
 
 
+def login_secrets(values: Mapping[str, Any]) -> dict[str, str]:
+    """The secrets with the login of the project's own package index, by the variables that get them."""
+    return {env: f"{values['name']}-{env.lower().replace('_', '-')}" for env in package_index.login(values)}
+
+
 def registry(values: Mapping[str, Any]) -> str:
     """Where images go: Google's own registry, which is the one that builds have a password for."""
     own = own_registry(values)
@@ -134,10 +140,15 @@ def _build(name: str, chosen: list[Job], values: Mapping[str, Any]) -> str:
         # Steps that do not wait for each other run at the same time; even one after the other they fit.
         "timeout": f"{60 * (20 + sum(job.minutes for job in chosen))}s",
     }
+    secrets = [
+        {"versionName": f"projects/{values['project_id']}/secrets/{secret}/versions/latest", "env": env}
+        for env, secret in login_secrets(values).items()
+    ]
     if values["cloud"] != "gcp" and any("cluster" in job.uses for job in chosen):
         version = f"projects/{values['project_id']}/secrets/{kubeconfig_secret(values, promotion.environment(chosen[0]))}/versions/latest"
-        secret = {"versionName": version, "env": "KUBECONFIG_DATA"}
-        content["availableSecrets"] = {"secretManager": [secret]}
+        secrets.append({"versionName": version, "env": "KUBECONFIG_DATA"})
+    if secrets:
+        content["availableSecrets"] = {"secretManager": secrets}
     if name != "review" and values["cloud"] == "gcp" and any(REPORTS in job.results for job in chosen):
         location = f"gs://{docs_bucket(values)}/reports/$BUILD_ID"
         content["artifacts"] = {"objects": {"location": location, "paths": [f"{REPORTS}/*"]}}
@@ -156,6 +167,7 @@ def _prepare(chosen: list[Job], values: Mapping[str, Any]) -> dict[str, Any]:
         "name": python_image(values),
         "waitFor": ["-"],
         "timeout": "1200s",
+        **({"secretEnv": login} if (login := list(login_secrets(values))) else {}),
         "script": _script([_UV, _USER_PATH, *lines]),
     }
 
@@ -179,8 +191,12 @@ def _step(job: Job, here: set[str], values: Mapping[str, Any]) -> dict[str, Any]
         f"gcloud storage rsync --recursive --delete-unmatched-destination-objects {SITE} gs://{docs_bucket(values)}/html",
     )
     said = [f"echo 'The same on your machine: {job.again}'", *commands]
-    if "KUBECONFIG_DATA" in job.environment:
-        step["secretEnv"] = ["KUBECONFIG_DATA"]
+    secret = [
+        *login_secrets(values),
+        *(["KUBECONFIG_DATA"] if "KUBECONFIG_DATA" in job.environment else []),
+    ]
+    if secret:
+        step["secretEnv"] = secret
     lines = [] if gcloud or not job.uses else [_USER_PATH]
     if "images" in job.uses:
         # The machine's own Docker builds, in containers of its own.

@@ -105,6 +105,12 @@ class CloudBuildDefaultConfig(Generator):
             self._with_terraform(tree, values)
         else:
             self._without_terraform(tree, values)
+        for secret in builds.login_secrets(values).values():
+            tree.next_step(
+                f"gcloud secrets create --project={values['project_id']} --data-file=- {secret}",
+                f"the login of {values['package_index']}, of a user that may only read; then give the role Secret Manager Secret "
+                "Accessor for it to the accounts of builds and reviews",
+            )
 
     def _with_terraform(self, tree: Tree, values: dict[str, Any]) -> None:
         """The connection reads its tokens when it is made: the secrets come first, and their values by hand."""

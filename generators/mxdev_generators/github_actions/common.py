@@ -9,6 +9,7 @@ from mxdev_generators.ci.model import UV_VERSION
 from mxdev_generators.ci.options import account_email
 from mxdev_generators.github_actions import actions
 from mxdev_generators.github_actions.actions import Step
+from mxdev_generators.ml_project_skeleton import package_index
 
 RUNNER = "ubuntu-24.04"
 PROVIDER = "GCP_WORKLOAD_IDENTITY_PROVIDER"
@@ -46,3 +47,8 @@ def kubeconfig(where: str, without: str) -> list[str]:
     """Commands that end a job well where the repository, or its environment, has no secret KUBECONFIG, and say so."""
     said = f"::notice::The {where} has no secret KUBECONFIG, so {without}."
     return [f"test -n \"$KUBECONFIG_DATA\" || {{ echo '{said}'; exit 0; }}"]
+
+
+def package_login(values: Mapping[str, Any]) -> dict[str, str]:
+    """The login of the project's own package index, from the repository's secrets."""
+    return {name: f"${{{{ secrets.{name} }}}}" for name in package_index.login(values)}

@@ -18,6 +18,7 @@ from mxdev_generators.ci.options import (
     publish_docs,
 )
 from mxdev_generators.github_actions import workflows
+from mxdev_generators.ml_project_skeleton import package_index
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.mx_source import missing
 from mxdev_generators.ml_project_skeleton.terraform_tests import head
@@ -82,6 +83,8 @@ class GitHubActions(Generator):
                 "Actions > Variables; it is not a secret",
             )
         access.add(tree, values, "github", "github")
+        for name in package_index.login(values):
+            tree.next_step(f"gh secret set {name}", f"the login of {values['package_index']}")
         if values["cloud"] != "gcp":
             self._own_cluster(tree, values)
         self._promotion(tree, values)

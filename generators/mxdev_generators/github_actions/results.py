@@ -14,7 +14,7 @@ from mxdev_generators.ci.model import MX, Facts
 from mxdev_generators.ci.options import environment
 from mxdev_generators.github_actions import actions
 from mxdev_generators.github_actions.actions import Step
-from mxdev_generators.github_actions.common import PROVIDER, RUNNER, auth, kubeconfig, setup_uv
+from mxdev_generators.github_actions.common import PROVIDER, RUNNER, auth, kubeconfig, package_login, setup_uv
 
 HEAD = """\
 Trainings that go on although their job has ended: says at the commit how they ended. mx-train and mx-release switch this
@@ -85,7 +85,7 @@ def workflow(
         "permissions": {},
         "concurrency": {"group": name, "cancel-in-progress": False},
         "defaults": {"run": {"shell": "bash"}},
-        "env": environment(values),
+        "env": {**environment(values), **package_login(values)},
         "jobs": {
             "results": {
                 **job,

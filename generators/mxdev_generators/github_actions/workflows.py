@@ -28,8 +28,10 @@ from mxdev_generators.github_actions.common import (
     RUNNER,
     auth,
     kubeconfig,
+    package_login,
     setup_uv,
 )
+from mxdev_generators.ml_project_skeleton import package_index
 
 FOLDER = ".github/workflows"
 JOBS, CI, RELEASE, TRAIN, RESULT = "mx-jobs", "mx-ci", "mx-release", "mx-train", "mx-train-result"
@@ -84,7 +86,7 @@ def _jobs(graph: tuple[Job, ...], values: Mapping[str, Any]) -> dict[str, Any]:
         # Each job asks for what it needs, and gets no more.
         "permissions": {},
         "defaults": {"run": {"shell": "bash"}},
-        "env": environment(values),
+        "env": {**environment(values), **package_login(values)},
         "jobs": {job.name: _job(job, values) for job in graph},
     }
 
@@ -119,9 +121,14 @@ def _caller(name: str, graph: tuple[Job, ...], values: Mapping[str, Any]) -> dic
 
 def _secrets(values: Mapping[str, Any]) -> list[str]:
     """The secrets of the repository that jobs need."""
+    packages = list(package_index.login(values))
     if values["cloud"] == "gcp":
-        return []
-    return ["KUBECONFIG", *(["REGISTRY_USER", "REGISTRY_PASSWORD"] if own_registry(values) else [])]
+        return packages
+    return [
+        *packages,
+        "KUBECONFIG",
+        *(["REGISTRY_USER", "REGISTRY_PASSWORD"] if own_registry(values) else []),
+    ]
 
 
 def _passed(name: str, values: Mapping[str, Any]) -> list[str]:
@@ -132,7 +139,7 @@ def _passed(name: str, values: Mapping[str, Any]) -> list[str]:
     """
     named = _secrets(values)
     if name == CI and not promotion.names(values):
-        return [secret for secret in named if secret.startswith("REGISTRY")]
+        return [one for one in named if one != "KUBECONFIG"]
     return named
 
 

@@ -19,6 +19,7 @@ from mxdev_generators.ci.options import (
     publish_docs,
 )
 from mxdev_generators.gitlab_ci import pipeline
+from mxdev_generators.ml_project_skeleton import package_index
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.mx_source import missing
 from mxdev_generators.ml_project_skeleton.terraform_tests import head
@@ -101,6 +102,11 @@ class GitLabCI(Generator):
                 f"put it into the variable GCP_WORKLOAD_IDENTITY_PROVIDER in {settings}; it is not a secret",
             )
         access.add(tree, values, "gitlab", "gitlab")
+        for name in package_index.login(values):
+            tree.next_step(
+                f"glab variable set {name} --masked",
+                f"the login of {values['package_index']}, which jobs find in their environment; or in {settings}",
+            )
         if values["cloud"] != "gcp":
             self._own_cluster(tree, values, settings)
         schedule = f"; Build > Pipeline schedules: {cron(values)} (UTC)" if values["schedule"] else ""

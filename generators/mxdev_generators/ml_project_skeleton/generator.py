@@ -28,6 +28,7 @@ from mxdev_generators.ml_project_skeleton.naming import (
     default_project_id,
     docker_hub,
 )
+from mxdev_generators.ml_project_skeleton.package_index import PACKAGE_INDEX
 from mxdev_generators.ml_project_skeleton.terraform_tests import head
 from mxdev_generators.names.rules import package_name
 
@@ -77,6 +78,7 @@ class MLProjectSkeleton(Generator):
                help="Where images of Docker Hub are pulled from, such as mirror.gcr.io; empty: Docker Hub, which limits pulls."),
         *platform.OPTIONS,
         MX_SOURCE,
+        PACKAGE_INDEX,
         option("--skip-git", is_flag=True, help="Do not run `git init` where there is no repository."),
     )  # fmt: skip
     example = 'mx generate MLProjectSkeleton churn-model --description "Predict which customers leave."'
@@ -135,6 +137,11 @@ class MLProjectSkeleton(Generator):
                 tree.section("devspace.yaml", address, value)
         if not self.values.skip_git:
             tree.repository()
+        if self.values.package_index:
+            tree.next_step(
+                "export UV_INDEX_PRIVATE_USERNAME=USER UV_INDEX_PRIVATE_PASSWORD=TOKEN",
+                f"the login of {self.values.package_index}, if it wants one; ~/.netrc and a keyring do as well",
+            )
         tree.next_step("mx flow run --setup", "makes the project's environment and trains the model")
         tree.next_step("mx flow ui", "shows the run")
         tree.next_step("mx lint", "checks every file against the style guide")

@@ -48,3 +48,18 @@ def check(root: Path, template: Mapping[str, Any], gpus: int, environment: str |
             hint=f"`mx set DistributedTraining.workers={wanted - 1}` and `mx infra apply` let it grow; the quota of the cloud "
             "project has to have as many GPUs.",
         )
+
+
+def check_jobs(root: Path, template: Mapping[str, Any], jobs: int, environment: str | None = None) -> None:
+    """Refuse more Jobs at the same time than the pool has nodes for, if they have GPUs.
+
+    Raises:
+        MxError: says how many it has.
+    """
+    most = largest(root, environment)
+    if most is not None and adapt.has_gpu(template) and jobs > most:
+        raise MxError(
+            f"--jobs {jobs}: each has a node with a GPU of its own, and the pool of GPU nodes grows to {most} ({_FOLDER}).",
+            hint=f"Take at most {most}; or a larger `max` in `gpu_nodes` and `mx infra apply` let it grow, where the quota of the "
+            "cloud project has as many GPUs.",
+        )

@@ -1,14 +1,14 @@
 """`python -m mxdev.flow.cluster.submitter`: what MLflow says of a run, filled into its template and handed to the cluster.
 
 MLflow's backend (`backend.py`) starts it, with one JSON object on its stdin: `template` (a path), `name`, `image`,
-`command`, `environment`, `run_id`, `gpus` and `queue` (see `mxdev.cluster.adapt`), and for `mxdev.cluster.session` `context`, `namespace`, `detach` and `report`.
+`command`, `environment`, `run_id`, `gpus` and `queue` (see `mxdev.cluster.adapt`), and for `mxdev.cluster.session` `context`, `namespace`, `detach`, `label` and `report`.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,19 @@ def filled(job: Mapping[str, Any]) -> dict[str, Any]:
 
 def main() -> int:
     """Submit the job and follow it; the exit code, see `mxdev.cluster.session`."""
-    job = json.load(sys.stdin)
+    return run(json.load(sys.stdin))
+
+
+def run(job: dict[str, Any], before: Callable[[Mapping[str, Any]], None] = lambda job: None) -> int:
+    """Submit a job and follow it.
+
+    Args:
+        job: what came from stdin.
+        before: called with the job and its `manifest` before it is submitted.
+
+    Returns:
+        The exit code, see `mxdev.cluster.session`.
+    """
     try:
         # Imported here, so that ^C finds something that can still say that nothing was submitted.
         from mxdev.cluster.session import Session
@@ -51,6 +63,7 @@ def main() -> int:
 
         try:
             job["manifest"] = filled(job)
+            before(job)
         except MxError as problem:
             console.error(problem.message, problem.hint)
             _report(job, "refused", problem.message)

@@ -12,6 +12,7 @@ from pathlib import Path
 from mxdev.errors import DONE, SAYS_NO, MxError, Refused
 from mxdev.flow import runner, tracking
 from mxdev.flow.cluster import options as cluster_run
+from mxdev.flow.cluster import trials
 from mxdev.flow.declared import mlproject, overrides
 from mxdev.flow.rerun import compare, reading
 from mxdev.flow.rerun.checkout import checkout
@@ -164,7 +165,7 @@ def _launch(
         source = folder / "src" if (folder / "src").is_dir() else folder
         variables["PYTHONPATH"] = os.pathsep.join([str(source), *filter(None, [environ.get("PYTHONPATH")])])
         _check_imports(python, folder, source, variables["PYTHONPATH"])
-    return replace(
+    launch = replace(
         launch,
         store=store,
         variables=variables,
@@ -172,6 +173,10 @@ def _launch(
         tags={**launch.tags, reading.RERUN_OF: run.id},
         environment=asked.environment,
     )
+    if config is None and (of_trials := trials.recorded(run.tags)) is not None:
+        of_trials = replace(of_trials, environment=asked.environment)
+        return runner.with_trials(launch, name, of_trials, environ, dry_run=asked.dry_run)
+    return launch
 
 
 def _parameters(folder: Path, run: LoggedRun, origin: Origin) -> dict[str, str]:

@@ -40,7 +40,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from . import config as configuration
-from . import provenance, tracking, trainer
+from . import provenance, search_jobs, tracking, trainer
 from .stopping import Stopping
 
 log = logging.getLogger(__name__)
@@ -262,7 +262,9 @@ class Search:
 
         words = ", ".join(f"{name}={value}" for name, value in trial.values.items())
         log.info("trial %d begins: %s", trial.number, words)
-        code = self._train(trial, over)
+        # Its training may have come to its end after the search that it belonged to was killed.
+        finished = self._client.get_run(trial.run_id).info.status == "FINISHED"
+        code = 0 if finished else self._train(trial, over)
         value = self._best(self._history(trial.run_id))
         if code == 0 and value is not None:
             study.tell(asked, value)
@@ -338,6 +340,12 @@ def in_process(trial: Trial, over: Callable[[], bool]) -> int:
     return process.exitcode or 0
 
 
+def as_job(trial: Trial, over: Callable[[], bool]) -> int:
+    """Train as a Job on the cluster; raises as `search_jobs.train` does."""
+    command = ["python", "-m", "everything.trainer", *trial.overrides]
+    return search_jobs.train(trial.number, trial.run_id, command, over)
+
+
 def _gpu(number: int) -> str:
     """The GPU of a trial, as CUDA_VISIBLE_DEVICES names it; empty: there is none."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -373,8 +381,15 @@ def _end_with_search() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def run(config: Config, train: Train = in_process) -> str:
-    """Search in a run of its own, and log what was found; the run's id."""
+def run(config: Config, train: Train | None = None) -> str:
+    """Search in a run of its own, and log what was found; the run's id.
+
+    Args:
+        config: how it is searched.
+        train: trains one trial; None: as a Job where mx says so, else in a process here.
+    """
+    as_jobs = search_jobs.VARIABLE in os.environ
+    train = train or (as_job if as_jobs else in_process)
     tracking.open_store(config.experiment)
     # `mx flow run` has started a run already; this one joins it. A search that was interrupted goes on.
     with mlflow.start_run() as active:
