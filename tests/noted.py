@@ -5,7 +5,7 @@
 
 Without a function the input is everything but test files that it does not import: `mxdev/`, `generators/`, what the tests share,
 the plugin that a test belongs to, the folder of schemas, the interpreter and its packages, and the programs on the PATH that tests run. Such
-tests may share what they change, so a file's are left out together or not at all.
+tests may share what they change, so a file's are left out together or not at all. All tests of plugins are of this kind.
 
 `rendered` is a function that returns the project as a tree; what else counts are the test's own file, the modules named after it,
 and the interpreter with the machine-learning stack. Each test counts by itself.
@@ -62,6 +62,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "noted(rendered, *modules): runs once for the same inputs (tests/noted.py)"
     )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests of plugins."""
+    if REPOSITORY / "plugins" in item.path.parents and item.get_closest_marker("noted") is None:
+        item.add_marker(pytest.mark.noted())
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -175,8 +181,10 @@ def _with_imported(path: Path) -> list[Path]:
 @functools.cache
 def _test_files() -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
-    for path in sorted((REPOSITORY / "tests").rglob("test_*.py")):
-        found.setdefault(path.stem, []).append(path)
+    for root in (REPOSITORY / "tests", *(REPOSITORY / "plugins").glob("*/tests")):
+        for path in sorted(root.rglob("test_*.py")):
+            if "samples" not in path.parts:  # what tests render
+                found.setdefault(path.stem, []).append(path)
     return found
 
 
@@ -216,11 +224,12 @@ def _code(plugin: str) -> bytes:
 
 
 def _files(root: Path) -> Iterator[Path]:
+    tests = {path for paths in _test_files().values() for path in paths}
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(set(folders) - _MADE)
         for name in sorted(names):
             path = Path(folder, name)
-            if not (name.startswith("test_") and name.endswith(".py")) and path.is_file():
+            if path.is_file() and path not in tests:
                 yield path
 
 
