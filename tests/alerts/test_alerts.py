@@ -17,6 +17,8 @@ from control_plane.test_control_plane import apply
 
 from mxdev.testing import mx, render, text
 
+pytestmark = pytest.mark.noted()
+
 TERRAFORM = "infrastructure/terraform"
 HOSTILE = '"; evil { ${x} %{ if true } </b> שלום'
 ROWS: dict[str, tuple[list[str], list[str]]] = {

@@ -19,6 +19,8 @@ from golden import files
 from mxdev.testing import mx, render, render_all, text, write
 from mxdev_generators.acceptance import pipelines
 
+pytestmark = pytest.mark.noted()
+
 FOLDER = "infrastructure/kubernetes/acceptance"
 CHOICES = {
     "name": ("churn-model",),

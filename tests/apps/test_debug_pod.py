@@ -27,6 +27,8 @@ from golden import files
 from mxdev.testing import mx, render, render_all, text, write
 from mxdev_generators.debug_pod.scripts import idle
 
+pytestmark = pytest.mark.noted()
+
 ROWS = rows(DEBUG)
 FOLDER = "infrastructure/kubernetes/debug"
 LONG_AGO = "2020-01-01T00:00:00.000000Z"

@@ -20,6 +20,8 @@ from disks import FailingFS, KillingFS, in_child, memory
 from mxdev.disk import fs, seal
 from mxdev.workflow import apply
 
+pytestmark = pytest.mark.noted()
+
 COMMANDS = {
     "generate": ["generate", "WorldBase", "--on-conflict", "overwrite"],
     "update": ["update", "--on-conflict", "overwrite"],

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from changing import Answer
 from disks import memory, snapshot
 from hypothesis import given, settings
 from states import SHARED, Case, cases, make
+
+pytestmark = pytest.mark.noted()
 
 OUTCOMES = {"planned", "applied", "nothing", "refused", "markers", "error"}
 

@@ -15,6 +15,8 @@ from ml_environment import uv
 
 from mxdev.testing import mx
 
+pytestmark = pytest.mark.noted()
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 JOBS = ("mx-lint", "mx-test", "mx-docs", "mx-package")
 

@@ -24,6 +24,8 @@ from mxdev.testing import render, text
 sys.path.insert(0, str(Path(__file__).parents[1] / "flow"))
 from test_flow_cluster import tracking_uri
 
+pytestmark = pytest.mark.noted()
+
 __all__ = ["ml_python", "tracking_uri"]
 
 TRAINED = "import time\nprint('training', flush=True)\ntime.sleep(1)\nprint('trained', flush=True)\n"

@@ -19,6 +19,8 @@ from cluster.proxy import Proxy
 from mxdev.cluster import logs, manifest
 from mxdev.cluster.kubectl import Kubectl
 
+pytestmark = pytest.mark.noted()
+
 COUNT = "for i in $(seq 60); do echo line $i; sleep 0.1; done"
 
 

@@ -16,6 +16,8 @@ from cluster.conftest import IMAGE, RUN, Submit, filled
 from mxdev.cluster import manifest, state
 from mxdev.cluster.kubectl import Kubectl
 
+pytestmark = pytest.mark.noted()
+
 
 @pytest.fixture
 def node(control_plane: ControlPlane, node_runner: NodeRunner, tmp_path: Path) -> Node:

@@ -17,7 +17,7 @@ from mxdev.cluster.kubectl import Kubectl
 from mxdev.cluster.refusals import ClusterError
 from mxdev.cluster.state import State
 
-pytestmark = pytest.mark.usefixtures("kubeconfig")
+pytestmark = [pytest.mark.noted(), pytest.mark.usefixtures("kubeconfig")]
 GPU = {"resources": {"limits": {"nvidia.com/gpu": "64"}}}
 
 

@@ -17,6 +17,8 @@ from sites import make_distribution
 
 import mxdev
 
+pytestmark = pytest.mark.noted()
+
 HOOKS = """
 from mxdev import hookimpl, lazy
 @hookimpl

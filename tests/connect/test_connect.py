@@ -18,7 +18,10 @@ from mxdev.connect import kubeconfig, target
 from mxdev.system import gcloud
 from mxdev.testing import Outcome, mx, render, write
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stand-ins are shell scripts")
+pytestmark = [
+    pytest.mark.noted(),
+    pytest.mark.skipif(sys.platform == "win32", reason="stand-ins are shell scripts"),
+]
 needs_gcloud = pytest.mark.skipif(
     shutil.which("gcloud") is None or shutil.which("gke-gcloud-auth-plugin") is None,
     reason="gcloud or gke-gcloud-auth-plugin is not installed",

@@ -14,6 +14,8 @@ from control_plane.come_and_go import come_and_go, units
 from control_plane.control_plane import ControlPlane
 from mxdev.testing import render_all, write
 
+pytestmark = pytest.mark.noted()
+
 DOMAIN = {"domain": "ml.example.com"}
 # Of the projects' names and of their tasks their manifests know nothing.
 PLACES = ("cloud", "audience", "pull_secret")

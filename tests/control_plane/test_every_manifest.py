@@ -33,6 +33,8 @@ from control_plane.nodes import GPUS
 from mxdev.cluster import manifest
 from mxdev.testing import render_all, write
 
+pytestmark = pytest.mark.noted()
+
 ROWS = [row for row in (*rows(), *rows(PLATFORM)) if row["cloud"] != "none"]  # "none" renders no manifests
 DISTRIBUTED_ROWS = rows(DISTRIBUTED)
 KUBERNETES = Path("infrastructure/kubernetes")

@@ -10,6 +10,8 @@ import pytest
 from labelling import Project
 from ml_environment import made
 
+pytestmark = pytest.mark.noted()
+
 REQUIREMENTS = ("fsspec>=2025.3", "gcsfs>=2025.3", "s3fs>=2025.3", "mlflow-skinny>=3.12,<4")
 BUCKET = "acme-data"
 Put = Callable[[str, bytes], None]

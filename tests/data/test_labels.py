@@ -14,6 +14,8 @@ from labelling import Project, double, interpreter
 
 import mxdev.data.inside
 
+pytestmark = pytest.mark.noted()
+
 CREATE = ("labels", "create", "pets", "--from", "raw", "--label", "cat", "--label", "dog", "--per-task", "2")
 
 

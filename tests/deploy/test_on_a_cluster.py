@@ -11,6 +11,8 @@ from control_plane.control_plane import ControlPlane
 
 from deploy.deployed import Deployed
 
+pytestmark = pytest.mark.noted()
+
 DATABASE = "infrastructure/kubernetes/train-infrastructure/postgresql.yaml"
 
 CLAIM = """\

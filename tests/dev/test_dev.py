@@ -8,6 +8,8 @@ import pytest
 from control_plane.control_plane import ControlPlane
 from deploy.deployed import Deployed
 
+pytestmark = pytest.mark.noted()
+
 # Keeps how it was called. It is not a DevSpace.
 DEVSPACE = """\
 #!/bin/sh

@@ -13,6 +13,8 @@ from deploy.deployed import Deployed
 
 from mxdev.testing import mx, render, write
 
+pytestmark = pytest.mark.noted()
+
 # Says what gcloud says to somebody who is logged in, and what $LOGIN and $TERRAFORM say otherwise. It is not a gcloud.
 GCLOUD = """\
 #!/bin/sh

@@ -17,6 +17,8 @@ from covering import EDGE, label, rows
 from mxdev.testing import mx, render, render_all, text, write
 from mxdev_generators.edge.apps import App
 
+pytestmark = pytest.mark.noted()
+
 ROWS = rows(EDGE)
 KUBERNETES = "infrastructure/kubernetes"
 

@@ -22,6 +22,8 @@ from tokens import AUDIENCE, Signer
 from mxdev.testing import render, text
 from mxdev_generators.edge.apps import App
 
+pytestmark = pytest.mark.noted()
+
 OPTIONS: dict[str, Any] = {
     "name": "churn-model",
     "domain": "ml.example.com",

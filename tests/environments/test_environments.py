@@ -23,6 +23,8 @@ from mxdev.project.environments import Environment, find
 from mxdev.project.project import Project
 from mxdev.testing import mx
 
+pytestmark = pytest.mark.noted()
+
 ENVIRONMENTS = (None, "staging", "production")
 NAMESPACES = ("churn", "churn-staging", "churn-production")
 REPLACE = {

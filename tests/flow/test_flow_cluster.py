@@ -32,6 +32,8 @@ from mxdev.artifacts import image as images
 from mxdev.flow.cluster.mlflow_rest import Server, TrackedRun
 from mxdev.project.project import Project
 
+pytestmark = pytest.mark.noted()
+
 __all__ = ["ml_python"]
 
 # Two busy cores are slow, and importing PyTorch and MLflow takes seconds even on idle ones.

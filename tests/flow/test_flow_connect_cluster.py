@@ -15,6 +15,8 @@ from mxdev import testing
 from mxdev.flow import connection, words
 from mxdev_generators.ml_project_skeleton.generator import MLProjectSkeleton
 
+pytestmark = pytest.mark.noted()
+
 __all__ = ["nothing_stays", "port"]
 
 FOLDER = "infrastructure/kubernetes"

@@ -18,6 +18,8 @@ from control_plane.programs import free_port
 from flow_projects import MX, clean, environment, install, mx, project
 from ml_environment import ml_python
 
+pytestmark = pytest.mark.noted()
+
 __all__ = ["ml_python"]
 
 TRAINER = """\

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from cluster_projects import committed
 from flow_projects import mx
 from ml_environment import ml_python
 from test_flow_cluster import World, root, run_id, tracking_uri, world
+
+pytestmark = pytest.mark.noted()
 
 __all__ = ["ml_python", "root", "tracking_uri", "world"]
 

@@ -13,6 +13,8 @@ from ml_environment import ml_python
 from mxdev import testing
 from mxdev_generators.ml_project_skeleton.generator import MLProjectSkeleton
 
+pytestmark = pytest.mark.noted()
+
 __all__ = ["ml_python"]
 
 # An entry point beside the skeleton's own: its data is a file that its parameter names.

@@ -10,11 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 from control_plane.node import Place
 from flow_projects import mx
 from ml_environment import ml_python
 from test_flow_cluster import World, root, run_id, tracking_uri, until, world
+
+pytestmark = pytest.mark.noted()
 
 __all__ = ["ml_python", "root", "tracking_uri", "world"]
 

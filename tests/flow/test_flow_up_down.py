@@ -11,6 +11,7 @@ import re
 import urllib.request
 from pathlib import Path
 
+import pytest
 from cluster_fixtures import NodeRunner
 from cluster_projects import committed, git
 from control_plane.control_plane import ControlPlane
@@ -23,6 +24,8 @@ from test_flow_cluster import answers, run_id, until
 
 from mxdev.artifacts import image as images
 from mxdev.project.project import Project
+
+pytestmark = pytest.mark.noted()
 
 __all__ = ["ml_python"]
 

@@ -14,7 +14,7 @@ import pytest
 
 from mxdev.infra.plans import changes
 
-pytestmark = pytest.mark.usefixtures("terraform")
+pytestmark = [pytest.mark.noted(), pytest.mark.usefixtures("terraform")]
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import pytest
 
 from infra.conftest import MAIN
 
+pytestmark = pytest.mark.noted()
+
 
 @pytest.fixture
 def on_google(mx: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:

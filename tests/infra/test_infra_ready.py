@@ -15,6 +15,8 @@ from typing import Any
 import fake_gcs
 import pytest
 
+pytestmark = pytest.mark.noted()
+
 # Knows what lies in three files: `number` (of the cloud project), `bucket` (as JSON), `enabled` (services).
 GCLOUD = r"""
 number, bucket, enabled = folder / "number", folder / "bucket", folder / "enabled"

@@ -20,6 +20,8 @@ from mxdev.plan.operations import operations
 from mxdev.workflow import apply
 from mxdev.workflow.apply import Policy
 
+pytestmark = pytest.mark.noted()
+
 PATHS = ["a.txt", "b.yaml", "d/e.txt", "d/f/g", "h.json"]
 TEXTS = st.sampled_from(
     ["", "one\n", "one\ntwo\nthree\n", "one\nTWO\nthree\n", "one\ntwo\nthree\nfour\n", "zero\none\ntwo\nthree\n", "x: 1\ny: 2\n", "x: 1\ny: 3\nz: 4\n",

@@ -18,6 +18,8 @@ from postgres import PASSWORD, Postgres
 from mxdev.testing import render, text
 from mxdev.tree import Tree
 
+pytestmark = pytest.mark.noted()
+
 FOLDER = "infrastructure/kubernetes"
 RUNS = """\
 import sys, mlflow

@@ -23,6 +23,8 @@ from mxdev.flow import words
 from mxdev.tree import Tree
 from mxdev_generators.ml_project_skeleton.machines import MACHINES, Machine
 
+pytestmark = pytest.mark.noted()
+
 __all__ = ["ml_python"]
 
 KUBERNETES = "infrastructure/kubernetes"

@@ -23,6 +23,8 @@ from terraform_mirror import shared_folder
 
 from mxdev.testing import mx, render_all, text
 
+pytestmark = pytest.mark.noted()
+
 REQUIREMENTS = ("kserve>=0.21,<0.22", "mlflow>=3.12,<4", "scikit-learn>=1.6,<2", "fsspec>=2025.3")
 MANIFEST = "infrastructure/kubernetes/apps/scores/server.yaml"
 # Trains a model in no time, registers it twice, the second time without a signature, and prints its answers.

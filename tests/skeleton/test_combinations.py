@@ -19,6 +19,8 @@ from terraform_mirror import cache_folder
 
 from mxdev.testing import mx
 
+pytestmark = pytest.mark.noted()
+
 ROWS = [*rows(), *rows(PLATFORM)]
 
 

@@ -7,8 +7,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 from control_plane.control_plane import ControlPlane
 from deploy.deployed import Deployed
+
+pytestmark = pytest.mark.noted()
 
 
 def live(deployed: Deployed, *arguments: str) -> tuple[int, dict[str, dict[str, Any]]]:

@@ -16,6 +16,8 @@ from mxdev.deploy.steps import Place
 from mxdev.project.project import Project
 from mxdev.up import stages
 
+pytestmark = pytest.mark.noted()
+
 # Keeps what mx itself changes with it, and kills mx before or after what $KILL names.
 KUBECTL = """\
 #!/bin/sh
