@@ -16,6 +16,8 @@ from mxdev.system import console, programs
 
 # How long one request may take before the server counts as lost, in seconds.
 _REQUEST = 30
+# How long kubectl may take for one thing, in seconds: a login that it asks another program for has no end of its own.
+WHOLE = 300.0
 # How long a server that answered before may be away, and one that never did, in seconds.
 PATIENCE = 900.0
 FIRST_PATIENCE = 20.0
@@ -145,7 +147,9 @@ class Kubectl:
 
     def _once(self, arguments: Sequence[str], input: str | None) -> str:
         command = [*self._command(), f"--request-timeout={_REQUEST}s", *arguments]
-        result = programs.run(command, capture=True, input=None if input is None else input.encode())
+        result = programs.run(
+            command, capture=True, input=None if input is None else input.encode(), timeout=WHOLE
+        )
         if result.code == 0:
             return result.stdout.decode("utf-8", "replace")
         raise self.failure(arguments, result.stderr.decode("utf-8", "replace"))
@@ -165,8 +169,13 @@ class Kubectl:
         )
 
     def json(self, *arguments: str, retry: bool = True) -> Any:
-        """Run kubectl with `-o json` and return what it printed, parsed; raises as `run` does."""
-        return json.loads(self.run(*arguments, "-o", "json", retry=retry))
+        """Run kubectl with `-o json` and return the object that it printed, parsed.
+
+        Raises:
+            ClusterError: as `run`; also when what it printed is no object of Kubernetes.
+            MissingTool: as `run`.
+        """
+        return parsed(self.run(*arguments, "-o", "json", retry=retry), arguments[0])
 
     def popen(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start kubectl with its output in pipes. ^C does not reach it: whoever started it ends it."""
@@ -177,6 +186,26 @@ class Kubectl:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+
+
+def parsed(text: str, verb: str) -> Any:
+    """The object in JSON that `kubectl VERB` printed; of a list, its items are there.
+
+    Raises:
+        ClusterError: it is none.
+    """
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if isinstance(found, dict) and isinstance(found.get("items", []), list):
+        return found
+    raise ClusterError(
+        f"`kubectl {verb}` printed no object in JSON, but: {text.strip()[:200] or 'nothing'}",
+        words=text,
+        reason="Rubbish",
+        hint="`kubectl version` says whether it is kubectl, and what answers for the cluster: a proxy's page is none.",
+    )
 
 
 def last_line(text: str) -> str:

@@ -67,9 +67,13 @@ class ClusterError(MxError):
         return self.reason == "Lost"
 
 
+# What is said for one that says nothing.
+SILENT = "kubectl failed and said nothing."
+
+
 def words(stderr: str) -> str:
     """What kubectl said to a person: its stderr without what it logs for developers, if anything is left then."""
-    return _KLOG.sub("", stderr).strip() or stderr.strip() or "kubectl failed and said nothing."
+    return _KLOG.sub("", stderr).strip() or stderr.strip() or SILENT
 
 
 def reason(text: str, *, reached: bool) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.cluster.kubectl import Kubectl
-from mxdev.cluster.refusals import ClusterError
+from mxdev.cluster.refusals import SILENT, ClusterError
 from mxdev.connect import kubeconfig
 from mxdev.connect.target import Target
 from mxdev.errors import MxError
@@ -308,7 +308,8 @@ class Answers(Check):
         try:
             kubectl.run("auth", "can-i", "create", "deployments.apps", "--quiet", retry=False)
         except ClusterError as error:
-            if error.reason:
+            # With --quiet a "no" is exit code 1 and not a word.
+            if error.reason or error.words != SILENT:
                 raise
             return State.blocked(
                 f"your account may not deploy in the namespace {self.target.name}",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mxdev.cluster.kubectl import Kubectl
+from mxdev.cluster.kubectl import Kubectl, parsed
 from mxdev.cluster.refusals import ClusterError
 from mxdev.deploy.config import Deployment
 from mxdev.errors import MxError
@@ -121,10 +121,7 @@ def there(root: Path, kubectl: Kubectl, deployment: Deployment) -> list[Object]:
     text = done.stdout.decode("utf-8", "replace").strip()
     if not text:
         return []
-    try:
-        found = json.loads(text)
-    except ValueError:
-        raise MxError(f"`kubectl get` printed no JSON, but: {text[:200]}") from None
+    found = parsed(text, "get")
     items: list[Object] = found["items"] if found.get("kind") == "List" else [found]
     return items
 
@@ -181,12 +178,18 @@ def release(root: Path, kubectl: Kubectl, deployment: Deployment) -> Object | No
     """The newest Helm release of a chart, as Helm keeps it in the cluster; None: there is none."""
     label = f"--selector=owner=helm,name={deployment.release}"
     done = call(root, kubectl, "get", "secrets", label, "--output=json")
-    kept = json.loads(done.stdout)["items"]
-    newest = max(kept, key=lambda one: int(one["metadata"]["labels"].get("version", 0)), default=None)
-    if newest is None:
-        return None
-    packed = base64.b64decode(base64.b64decode(newest["data"]["release"]))
-    found: Object = json.loads(gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed)
+    kept = parsed(done.stdout.decode("utf-8", "replace"), "get").get("items", [])
+    try:
+        newest = max(kept, key=lambda one: int(one["metadata"]["labels"].get("version", 0)), default=None)
+        if newest is None:
+            return None
+        packed = base64.b64decode(base64.b64decode(newest["data"]["release"]))
+        found: Object = json.loads(gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed)
+    except (ValueError, LookupError, TypeError, OSError, EOFError) as error:
+        raise MxError(
+            f"Helm's record of the release {deployment.release}, a Secret in the namespace {kubectl.namespace}, cannot be read: {error}.",
+            hint=f"`helm history {deployment.release} --namespace {kubectl.namespace}` says what Helm makes of it.",
+        ) from error
     return found
 
 

@@ -88,6 +88,10 @@ TOOLS: Mapping[str, Tool] = {
 }
 
 
+# How long a program may take to say its version, in seconds.
+VERSION_PATIENCE = 60.0
+
+
 class MissingTool(MxError):
     """A program that is not there, or too old. `tool` says which, `reason` what is wrong in a few words."""
 
@@ -155,7 +159,13 @@ def find(tool: str | Tool) -> Program:
     command = locate(tool)
     if command is None:
         raise MissingTool(tool, "is missing")
-    result = run((*command, *tool.version_args), env=tool.environment, capture=True, timeout=60)
+    try:
+        result = run(
+            (*command, *tool.version_args), env=tool.environment, capture=True, timeout=VERSION_PATIENCE
+        )
+    except MxError as error:
+        error.hint = f"Install {tool.name} anew: {tool.install}"
+        raise
     # "version 1.2.3", "ruff 1.2.3", "Terraform v1.2.3"; warnings go to stderr, which therefore is not looked at.
     match = re.search(rb"\bv?(\d+(?:\.\d+)+)", result.stdout)
     if result.code or match is None:
