@@ -48,15 +48,15 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None, seco
     return done.stdout
 
 
-def once(repositories: list[Path], test: str, find: Callable[[], str]) -> str:
-    """What `find` says of rendered repositories; it is asked once for the same files and the same test.
+def once(parts: list[Path], test: str, find: Callable[[], str]) -> str:
+    """What `find` says of rendered repositories, or of folders and files of them; it is asked once for the same ones and the same test.
 
     Its answer is kept in the user's cache folder; `MX_TEST_ALL` asks in any case. A failure is not kept.
     """
     digest = hashlib.sha256(test.encode() + Path(__file__).read_bytes())
-    for repository in repositories:
-        for path in sorted(repository.rglob("*")):
-            own = path.relative_to(repository)
+    for part in parts:
+        for path in sorted(part.rglob("*")) if part.is_dir() else [part]:
+            own = path.relative_to(part.parent)
             made = {".mx", ".terraform", "__pycache__", "build"}.intersection(
                 own.parts
             ) or own.name.startswith((".terraform", "terraform.tfstate"))
@@ -100,8 +100,8 @@ def loaded(path: Path) -> ModuleType:
     return module
 
 
-def terraform(folder: Path) -> dict[str, str]:
-    """The environment for Terraform in `folder`, which it initialises with the real provider; skips the test where there is none."""
+def terraform(folder: Path, how: str = "-backend=false") -> dict[str, str]:
+    """The environment for Terraform in `folder`, which it initialises with the real provider and the option `how`; skips the test where there is none."""
     if shutil.which("terraform") is None:
         pytest.skip("terraform is not installed")
     if not (PROVIDERS / "registry.terraform.io/hashicorp/aws").is_dir():
@@ -110,7 +110,7 @@ def terraform(folder: Path) -> dict[str, str]:
     rc.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{PROVIDERS}"\n  }}\n}}\n')
     env = {"TF_CLI_CONFIG_FILE": str(rc), "NO_COLOR": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
     if not (folder / ".terraform").is_dir():
-        run("terraform", "init", "-backend=false", cwd=folder, env=env)
+        run("terraform", "init", how, cwd=folder, env=env)
     return env
 
 
@@ -144,6 +144,4 @@ provider "aws" {{
 }}
 """
     )
-    env = terraform(folder)
-    run("terraform", "init", "-reconfigure", cwd=folder, env=env)
-    return env
+    return terraform(folder, "-reconfigure")
