@@ -205,6 +205,7 @@ def root() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run mx and end the process with its exit code."""
+    _leave_the_current_folder()
     if os.environ.get("PYTHONPATH"):
         from mxdev.plugins.index import leave_project
 
@@ -215,6 +216,12 @@ def main(arguments: list[str] | None = None) -> None:
     with contextlib.suppress(OSError):  # the code says already that something went wrong
         console.flush()
     sys.exit(code)
+
+
+def _leave_the_current_folder() -> None:
+    """Take the empty and relative entries out of PATH: a program that mx starts may start others by their names, as gcloud does."""
+    kept = [part for part in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(part)]  # noqa: PTH117
+    os.environ["PATH"] = os.pathsep.join(kept) or os.defpath
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -29,6 +29,10 @@ def equal(one: Any, other: Any) -> bool:
 
 LARGEST = 1 << 20
 """Of a file that a person writes, mx reads so many bytes."""
+_LONGEST_NUMBER = (
+    4000  # digits; Python writes no number of more than 4300, though it reads one that is not decimal
+)
+_TOO_LONG = 10**_LONGEST_NUMBER
 _MOST_VALUES = 1_000_000
 """So many values a file may stand for; aliases multiply what is written."""
 
@@ -128,6 +132,8 @@ class _OddError(Exception):
 
 def _plain(value: Any, done: dict[int, tuple[Any, int]], above: tuple[int, ...]) -> tuple[Any, int]:
     """A value with dates and keys as text, and for how many values it stands; what aliases share is looked at once."""
+    if isinstance(value, int) and abs(value) >= _TOO_LONG:
+        raise _OddError(f"a number has more than {_LONGEST_NUMBER} digits")
     if value is None or isinstance(value, bool | int | float | str):
         return value, 1
     if isinstance(value, datetime.date):
@@ -153,6 +159,8 @@ def _plain(value: Any, done: dict[int, tuple[Any, int]], above: tuple[int, ...])
             raise _OddError("its aliases stand for more than a million values")
         if isinstance(made, list):
             made.append(plain)
+        elif isinstance(key, int) and abs(key) >= _TOO_LONG:
+            raise _OddError(f"a number has more than {_LONGEST_NUMBER} digits")
         elif isinstance(key, str | int | float | datetime.date) or key is None:
             made[_key_text(key)] = plain
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -129,4 +130,27 @@ def test_a_program_in_the_current_folder_is_none(
     monkeypatch.setenv("PATH", os.pathsep.join(["", ".", os.environ["PATH"]]))
     for command in (*DRY, ("lint",), ("build", "image", "--dry-run")):
         in_process(*command, cwd=root)
+    assert not mark.exists(), mark.read_text()
+
+
+def test_nor_does_a_program_that_mx_starts_take_one_from_there(
+    root: Path, mark: Path, tmp_path: Path
+) -> None:
+    """As gcloud, which starts `tput` by its name."""
+    own = tmp_path / "own"
+    own.mkdir()
+    for program, lines in (
+        (own / "git", 'helper\nexec /usr/bin/git "$@"'),
+        (root / "helper", f"echo ran >> {mark}"),
+    ):
+        program.write_text(f"#!/bin/sh\n{lines}\n")
+        program.chmod(0o755)
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    for entries in (("", own), (own, "."), (own, "./x/..")):
+        path = os.pathsep.join(map(str, entries))
+        environment = {**os.environ, "PATH": f"{path}{os.pathsep}/usr/bin{os.pathsep}/bin"}
+        done = subprocess.run(
+            [sys.executable, "-m", "mxdev", "lint", "--rule", "merge-markers"], cwd=root, env=environment, capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
     assert not mark.exists(), mark.read_text()

@@ -42,7 +42,7 @@ FILES = (
     ".mx/pristine/SampleBase/README.md.pristine",
 )
 ODD = (
-    "", "2024-01-01", "2024-01-01 10:00:00", "2024-99-99", "null", "true", "0", "-1", ".nan", "1e999", "9" * 400, "[]", "{}",
+    "", "2024-01-01", "2024-01-01 10:00:00", "2024-99-99", "null", "true", "0", "-1", ".nan", "1e999", "9" * 400, "0x" + "f" * 5000, "[]", "{}",
     "[1, {a: 2024-01-01}]", "{1: 2}", "? [a]\n: b", "!!binary aGk=", "!!set {a, b}", "!!omap [a: 1]", "!!python/name:os.system",
     "&a [*a]", "*nothing", "<<: 1", "!custom x", "\"\\0\"", "\"\\ud800\"", "\"\\x1b[31m\"", "'", '"', "|", ">+", "- - -", "%TAG ! x", "---",
     "...", "\t", "../../etc/passwd", "/etc/passwd", ".git/config", ".mx/lock", "a" * 300, "[" * 3000, "- " * 3000, "{a: " * 500,
@@ -146,11 +146,15 @@ BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
         ("mx.yaml", "options:\n", f"x: '{'y' * (1 << 20)}'\noptions:\n", ("status",), "mx.yaml is too large (1.0 MB; mx reads 1 MB)"),
         (RECORD, "files:\n", f'files:\n  "a\\0b": {{sha256: "{HASH}"}}\n', ("status",), "it has characters that do not"),
         (RECORD, "options:\n", "options:\n  5: w\n", ("status",), ""),
+        ("mx.yaml", "version: 1", "version: 0x" + "f" * 5000, ("status",), "mx.yaml cannot be read: a number has more than 4000 digits"),
+        ("mx.yaml", "options:\n", f"options:\n  ? 0b{'1' * 15000}\n  : 1\n", ("status",), "a number has more than 4000 digits"),
+        (RECORD, "version: 1", f"version: {':'.join(['59'] * 3000)}", ("status",), "a number has more than 4000 digits"),
+        (".mx/overrides/shared.yaml", "base:\n", f"base:\n  odd: 0x{'f' * 5000}\n", ("status",), "a number has more than 4000 digits"),
         (RECORD, "sections:\n", f'sections:\n  - {{path: x.yaml, address: x, sha256: "{HASH}", trace: {{containers: 2024-01-01}}}}\n', ("destroy", "SampleBase", "--dry-run"), "is not a list of texts (containers of a section)"),
         (".mx/overrides/shared.yaml", "base:\n", f"base:\n  deep: {DEEP}\n", ("status",), "cannot be read: while increasing flow level"),
         (".mx/overrides/shared.yaml", "size: 2", f"size: {'[' * 900}{']' * 900}", ("update", "--dry-run"), ""),
     ],
-    ids=["date", "binary", "cycle", "bomb", "large", "NUL", "number for a name", "trace", "deep", "rather deep"],
+    ids=["date", "binary", "cycle", "bomb", "large", "NUL", "number for a name", "number", "number for a key", "sexagesimal", "number in an override", "trace", "deep", "rather deep"],
 )  # fmt: skip
 def test_each_kind_of_damage_is_said(
     path: str, old: str, new: str, command: tuple[str, ...], says: str, mx: Any, whole: Path
