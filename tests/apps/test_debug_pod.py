@@ -55,6 +55,8 @@ def test_it_has_a_gpu_where_there_is_one_and_no_root(row: Row) -> None:
     jupyter, watcher = pod["containers"]
     gpu = row["accelerator"] != "none"
     assert jupyter["resources"]["limits"].get("nvidia.com/gpu") == ("1" if gpu else None)
+    asked = {one["name"]: one.get("value") for one in jupyter["env"]}
+    assert asked.get("TRAINING_DEVICE") == ("cuda" if gpu else None)
     assert ("tolerations" in pod) == gpu
     assert ("nodeSelector" in pod) == (gpu and row["cloud"] == "gcp")
     assert "nvidia.com/gpu" not in watcher["resources"]["limits"]
