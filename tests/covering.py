@@ -59,6 +59,7 @@ DISTRIBUTED: dict[str, Sequence[Any]] = {
     "memory": (None, "512Mi"),
     "queue": (None, "team-a"),
     "spot": (None, True),
+    "elastic": (None, 1),
 }
 
 # DeploymentInfrastructure, with the choices of the skeleton that reach it.
@@ -196,13 +197,16 @@ def rows(choices: Mapping[str, Sequence[Any]] = SKELETON) -> list[Row]:
 def _possible(row: Row) -> list[Row]:
     """Rows that are not refused.
 
-    Google Cloud has a bucket and may have Cloud SQL, and no other cloud has; a certificate for one name is Google's, and a challenge is
-    another cluster's: what does not go together is left out. A zone that is owned has a name. Instead of a row with GPUs and no accelerator, one without GPUs and one with an accelerator.
+    Google Cloud has a bucket and may have Cloud SQL, and no other cloud has; a certificate for one name is Google's, and a challenge
+    is another cluster's: what does not go together is left out. A zone that is owned has a name. Only PyTorchJobs are elastic. Instead
+    of a row with GPUs and no accelerator, one without GPUs and one with an accelerator.
     """
     absent = {"artifact_store", "challenge"} if row["cloud"] == "gcp" else {"database", "certificate"}
     row = {name: value for name, value in row.items() if name not in absent}
     if row.get("dns_zone") == "owned":
         row["managed_zone"] = "example-com"
+    if row.get("runtime") != "pytorchjob":
+        row = {name: value for name, value in row.items() if name != "elastic"}
     if row.get("spot"):
         row = _with_spot_nodes(row)
     if row["accelerator"] != "none" or not row.get("gpus_per_worker"):

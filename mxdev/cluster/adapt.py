@@ -92,7 +92,11 @@ def _size(manifest: Manifest, gpus: int) -> None:
         return
     spec["nprocPerNode"] = str(share)
     replicas = spec["pytorchReplicaSpecs"]
-    if count == 1:
+    if (elastic := spec.get("elasticPolicy")) is not None and "Worker" in replicas:
+        # No pod is the master.
+        replicas["Worker"]["replicas"] = elastic["maxReplicas"] = count
+        elastic["minReplicas"] = min(elastic.get("minReplicas", 1), count)
+    elif count == 1:
         replicas.pop("Worker", None)
     elif "Worker" in replicas:
         replicas["Worker"]["replicas"] = count - 1

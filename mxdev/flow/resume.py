@@ -124,9 +124,13 @@ def _check_local(root: Path, run: LoggedRun, request: ResumeRequest) -> None:
         Refused: it says that it runs.
         UsageProblem: what was asked for is about a cluster.
     """
-    given = {"--detach": request.detach}
-    if trials.recorded(run.tags) is None:
-        given |= {"--context": bool(request.context), "--cluster-tracking-uri": bool(request.tracking_uri)}
+    # A search whose trials are Jobs runs here, and they do not.
+    here = trials.recorded(run.tags) is None
+    given = {
+        "--context": here and request.context,
+        "--cluster-tracking-uri": here and request.tracking_uri,
+        "--detach": request.detach,
+    }
     if wrong := [option for option, value in given.items() if value]:
         raise UsageProblem(f"{', '.join(wrong)}: the run {run.title} did not run on a cluster.")
     if run.status not in ENDED and not request.force:

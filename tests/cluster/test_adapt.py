@@ -66,6 +66,15 @@ def test_the_pods_follow_from_the_gpus(
         assert list(now["spec"]["pytorchReplicaSpecs"]) == ["Master", "Worker"][: expected[0]]
 
 
+@pytest.mark.parametrize(("gpus", "least"), [(1, 1), (2, 2), (9, 2)])
+def test_pods_that_come_and_go_are_as_many_at_most(gpus: int, least: int) -> None:
+    now = adapt.adapted(template("pytorchjob", elastic=2), gpus=gpus, queue=None)
+    assert adapt.pods(now) == gpus
+    policy = now["spec"]["elasticPolicy"]
+    assert (policy["minReplicas"], policy["maxReplicas"]) == (least, gpus)
+    assert now["spec"]["runPolicy"]["backoffLimit"] == 10 * gpus
+
+
 @pytest.mark.parametrize("runtime", KINDS)
 def test_what_no_number_of_pods_has_is_refused(runtime: str) -> None:
     with pytest.raises(MxError, match="no number of pods has 6") as refused:

@@ -34,7 +34,7 @@ def pods(tree: Tree) -> list[dict[str, Any]]:
     """The pods of a job, whatever it is made of."""
     if tree.generator.values.runtime == "pytorchjob":
         replicas = job(tree)["spec"]["pytorchReplicaSpecs"]
-        assert set(replicas) == {"Master", "Worker"}
+        assert set(replicas) == ({"Worker"} if tree.generator.values.elastic else {"Master", "Worker"})
         return [replica["template"] for replica in replicas.values()]
     runtime = yaml.safe_load(text(tree, RUNTIME))
     (node,) = runtime["spec"]["template"]["spec"]["replicatedJobs"]
@@ -76,6 +76,9 @@ def test_the_size_is_what_was_asked_for(row: Row) -> None:
     assert row.get("cpus") in (None, resources["limits"]["cpu"])
     assert row.get("memory") in (None, resources["limits"]["memory"])
     assert job(tree)["metadata"]["labels"].get("kueue.x-k8s.io/queue-name") == row.get("queue")
+    elastic = job(tree)["spec"].get("elasticPolicy", {})
+    assert elastic.get("minReplicas") == row.get("elastic")
+    assert elastic.get("maxReplicas") in (None, count)
     for pod in pods(tree):
         assert ("tolerations" in pod["spec"]) == bool(gpus)
         keys = [one["key"] for one in pod["spec"].get("tolerations", [])]
@@ -223,6 +226,7 @@ def test_the_other_runtime_takes_the_place_of_the_first(project: Path) -> None:
         ("--memory=6", "an amount of memory"),
         ("--memory=6 Gi", "an amount of memory"),
         ("--runtime=mpijob", "pytorchjob"),
+        ("--elastic=4", "there are 3 pods at most"),
     ],
 )
 def test_wrong_values_are_refused(given: str, message: str, tmp_path: Path) -> None:
@@ -231,6 +235,14 @@ def test_wrong_values_are_refused(given: str, message: str, tmp_path: Path) -> N
     assert done.code == 2
     assert message in done.stderr
     assert not (tmp_path / "ab" / JOB).exists()
+
+
+def test_a_train_job_is_not_elastic(tmp_path: Path) -> None:
+    assert mx("generate", "MLProjectSkeleton", "ab", "--no-input", "--skip-git", cwd=tmp_path).code == 0
+    given = ("--runtime=trainjob", "--elastic=1")
+    done = mx("generate", "DistributedTraining", *given, "--no-input", cwd=tmp_path / "ab")
+    assert done.code == 2
+    assert "--elastic is for --runtime pytorchjob" in done.stderr
 
 
 @pytest.mark.parametrize("cpus", ["4", "0.5", "500m", "12.25"])

@@ -49,6 +49,8 @@ class DistributedTraining(Generator):
                help="The queue of Kueue in which its jobs wait; empty: none, or the one of `mx flow run --queue`."),
         option("--spot", is_flag=True,
                help="Train on nodes that Google may take away at any time, for a fraction of the price; a run goes on from its checkpoint."),
+        option("--elastic", type=click.IntRange(1, 1024), default=None,
+               help="Train on with the pods that are left while at least so many are there; without it all wait for one that is away."),
     )  # fmt: skip
     example = "mx generate DistributedTraining --workers 3"
 
@@ -71,6 +73,15 @@ class DistributedTraining(Generator):
             return [
                 "--spot is about nodes with GPUs, and these pods have none; for the others set cpu_nodes.spot in "
                 "infrastructure/terraform/terraform.tfvars."
+            ]
+        if values.elastic and values.runtime != "pytorchjob":
+            return [
+                "--elastic is for --runtime pytorchjob: a TrainJob of Kubeflow Trainer 2.3 has a fixed number of pods, and all are "
+                "made anew when one fails."
+            ]
+        if values.elastic and values.elastic > values.workers + 1:
+            return [
+                f"--elastic {values.elastic}: with --workers {values.workers} there are {values.workers + 1} pods at most."
             ]
         return []
 
