@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import yaml
 from control_plane.control_plane import ControlPlane
 from deploy.deployed import Deployed
 
@@ -29,6 +31,22 @@ def test_two_environments_on_one_cluster(tmp_path: Path, control_plane: ControlP
     # Without -E it is the project's own, which nobody has brought up.
     assert f"mx-{project.name}\n" not in Path(project.env["KUBECONFIG"]).read_text()
     assert project.names("statefulsets") == []
+
+    # Jobs of each are looked for in its own namespace, by the context that `mx up -E` made.
+    job = yaml.safe_load((project.root / "infrastructure/kubernetes/train_job.yaml").read_text())
+    run = "a" * 32
+    labels = {"app.kubernetes.io/managed-by": "mx", "mlflow-run-id": run}
+    job["metadata"] = {"name": f"{project.name}-{run[:10]}", "labels": labels}
+    job["spec"]["template"]["spec"]["containers"][0] |= {"image": "none", "command": ["true"]}
+    control_plane.kubectl(
+        "apply", "--namespace", namespaces["production"], "--filename", "-", input=json.dumps(job)
+    )
+    jobs = [
+        json.loads(project.mx("flow", "status", "-E", name, "--json").stdout)["jobs"] for name in namespaces
+    ]
+    assert [[(one["run_id"], one["namespace"]) for one in found] for found in jobs] == [
+        [], [(run, namespaces["production"])]
+    ]  # fmt: skip
 
     down = project.mx("down", "-E", "staging")
     assert down.code == 0, down.stderr

@@ -135,7 +135,15 @@ class Jobs:
     phase = ""
     asked: tuple[Any, ...] = ()
 
-    def __init__(self, root: Path, name: str, context: str | None, namespace: str | None, _: Any) -> None:
+    def __init__(
+        self,
+        root: Path,
+        name: str,
+        context: str | None,
+        namespace: str | None,
+        _: Any,
+        environment: str | None,
+    ) -> None:
         Jobs.asked = (context, namespace)
 
     def look(self, run: str) -> tuple[list[Any], list[Any]]:
