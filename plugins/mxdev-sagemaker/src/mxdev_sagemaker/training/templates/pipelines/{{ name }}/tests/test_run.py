@@ -69,7 +69,8 @@ def test_a_run_registers_a_draft(given: dict[str, Any], data: str, tmp_path: Pat
     found = client.describe_model_package(ModelPackageName=package["ModelPackageArn"])
     assert found["ModelApprovalStatus"] == "PendingManualApproval"
     told = found["CustomerMetadataProperties"]
-    assert float(told["metric.accuracy"]) > 0.7
+    # It was trained on scaled rows, and is asked with rows as they are: one that takes them for scaled ones reaches 0.72.
+    assert float(told["metric.accuracy"]) > 0.85
     assert (told["minimum.accuracy"], told["minimum.f1_macro"]) == ("0.7", "0.6")
     assert told["tag"] == "abc"
     container = found["InferenceSpecification"]["Containers"][0]
