@@ -211,6 +211,18 @@ def test_a_full_output(samples: Path, tmp_path: Path) -> None:
     assert "bug" not in done.stderr
 
 
+def test_where_messages_cannot_be_written_the_exit_code_is_the_same(samples: Path, tmp_path: Path) -> None:
+    assert start("nonsense", cwd=tmp_path, shell="2> /dev/full").returncode == 2
+    assert (
+        start("undo", cwd=tmp_path, shell="2> /dev/full").returncode == start("undo", cwd=tmp_path).returncode
+    )
+    assert (
+        start("generate", "SampleBase", "demo", "--no-input", cwd=tmp_path, shell="2> /dev/full").returncode
+        == 0
+    )
+    assert (tmp_path / "demo" / "README.md").exists()
+
+
 def test_an_output_in_ascii(samples: Path, tmp_path: Path) -> None:
     for arguments in (["generate", "SampleBase", "demo", "--json"], ["generate", "nö", "--json"], ["g"]):
         done = start(*arguments, cwd=tmp_path, PYTHONIOENCODING="ascii", LC_ALL="C")

@@ -106,16 +106,19 @@ def flush() -> None:
             raise
 
 
-def give_up() -> None:
-    """Stdout's reader went away: what is still to be printed goes nowhere, also at the interpreter's end."""
+def give_up(stream: IO[Any] | None = None) -> None:
+    """The reader of stdout, or of `stream`, went away: what is still to be printed goes nowhere, also at the interpreter's end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, (stream or sys.stdout).fileno())
     os.close(nowhere)
 
 
 def err(text: str = "") -> None:
-    """A line of talk, on stderr."""
-    click.echo(_shown(text), err=True, color=coloured(sys.stderr))
+    """A line of talk, on stderr. Where that is full or closed nobody reads it, and what mx does and answers is the same."""
+    try:
+        click.echo(_shown(text), err=True, color=coloured(sys.stderr))
+    except OSError:
+        give_up(sys.stderr)
 
 
 def status(text: str) -> None:

@@ -22,6 +22,8 @@ CASES = [
     ("yamllint", "a.yaml", "a: 1\n", "a: 1\na: 2\n", "a.yaml:2:1: yamllint/key-duplicates error "),
     ("yamllint", "b.yml", "a: [1]\n", "a: [1\n", "b.yml:2:1: yamllint/syntax error "),
     ("yamllint", "c.yaml", "a: é\n", b"a: \xe9\n", "c.yaml:1:1: yamllint/encoding error byte 4 is not UTF-8"),
+    ("yamllint", "d.yaml", "a: 1\n", b'a: 1\nb: "\x1b[2J"\n', "d.yaml:2:1: yamllint/encoding error the character U+001B may not stand in YAML"),
+    ("yamllint", "e.yaml", "a: 1\n", b"a: 1\n\0", "e.yaml:2:1: yamllint/encoding error the character U+0000"),
     ("hadolint", "Dockerfile", "FROM a:1\n", "FROM a\n", "Dockerfile:1:1: hadolint/DL3006 warning "),
     ("hadolint", "gpu.Dockerfile", "FROM a:1\n", "FROMM a\n", "gpu.Dockerfile:1:5: hadolint/DL1000 error "),
     ("terraform-fmt", "a.tf", "a = 1\n", "b = 1\na   = 2\n", "a.tf:2:1: terraform-fmt error not formatted"),

@@ -43,7 +43,7 @@ class Yamllint(Rule):
             for file in files:
                 problem = _undecodable(file)
                 if problem is not None:  # yamllint dies of it, and says nothing about any other file
-                    yield Finding(file, 1, 1, f"{self.name}/encoding", "error", problem)
+                    yield Finding(file, problem[0], 1, f"{self.name}/encoding", "error", problem[1])
                 else:
                     (large if file.stat().st_size > LARGEST else readable).append(file)
             for file in _wanted(context, large, cwd, chosen):  # yamllint would be busy with it for minutes
@@ -90,15 +90,22 @@ def _line_pattern(names: Sequence[str]) -> re.Pattern[str]:
     )
 
 
-def _undecodable(file: Path) -> str | None:
+def _undecodable(file: Path) -> tuple[int, str] | None:
+    """The line, and why no YAML can be read there; None if it can."""
+    from yaml.reader import Reader
+
     try:
         data = file.read_bytes()
-        if not data.startswith(_BOMS):
-            data.decode("utf-8")
+        if data.startswith(_BOMS):
+            return None
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        return f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"
+        return 1, f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"
     except OSError as error:
-        return f"cannot be read: {error.strerror}"
+        return 1, f"cannot be read: {error.strerror}"
+    if odd := Reader.NON_PRINTABLE.search(text):
+        what = f"the character U+{ord(odd[0]):04X} may not stand in YAML; remove it, or write it as an escape in double quotes"
+        return text.count("\n", 0, odd.start()) + 1, what
     return None
 
 
