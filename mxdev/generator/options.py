@@ -165,6 +165,11 @@ class Option:
         if self.is_flag:
             return click.BOOL.convert(raw if isinstance(raw, bool) else str(raw), None, None)
         if isinstance(raw, bool):
+            # YAML's `no` is as much False as `false` is: only a choice tells which of the words was meant.
+            if not isinstance(self.type, click.Choice):
+                raise click.BadParameter(
+                    'YAML takes this word for a flag, and text is wanted: write it in quotes, such as "no".'
+                )
             raw = str(raw).lower()
         value = self.type.convert(raw if isinstance(raw, str) else str(raw), None, None)
         if not isinstance(value, str):

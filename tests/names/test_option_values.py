@@ -51,6 +51,13 @@ def test_a_stage_that_docker_keeps_for_itself(generator: str, name: str) -> None
         render_all(generator, name=name, cloud="gcp", domain="ml.example.com", skip_git=True)
 
 
+@pytest.mark.parametrize("option", ["client", "pull_secret", "domain"])
+def test_a_flag_is_no_text(option: str) -> None:
+    """What YAML makes of `pull-secret: no` in mx.yaml is not the word that was written."""
+    with pytest.raises(UsageProblem, match="in quotes"):
+        render("MLProjectSkeleton", **{option: False}, **CLUSTER)  # type: ignore[arg-type]
+
+
 WORDS = ("no", "123", "0x10", "null")
 
 
