@@ -289,7 +289,7 @@ def follow(page: Path, folder: Path, *, stderr: bool = False) -> list[tuple[str,
     A command is a line that begins with `$ `; `...` in what it prints stands for anything. `cd` counts for all that follow.
 
     Args:
-        page: a page in Markdown, with blocks that begin with ```` ```console ````.
+        page: a page in Markdown; its blocks in the language `console` count.
         folder: where the first command runs.
         stderr: whether the page shows what goes to stderr too, after the rest.
 

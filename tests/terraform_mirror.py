@@ -19,15 +19,11 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from platformdirs import user_cache_path
+
+from mxdev.testing import cache_folder
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 NEEDED = ("tf", "grpc", "google.protobuf", "cryptography")
-
-
-def cache_folder() -> Path:
-    """Where expensive things that tests need are kept from one run to the next."""
-    return user_cache_path("mx-devtool-tests", appauthor=False)
 
 
 def shared_folder() -> Path:

@@ -5,12 +5,16 @@ A waiver is a comment in the line before, or in the line itself: `# ignore[RULE]
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 import yaml
 from extract import gitlab_jobs
+from jsonschema import Draft7Validator
+from terraform_mirror import shared_folder
 
 # What anybody writes who may push a branch or open a merge request.
 _WRITTEN = re.compile(
@@ -21,6 +25,15 @@ _KEYS = re.compile(r"AWS_SECRET_ACCESS_KEY|AWS_ACCESS_KEY_ID|GOOGLE_CREDENTIALS|
 _PIPED = re.compile(r"(?:curl|wget)\b[^|;&\n]*\|\s*(?:sudo\s+)?(?:ba|z)?sh\b|\beval\b")
 _INSTALLS = re.compile(r"\b(?:pip|uv pip|uv tool|pipx|npm)3?\s+install\s+([^;&|\n]*)")
 _WAIVER = re.compile(r"# ignore\[([a-z-]+)\]: (.+)")
+
+
+def check_schema(text: str) -> list[str]:
+    """What GitLab's schema says against a pipeline; skips the test where the schema is missing."""
+    path = shared_folder() / "schemas/gitlab-ci.schema.json"
+    if not path.is_file():
+        pytest.skip(f"{path} is missing (MX_TEST_SHARED names the folder with tools and schemas)")
+    errors = Draft7Validator(json.loads(path.read_text())).iter_errors(yaml.safe_load(text))
+    return [f"{error.json_path}: {error.message[:200]}" for error in errors]
 
 
 def check_gitlab(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from checks_ci import check_shell
-from checks_gitlab import check_gitlab
+from checks_gitlab import check_gitlab, check_schema
 from ec2_world import BASE, HERE, account, aws
 from extract import gitlab_scripts
 from moto.server import ThreadedMotoServer
@@ -84,15 +84,7 @@ def push(tag: str) -> None:
 
 
 def test_the_pipeline_is_one_for_gitlab(project: Path) -> None:
-    from jsonschema import Draft7Validator
-
-    shared = Path(os.environ.get("MX_TEST_SHARED") or Path(__file__).parents[4] / "shared")
-    path = shared / "schemas/gitlab-ci.schema.json"
-    if not path.is_file():
-        pytest.skip(f"{path} is missing: set MX_TEST_SHARED to the folder of schemas")
-    pipeline = yaml.safe_load((project / HERE / "gitlab-ci.yml").read_text())
-    errors = Draft7Validator(json.loads(path.read_text())).iter_errors(pipeline)
-    assert [error.message for error in errors] == []
+    assert check_schema((project / HERE / "gitlab-ci.yml").read_text()) == []
 
 
 def test_nobody_else_decides_what_a_job_runs(project: Path) -> None:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 from mxdev.testing import mx
 
 from mxdev_shipyard.onboarding import settings
-
-SHARED = Path(os.environ.get("MX_TEST_SHARED") or Path(__file__).parents[4] / "shared")
 
 
 @pytest.fixture(scope="module", params=["PromotionPipeline", "OnboardingRepository"])
@@ -26,23 +22,10 @@ def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return folder / "platform"
 
 
-def _pipelines(root: Path) -> list[dict[str, Any]]:
-    files = [path for path in sorted(root.glob("*.yml"), key=str) if path.name != "shipyard.yml"]
-    return [yaml.safe_load(path.read_text()) for path in (*files, *root.glob(".gitlab-ci.yml"))]
-
-
 def _pipeline(root: Path) -> dict[str, Any]:
     (file,) = [name for name in ("promotion.yml", ".gitlab-ci.yml") if (root / name).exists()]
     data: dict[str, Any] = yaml.safe_load((root / file).read_text())
     return data
-
-
-def test_it_is_as_gitlab_s_schema_says(rendered: Path) -> None:
-    schema = SHARED / "schemas/gitlab-ci.schema.json"
-    if not schema.is_file():
-        pytest.skip(f"{schema} is not there")
-    for pipeline in _pipelines(rendered):
-        jsonschema.validate(pipeline, json.loads(schema.read_text()))
 
 
 def test_mx_finds_nothing_in_it(rendered: Path) -> None:

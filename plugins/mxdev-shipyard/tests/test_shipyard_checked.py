@@ -1,4 +1,4 @@
-"""Security of the pipelines and of the image: checkov, shellcheck, and what zizmor looks for in workflows; waivers are written, with a reason."""
+"""The pipelines and the image as others look at them: GitLab's schema, checkov, shellcheck, and what zizmor looks for in workflows; waivers are written, with a reason."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from checks_checkov import run_checkov
 from checks_ci import check_shell
-from checks_gitlab import check_gitlab
+from checks_gitlab import check_gitlab, check_schema
 from extract import gitlab_scripts
 from mxdev.testing import render, text
 
@@ -26,6 +26,10 @@ FILES = [
 def pipeline(request: pytest.FixtureRequest) -> str:
     generator, file = request.param
     return text(render(generator, name="deploy-iris-model"), file)
+
+
+def test_it_is_as_gitlab_s_schema_says(pipeline: str) -> None:
+    assert check_schema(pipeline) == []
 
 
 def test_nobody_else_decides_what_a_job_runs(pipeline: str) -> None:
