@@ -16,7 +16,7 @@ from ml_environment import ml_python
 from mxdev.cluster import manifest, state
 from mxdev.cluster.kubectl import Kubectl
 from mxdev.flow import words
-from mxdev.testing import render_all, write
+from mxdev.testing import render, render_all, write
 
 __all__ = ["ml_python"]
 IMAGE = "registry/run:abc"
@@ -43,6 +43,12 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 240) -> Any:
     return found
 
 
+def rendered() -> Any:
+    """What the test depends on, for its note."""
+    return render("DistributedTraining", name="m1", workers=1, elastic=1)
+
+
+@pytest.mark.noted.with_args(rendered)
 def test_training_goes_on_with_who_is_there(
     control_plane: ControlPlane,
     node_runner: NodeRunner,
