@@ -22,6 +22,7 @@ from typing import NamedTuple
 from mxdev.disk.calls import renames
 from mxdev.disk.calls.folders import Folders
 from mxdev.errors import MxError
+from mxdev.system.files.plain import LARGEST
 
 try:
     import fcntl
@@ -324,6 +325,8 @@ def look(path: str) -> Seen:
     if not stat.S_ISREG(found.st_mode):
         kind = next((words for test, words in _WORDS if test(found.st_mode)), "a device")
         return Seen(kind, mark=_mark(found))
+    if found.st_size > LARGEST:  # nothing that mx rendered, and no machine's memory has to hold it
+        return Seen(f"a file of more than {LARGEST >> 20} MB", mark=_mark(found))
     descriptor = os.open(name, os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0), dir_fd=folder)
     with os.fdopen(descriptor, "rb") as stream:
         found = os.fstat(descriptor)

@@ -127,6 +127,22 @@ def test_something_else_where_a_file_must_be(mx: Mx, project: Path, tmp_path: Pa
         assert (tmp_path / "outside").read_text() == "theirs"
 
 
+def test_a_file_that_no_memory_holds_is_left_alone_and_named(mx: Mx, project: Path) -> None:
+    """As an archive brings it: a terabyte of nothing takes no place."""
+    with (project / "README.md").open("ab") as file:
+        file.truncate(1 << 40)
+    for command in (
+        ("status",),
+        ("diff",),
+        ("update", "--dry-run"),
+        ("update", "--no-input", "--on-conflict", "overwrite"),
+    ):
+        result = mx(*command, cwd=project)
+        assert result.code == 0, result.err
+    assert "README.md" in mx("status", cwd=project).out
+    assert (project / "README.md").stat().st_size == 1 << 40
+
+
 @pytest.mark.parametrize("where", ["apps", ".mx", ".mx/generators", ".mx/pristine"])
 def test_a_folder_that_leads_outside(mx: Mx, project: Path, tmp_path: Path, where: str) -> None:
     outside = tmp_path / "outside"

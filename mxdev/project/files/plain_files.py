@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterable
 
 from mxdev.project.records import PRISTINE, PROJECT_FILE, RECORDS
+from mxdev.system.files.plain import LARGEST
 
 _OVERRIDES = ".mx/overrides"
 _READ = (
@@ -100,7 +101,7 @@ class PlainFiles:
             return None
         try:
             about = os.fstat(descriptor)
-            if not stat.S_ISREG(about.st_mode):
+            if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
                 return None
             parts = [b"x" if about.st_mode & 0o100 else b"-"]
             while part := os.read(descriptor, about.st_size + 1):
