@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/python -m uv
 DEMO := demo
-JOBS ?= 2
+# Tests wait for other programs a fourth of their time: one more at once than there are processors.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .PHONY: help setup demo test test-all check cluster docs examples bench clean
 
