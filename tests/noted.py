@@ -3,9 +3,10 @@
     pytestmark = pytest.mark.noted()                  # all code of the repository is its input
     pytestmark = pytest.mark.noted(rendered, helper)  # a rendered project is
 
-Without a function the input is everything but test files that it does not import: `mxdev/`, `generators/`, what the tests share,
-the plugin that a test belongs to, the folder of schemas, the interpreter and its packages, and the programs on the PATH that tests run. Such
-tests may share what they change, so a file's are left out together or not at all. All tests of plugins are of this kind.
+Without a function the input is everything but test files that it does not import: `mxdev/`, `generators/`, `benchmarks/`, what the
+tests share, the plugin that a test belongs to, the folder of schemas, the interpreter and its packages, and the programs on the PATH
+that tests run. Such tests may share what they change, so a file's are left out together or not at all. All tests of plugins are of
+this kind.
 
 `rendered` is a function that returns the project as a tree; what else counts are the test's own file, the modules named after it,
 and the interpreter with the machine-learning stack. Each test counts by itself.
@@ -201,8 +202,10 @@ def _code(plugin: str) -> bytes:
     """A digest of everything that any test of the core, or of this plugin, depends on but for the test's own file."""
     shared = Path(os.environ.get("MX_TEST_SHARED") or REPOSITORY.parent / "shared")
     roots = [REPOSITORY / "mxdev", REPOSITORY / "generators", REPOSITORY / "tests"]
-    roots += [REPOSITORY / "plugins" / plugin] if plugin else []
+    roots += [REPOSITORY / "benchmarks", *([REPOSITORY / "plugins" / plugin] if plugin else [])]
     digest = hashlib.sha256((REPOSITORY / "pyproject.toml").read_bytes())
+    for path in sorted((REPOSITORY / "plugins").glob("*.py")):
+        digest.update(path.read_bytes())
     for base, root in [
         *((REPOSITORY, root) for root in roots),
         (shared, shared),

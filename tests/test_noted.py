@@ -44,6 +44,8 @@ def repository(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Pa
         "plugins/one/tests/test_plugged.py": "import one_shared\ndef test_plugged(): pass\n",
         "plugins/one/tests/one_shared.py": "",
         "plugins/two/code.py": "",
+        "plugins/conftest.py": "",
+        "benchmarks/load.py": "",
     }.items():
         path = pytester.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +76,8 @@ def run(pytester: pytest.Pytester, *arguments: str) -> tuple[int, int, int]:
         ("generators/g.jinja", 0),
         ("generators/templates/test_rendered.py", 0),
         ("tests/shared_by_tests.py", 0),
+        ("benchmarks/load.py", 0),
+        ("plugins/conftest.py", 0),
         ("pyproject.toml", 0),
         # Those of the other file stay.
         ("tests/test_slow.py", 1),

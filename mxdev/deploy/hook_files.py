@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def _check_inside(root: Path, word: str, what: str) -> None:
     path = Path(os.path.normpath(root / word))
     inside = path.is_relative_to(root)
     leads_out = not Path(word).is_absolute() and not inside and path != root.parent
-    if (leads_out or (Path(word).is_absolute() and inside)) and path.exists():
+    if (leads_out or (Path(word).is_absolute() and inside)) and _is(path.exists):
         raise MxError(
             f"{FILE}: {what} names {word}, which is no path relative to and in the project, so an environment cannot have it under its "
             "own names.",
@@ -84,7 +84,8 @@ def _check_inside(root: Path, word: str, what: str) -> None:
 
 def _named(root: Path, folder: Path, word: str, *, folders: bool) -> list[Path]:
     """What a word stands for in `folder`, or else in the project: files, with `folders` also a folder; usually nothing."""
-    if Path(word).is_absolute():
+    # A star alone is one of `case` or of a product.
+    if Path(word).is_absolute() or not any(sign.isalnum() for sign in word):
         return []
     for base in dict.fromkeys((folder, root)):
         path = Path(os.path.normpath(base / word))
@@ -92,11 +93,27 @@ def _named(root: Path, folder: Path, word: str, *, folders: bool) -> list[Path]:
             continue
         if path.relative_to(root).parts[0] in named_files.LEFT_OUT:
             continue
-        relative = path.relative_to(root).as_posix()
-        found = sorted(root.glob(relative)) if any(sign in word for sign in "*?[") else [path]
-        if there := [one for one in found if one.is_file() or (folders and one.is_dir())]:
+        found = _fitting(root, path) if any(sign in word for sign in "*?[") else [path]
+        if there := [one for one in found if _is(one.is_file) or (folders and _is(one.is_dir))]:
             return there
     return []
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    """The answer to a question about a path; no where a word is too long for one, or is no path for another reason."""
+    try:
+        return question()
+    except (OSError, ValueError):
+        return False
+
+
+def _fitting(root: Path, pattern: Path) -> list[Path]:
+    """What a pattern stands for; nothing where it is none, such as `**kwargs`."""
+    try:
+        found = sorted(root.glob(pattern.relative_to(root).as_posix()))
+    except (OSError, ValueError):
+        return []
+    return [path for path in found if path.relative_to(root).parts[0] not in named_files.LEFT_OUT]
 
 
 def _with_what_it_names(root: Path, path: Path, seen: set[Path]) -> Iterator[Path]:

@@ -60,7 +60,10 @@ def _inside(root: Path, folder: Path, name: str, deployment: Deployment) -> list
             hint="Put the file into the project, and name it relative to devspace.yaml.",
         )
     if any(sign in name for sign in "*?["):
-        return sorted(root.glob(path.relative_to(root).as_posix()))
+        try:
+            return sorted(root.glob(path.relative_to(root).as_posix()))
+        except ValueError as error:
+            raise MxError(f"{FILE}: deployments.{deployment.name} names {name}: {error}.") from error
     return [path]
 
 

@@ -174,11 +174,24 @@ def rendered(root: Path, kubectl: Kubectl, deployment: Deployment) -> list[Objec
     return found
 
 
+def listed(root: Path, kubectl: Kubectl, *words: str) -> list[Object]:
+    """The objects that `kubectl get` finds.
+
+    Args:
+        words: what is asked for, such as `pods` and a selector.
+
+    Raises:
+        ClusterError: the cluster refuses, or what kubectl printed is none.
+    """
+    done = call(root, kubectl, "get", *words, "--output=json")
+    found: list[Object] = parsed(done.stdout.decode("utf-8", "replace"), "get").get("items", [])
+    return found
+
+
 def release(root: Path, kubectl: Kubectl, deployment: Deployment) -> Object | None:
     """The newest Helm release of a chart, as Helm keeps it in the cluster; None: there is none."""
     label = f"--selector=owner=helm,name={deployment.release}"
-    done = call(root, kubectl, "get", "secrets", label, "--output=json")
-    kept = parsed(done.stdout.decode("utf-8", "replace"), "get").get("items", [])
+    kept = listed(root, kubectl, "secrets", label)
     try:
         newest = max(kept, key=lambda one: int(one["metadata"]["labels"].get("version", 0)), default=None)
         if newest is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from mxdev.cluster import waiting
 from mxdev.cluster.kubectl import Kubectl
@@ -66,21 +65,14 @@ def not_ready(found: Sequence[Object]) -> list[str]:
 
 def reasons(root: Path, kubectl: Kubectl, found: Sequence[Object]) -> list[str]:
     """For every workload that is not ready, what its pods wait for."""
-    import json
-
-    def items(*words: str) -> list[Any]:
-        done = objects.call(root, kubectl, "get", *words, "--output=json")
-        listed: list[Any] = json.loads(done.stdout)["items"]
-        return listed
-
     late = [one for one in objects.workloads(found) if lacking(one)]
     if not late:
         return []
-    events = items("events")
+    events = objects.listed(root, kubectl, "events")
     told: list[str] = []
     for one in late:
         selector = ",".join(f"{key}={value}" for key, value in objects.pod_labels(one).items())
-        pods = items("pods", f"--selector={selector}") if selector else []
+        pods = objects.listed(root, kubectl, "pods", f"--selector={selector}") if selector else []
         lines = []
         for pod in pods:
             statuses = pod.get("status", {}).get("containerStatuses") or []

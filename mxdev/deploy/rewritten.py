@@ -32,7 +32,7 @@ def project(of: Project, environment: str | None) -> Project:
 
     Raises:
         Refused: there is no such environment.
-        MxError: a file cannot be read or written, or devspace.yaml names one that is not in the project.
+        MxError: a file cannot be read or written, devspace.yaml names one that is not in the project, or a link leads elsewhere.
     """
     if environment is None:
         return of
@@ -40,6 +40,8 @@ def project(of: Project, environment: str | None) -> Project:
     root = of.root / FOLDER / found.name
     first = str(of.options.get("name") or of.root.name)
     written = {path: rewritten(data, first, found) for path, data in _files(of)}
+    for path in written:
+        _check_no_link(of.root, root / path)
     _write(of.root / FOLDER / ".gitignore", b"*\n")
     for path, data in written.items():
         _write(root / path, data)
@@ -113,10 +115,31 @@ def _files(of: Project) -> Iterator[tuple[str, bytes]]:
         left_out = path not in run and any(name.startswith(f"{folder}/") for folder in _LEFT_OUT)
         if not path.is_file() or left_out:
             continue
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise MxError(
+                f"{name} leads out of the project, so an environment cannot have it under its own names.",
+                hint="Put the file itself into the project.",
+            )
         try:
             yield name, path.read_bytes()
         except OSError as error:
             raise MxError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _check_no_link(root: Path, path: Path) -> None:
+    """Refuse a link on the way from the project to what is written: a project that somebody sent must not choose where that is.
+
+    Raises:
+        MxError: there is one.
+    """
+    at = root
+    for part in path.relative_to(root).parts:
+        at = at / part
+        if at.is_symlink():
+            raise MxError(
+                f"{at.relative_to(root)} is a link, and mx writes an environment's files there.",
+                hint="Remove the link. What lies in `build/` is made anew; nothing of it belongs into Git.",
+            )
 
 
 def _keep_executable(first: Path, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,15 +54,14 @@ def gpus(root: Path, context: str, *, paid: bool) -> Iterator[Finding]:
 
 def _gpus(root: Path, context: str, paid: bool) -> Iterator[Finding]:
     kubectl = Kubectl(context, None)
-
-    def listed(*words: str) -> list[Object]:
-        found: list[Object] = json.loads(objects.call(root, kubectl, "get", *words, "--output=json").stdout)["items"]  # fmt: skip
-        return found
-
-    nodes = [one for one in listed("nodes") if _has_gpu((one.get("status") or {}).get("allocatable") or {})]
+    nodes = [
+        one
+        for one in objects.listed(root, kubectl, "nodes")
+        if _has_gpu((one.get("status") or {}).get("allocatable") or {})
+    ]
     if not nodes:
         return
-    pods = listed("pods", "--all-namespaces")
+    pods = objects.listed(root, kubectl, "pods", "--all-namespaces")
     for node in nodes:
         yield _gpu_node(node, pods, context, paid)
 

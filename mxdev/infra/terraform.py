@@ -56,9 +56,12 @@ class Terraform:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        if git.tracks(place.folder, place.data):
+        # Terraform installs providers from `terraform.d`, too, without being told to.
+        for folder in (place.data, place.folder / "terraform.d"):
+            if not git.tracks(place.folder, folder):
+                continue
             raise MxError(
-                f"{place.data} is part of the repository: Terraform would run the providers in it as programs of yours.",
+                f"{folder} is part of the repository: Terraform would run the providers in it as programs of yours.",
                 hint=place.commands(
                     "Remove it from Git and from the disk, and make your own with `mx infra init`."
                 ),

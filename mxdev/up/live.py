@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -236,11 +235,8 @@ def _images(project: Project, target: Target) -> Part:
 def _running(project: Project, target: Target) -> dict[str, tuple[str, bool]]:
     """The running pods whose image is of a commit: that commit, and whether they run for good."""
     kubectl = Kubectl(target.own, target.name)
-    done = objects.call(
-        project.root, kubectl, "get", "pods", "--field-selector=status.phase=Running", "--output=json"
-    )
     found = {}
-    for pod in json.loads(done.stdout)["items"]:
+    for pod in objects.listed(project.root, kubectl, "pods", "--field-selector=status.phase=Running"):
         owners = [owner["kind"] for owner in pod["metadata"].get("ownerReferences") or []]
         for container in pod["spec"]["containers"]:
             image, _, tag = container["image"].partition("@")[0].rpartition(":")

@@ -133,6 +133,7 @@ def test_a_pull_request_gets_no_token(cloud: str) -> None:
 def test_the_kubeconfig_of_an_environment_reaches_the_job_that_promotes() -> None:
     """GitHub puts an environment's secret only under a name that the caller passes and the called workflow declares."""
     given = {"cloud": "existing", "environments": "qa"}
+    assert workflow("mx-ci", **given)["on"] == workflow("mx-ci", cloud="existing")["on"]
     assert workflow("mx-ci", **given)["jobs"]["mx"]["secrets"] == {"KUBECONFIG": "${{ secrets.KUBECONFIG }}"}
     called = workflow(JOBS, **given)
     assert called["on"]["workflow_call"]["secrets"]["KUBECONFIG"] == {"required": False}

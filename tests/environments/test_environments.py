@@ -225,6 +225,53 @@ def test_scripts_of_hooks_run_with_an_environments_values(hooked: Path) -> None:
     assert not os.access(made.root / "scripts/check.py", os.X_OK)
 
 
+def test_words_that_name_no_file_copy_none(hooked: Path) -> None:
+    """A star of a `case` or of a product, a star of Python, and what is too long for a name."""
+    (hooked / ".env").write_text("SECRET=1\n")
+    (hooked / "scripts/helper.py").write_text("def area(*sizes, **more): return 2 * 3\n")
+    path = hooked / "devspace.yaml"
+    told = 'case "$1" in prod) true;; *) ls *;; esac\n      echo "' + "long " * 80 + '"\n      '
+    path.write_text(path.read_text().replace("create_deployments --all", f"{told}create_deployments --all"))
+    for _ in range(2):
+        made = rewritten.project(Project.load(hooked), "staging")
+        files = {one.relative_to(made.root).as_posix() for one in made.root.rglob("*") if one.is_file()}
+        assert not {
+            one for one in files if one.startswith((".env", ".git/", ".mx/", "build/", "scripts/unused"))
+        }
+
+
+@pytest.mark.parametrize(
+    ("link", "to"),
+    [
+        ("build", "../outside"),
+        ("build/environments/staging", "../../../outside"),
+        ("build/environments/staging/infrastructure", "../../../../outside"),
+    ],
+)
+def test_a_link_that_came_with_the_project_leads_nothing_out(
+    project: Path, tmp_path: Path, link: str, to: str
+) -> None:
+    outside = project.parent / "outside"
+    for folder in (".", "environments/staging", "kubernetes"):
+        (outside / folder).mkdir(parents=True, exist_ok=True)
+        (outside / folder / "theirs.yaml").write_text("theirs\n")
+    (project / "infrastructure/kubernetes/theirs.yaml").write_text("mine\n")
+    (project / link).parent.mkdir(parents=True, exist_ok=True)
+    (project / link).symlink_to(to)
+    assert (project / link).resolve() == outside.resolve()
+    before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+    with pytest.raises(MxError, match=f"{link} is a link, and mx writes"):
+        rewritten.project(Project.load(project), "staging")
+    assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
+
+
+def test_a_file_that_is_a_link_out_of_the_project_is_not_copied(project: Path) -> None:
+    (project.parent / "secret").write_text("theirs\n")
+    (project / "infrastructure/kubernetes/secret.yaml").symlink_to("../../../secret")
+    with pytest.raises(MxError, match=r"infrastructure/kubernetes/secret\.yaml leads out of the project"):
+        rewritten.project(Project.load(project), "staging")
+
+
 @pytest.mark.parametrize("word", ["../tools/wait.sh", "{root}/scripts/before.sh"])
 def test_a_script_that_an_environment_cannot_have_is_refused(hooked: Path, word: str) -> None:
     (hooked.parent / "tools").mkdir()

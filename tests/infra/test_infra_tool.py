@@ -123,18 +123,21 @@ def test_a_broken_record_of_the_backend_stops_nothing(
     assert mx("infra", "output", "--json", cwd=churn).json == {}
 
 
+@pytest.mark.parametrize(
+    "brought", [".terraform/providers", "terraform.d/plugins/example.com/a/b/1.0.0/linux_amd64"]
+)
 def test_providers_that_came_with_the_repository_are_not_run(
-    mx: Any, churn: Path, folder: Path, stand_in: StandIn
+    mx: Any, churn: Path, folder: Path, stand_in: StandIn, brought: str
 ) -> None:
-    """A clone brings `.terraform` and a lock file that fits it: a plan would run what lies there."""
+    """A clone brings `.terraform` and a lock file that fits it, or a mirror of its own: a plan would run what lies there."""
     place = stand_in("terraform", VERSION)
-    (folder / ".terraform" / "providers").mkdir(parents=True)
-    (folder / ".terraform" / "providers" / "evil").write_text("#!/bin/sh\n")
+    (folder / brought).mkdir(parents=True)
+    (folder / brought / "evil").write_text("#!/bin/sh\n")
     plain_git(churn, "init", "--quiet")
     assert mx("infra", "output", cwd=churn).code != 4 or (place / "terraform.calls").exists()
     (place / "terraform.calls").unlink(missing_ok=True)
     plain_git(churn, "add", "--force", "--all")
     for command in (("infra", "plan"), ("infra", "cost"), ("infra", "output")):
         result = mx(*command, cwd=churn)
-        assert ".terraform is part of the repository" in result.out + result.err, command
+        assert f"{brought.partition('/')[0]} is part of the repository" in result.out + result.err, command
         assert not (place / "terraform.calls").exists(), command

@@ -22,7 +22,7 @@ from mxdev.cluster.kubectl import Kubectl
 from mxdev.cluster.refusals import ClusterError
 from mxdev.connect import steps as connecting
 from mxdev.connect.target import Target
-from mxdev.deploy import objects
+from mxdev.deploy import objects, readiness
 from mxdev.deploy.config import Deployment
 from mxdev.errors import MxError
 from mxdev.system import programs
@@ -254,6 +254,10 @@ def test_kubectl_that_answers_rubbish_is_no_bug_of_mx(
         kubectl.json("get", "pods")
     with pytest.raises(ClusterError, match="printed no object in JSON"):
         objects.release(tools, kubectl, chart)
+    late = {"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 1}}
+    assert readiness.lacking(late)
+    with pytest.raises(ClusterError, match="printed no object in JSON"):
+        readiness.reasons(tools, kubectl, [late])
     if said:  # nothing at all is what --ignore-not-found prints
         with pytest.raises(ClusterError, match="printed no object in JSON"):
             objects.there(tools, kubectl, chart)

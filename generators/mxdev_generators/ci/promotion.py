@@ -10,8 +10,8 @@ from mxdev.generator import Pattern
 from mxdev_generators.ci import terraform, training
 from mxdev_generators.ci.model import MX, Facts, Job
 from mxdev_generators.ml_project_skeleton.naming import account_id
+from mxdev_generators.names import environments
 
-_NAME = r"[a-z](?:[a-z0-9]|-(?!-)){0,18}[a-z0-9]"
 _PREFIX, _PREVIEW = "promote-", "preview-"
 _TOKEN = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105  (a variable's name)
 
@@ -19,11 +19,13 @@ _TOKEN = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105  (a variable's name)
 def _check(text: str) -> str | None:
     found = text.split(",")
     twice = next((name for name in found if found.count(name) > 1), None)
-    return f"{text!r} names {twice} twice" if twice else None
+    if twice:
+        return f"{text!r} names {twice} twice"
+    return next((why for name in found if name and (why := environments.check(name))), None)
 
 
 NAMES = Pattern(
-    rf"(?:{_NAME}(?:,{_NAME})*)?",
+    rf"(?:{environments.FORM}(?:,{environments.FORM})*)?",
     "names of environments with commas between them, such as staging,production, or empty",
     metavar="NAMES",
     check=_check,

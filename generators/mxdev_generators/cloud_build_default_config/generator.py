@@ -105,11 +105,14 @@ class CloudBuildDefaultConfig(Generator):
             self._with_terraform(tree, values)
         else:
             self._without_terraform(tree, values)
+        readers = ["builds", "reviews"]
+        if promotion.names(values):
+            readers += ["promotions", *(["previews"] if values["terraform"] == "apply" else [])]
         for secret in builds.login_secrets(values).values():
             tree.next_step(
                 f"gcloud secrets create --project={values['project_id']} --data-file=- {secret}",
                 f"the login of {values['package_index']}, of a user that may only read; then give the role Secret Manager Secret "
-                "Accessor for it to the accounts of builds and reviews",
+                f"Accessor for it to the accounts of {', '.join(readers[:-1])} and {readers[-1]}",
             )
 
     def _with_terraform(self, tree: Tree, values: dict[str, Any]) -> None:
@@ -159,10 +162,12 @@ class CloudBuildDefaultConfig(Generator):
             "what reviews run as",
         )
         if promotion.names(values):
+            secrets = [builds.kubeconfig_secret(values, to) for to in promotion.names(values)]
+            secrets += builds.login_secrets(values).values()
             tree.next_step(
                 f"gcloud iam service-accounts create --project={project} {values['promote_account']}",
                 "what promotions run as; give it the roles Logs Writer and Secret Manager Secret Accessor, the latter for the "
-                f"secrets {', '.join(builds.kubeconfig_secret(values, to) for to in promotion.names(values))} alone",
+                f"secrets {', '.join(secrets)} alone",
             )
         tree.next_step(f"{create} --repository-format=docker {name}", "for the images")
         tree.next_step(f"{create} --repository-format=python {name}-python", "for the package")

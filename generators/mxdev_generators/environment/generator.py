@@ -14,24 +14,14 @@ from mxdev_generators.ml_project_skeleton.naming import (
     account_id,
     bucket_problems,
 )
-from mxdev_generators.names import rules
+from mxdev_generators.names import environments as names
 
 _NAME_LENGTH = 40
-# Names that a pipeline's own environments have.
-_TAKEN = ("terraform", "github-pages")
-
-
-def _check_name(name: str) -> str | None:
-    if name in _TAKEN:
-        return f"{name} is the name of an environment that pipelines have already"
-    return rules.refusal(name, rules.ENVIRONMENT_NAME, longest=20, ending="-stage")
-
-
 NAME = Pattern(
-    r"[a-z](?:[a-z0-9]|-(?!-)){0,18}[a-z0-9]",
+    names.FORM,
     "2 to 20 lower-case letters, digits and single dashes, beginning with a letter and not ending with a dash",
     metavar="NAME",
-    check=_check_name,
+    check=names.check,
 )
 CLOUD_PROJECT = Pattern(rf"(?:{PROJECT_ID.regex.pattern})?", f"{PROJECT_ID.form}, or empty", metavar="ID")
 

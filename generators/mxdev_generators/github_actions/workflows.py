@@ -144,7 +144,7 @@ def _passed(name: str, values: Mapping[str, Any]) -> list[str]:
 
 
 def _triggers(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    if name == CI and not promotion.names(values):
+    if name == CI:
         return {"pull_request": {}, "push": {"branches": [values["branch"]]}}
     if name == RELEASE:
         return {"push": {"tags": ["v[0-9]*"]}}
