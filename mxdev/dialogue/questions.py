@@ -32,13 +32,15 @@ def ask(option: Option, default: Any) -> Any:
     shown = None if default is REQUIRED else ", ".join(str(reveal(item)) for item in listed)
     values = [str(choice) for choice in option.type.choices] if isinstance(option.type, click.Choice) else []
     question = option.prompt or option.help.rstrip(".")
+    # On a list the cursor is always on a value, so what may be left open is typed.
+    from_list = bool(values) and not option.multiple and default is not None and choices.movable()
     while True:
-        if values and not option.multiple and choices.movable():
+        if from_list:
             answer: Any = choices.choose(question, values, shown)
         else:
             among = f" ({', '.join(values)})" if values else ""
             answer = console.ask(f"{question}{among}", shown, hide=option.secret)
-        if answer == choices.HELP and option.prompt:
+        if answer == choices.HELP and (option.prompt or from_list):
             console.err(f"  {option.help} `<` goes back to the question before.")
             continue
         if answer == choices.BACK:

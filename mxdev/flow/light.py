@@ -198,7 +198,7 @@ def _run(root: Path, entry: str, told: list[str], where: dict[str, Any], *, of_t
         cluster = replace(
             cluster,
             context=target.context(root, cluster.context, cluster.environment),
-            namespace=target.namespace(root, None, cluster.environment),
+            namespace=target.namespace(root, cluster.namespace, cluster.environment),
         )
     request = RunRequest(
         entry=entry,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
-from mxdev import testing
-from mxdev.dialogue import choices
+from mxdev import option, testing
+from mxdev.dialogue import choices, questions
+from mxdev.system import console
 
 UP, DOWN, LEFT = "\x1b[A", "\x1b[B", "\x1b[D"
 # `converse` says NO_COLOR, for which answers are typed.
@@ -115,3 +117,17 @@ def test_without_a_terminal_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("NO_COLOR", raising=False)
     assert os.environ["TERM"] == "xterm"
     assert not choices.movable()
+
+
+def test_what_may_be_left_open_is_typed_and_help_needs_no_prompt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a list the cursor is always on a value."""
+    answers = iter([choices.HELP, "gold"])
+    monkeypatch.setattr(choices, "movable", lambda: True)
+    monkeypatch.setattr(choices, "choose", lambda *_: next(answers))
+    monkeypatch.setattr(console, "ask", lambda *_, **__: "")
+    tier = option("--tier", type=click.Choice(["gold", "silver"]), help="How much is promised.")
+    assert questions.ask(tier, None) is None
+    assert questions.ask(tier, "silver") == "gold"
+    assert "How much is promised." in capsys.readouterr().err

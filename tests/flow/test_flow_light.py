@@ -130,6 +130,16 @@ def test_trials_become_jobs_of_a_search_that_runs_here(root: Path) -> None:
     assert told["tracking_uri"] == "http://tracking:5000"
     options = trials.recorded(trials.tags({trials.VARIABLE: json.dumps(told)}))
     assert options == Options("kubernetes", image="i:1", context="c", namespace="team", queue="q", tracking_uri="http://tracking:5000")  # fmt: skip
+    elsewhere = mx(
+        "flow",
+        *JOBS,
+        "--context=c",
+        "--namespace=other",
+        "--dry-run",
+        cwd=root,
+        MLFLOW_TRACKING_URI="http://t:5000",
+    )
+    assert '"namespace": "other"' in elsewhere.stdout, elsewhere.stderr
     assert trials.recorded({}) is None
     assert trials.recorded({trials.TAG: "[]"}) is None
 

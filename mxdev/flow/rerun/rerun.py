@@ -174,7 +174,8 @@ def _launch(
         environment=asked.environment,
     )
     if config is None and (of_trials := trials.recorded(run.tags)) is not None:
-        of_trials = replace(of_trials, environment=asked.environment)
+        context = asked.context or of_trials.context
+        of_trials = replace(of_trials, context=context, environment=asked.environment)
         return runner.with_trials(launch, name, of_trials, environ, dry_run=asked.dry_run)
     return launch
 
