@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mxdev import Generator, Tree, argument, option
+from mxdev import Tree, argument, option
 from mxdev.generator import Pattern
 from mxdev_generators.names.modules import module_name
-from mxdev_generators.names.rules import package_name
+from mxdev_generators.names.named import NamedModule
 
 PATH = Pattern(
     r"(?:/?[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*)?",
@@ -21,12 +21,10 @@ COLUMN = Pattern(
 )
 
 
-class Dataset(Generator):
+class Dataset(NamedModule):
     """A table of your own in a CSV file: read, checked, divided, described."""
 
-    requires = ("MLProjectSkeleton",)
     arguments = (argument("NAME", type=module_name("_table"), help="The dataset's name, such as customers."),)
-    instance_argument = "NAME"
     options = (
         option("--path", type=PATH, default="", help="The file, from the project's root; empty: data/NAME.csv."),
         option("--target", type=COLUMN, default="target", help="The column that is to be predicted."),
@@ -38,7 +36,6 @@ class Dataset(Generator):
         values = super().variables()
         return {
             **values,
-            "package": package_name(self.values.of_project.name),
             "path": values["path"] or f"data/{values['name']}.csv",
         }
 

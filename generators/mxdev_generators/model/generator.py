@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mxdev import Generator, Tree, argument
+from mxdev import Tree, argument
 from mxdev_generators.names.modules import module_name
-from mxdev_generators.names.rules import package_name
+from mxdev_generators.names.named import NamedModule
 
 
-class Model(Generator):
+class Model(NamedModule):
     """A network beside the task's own, with its sizes in the configuration."""
 
-    requires = ("MLProjectSkeleton",)
     arguments = (argument("NAME", type=module_name("_net"), help="The model's name, such as wide."),)
-    instance_argument = "NAME"
     example = "mx generate Model wide"
-
-    def variables(self) -> dict[str, Any]:
-        """The names that are made from the model's and the project's."""
-        return {
-            **super().variables(),
-            "package": package_name(self.values.of_project.name),
-        }
 
     def generate(self, tree: Tree) -> None:
         """Render module, configuration and test, and add the entry point to MLproject."""

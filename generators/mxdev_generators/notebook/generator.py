@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mxdev import Generator, Tree, argument
+from mxdev import Tree, argument
 from mxdev_generators.names.modules import module_name
-from mxdev_generators.names.rules import package_name
+from mxdev_generators.names.named import NamedModule
 
 _GROUP = "project.optional-dependencies.notebook"
 # Jupytext opens `notebooks/NAME.py` in JupyterLab as a notebook.
 _REQUIREMENTS = '  "jupyterlab>=4.4,<5",\n  "jupytext>=1.17,<2",\n'
 
 
-class Notebook(Generator):
+class Notebook(NamedModule):
     """A notebook on the project's data and its trained model, kept as text without outputs."""
 
-    requires = ("MLProjectSkeleton",)
     arguments = (
         argument("NAME", type=module_name("_notebook"), help="The notebook's name, such as explore."),
     )
-    instance_argument = "NAME"
     example = "mx generate Notebook explore"
-
-    def variables(self) -> dict[str, Any]:
-        """The names that are made from the notebook's and the project's."""
-        return {
-            **super().variables(),
-            "package": package_name(self.values.of_project.name),
-        }
 
     def generate(self, tree: Tree) -> None:
         """Render notebook and test, and add what JupyterLab needs to the group `notebook`."""

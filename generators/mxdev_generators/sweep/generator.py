@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from mxdev import Generator, Tree, argument, option
+from mxdev import Tree, argument, option
 from mxdev_generators.names.modules import module_name
-from mxdev_generators.names.rules import package_name
+from mxdev_generators.names.named import NamedModule
 
 
-class Sweep(Generator):
+class Sweep(NamedModule):
     """A search over any value of the trainer's configuration, by many trainings."""
 
-    requires = ("MLProjectSkeleton",)
     arguments = (argument("NAME", type=module_name("_search"), help="The search's name, such as search."),)
-    instance_argument = "NAME"
     options = (
         option("--trials", type=click.IntRange(1, 10_000), default=20, help="How many trainings, unless a run says another number."),
         option("--at-once", type=click.IntRange(1, 64), default=1, help="How many of them at a time."),
     )  # fmt: skip
     example = "mx generate Sweep search --trials 30 --at-once 2"
-
-    def variables(self) -> dict[str, Any]:
-        """The names that are made from the search's and the project's."""
-        return {
-            **super().variables(),
-            "package": package_name(self.values.of_project.name),
-        }
 
     def generate(self, tree: Tree) -> None:
         """Render module, configuration and test, and add the entry point and what it needs installed."""
