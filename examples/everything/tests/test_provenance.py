@@ -276,6 +276,15 @@ def test_all_together_has_a_limit(committed, monkeypatch):
     assert len(found.left_out) == 3
 
 
+# Nobody's secret.
+PLAIN = """
+tokenizer: google/bert_uncased_L-2_H-128_A-2
+token_path: data/tokens/v2/part-00000
+token_ids = padded_batch_of_ids_v2
+secretary=Anna_Katharina_Meier_2
+"""
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -290,6 +299,7 @@ def test_all_together_has_a_limit(committed, monkeypatch):
         ("settings.py", "DB_PASSWORD = 'a1b2c3d4e5" + "f6g7h8i9'"),
         ("settings.py", "password = 'hunter" + "2hunter2'"),
         ("settings.yaml", "api_key: a1b2c3d4e5" + "f6a1b2c3d4e5f6"),
+        ("settings.yaml", "secret_access_key: a1b2C3/d4" + "+e5F6g7/H8i9j0k1L2/m3N4o5P6q7R8"),
         ("settings.py", "HUB = 'hf_" + "a1" * 17 + "'"),
         ("settings.py", "PAY = 'sk_" + "live_" + "a1" * 12 + "'"),
         ("settings.py", "CLIENT = 'GOCSPX-" + "a1" * 14 + "'"),
@@ -297,7 +307,7 @@ def test_all_together_has_a_limit(committed, monkeypatch):
 )
 def test_what_looks_like_a_secret_stays_here(committed, name, content):
     (committed / name).write_text(content + "\n")
-    (committed / "new.py").write_text("token = tokenizer.encode('some words')\n")
+    (committed / "new.py").write_text("token = tokenizer.encode('some words')\n" + PLAIN)
     found = provenance.code(committed)
     assert content.encode() not in found.diff
     assert b"tokenizer" in found.diff

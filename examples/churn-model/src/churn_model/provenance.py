@@ -45,8 +45,9 @@ _SECRET = re.compile(
     rb"|(?i:password|passwd|secret|token|api_?key|access_?key)[\w-]*[\"']?\s*[:=]\s*[\"']"
     rb"(?=[^\"'\n]*[0-9])(?=[^\"'\n]*[A-Za-z])[A-Za-z0-9/+_.=-]{16,}[\"']"
     rb"|(?i:password|passwd)[\w-]*[\"']?\s*[:=]\s*[\"'](?=[^\"'\n]*[0-9])(?=[^\"'\n]*[A-Za-z])[^\s\"'$<>{}]{8,}[\"']"
-    rb"|(?i:password|passwd|secret|token|api_?key|access_?key)[\w-]*\s*[:=]\s*"
-    rb"(?=[A-Za-z/+_=-]*[0-9])(?=[0-9/+_=-]*[A-Za-z])[A-Za-z0-9/+_=-]{20,}(?=\s|$)"
+    # Without quotes it may be a path or a name: token_path: data/tokens/v2, tokenizer: google/bert_v2.
+    rb"|(?i:password|passwd|secret|token|api_?key|access_?key)(?i:[_-]?(?:access|key|value|secret|token|base))*\s*[:=]\s*"
+    rb"(?=[A-Za-z/+_=-]*[0-9])(?=[0-9/+_=-]*[A-Za-z])(?:[A-Za-z0-9+_=-]{20,}|[A-Za-z0-9/+]{40}=*)(?=\s|$)"
 )
 
 # Plumbing reads few of a person's settings. These are the rest: no colour, no program for the diff, names that `git apply`
