@@ -334,7 +334,7 @@ def test_without_environments_nothing_is_promoted() -> None:
         ("staging production", "commas between them"),
         ("staging,terraform", "that pipelines have already"),
         ("staging,no", "no"),
-    ],  # fmt: skip
+    ],
 )
 def test_a_list_that_is_none_is_refused(gcp: Path, given: str, said: str) -> None:
     done = mx("generate", "GitLabCI", f"--environments={given}", "--dry-run", "--no-input", cwd=gcp)
