@@ -74,4 +74,4 @@ def call(hook: str, **arguments: Any) -> Iterator[tuple[Plugin, list[Any], froze
                     taken = [frozenset(one.argnames) for one in caller.get_hookimpls()]
             except Failed as failure:
                 raise HookFailed(plugin, hook, failure) from failure
-            yield plugin, results, frozenset.intersection(*taken)
+            yield plugin, results, frozenset(arguments).intersection(*taken)
