@@ -29,9 +29,11 @@ COMMON = (
 _OWN = "mx_generator_values"
 
 
-# Of a USAGE.md: code and tables, and what begins an item of a list.
+# Of a USAGE.md: code and tables, what begins an item of a list, code between fences, a heading.
 _AS_IT_IS = re.compile(r"    |\|")
-_ITEM = re.compile(r"(?:[-*]|\d+\.) ")
+_ITEM = re.compile(r" {0,3}(?:[-*]|\d+\.) ")
+_FENCE = re.compile(r" *(```+|~~~+)")
+_HEADING = re.compile(r"#+ ")
 
 
 class _RawOption(click.Option):
@@ -57,7 +59,7 @@ class GeneratorCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What it adds, what it requires, an example and the next steps."""
-        usage = _usage(self.generator)
+        usage = _wrapped(_usage(self.generator), formatter.width).lstrip("\n")
         if self.generator.requires:
             from mxdev.workflow.roles import spelled
 
@@ -65,50 +67,62 @@ class GeneratorCommand(click.Command):
         if self.generator.example and "Example" not in usage:
             formatter.write(f"\nExample:\n  {self.generator.example}\n")
         if usage:
-            formatter.write("\n" + _wrapped(usage, formatter.width))
+            formatter.write(f"\n{usage}")
 
 
 def _wrapped(text: str, width: int) -> str:
-    """Paragraphs and items of lists in lines of at most `width` columns; code and tables stay as they are."""
+    """A USAGE.md as plain text: paragraphs and items of lists in lines of at most `width` columns; code and tables as they are.
+
+    "# Title", "## Next steps", "run", "it" -> "Next steps:", "run it"
+    """
     import textwrap
 
-    blocks: list[str] = []
+    # Each is a line as it is, or else what becomes lines again.
+    blocks: list[tuple[str, bool]] = []
+    fence, joins = "", False
     for line in text.splitlines():
-        begins = not line.strip() or _AS_IT_IS.match(line) or _ITEM.match(line)
-        if begins or not blocks or not blocks[-1] or _AS_IT_IS.match(blocks[-1]):
-            blocks.append(line.rstrip())
+        if fence:
+            ends = line.strip().startswith(fence) and not line.strip().strip(fence[0])
+            fence = "" if ends else fence
+            if not ends:
+                blocks.append((line.rstrip(), True))
+        elif found := _FENCE.match(line):
+            fence, joins = found[1], False
+        elif _HEADING.match(line):
+            joins = False
+            if line.startswith("##"):
+                blocks.append((line.lstrip("#").strip() + ":", True))
+        elif not line.strip() or _AS_IT_IS.match(line):
+            blocks.append((line.rstrip(), True))
+            joins = False
+        elif joins and not _ITEM.match(line):
+            blocks[-1] = (f"{blocks[-1][0]} {line.strip()}", False)
         else:
-            blocks[-1] += f" {line.strip()}"
+            blocks.append((line.rstrip(), False))
+            joins = True
     shown = (
         block
-        if _AS_IT_IS.match(block)
+        if as_it_is
         else textwrap.fill(
             block,
             width,
-            subsequent_indent="  " if _ITEM.match(block) else "",
+            subsequent_indent=" " * (len(block) - len(block.lstrip())) + ("  " if _ITEM.match(block) else ""),
             break_long_words=False,
             break_on_hyphens=False,
         )
-        for block in blocks
+        for block, as_it_is in blocks
     )
-    return "\n".join(shown) + "\n"
+    return "\n".join(shown).strip("\n") + "\n"
 
 
 def _usage(generator: type[Generator]) -> str:
-    """The generator's USAGE.md as plain text; empty if it has none."""
+    """The generator's USAGE.md; empty if it has none."""
     module = sys.modules[generator.__module__]
     path = Path(module.__file__ or "").with_name("USAGE.md")
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError:
         return ""
-    lines = [line for line in text.splitlines() if not line.startswith(("# ", "```"))]
-    return (
-        "\n".join(line.lstrip("#").strip() + ":" if line.startswith("##") else line for line in lines).strip(
-            "\n"
-        )
-        + "\n"
-    )
 
 
 def make(generator: type[Generator]) -> click.Command:

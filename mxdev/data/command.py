@@ -146,6 +146,8 @@ def run(
     The version is named after what is read, the pipeline's code and its configuration; one that is there is not made again. What
     the pipeline rejects lies in rejected/NAME/VERSION, with the reasons.
 
+    It runs the project's code in the project's interpreter, with --dry-run too: the pipeline itself says which version it would be.
+
     \b
     Examples:
       mx data run visits

@@ -12,6 +12,7 @@ from typing import Any
 
 from mxdev.data import worker
 from mxdev.data.pipelines import CLUSTER, DATAFLOW, Pipeline
+from mxdev.environment import hydra_words
 from mxdev.errors import SAYS_NO, MxError
 from mxdev.steps.model import Say, State, Step
 
@@ -96,7 +97,7 @@ class Made(Step):
 
 
 def _value(name: str, text: str) -> str:
-    return f"{name}={json.dumps(text)}"
+    return f"{name}={hydra_words.quoted(text, name)}"
 
 
 def _words(counts: dict[str, Any]) -> str:

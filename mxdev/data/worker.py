@@ -55,12 +55,19 @@ def call_module(root: Path, module: str, words: Sequence[str], python: str | Non
     Raises:
         MxError: there is no interpreter, a package is missing, or the module failed.
     """
+    from mxdev.environment import hydra_words
     from mxdev.system import foreground
 
     found = interpreter(root, python)
     with tempfile.TemporaryDirectory(prefix="mx-data-") as folder:
         place = Path(folder, "answer.json")
-        command = [str(found.python), "-m", module, *words, f"answer={json.dumps(str(place))}"]
+        command = [
+            str(found.python),
+            "-m",
+            module,
+            *words,
+            f"answer={hydra_words.quoted(str(place), 'the folder for temporary files')}",
+        ]
         kept = {name: text for name, text in os.environ.items() if name != "PYTHONHOME"}
         # Stdout is mx's own: with --json there is nothing else on it.
         ended = foreground.run(

@@ -67,6 +67,7 @@ def accept(version: str | None, refuse: bool, back: bool, reason: str, **where: 
     without either it is the candidate. The version gets the alias of the accepted one, and the one before it the alias
     `previous`. What was decided, why, and what was measured is in tags of the version. With -E it is the registry of that environment.
     """
+    from mxdev.environment import hydra_words
     from mxdev.errors import UsageProblem
     from mxdev.flow import tracking
     from mxdev.flow.declared import mlproject
@@ -94,7 +95,7 @@ def accept(version: str | None, refuse: bool, back: bool, reason: str, **where: 
     if version:
         told.append(f"version='{version}'")
     if reason:
-        told.append(f"reason={_quoted(reason)}")
+        told.append(f"reason={hydra_words.quoted(reason, '--reason')}")
     return _run(root, _ACCEPT, told, where)
 
 
@@ -163,20 +164,6 @@ def _check_jobs(root: Path, jobs: int, at_once: int | None, where: dict[str, Any
     options = _cluster(where)
     trials.check(options, at_once)
     trials.check_pool(root, jobs, options.environment)
-
-
-def _quoted(text: str) -> str:
-    """Free text as Hydra reads it.
-
-    Raises:
-        UsageProblem: it has what Hydra takes for something else, or is no line of text.
-    """
-    from mxdev.errors import UsageProblem
-
-    if not text.isprintable() or "\\" in text or "${" in text:
-        raise UsageProblem("--reason is one line of text without backslashes and without ${.")
-    escaped = text.replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _cluster(where: dict[str, Any]) -> Options:

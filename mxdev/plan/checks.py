@@ -33,7 +33,7 @@ def check(work: Work, command: str, *, dry_run: bool) -> None:
     )
     refusals = []
     try:
-        for plugin, results in registry.call("mx_check_plan", plan=seen):
+        for plugin, results, _ in registry.call("mx_check_plan", plan=seen):
             refusals += [
                 f"The plugin {plugin} refuses this plan: {reason or 'it gives no reason'}"
                 for reason in results

@@ -87,6 +87,7 @@ def mx_up_steps(root: Path, environment: str | None) -> Sequence[Any] | None:
     """Steps (`mxdev.Step`) that `mx up` takes in the project `root`, after its deployments; None if the plugin has nothing there.
 
     `mx down` takes back those that have a way back, before everything else. `environment` is that of `-E`; None: no one was named.
+    It exists. An implementation that does not take it is left out when one is named.
     Called whenever one of both commands runs, so the hook makes the steps and asks the world nothing; their names begin with
     the plugin's, such as `acme-mirror`.
     """

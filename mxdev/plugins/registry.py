@@ -52,10 +52,10 @@ def data(hook: str) -> Iterator[tuple[Plugin, dict[str, Any]]]:
             yield plugin, plugin.data[hook]
 
 
-def call(hook: str, **arguments: Any) -> Iterator[tuple[Plugin, list[Any]]]:
+def call(hook: str, **arguments: Any) -> Iterator[tuple[Plugin, list[Any], frozenset[str]]]:
     """Call a hook that works, of each plugin that implements it; the results that are not None.
 
-    A plugin gets the arguments that its implementation names.
+    A plugin gets the arguments that its implementation names; the third value is their names.
 
     Raises:
         HookFailed: the hook of a plugin raised something; no other plugin is asked any more.
@@ -69,7 +69,9 @@ def call(hook: str, **arguments: Any) -> Iterator[tuple[Plugin, list[Any]]]:
             try:
                 with foreign():
                     manager = manager_of(import_module(name), plugin.dist)
-                    results = getattr(manager.hook, hook)(**arguments)
+                    caller = getattr(manager.hook, hook)
+                    results = caller(**arguments)
+                    taken = [frozenset(one.argnames) for one in caller.get_hookimpls()]
             except Failed as failure:
                 raise HookFailed(plugin, hook, failure) from failure
-            yield plugin, results
+            yield plugin, results, frozenset(arguments).intersection(*taken)

@@ -19,7 +19,7 @@ FOLDER = "infrastructure/environments"
 TFVARS = "infrastructure/terraform/environments"
 # The commands that take -E, as they are written in messages.
 _COMMANDS = re.compile(
-    r"`mx (?:infra (?:init|plan|apply|destroy|output|unlock|cost)|deploy|purge|connect|up|down|doctor|status --live"
+    r"`mx (?:infra (?:init|plan|apply|destroy|output|unlock|cost)|deploy|purge|connect|up|down|doctor|status --live|serve(?: [\w.-]+)? --rollback"
     r"|flow (?:run|ui|connect|list|compare|status|logs|cancel|accept|sweep|rerun|resume))(?=[ `])(?![^`]* -E )"
 )
 

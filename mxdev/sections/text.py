@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mxdev.errors import MxError
 from mxdev.sections.marks import Marks, marks_of
-from mxdev.sections.toml_places import empty_list, end_of, list_of, place_of_new
+from mxdev.sections.toml_places import empty_list, end_of, inside_another, list_of, place_of_new
 from mxdev.sections.traces import LaterError, Trace, hash_of
 
 _BOM = "\ufeff"
@@ -168,7 +168,7 @@ class Batch:
         block = self._blocks.get(name)
         if block is None:
             wanted = list_of(self._path, name)
-            at = self._where(name) if wanted is None else self._in_list(*wanted, trace)
+            at = self._where(name) if wanted is None else self._in_list(*wanted, trace, new)
             self._end_line_above(at, trace)
             self._blocks[name] = _Piece(new)
             self._pieces.insert(at, self._blocks[name])
@@ -225,15 +225,23 @@ class Batch:
             trace["newline"] = sorted({*trace.get("newline", ()), hash_of(last[-1])})
             last[-1] += self._newline
 
-    def _in_list(self, table: str, key: str, trace: Trace) -> int:
+    def _in_list(self, table: str, key: str, trace: Trace, section: Sequence[str]) -> int:
         """Cut the lines where the items of a list end, and give the place between; a list that is not there is made."""
         lines = [line for piece in self._pieces for line in piece.lines]
         new = place_of_new(lines, table, key)
+        begin, end = empty_list(key, self._newline)
         if new is None:
-            return self._cut(end_of(self._path, lines, table, key))
+            last = end_of(self._path, lines, table, key)
+            if (around := self._around(last)) is not None:
+                raise inside_another(self._path, around[0].lines, None, begin.strip(), section)
+            return self._cut(last)
+        if (around := self._around(new)) is not None:
+            piece, cut = around
+            raise inside_another(
+                self._path, piece.lines, piece.lines[cut:], f"[{table}]", [begin, *section, end]
+            )
         at = self._cut(new)
         self._end_line_above(at, trace)
-        begin, end = empty_list(key, self._newline)
         self._pieces[at:at] = [_Piece([begin]), _Piece([end])]
         trace["containers"] = sorted({*trace.get("containers", ()), f"{table}.{key}"})
         return at + 1
@@ -251,14 +259,25 @@ class Batch:
         self._pieces = above + below
         return len(above)
 
+    def _around(self, number: int) -> tuple[_Piece, int] | None:
+        """The section between whose marker lines the place before this line is, and how many of its lines are above; None: there is none."""
+        for piece in self._pieces:
+            if number < len(piece.lines):
+                inside = number and any(piece is block for block in self._blocks.values())
+                return (piece, number) if inside else None
+            number -= len(piece.lines)
+        return None
+
     def _cut(self, number: int) -> int:
         """Cut the pieces before this line, and give the place between; behind the last line, their end."""
         for at, piece in enumerate(self._pieces):
+            if not number:
+                return at
             if number < len(piece.lines):
                 self._pieces[at : at + 1] = [
-                    _Piece(lines) for lines in (piece.lines[:number], piece.lines[number:]) if lines
+                    _Piece(lines) for lines in (piece.lines[:number], piece.lines[number:])
                 ]
-                return at + 1 if number else at
+                return at + 1
             number -= len(piece.lines)
         return len(self._pieces)
 

@@ -77,6 +77,33 @@ def place_of_new(lines: Sequence[str], table: str, key: str) -> int | None:
     return at if after == {**before, key: []} and key not in before else None
 
 
+def inside_another(
+    path: str, around: Sequence[str], below: Sequence[str] | None, head: str, snippet: Sequence[str]
+) -> MxError:
+    """The error for a list whose place is between the marker lines of another section.
+
+    Args:
+        path: the file.
+        around: the lines of that section, with its marker lines.
+        below: those of them behind the place of a list that is not there yet; None: the list is there, inside.
+        head: the line with which the list, or its table, begins.
+        snippet: the lines to put.
+    """
+    first, last = around[0].strip(), around[-1].strip()
+    text = "".join(line.rstrip("\r\n") + "\n" for line in snippet)
+    if below is not None and not any(_OTHER_TABLE.match(line) for line in below):
+        hint = f"Paste this below `{last}`, then run the command again:\n\n{text}"
+    else:
+        hint = (
+            f"Move the line `{last}` up, above `{head}`; what is below it is yours then. Run the command again, which puts "
+            f"this there, or paste it at the end of what `{head}` begins:\n\n{text}"
+        )
+    return MxError(
+        f"{path}: the place for this is between `{first}` and `{last}`, and no section stands inside another. Nothing was changed.",
+        hint=hint,
+    )
+
+
 def empty_list(key: str, newline: str) -> list[str]:
     """The lines of a list that has no items yet."""
     return [f"{key} = [{newline}", f"]{newline}"]

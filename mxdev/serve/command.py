@@ -37,18 +37,21 @@ def serve(
     store that `mx flow` uses: the project's own, the server of `mx flow connect`, or MLFLOW_TRACKING_URI. ^C ends it.
 
     With --rollback nothing is started here: the alias goes back to the version before that somebody approved, and the pods that
-    serve it are replaced by new ones, which load it.
+    serve it are replaced by new ones, which load it. With -E both are those of that environment, whose registry `mx flow connect -E NAME`
+    reaches.
 
     \b
     Examples:
       mx serve
       mx serve demo --port 8081
       mx serve scores --rollback
+      mx serve scores --rollback -E staging
     """
     import os
 
     from mxdev.connect import target
-    from mxdev.errors import UsageProblem
+    from mxdev.errors import MxError, UsageProblem
+    from mxdev.project import environments
     from mxdev.project.project import project_root
     from mxdev.serve import rollback as back
     from mxdev.serve import running, served
@@ -57,7 +60,10 @@ def serve(
     what = served.chosen(served.read(root), name)
     if rollback:
         where = target.load(root, environment)
-        return back.run(root, what, where, context=context, python=python, environ=os.environ)
+        try:
+            return back.run(root, what, where, context=context, python=python, environ=os.environ)
+        except MxError as error:
+            raise environments.of_error(error, environment) from error.__cause__
     if context or environment:
         raise UsageProblem(
             "--context and -E say where --rollback restarts what is served; this machine has none."

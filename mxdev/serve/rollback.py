@@ -11,6 +11,7 @@ from mxdev.cluster.kubectl import Kubectl
 from mxdev.connect.target import Target
 from mxdev.deploy import readiness
 from mxdev.errors import MxError
+from mxdev.project import environments
 from mxdev.serve.running import program
 from mxdev.serve.served import FILE, Served
 from mxdev.system import console, foreground
@@ -35,7 +36,7 @@ def run(
     Args:
         root: the project.
         what: a line of the table.
-        where: the namespace and the cluster.
+        where: the namespace and the cluster; the registry is that of its environment.
         context: another context than that of `mx connect`.
         python: `--python`.
         environ: the environment variables.
@@ -52,14 +53,15 @@ def run(
             f"{FILE} does not say how {what.name} goes back to the version before.",
             hint=f"That is for models: `rollback`, a list of words, in serve.{what.name}. `mx update` renders it where its generator knows it.",
         )
-    found = program(root, what.rollback, python=python, environ=environ)
+    found = program(
+        root, what.rollback, python=python, environ=environ, environment=where.environment or None
+    )
     ended = foreground.run(found.command, cwd=root, environ=found.variables)
     if ended.code:
         return ended.code
     if not found.store.is_server:
-        console.status(
-            "That was the registry on this machine: nothing changed on a cluster. `mx flow connect` reaches the registry there."
-        )
+        said = "That was the registry on this machine: nothing changed on a cluster. `mx flow connect` reaches the registry there."
+        console.status(environments.commands(said, where.environment or None))
         return 0
     restart(Kubectl(context or where.own, where.name), what, PATIENCE)
     return 0

@@ -67,17 +67,19 @@ def program(
     python: str | None,
     environ: Mapping[str, str],
     needs: Served | None = None,
+    environment: str | None = None,
 ) -> Program:
-    """Get one ready: the project's interpreter in place of `python`, and its store.
+    """Get one ready: the project's interpreter in place of `python`, and its store, which is that of `environment`.
 
     Raises:
-        MxError: there is no interpreter, it lacks what `needs` requires, or the store does not answer.
+        Refused: there is no such environment.
+        MxError: there is no interpreter, it lacks what `needs` requires, or nothing leads to the store, or it does not answer.
     """
     interpreter = choose(root, explicit=python, environ=environ)
     own = through(root, interpreter.python)
     if needs is not None:
         check(interpreter, needs.name, needs.requires)
-    store = tracking.store(root, environ)
+    store = tracking.store(root, environ, environment)
     tracking.prepare(root, store)
     variables = {
         **{key: value for key, value in environ.items() if key != "PYTHONHOME"},

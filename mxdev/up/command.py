@@ -61,7 +61,7 @@ def up(
             environments.command("mx up", environment),
             STAGES.index(to) >= STAGES.index("plugins"),
         )
-        return run_steps(title, added if reached else [], mode, word=root.name)
+        return run_steps(title, added if reached else [], mode, word=plugged.word(root))
     way = _way(environment, account, context, timeout, mode, added, every=False)
     code = run_steps(way.target.command("mx up"), stages.steps_up(way, to), mode, word=way.target.name)
     if not mode.json:
@@ -97,7 +97,7 @@ def down(environment: str | None, with_data: bool, timeout: int, mode: Mode) -> 
     added = plugged.steps(root, environment)
     if added and plugged.alone(root):
         return run_steps(
-            environments.command("mx down", environment), taken_back(added), mode, word=root.name
+            environments.command("mx down", environment), taken_back(added), mode, word=plugged.word(root)
         )
     way = _way(environment, None, None, timeout, mode, added, every=True)
     code = run_steps(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,25 @@ def test_the_job_makes_the_version_that_was_shown(root: Path, jobs: list[dict[st
     assert container["image"] == "registry/visits:abc"
     assert container["command"][:2] == ["bash", "-c"]
     assert shlex.split(container["command"][2]) == [
-        "python", "-m", "pets.visits", "shards=3", 'bucket="s3://a b"', 'version="1bb21fb7ea777ebb"',
+        "python", "-m", "pets.visits", "shards=3", "bucket='s3://a b'", "version='1bb21fb7ea777ebb'",
     ]  # fmt: skip
+
+
+def test_a_bucket_is_named_to_hydra_as_it_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`call_module` is a double that notes the words; how Hydra reads them is seen in tests/environment."""
+    words: list[str] = []
+    told = {"complete": True, "folder": "f", "counts": {"records": 1, "rejected": 0}}
+    monkeypatch.setattr(
+        worker, "call_module", lambda _root, _module, given, _python: words.extend(given) or told
+    )
+    assert replace(made(root), on="local", uri="/home/josé/it's").look().verb == "done"
+    assert words == ["shards=3", r"bucket='/home/josé/it\'s'", "look=true"]
+
+
+def test_the_help_says_that_code_of_the_project_runs(root: Path) -> None:
+    """With --dry-run too, as the page on security says of all that does."""
+    said = " ".join(mx("data", "run", "--help", cwd=root).stdout.split())
+    assert "It runs the project's code in the project's interpreter, with --dry-run too" in said
 
 
 def test_a_job_that_fails_is_told(

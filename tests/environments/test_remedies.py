@@ -63,6 +63,8 @@ def test_every_command_that_takes_an_environment_gets_it_and_no_other() -> None:
     for same in ("`mx infra plan -E other`", "`mx status`", "`mx upgrade`", "mx infra plan", "`mx set a=b`"):
         assert environments.commands(same, "prod") == same
     assert environments.commands("`mx status --live`", "prod") == "`mx status --live -E prod`"
+    assert environments.commands("`mx serve a.b --rollback`", "prod") == "`mx serve a.b --rollback -E prod`"
+    assert environments.commands("`mx serve demo`", "prod") == "`mx serve demo`"
     assert environments.commands("`mx infra plan`", None) == "`mx infra plan`"
 
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
 from cluster_projects import committed, with_templates
 from flow_projects import mx, project, with_environment
-from ml_environment import ml_python
 
 from mxdev.errors import MxError
 from mxdev.flow.cluster import trials
 from mxdev.flow.cluster.options import Options
-from mxdev.flow.light import _quoted
-
-__all__ = ["ml_python"]
 
 POINTS = """\
 name: tiny
@@ -172,18 +167,3 @@ def test_there_are_not_more_jobs_than_gpus(root: Path) -> None:
     trials.check_pool(root, 2)
     with pytest.raises(MxError, match="grows to 2"):
         trials.check_pool(root, 3)
-
-
-def test_hydra_reads_a_reason_as_it_was_said(ml_python: Path) -> None:
-    said = ["it's {too} slow, 3=2", '100 % [a, b] "q" $HOME #1', "null", "ünï — 'quoted'", "a:b,c"]
-    parse = "p = OverridesParser.create().parse_override"
-    code = (
-        f"import json, sys; from hydra.core.override_parser.overrides_parser import OverridesParser; {parse}"
-    )
-    words = [f"reason={_quoted(text)}" for text in said]
-    done = subprocess.run(
-        [ml_python, "-c", f"{code}; print(json.dumps([p(w).value() for w in sys.argv[1:]]))", *words],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert [str(value) for value in json.loads(done.stdout)] == said

@@ -212,8 +212,32 @@ def test_hook_mx_up_steps(install: Install, mx: Mx, tmp_path: Path) -> None:
         ("acme-first", "done"),
     ]
     assert not (root / "second").exists()
+    said = mx("down", "-E", "typo", "--yes", cwd=root)
+    assert (said.code, "no environment called typo" in said.err) == (1, True), said.err
     (root / "none").touch()
     assert "mx.yaml says no `name`" in mx("up", cwd=root).err
+
+
+def test_steps_that_know_of_no_environments_are_those_of_none(
+    install: Install, mx: Mx, tmp_path: Path
+) -> None:
+    """With `-E` they are left out, which is said, and those of other plugins are there; what is typed is the project's name."""
+    lost = UP.replace('title="First",', 'title="First", lost=("the file",),')
+    install(lost.replace("(root, environment):", "(root):").replace("-{environment}", ""))
+    root = tmp_path / "folder"  # no plugin is taken from a project
+    (root / "infrastructure/environments").mkdir(parents=True)
+    (root / "infrastructure/environments/staging.yaml").write_text("namespace: demo-staging\n")
+    (root / "mx.yaml").write_text("version: 1\noptions: {name: demo, cloud: existing}\n")
+    assert mx("up", cwd=root).code == 0
+    for command in ("up", "down"):
+        seen = mx(command, "-E", "staging", "--yes", "--json", cwd=root)
+        assert "acme-hooks 1.0 is left out: its steps know of no environments" in seen.err
+        assert "acme-first" not in seen.out
+        assert (root / "first").exists()
+    assert "is not demo." in mx("down", "--confirm", "folder", cwd=root).err
+    assert (root / "first").exists()
+    assert mx("down", "--confirm", "demo", cwd=root).code == 0
+    assert not (root / "first").exists()
 
 
 @pytest.mark.parametrize(
@@ -484,7 +508,9 @@ def mx_check_plan():
 def mx_check_plan(more):
     return f"the new one got {more}"
 """, "new-one")  # fmt: skip
-    assert {plugin.dist: results for plugin, results in registry.call("mx_check_plan", plan=1, more=2)} == {
+    assert {
+        plugin.dist: results for plugin, results, _ in registry.call("mx_check_plan", plan=1, more=2)
+    } == {
         "old-one": ["the old one, of a time without arguments"],
         "new-one": ["the new one got 2"],
     }

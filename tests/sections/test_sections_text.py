@@ -191,6 +191,53 @@ def test_a_list_without_items() -> None:
     assert tomllib.loads(edit.data.decode()) == {"project": {"dependencies": ["b"]}}
 
 
+IN = "A in project.dependencies"
+
+
+def refused(text: str) -> MxError:
+    with pytest.raises(MxError, match="no section stands inside another") as told:
+        _ = sections.put("pyproject.toml", text.encode(), IN, '"b",\n').data
+    assert "`# >>> mx:Base` and `# <<< mx:Base`" in str(told.value)
+    return told.value
+
+
+def test_a_list_whose_place_is_in_another_section_is_shown_to_be_pasted() -> None:
+    text = '# >>> mx:Base\n[project]\nname = "a"\n# <<< mx:Base\n\n[tool.a]\n'
+    before, _, snippet = (refused(text).hint or "").partition("\n\n")
+    assert before == "Paste this below `# <<< mx:Base`, then run the command again:"
+    pasted = text.replace("# <<< mx:Base\n", "# <<< mx:Base\n" + snippet)
+    edit = sections.put("pyproject.toml", pasted.encode(), IN, '"b",\n')
+    assert edit.data.decode() == pasted
+    assert tomllib.loads(pasted)["project"] == {"name": "a", "dependencies": ["b"]}
+
+
+@pytest.mark.parametrize(
+    ("head", "text"),
+    [
+        (
+            "dependencies = [",
+            '[project]\n# >>> mx:Base\nname = "a"\ndependencies = [\n  "c",\n]\n# <<< mx:Base\n',
+        ),
+        ("[project]", '# >>> mx:Base\n[a]\nx = 1\n[project]\nname = "a"\n[b]\ny = 1\n# <<< mx:Base\n'),
+    ],
+)
+def test_what_cannot_be_pasted_behind_the_other_section_is_moved_out_of_it(head: str, text: str) -> None:
+    hint = refused(text).hint or ""
+    assert f"Move the line `# <<< mx:Base` up, above `{head}`" in hint
+    assert '"b",\n' in hint
+    moved = text.replace("# <<< mx:Base\n", "").replace(head, f"# <<< mx:Base\n{head}")
+    edit = sections.put("pyproject.toml", moved.encode(), IN, '"b",\n')
+    assert tomllib.loads(edit.data.decode())["project"]["dependencies"][-1] == "b"
+
+
+def test_a_list_right_above_another_section_leaves_it_as_it_is() -> None:
+    text = b'[project]\nname = "a"\n# >>> mx:Base\n[tool.a]\n# <<< mx:Base\n'
+    file = sections.File("pyproject.toml", text)
+    file.put(IN, '"b",\n')
+    file.take("Base")
+    assert tomllib.loads((file.data or b"").decode()) == {"project": {"name": "a", "dependencies": ["b"]}}
+
+
 GROUP = "A in project.optional-dependencies.extra"
 
 

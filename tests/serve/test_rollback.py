@@ -11,6 +11,7 @@ import pytest
 from control_plane.control_plane import ControlPlane
 
 from mxdev.cluster.kubectl import Kubectl
+from mxdev.project import environments
 from mxdev.serve import rollback, served
 from mxdev.testing import mx
 
@@ -105,7 +106,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def back(project: Path, *more: str) -> Any:
+def back(project: Path, *more: str, store: str | None = None) -> Any:
     places = project / "places"
     for name in ("churn-1", "mlflow-3.15"):
         record = places / f"{name}.dist-info"
@@ -113,7 +114,8 @@ def back(project: Path, *more: str) -> Any:
         (record / "METADATA").write_text(
             "Metadata-Version: 2.1\nName: {}\nVersion: {}\n".format(*name.split("-"))
         )
-    environ = {"PYTHONPATH": str(places), "MLFLOW_TRACKING_URI": f"sqlite:///{project}/runs.db"}
+    uri = f"sqlite:///{project}/runs.db" if store is None else store
+    environ = {"PYTHONPATH": str(places), "MLFLOW_TRACKING_URI": uri}
     return mx("serve", "scores", "--rollback", "--python", sys.executable, *more, cwd=project, env=environ)
 
 
@@ -134,3 +136,14 @@ def test_the_registry_of_this_machine_restarts_nothing(project: Path, code: int,
 def test_a_cluster_is_for_rollback_only(project: Path) -> None:
     done = mx("serve", "scores", "--context", "one", cwd=project)
     assert (done.code, "--rollback" in done.stderr) == (2, True)
+
+
+def test_an_environment_has_a_registry_of_its_own(project: Path) -> None:
+    """Without a way to it nothing is run: the registry that is reached without -E is another environment's."""
+    (project / served.FILE).write_text(TABLE + "    rollback: [python, -c, \"open('ran', 'w')\"]\n")
+    (project / environments.FOLDER).mkdir()
+    (project / environments.FOLDER / "staging.yaml").write_text("namespace: churn-staging\n")
+    done = back(project, "-E", "staging", store="")
+    assert (done.code, (project / "ran").exists()) == (4, False), done.stderr
+    assert "nothing leads to the tracking server of the environment staging" in done.stderr
+    assert back(project, store="").code == 0
