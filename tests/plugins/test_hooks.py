@@ -20,8 +20,7 @@ from mxdev.errors import MxError
 from mxdev.generator.freetext import FreeText
 from mxdev.generator.jinja import Renderer
 from mxdev.plan import checks
-from mxdev.plugins import filters, hookspecs, index, model, registry
-from mxdev.plugins.hookspecs import hookspec
+from mxdev.plugins import filters, hookspecs, model
 
 HOOKS = [
     name for name, value in inspect.getmembers(hookspecs, inspect.isfunction) if hasattr(value, "mxdev_spec")
@@ -285,69 +284,6 @@ def test_hook_mx_template_filters(install: Install) -> None:
         renderer.render("{{ free | shout }}", "x")
 
 
-def test_a_filter_is_imported_when_a_template_uses_it(install: Install, mx: Mx, tmp_path: Path) -> None:
-    site = install("""
-from mxdev import Generator, lazy
-class Filtered(Generator):
-    "Uses a filter."
-    scope = "anywhere"
-    def generate(self, tree):
-        tree.file("out.txt", tree.text("{{ 'x' | shout }}", "out.txt.jinja"))
-@hookimpl
-def mx_generators():
-    return [Filtered]
-@hookimpl
-def mx_template_filters():
-    return [lazy("acme_filters_apart:shout"), lazy("acme_filters_apart:other")]
-""")
-    assert mx("generate", "SampleBase", "demo", "--no-input").code == 0
-    (site / "acme_filters_apart.py").write_text("def shout(value):\n    return value + '1'\n")
-    assert mx("generate", "Filtered").code == 0
-    assert (tmp_path / "out.txt").read_text() == "x1"
-    # A compiled template is kept, what the filter gave is not.
-    (site / "acme_filters_apart.py").write_text("def shout(value):\n    return value + '22'\n")
-    del sys.modules["acme_filters_apart"]
-    assert mx("generate", "Filtered").code == 0
-    assert (tmp_path / "out.txt").read_text() == "x22"
-
-
-@pytest.mark.parametrize("name", ["yaml", "comment", "upper"])
-def test_a_filter_cannot_take_the_name_of_another(
-    install: Install, name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    install(f"""
-def {name}(value):
-    return "taken"
-@hookimpl
-def mx_template_filters():
-    return [{name}]
-""")
-    renderer = Renderer({"free": FreeText("b")}, filters=filters.known_to("acme-hooks"))
-    assert renderer.render(f"{{{{ free | {name} | yaml }}}}" if name == "upper" else f"{{{{ free | {name} }}}}", "x") \
-        != "taken"  # fmt: skip
-    filters.known_to("acme-hooks")
-    assert capsys.readouterr().err.count(f"the filter {name} of the plugin acme-hooks is left out") == 1
-
-
-def test_of_two_equal_filters_the_plugin_s_own_counts(
-    install: Install, capsys: pytest.CaptureFixture[str]
-) -> None:
-    install(FILTERS, "aa-one")
-    install(FILTERS.replace("upper", "lower"), "bb-two")
-    assert filters.known_to("aa-one")["shout"]("aB") == "AB!"
-    assert filters.known_to("bb-two")["shout"]("aB") == "ab!"
-    assert capsys.readouterr().err == ""
-    assert filters.known_to("somebody-else") == {}
-    assert "more than one plugin has it (aa-one, bb-two)" in capsys.readouterr().err
-
-
-def test_what_a_filter_raises_names_its_plugin_and_the_template(install: Install) -> None:
-    install(FILTERS.replace("return value", "return 1 / 0 or value"))
-    renderer = Renderer({}, filters=filters.known_to("x"))
-    with pytest.raises(MxError, match=r"t\.jinja:2: the filter shout of the plugin acme-hooks 1\.0 failed"):
-        renderer.render("\n{{ 'a' | shout }}", "t.jinja")
-
-
 def test_hook_mx_template_overrides(install: Install, mx: Mx, tmp_path: Path) -> None:
     site = install("""
 @hookimpl
@@ -489,103 +425,7 @@ def mx_check_plan(plan):
     assert (tmp_path / "demo/README.md").exists()
 
 
-def test_an_old_plugin_works_when_a_hook_has_grown(
-    mx: Mx, install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    install("""
-@hookimpl
-def mx_check_plan():
-    return "the old one, of a time without arguments"
-""", "old-one")  # fmt: skip
-
-    @hookspec
-    def mx_check_plan(plan: object, more: object) -> None:
-        """As in some later version."""
-
-    monkeypatch.setattr(hookspecs, "mx_check_plan", mx_check_plan)
-    install("""
-@hookimpl
-def mx_check_plan(more):
-    return f"the new one got {more}"
-""", "new-one")  # fmt: skip
-    assert {
-        plugin.dist: results for plugin, results, _ in registry.call("mx_check_plan", plan=1, more=2)
-    } == {
-        "old-one": ["the old one, of a time without arguments"],
-        "new-one": ["the new one got 2"],
-    }
-
-
-def test_a_plugin_may_have_several_modules(
-    mx: Mx, tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    site = tmp_path / "site"
-    check = "from mxdev import hookimpl\n@hookimpl\ndef mx_check_plan(plan):\n    return 'no, says {}'\n"
-    make_distribution(
-        site, "two-modules", modules={"two_a.py": check.format("a"), "two_b.py": check.format("b")},
-        entry_points="[mxdev.v1]\na = two_a\nb = two_b\n",
-    )  # fmt: skip
-    next(installed(site, monkeypatch))
-    said = mx("generate", "SampleTool").err
-    assert "two-modules 1.0 refuses this plan: no, says a" in said
-    assert "two-modules 1.0 refuses this plan: no, says b" in said
-
-
 # --- what goes wrong --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("source", "says"),
-    [
-        ("def mx_defaults():\n    return ['region']", "mx_defaults gives list"),
-        ("def mx_defaults():\n    return {1: 2}", "mx_defaults gives dict"),
-        ("def mx_defaults():\n    return {'a': object()}", "not text, number, flag"),
-        ("def mx_defaults():\n    return {'a': float('nan')}", "not text, number, flag"),
-        ("def mx_template_overrides():\n    return {'A': 3}", "TypeError"),
-        ("def mx_template_filters():\n    return [3]", "there is 3 in its list, which has no name"),
-        ("def mx_template_filters():\n    1 / 0", "ZeroDivisionError"),
-        ("def mx_check_plan(plan, other):\n    pass", "can not be found in the hookspec"),
-    ],
-)
-def test_a_broken_announcement_is_one_warning(install: Install, mx: Mx, source: str, says: str) -> None:
-    install(f"@hookimpl\n{source}\n")
-    result = mx("generate")
-    assert result.code == 0
-    assert "SampleBase" in result.out
-    lines = result.err.splitlines()
-    assert len(lines) == 1
-    assert "acme-hooks 1.0 is left out" in lines[0]
-    assert says in lines[0]
-
-
-def test_a_slow_import_is_told_once(install: Install, mx: Mx, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mxdev.plugins.scan.SLOW", 0.2)
-    install("import time\ntime.sleep(0.3)\n")
-    told = mx("generate").err.splitlines()
-    assert len(told) == 1
-    assert re.search(r"the plugin acme-hooks 1\.0 takes 0\.\d s to import", told[0])
-    model._warned.clear()
-    index.forget()
-    assert mx("generate").err == ""  # the index is cached: nothing was imported
-    assert (
-        next(p for p in json.loads(mx("plugins", "--json").out) if p["name"] == "acme-hooks")["seconds"]
-        >= 0.3
-    )
-
-
-def test_a_hook_that_this_mx_does_not_have_is_shown_and_no_harm(install: Install, mx: Mx) -> None:
-    install("@hookimpl\ndef mx_genertors():\n    return [1]\n")
-    result = mx("plugins")
-    assert result.err == ""
-    assert "mx has no hook mx_genertors" in result.out
-
-
-def test_a_plugin_for_a_newer_interface_is_told_and_not_loaded(install: Install, mx: Mx) -> None:
-    install("raise RuntimeError('loaded')", group="mxdev.v2")
-    result = mx("generate")
-    assert result.code == 0
-    assert "acme-hooks 1.0 is left out: it is written for version 2 of mx's plugin interface" in result.err
-    assert "loaded" not in result.err
 
 
 def test_checks_cost_nothing_where_no_plugin_has_one(samples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
