@@ -143,6 +143,18 @@ run "everything" {
     condition     = !anytrue([for statement in data.aws_iam_policy_document.training.statement : contains(statement.actions, "sagemaker:UpdateModelPackage")])
     error_message = "A training pipeline must not accept its own model."
   }
+
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.training.statement :
+      anytrue([
+        for one in statement.condition :
+        one.test == "StringEquals" && one.variable == "sagemaker:ModelApprovalStatus" && join(",", one.values) == "PendingManualApproval"
+      ])
+      if contains(statement.actions, "sagemaker:CreateModelPackage")
+    ])
+    error_message = "A training pipeline must register drafts only, or it would accept its own model in the moment that it registers it."
+  }
 }
 
 run "only_named_groups_are_accepted_by_tests" {
