@@ -68,6 +68,24 @@ def test_an_old_version_is_restored_and_a_deleted_file_comes_back(store: saver.S
     assert [hit.version.metadata["by"] for hit in store.search("ada")] == ["ada"]
 
 
+def test_the_module_has_every_function_of_its_list(s3: Any, tmp_path: Path) -> None:  # noqa: F811
+    saver.use(BUCKET, prefix=tmp_path.name, client=s3, index=tmp_path / "index.sqlite")
+    stored = saver.put("a.json", object=1, metadata={"by": "ada"})
+    calls: dict[str, Any] = {
+        "get": lambda: saver.get("a.json") == 1,
+        "list": lambda: saver.list() == ["a.json"],
+        "search": lambda: [hit.version.id for hit in saver.search("ada")] == [stored.id],
+        "versions": lambda: saver.versions("a.json") == [stored],
+        "about": lambda: saver.about("a.json") == stored,
+        "refresh": lambda: saver.refresh() == 0,
+        "restore": lambda: saver.restore("a.json", stored).latest,
+        "delete": lambda: saver.delete("a.json") is None,
+    }
+    functions = {name for name in saver.__all__ if not isinstance(getattr(saver, name), type)}
+    assert functions == {"put", "use", *calls}
+    assert [name for name, call in calls.items() if not call()] == []
+
+
 def test_what_is_known_of_a_version_without_reading_it(store: saver.Saver) -> None:
     old = store.put("a.json", object=1, metadata={"n": 1})
     new = store.put("a.json", object=2)

@@ -21,7 +21,7 @@ import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from serving import models
+from serving import frameworks, inputs, models
 from serving.inputs import InvalidInput
 from serving.rest import application
 
@@ -215,12 +215,13 @@ def test_versions_side_by_side_each_with_its_documentation(two: list[dict[str, s
         (b'{"instances": [1]}', 422, "instances[0]"),
         (b'{"instances": [{"a": 1, "b": "2"}]}', 422, "instances[0].b"),
         (b'{"instances": [{"a": 1, "b": NaN}]}', 422, "instances[0].b"),
+        (b'{"instances": [{"a": 1, "b": 1' + b"0" * 400 + b"}]}", 422, "instances[0].b"),
         (b'{"instances": [{"a": 1, "b": true}]}', 422, "instances[0].b"),
         (b'{"instances": [{"a": 1, "b": 2}, {"b": 2}]}', 422, "instances[1].a"),
         (b'{"instances": [' + b",".join([b"{}"] * 1001) + b"]}", 422, "instances"),
         (b" " * ((8 << 20) + 1), 413, "body"),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_what_does_not_fit_is_named(two: list[dict[str, str]], body: bytes, status: int, field: str) -> None:
     client = TestClient(
@@ -234,6 +235,40 @@ def test_what_only_the_model_knows_not_to_fit_is_named_too(two: list[dict[str, s
     client = TestClient(application(models.deployed({"MODELS": json.dumps(two[:1])})))
     told = client.post("/predictions/iris/1/predict", json={"instances": [ROWS[0], {"a": 1, "b": "blue"}]})
     assert (told.status_code, told.json()["detail"][0]["field"]) == (422, "instances[1].b")
+
+
+def test_what_is_left_out_and_an_answer_that_is_none(tmp_path: Path, own: Path) -> None:
+    """A graph of ONNX has NaN for a number that may be left out; what it then answers is told, and breaks nobody else's request."""
+
+    def graph(folder: Path) -> list[Any]:
+        expected = onnx_graph(folder)
+        fields = [FIELDS[0], {**FIELDS[1], "required": False}]
+        (folder / "model.json").write_text(json.dumps({"wrapper": "onnx", "inputs": fields}))
+        return expected
+
+    path, expected = archive(tmp_path, graph)
+    said = [{"model": "m", "version": "1", "data": str(path)}]
+    client = TestClient(
+        application(models.deployed({"MODELS": json.dumps(said)})), raise_server_exceptions=False
+    )
+    told = client.post("/predictions/m/1/predict", json={"instances": [ROWS[0], {"a": 1.0}]})
+    assert told.status_code == 500
+    (problem,) = told.json()["detail"]
+    assert problem["field"] == "predictions[1]"
+    assert "the model's answer is no JSON" in problem["problem"]
+    good = client.post("/predictions/m/1/predict", json={"instances": [ROWS[0]]})
+    np.testing.assert_allclose(good.json()["predictions"], expected[:1], rtol=1e-4)
+
+
+def test_what_does_not_fit_in_the_type_of_a_graph() -> None:
+    fields = inputs.parsed([{"name": "n", "type": "integer", "required": False}])
+    with pytest.raises(InvalidInput, match="instances: n must be int64 for this model"):
+        frameworks._matrix(fields, [{"n": 10**30}], "int64")
+    with pytest.raises(InvalidInput, match=r"instances\[1\]\.n: is missing: .*no empty value for int64"):
+        frameworks._matrix(fields, [{"n": 1}, {}], "int64")
+    whole = inputs.parsed([{"name": "x", "type": "array", "shape": [2], "required": False}])
+    with pytest.raises(InvalidInput, match=r"instances\[0\]\.x: is missing"):
+        frameworks._matrix(whole, [{}, {"x": [1, 2]}], "float32")
 
 
 def test_the_service_under_load(two: list[dict[str, str]], tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_its_own_tests_walk_a_whole_run(folder: Path) -> None:
         [python],
         lambda: run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=folder),
     )
-    assert "42 passed" in said
+    assert "48 passed" in said
 
 
 def test_the_tools_that_read_it(folder: Path) -> None:

@@ -132,15 +132,29 @@ def test_a_line_that_does_not_fit_is_named_and_the_other_shards_are_done(s3: Any
     fill(s3, shards=3, rows=2)
     bucket = os.environ["BUCKET"]
     s3.put_object(Bucket=bucket, Key="in/bad.jsonl", Body=b'{"x": 1}\n{"x": "two"}\n')
+    s3.put_object(Bucket=bucket, Key="in/huge.jsonl", Body=b'{"x": 1' + b"0" * 400 + b"}\n")
+    # The double answers NaN to 14.
+    s3.put_object(Bucket=bucket, Key="in/nan.jsonl", Body=b'{"x": 1}\n\n{"x": 14}\n')
     s3.put_object(Bucket=bucket, Key="in/empty.jsonl", Body=b"")
     s3.put_object(Bucket=bucket, Key="in/notes.txt", Body=b"no shard")
     run = start(WORKERS="1")
     told = run.communicate(timeout=60)[1]
     assert run.returncode == 1, told
     assert "bad.jsonl failed: line 2.x: is a string: give a number" in told
-    assert "1 of 5 shards failed: bad.jsonl" in told
+    assert "huge.jsonl failed: line 1.x: is no finite number: give a number" in told
+    assert "nan.jsonl failed: line 3: the model's answer is no JSON: Out of range float" in told
+    assert "3 of 7 shards failed: bad.jsonl, huge.jsonl, nan.jsonl" in told
     assert not succeeded(s3)
     assert sorted(written(s3)) == ["day/000.jsonl", "day/001.jsonl", "day/002.jsonl", "empty.jsonl"]
+
+
+def test_nothing_to_do_is_no_success(s3: Any) -> None:
+    s3.put_object(Bucket=os.environ["BUCKET"], Key="in/rows.json", Body=b"{}")
+    run = start()
+    told = run.communicate(timeout=60)[1]
+    assert run.returncode == 1, told
+    assert f"error: there is no .jsonl below s3://{os.environ['BUCKET']}/in/" in told
+    assert not succeeded(s3)
 
 
 def test_tasks_share_the_shards(s3: Any, image: Path) -> None:

@@ -34,7 +34,7 @@ def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def test_the_contract_and_the_service_on_real_frameworks(tmp_path: Path) -> None:
     """In an environment that has them: see `inside/serving_frameworks.py`."""
-    assert "25 passed" in inside("serving_frameworks", SERVICE, folder=tmp_path)
+    assert "28 passed" in inside("serving_frameworks", SERVICE, folder=tmp_path)
 
 
 def test_its_own_tests_pass(rendered: Path, tmp_path: Path) -> None:

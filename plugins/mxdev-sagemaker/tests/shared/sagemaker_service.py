@@ -25,7 +25,7 @@ class Double(Wrapper):
             raise RuntimeError("13 is too much for me")
         with open(os.environ["ASKED"], "a") as file:
             file.write("".join(f"{row['x']}\\n" for row in rows))
-        return [2 * row["x"] for row in rows]
+        return [float("nan") if row["x"] == 14 else 2 * row["x"] for row in rows]
 """
 
 

@@ -5,6 +5,7 @@ What is found there is kept for the same stacks and functions: most of it is wai
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -26,7 +27,15 @@ def test_what_is_global_is_there(found: dict[str, Any]) -> None:
 
 
 def test_neither_role_may_accept_a_model(found: dict[str, Any]) -> None:
-    assert "sagemaker:CreateModelPackage" in found["may"]["training"]
+    (registers,) = [
+        one
+        for one in json.loads(found["may"]["training"])["Statement"]
+        if "sagemaker:CreateModelPackage" in one["Action"]
+    ]
+    # As a draft only: registering it as accepted would be accepting it.
+    assert registers["Condition"] == {
+        "StringEquals": {"sagemaker:ModelApprovalStatus": "PendingManualApproval"}
+    }
     assert "sagemaker:UpdateModelPackage" not in found["may"]["training"]
     assert "ModelPackage" not in found["may"]["experiments"].replace("List*", "").replace("Describe*", "")
 

@@ -92,6 +92,12 @@ def test_the_files_that_terraform_is_tested_with_are_right(deployments: Path, tm
         ("edge/churn-3.json", REST, "KIND is rest, async or batch"),
         ("batch/churn-3.json", REST, "'schedule' is a required property"),
         ("batch/churn-3.json", {**BATCH, "done_by": "01:30"}, "it starts at 01:30, and cannot be done by 01:30"),
+        ("batch/churn-3.json", {**BATCH, "output": "s3://acme-ml-platform-123456789012/batch/own"}, ""),
+        ("batch/churn-3.json", {**BATCH, "output": "s3://acme-ml-platform-123456789012/pipelines/churn/runs/1"}, ""),
+        *(("batch/churn-3.json", {**BATCH, "output": f"s3://{place}"}, "the platform's boundary lets deployments write nowhere else")
+          for place in ("acme-ml-platform-123456789012/data/churn", "acme-ml-vision-x/batch/churn", "other-platform-123456789012/batch/a")),
+        *(("batch/churn-3.json", {**BATCH, "input": f"s3://{place}"}, "the platform's boundary lets deployments read no other")
+          for place in ("acme-ml-tfstate/deployments", "other-bucket/rows")),
         ("batch/churn-3.json", {**BATCH, "schedule": "rate(1 day)"}, "schedule: 'rate(1 day)' does not match"),
     ],
 )  # fmt: skip

@@ -17,8 +17,8 @@ from mxdev_saver import kinds
 from mxdev_saver.bucket import ASIDE, Bucket, Listed
 from mxdev_saver.errors import Ambiguous, NotFound, SaverError
 from mxdev_saver.index import Index
+from mxdev_saver.matching import parsed, ranked
 from mxdev_saver.model import Hit, Version
-from mxdev_saver.search import parsed, ranked
 
 _CANDIDATES = 300
 _NOTHING: Any = object()

@@ -40,7 +40,10 @@ def of_file(root: Path, path: Path) -> Iterator[str]:
     schema = json.loads((root / f"schemas/{kind}.schema.json").read_text(encoding="utf-8"))
     wrong = list(jsonschema.Draft202012Validator(schema).iter_errors(data))
     for error in sorted(wrong, key=lambda one: list(one.path)):
-        yield f"{'.'.join(str(part) for part in error.path) or 'it'}: {error.message}"
+        # A pattern alone tells nobody what is meant by it.
+        meant = error.schema.get("description", "") if error.validator == "pattern" else ""
+        where = ".".join(str(part) for part in error.path) or "it"
+        yield f"{where}: {error.message}{f'. {meant}' if meant else ''}"
     if not wrong:
         yield from of_values(kind, path, data)
 

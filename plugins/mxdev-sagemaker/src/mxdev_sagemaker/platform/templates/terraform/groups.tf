@@ -1,4 +1,4 @@
-# Users list and see; developers read the parameters, too. People are put into them by hand, or by the company's own Terraform.
+# Users list and see; developers do what `mx sagemaker` does, too: they configure and start pipelines, and accept and refuse models. People are put into them by hand, or by the company's own Terraform.
 data "aws_iam_policy_document" "see" {
   # checkov:skip=CKV_AWS_356:Lists have no resource to name
   statement {
@@ -45,6 +45,47 @@ data "aws_iam_policy_document" "read" {
   }
 }
 
+# What `mx sagemaker config`, `start` and `models` ask of AWS beyond that.
+data "aws_iam_policy_document" "develop" {
+  statement {
+    sid       = "Schemas"
+    actions   = ["s3:GetObject"]
+    resources = ["${aws_s3_bucket.platform.arn}/pipelines/*/configuration.schema.json"]
+  }
+
+  # A version whose metrics the registry does not have is shown with those of its evaluation.
+  statement {
+    sid       = "Evaluations"
+    actions   = ["s3:GetObject"]
+    resources = ["${aws_s3_bucket.platform.arn}/pipelines/*/runs/*/evaluation.json"]
+  }
+
+  statement {
+    sid       = "Configure"
+    actions   = ["ssm:PutParameter"]
+    resources = [local.configurations]
+  }
+
+  statement {
+    sid       = "Start"
+    actions   = ["sagemaker:StartPipelineExecution"]
+    resources = ["arn:${local.partition}:sagemaker:${local.here}:pipeline/*"]
+  }
+
+  # A decision, and no other change.
+  statement {
+    sid       = "Decide"
+    actions   = ["sagemaker:UpdateModelPackage"]
+    resources = ["arn:${local.partition}:sagemaker:${local.here}:model-package/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "sagemaker:ModelApprovalStatus"
+      values   = ["Approved", "Rejected"]
+    }
+  }
+}
+
 resource "aws_iam_group" "this" {
   for_each = toset(["users", "developers"])
 
@@ -63,4 +104,10 @@ resource "aws_iam_group_policy" "read" {
   name   = "read-parameters"
   group  = aws_iam_group.this["developers"].name
   policy = data.aws_iam_policy_document.read.json
+}
+
+resource "aws_iam_group_policy" "develop" {
+  name   = "develop"
+  group  = aws_iam_group.this["developers"].name
+  policy = data.aws_iam_policy_document.develop.json
 }

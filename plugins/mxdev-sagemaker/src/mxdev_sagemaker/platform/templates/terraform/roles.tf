@@ -162,7 +162,8 @@ data "aws_iam_policy_document" "experiments" {
 }
 
 locals {
-  jobs = [for kind in ["hyper-parameter-tuning-job", "processing-job", "training-job", "transform-job"] : "arn:${local.partition}:sagemaker:${local.here}:${kind}/*"]
+  jobs     = [for kind in ["hyper-parameter-tuning-job", "processing-job", "training-job", "transform-job"] : "arn:${local.partition}:sagemaker:${local.here}:${kind}/*"]
+  packages = [for kind in ["model-package", "model-package-group"] : "arn:${local.partition}:sagemaker:${local.here}:${kind}/*"]
 }
 
 resource "aws_iam_role" "experiments" {
@@ -201,18 +202,29 @@ data "aws_iam_policy_document" "training" {
     resources = local.jobs
   }
 
-  # A draft; accepting it is another action.
+  # A draft; accepting it is another action. Who registers without saying the status is refused, too.
   statement {
-    sid = "Register"
+    sid       = "Register"
+    actions   = ["sagemaker:CreateModelPackage"]
+    resources = local.packages
+
+    condition {
+      test     = "StringEquals"
+      variable = "sagemaker:ModelApprovalStatus"
+      values   = ["PendingManualApproval"]
+    }
+  }
+
+  statement {
+    sid = "Groups"
     actions = [
       "sagemaker:AddTags",
-      "sagemaker:CreateModelPackage",
       "sagemaker:CreateModelPackageGroup",
       "sagemaker:DescribeModelPackage",
       "sagemaker:DescribeModelPackageGroup",
       "sagemaker:ListModelPackages",
     ]
-    resources = [for kind in ["model-package", "model-package-group"] : "arn:${local.partition}:sagemaker:${local.here}:${kind}/*"]
+    resources = local.packages
   }
 
   dynamic "statement" {

@@ -143,6 +143,40 @@ run "everything" {
     condition     = !anytrue([for statement in data.aws_iam_policy_document.training.statement : contains(statement.actions, "sagemaker:UpdateModelPackage")])
     error_message = "A training pipeline must not accept its own model."
   }
+
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.training.statement :
+      anytrue([
+        for one in statement.condition :
+        one.test == "StringEquals" && one.variable == "sagemaker:ModelApprovalStatus" && join(",", one.values) == "PendingManualApproval"
+      ])
+      if contains(statement.actions, "sagemaker:CreateModelPackage")
+    ])
+    error_message = "A training pipeline must register drafts only, or it would accept its own model in the moment that it registers it."
+  }
+
+  assert {
+    condition = { for statement in data.aws_iam_policy_document.develop.statement : statement.sid => join(",", statement.actions) } == {
+      Schemas     = "s3:GetObject"
+      Evaluations = "s3:GetObject"
+      Configure   = "ssm:PutParameter"
+      Start       = "sagemaker:StartPipelineExecution"
+      Decide      = "sagemaker:UpdateModelPackage"
+    } && aws_iam_group_policy.develop.group == aws_iam_group.this["developers"].name
+    error_message = "Developers configure and start pipelines and decide about models, and nobody else does."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.develop.statement : alltrue([for arn in statement.resources : !contains(["*", "arn:aws:s3:::*"], arn)])
+      ]) && alltrue([
+      for statement in data.aws_iam_policy_document.develop.statement : anytrue([
+        for one in statement.condition : one.variable == "sagemaker:ModelApprovalStatus" && join(",", sort(one.values)) == "Approved,Rejected"
+      ]) if statement.sid == "Decide"
+    ])
+    error_message = "Each right of the developers must be on named resources, and a model may be accepted or refused only."
+  }
 }
 
 run "only_named_groups_are_accepted_by_tests" {

@@ -14,13 +14,15 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -29,7 +31,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from serving.batching import checked
-from serving.inputs import InvalidInput
+from serving.inputs import InvalidInput, Named
 from serving.models import Model, deployed
 from serving.work import SUCCESS, Pace, Place, claimed, place, write_once
 
@@ -111,6 +113,7 @@ def transform(said: Job, name: str) -> str:
 
     Raises:
         InvalidInput: a line does not fit; it is named.
+        NoAnswer: the model's answer to a line is no JSON, such as NaN; the line is named.
     """
     s3 = _client("s3")
     with claimed(s3, said.target, name, said.claim) as mine:
@@ -137,26 +140,51 @@ def _answers(lines: Any) -> list[str]:
     wrapper = _model().wrapper
     answers: list[str] = []
     rows: list[dict[str, Any]] = []
+    numbers: list[int] = []
+
+    def ask() -> None:
+        if rows:
+            with _by_line(numbers):
+                answers.extend(map(json.dumps, checked(wrapper.transform, rows)))
+        rows.clear()
+        numbers.clear()
+
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            rows += wrapper.inputs.check([json.loads(line)], 1)
-        except InvalidInput as error:
-            place_ = f"line {number}"
-            problems = [
-                {**one, "field": one["field"].replace("instances[0]", place_)}
-                for one in error.problems
-            ]
-            raise InvalidInput(problems) from error
+            row = json.loads(line)
         except ValueError as error:
             raise InvalidInput(
                 [{"field": f"line {number}", "problem": f"is no JSON: {error}"}]
             ) from error
+        with _by_line([number]):
+            rows += wrapper.inputs.check([row], 1)
+        numbers.append(number)
         if len(rows) == CHUNK:
-            answers += map(json.dumps, checked(wrapper.transform, rows))
-            rows = []
-    return answers + [json.dumps(one) for one in (checked(wrapper.transform, rows) if rows else [])]
+            ask()
+    ask()
+    return answers
+
+
+@contextmanager
+def _by_line(numbers: Sequence[int]) -> Iterator[None]:
+    """What is wrong with rows, or with their answers, is told of the lines that they came from."""
+    try:
+        yield
+    except Named as error:
+        problems = [
+            {
+                **one,
+                "field": re.sub(
+                    r"^(?:instances|predictions)\[(\d+)\]",
+                    lambda found: f"line {numbers[int(found[1])]}",
+                    one["field"],
+                ),
+            }
+            for one in error.problems
+        ]
+        raise type(error)(problems) from error
 
 
 def run(said: Job, tell: Callable[[datetime], None], now: Callable[[], datetime]) -> int:
@@ -165,6 +193,9 @@ def run(said: Job, tell: Callable[[datetime], None], now: Callable[[], datetime]
     Args:
         tell: is told when it will be done, whenever that is known anew.
         now: the clock.
+
+    Raises:
+        JobError: there is nothing to do it with: no shard, or no worker any more.
     """
     s3 = _client("s3")
     failed: dict[str, str] = {}
@@ -177,6 +208,10 @@ def run(said: Job, tell: Callable[[datetime], None], now: Callable[[], datetime]
     ) as pool:
         while True:
             shards, there = said.source.shards(s3), said.target.shards(s3).keys()
+            if not shards:
+                raise JobError(
+                    f"there is no .jsonl below s3://{said.source.bucket}/{said.source.prefix}"
+                )
             left = sorted(shards.keys() - there - failed.keys(), key=lambda name: -shards[name])
             if pace is None:
                 log.info(

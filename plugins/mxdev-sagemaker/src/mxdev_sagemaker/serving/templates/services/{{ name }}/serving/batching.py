@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from serving.inputs import Named
+
 log = logging.getLogger("serving")
 Rows = list[dict[str, Any]]
+
+
+class NoAnswer(Named):
+    """The model's answers are none that JSON can say; a problem names its place, such as `predictions[2]`."""
 
 
 class Busy(Exception):
@@ -85,12 +92,31 @@ class Batcher:
 
 
 def checked(transform: Callable[[Rows], list[Any]], rows: Rows) -> list[Any]:
-    """The answers, if there is one for each row.
+    """The answers, if there is one for each row, and JSON can say it.
 
     Raises:
         ValueError: there are more or fewer.
+        NoAnswer: some are NaN or infinite, or no JSON at all.
     """
-    answers = transform(rows)
+    answers = list(transform(rows))
     if len(answers) != len(rows):
         raise ValueError(f"transform gave {len(answers)} answers for {len(rows)} rows")
+    try:
+        json.dumps(answers, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        problems = [
+            {"field": f"predictions[{number}]", "problem": problem}
+            for number, answer in enumerate(answers)
+            if (problem := _unsaid(answer))
+        ]
+        raise NoAnswer(problems[:20]) from error
     return answers
+
+
+def _unsaid(answer: Any) -> str:
+    """Why JSON cannot say an answer; empty if it can."""
+    try:
+        json.dumps(answer, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        return f"the model's answer is no JSON: {error}"
+    return ""

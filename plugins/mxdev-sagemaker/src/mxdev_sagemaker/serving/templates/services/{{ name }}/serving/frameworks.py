@@ -124,10 +124,8 @@ class Onnx(Wrapper):
         if len(self.names) == 1:
             given = {self.names[0]: _matrix(self.inputs, rows, self.types[0])}
         else:
-            import numpy as np
-
             given = {
-                name: np.asarray([[row[name]] for row in rows], dtype=kind)
+                name: _columns(rows, [name], kind)
                 for name, kind in zip(self.names, self.types, strict=True)
             }
         return _plain(self.session.run([self.output], given)[0])
@@ -168,12 +166,41 @@ def _array(name: str, shape: tuple[Any, ...]) -> tuple[Field, ...]:
 
 def _matrix(inputs: Inputs, rows: list[dict[str, Any]], kind: str) -> Any:
     """Rows as an array: the one field itself when it is an array, all fields side by side otherwise."""
+    names = [field.name for field in inputs.fields]
+    whole = len(inputs.fields) == 1 and inputs.fields[0].type == "array"
+    return _columns(rows, names, kind, whole=whole)
+
+
+def _columns(
+    rows: list[dict[str, Any]], names: list[str], kind: str, *, whole: bool = False
+) -> Any:
+    """Fields side by side, or the one that is an array as a `whole`. What a row leaves out is NaN, where there is such a thing.
+
+    Raises:
+        InvalidInput: a row leaves out what has no NaN, or a value does not fit in the type that the model wants.
+    """
     import numpy as np
 
-    names = [field.name for field in inputs.fields]
-    if len(inputs.fields) == 1 and inputs.fields[0].type == "array":
-        return np.asarray([row[names[0]] for row in rows], dtype=kind)
-    return np.asarray([[row[name] for name in names] for row in rows], dtype=kind)
+    if whole or not kind.startswith("float"):
+        left_out = [
+            {
+                "field": f"instances[{number}].{name}",
+                "problem": f"is missing: this model has no empty value for {'an array' if whole else kind}",
+            }
+            for number, row in enumerate(rows)
+            for name in names
+            if row.get(name) is None
+        ]
+        if left_out:
+            raise InvalidInput(left_out[:20])
+    values: list[Any] = [
+        row.get(names[0]) if whole else [row.get(name) for name in names] for row in rows
+    ]
+    try:
+        return np.asarray(values, dtype=kind)
+    except (OverflowError, TypeError, ValueError) as error:
+        problem = f"{', '.join(names)} must be {kind} for this model: {error}"
+        raise InvalidInput([{"field": "instances", "problem": problem}]) from error
 
 
 def _plain(answers: Any) -> list[Any]:

@@ -10,8 +10,8 @@ from typing import Any
 TYPES = ("number", "integer", "string", "boolean", "array", "any")
 
 
-class InvalidInput(Exception):
-    """Rows that the model cannot take; `problems` has one entry for each field, at most 20."""
+class Named(Exception):
+    """What is wrong, by its place; `problems` has one entry for each, at most 20."""
 
     def __init__(self, problems: list[dict[str, str]]) -> None:
         super().__init__(problems)
@@ -19,6 +19,20 @@ class InvalidInput(Exception):
 
     def __str__(self) -> str:
         return "; ".join(f"{one['field']}: {one['problem']}" for one in self.problems)
+
+
+class InvalidInput(Named):
+    """Rows that the model cannot take; a problem names its field, such as `instances[2].age`."""
+
+
+def finite(value: Any) -> bool:
+    """Whether it is a number that a float can hold: no NaN, not infinite, and no integer of hundreds of digits."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -41,14 +55,14 @@ class Field:
         """What is wrong with a value; empty if nothing is."""
         if value is None:
             return f"is missing: {self.wanted()}" if self.required else ""
-        number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = finite(value)
         fits = {
-            "number": number and math.isfinite(value),
-            "integer": number and math.isfinite(value) and value == int(value),
+            "number": number,
+            "integer": number and value == int(value),
             "string": isinstance(value, str),
             "boolean": isinstance(value, bool),
             "array": self.type == "array" and _has_shape(value, self.shape),
-            "any": isinstance(value, str | bool) or (number and math.isfinite(value)),
+            "any": number or isinstance(value, str | bool),
         }[self.type]
         return "" if fits else f"is {_told(value)}: {self.wanted()}"
 
@@ -154,9 +168,7 @@ def _one(field: str, problem: str) -> InvalidInput:
 
 def _has_shape(value: Any, shape: Sequence[int]) -> bool:
     if not shape:
-        return (
-            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        )
+        return finite(value)
     return (
         isinstance(value, list)
         and len(value) == shape[0]
@@ -172,4 +184,4 @@ def _told(value: Any) -> str:
         bool: "a boolean",
         type(None): "null",
     }
-    return kinds.get(type(value), "a number" if _has_shape(value, ()) else "no finite number")
+    return kinds.get(type(value), "a number" if finite(value) else "no finite number")

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from serving.batching import checked
-from serving.inputs import InvalidInput
+from serving.inputs import InvalidInput, Named
 from serving.models import Model, deployed
 
 log = logging.getLogger("serving")
@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: object = None) -> dict[str, Any]:
     for record in event["Records"]:
         try:
             log.info("%s: %s", record["messageId"], answer(record))
-        except InvalidInput as error:
+        except Named as error:
             log.error("%s cannot be answered: %s", record["messageId"], error)
             failed.append({"itemIdentifier": record["messageId"]})
         except Exception:
@@ -61,6 +61,7 @@ def answer(record: dict[str, Any]) -> str:
 
     Raises:
         InvalidInput: the message is none; what is wrong with it lies in ID.error.json, where the answer would be.
+        NoAnswer: the model's answer is no JSON, such as NaN; likewise.
     """
     served = model()
     identity = str(record["messageId"])
@@ -73,10 +74,10 @@ def answer(record: dict[str, Any]) -> str:
         if _there(_key(f"{identity}.json")):
             return f"{identity} has its answer already"
         rows = served.wrapper.inputs.check(said.get("instances"), MAX_ROWS)
-    except InvalidInput as error:
+        answers = checked(served.wrapper.transform, rows)
+    except Named as error:
         _write(_key(f"{identity}.error.json"), {"id": identity, "detail": error.problems})
         raise
-    answers = checked(served.wrapper.transform, rows)
     result = {
         "id": identity,
         "model": served.name,

@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from serving.batching import Batcher, Busy
+from serving.batching import Batcher, Busy, NoAnswer
 from serving.inputs import InvalidInput
 from serving.models import Model, ModelError, deployed
 
@@ -88,6 +88,9 @@ def one_model(model: Model) -> FastAPI:
         responses={
             413: {"description": "The request is too large."},
             422: {"description": "A field does not fit; it is named."},
+            500: {
+                "description": "The model failed, or its answer is no JSON, such as NaN; it is named."
+            },
             503: {"description": "Too many requests wait; try again."},
         },
     )
@@ -116,6 +119,9 @@ def one_model(model: Model) -> FastAPI:
             answers = await batcher.answer(rows)
         except InvalidInput as error:
             return JSONResponse({"detail": error.problems}, 422)
+        except NoAnswer as error:
+            log.error("%s %s: %s", model.name, model.version, error)
+            return JSONResponse({"detail": error.problems}, 500)
         except Busy:
             return JSONResponse(
                 {"detail": "too many requests wait"}, 503, headers={"Retry-After": "1"}

@@ -61,6 +61,8 @@ def test_the_schema_knows_them_all() -> None:
         ({"age": {}}, "the column age is missing"),
         ({"fee": {"type": "text"}}, "fee: it is a number"),
         ({"contract": {"type": "number"}}, "contract: it is no number, such as"),
+        ({"contract": {"minimum": 0}}, "contract: it is no number, such as"),
+        ({"contract": {"maximum": 1}}, "contract: it is no number, such as"),
         ({"fee": {"minimum": 100}}, r"fee: \d+ rows are below 100, the lowest is"),
         ({"fee": {"maximum": 100}}, r"fee: \d+ rows are above 100, the highest is"),
         ({"contract": {"values": ["monthly"]}}, "contract: nobody agreed on yearly"),
@@ -107,9 +109,43 @@ def test_the_last_days_are_kept(share: float) -> None:
 def test_one_day_cannot_be_divided() -> None:
     with pytest.raises(ValueError, match="all rows have the same day"):
         split.apply(table().assign(day="x"), {"after": "day"}, "churned", 0.2, 0)
-    mostly = table().assign(day=["a"] * 99 + ["b"])
+    mostly = table().assign(day=["2026-01-01"] * 99 + ["2026-01-02"])
     train, test = split.apply(mostly, {"after": "day"}, "churned", 0.5, 0)
     assert (len(train), len(test)) == (99, 1)
+
+
+def test_days_are_compared_as_days() -> None:
+    numbers = table().assign(day=[9, 10] * 50)
+    train, test = split.apply(numbers, {"after": "day"}, "churned", 0.5, 0)
+    assert (set(train["day"]), set(test["day"])) == ({9}, {10})
+    # As text the hour of the first comes after that of the second.
+    zones = table().assign(day=["2026-01-02T00:30:00+02:00", "2026-01-01T23:30:00Z"] * 50)
+    train, test = split.apply(zones, {"after": "day"}, "churned", 0.5, 0)
+    assert (len(train), len(test)) == (50, 50)
+    assert set(test["day"]) == {"2026-01-01T23:30:00Z"}
+    told = "50 of 100 rows have a day that is no number and no date .*, for example '9.1.2026'"
+    with pytest.raises(ValueError, match=told):
+        split.apply(
+            table().assign(day=["2026-01-10", "9.1.2026"] * 50), {"after": "day"}, "churned", 0.5, 0
+        )
+    same = table().assign(day=["2026-01-02T00:30:00+02:00", "2026-01-01T22:30:00Z"] * 50)
+    with pytest.raises(ValueError, match="all rows have the same day"):
+        split.apply(same, {"after": "day"}, "churned", 0.5, 0)
+
+
+@pytest.mark.parametrize("how", ["by", "after"])
+def test_rows_of_no_side_are_told(how: str) -> None:
+    given = table()
+    given.loc[[3, 5], "day"] = None
+    with pytest.raises(ValueError, match="split: 2 of 100 rows lack a value in day"):
+        split.apply(given, {how: "day"}, "churned", 0.2, 0)
+
+
+def test_a_side_that_would_be_empty_is_told() -> None:
+    with pytest.raises(ValueError, match="split: "):
+        split.apply(table(2), {}, "churned", 0.2, 0)
+    _, test = split.apply(table(), {"after": "day"}, "churned", 0.0, 0)
+    assert set(test["day"]) == {"2026-01-10"}
 
 
 def test_by_itself_each_answer_is_in_its_share() -> None:

@@ -40,7 +40,8 @@ def _differences(column: pd.Series, agreed: dict[str, Any]) -> list[str]:
             f"{share:.1%} of the rows lack a value, and {agreed.get('missing', 0):.1%} may"
         )
     number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    if agreed.get("type") == "number" and not number:
+    ordered = agreed.get("type") == "number" or "minimum" in agreed or "maximum" in agreed
+    if ordered and not number:
         return [*found, f"it is no number, such as {there.iloc[0] if len(there) else 'nothing'!r}"]
     if agreed.get("type") == "text" and number and len(there):
         return [*found, "it is a number"]
