@@ -12,10 +12,10 @@ import shipyard_aws as cloud
 from shipyard_aws import mx
 
 from mxdev_shipyard.feedback import table
-from mxdev_shipyard.feedback.table import Table, parse, served, to_label
+from mxdev_shipyard.feedback.table import Table, parse, parse_labels, served, to_label
 
 BASE = "2026-01-01T00:00:00Z"
-TRAINING = "a,b,label\n1,2,x\n3,4,y\n5,6,z\n"
+TRAINING = "a,b,label\n1,2,x\n3,4,y\n5,6,z\n3,4,y\n1,2,x\n"
 EVALUATION = "a,b,label\n7,8,x\n"
 
 
@@ -74,14 +74,14 @@ def test_what_was_served_becomes_a_version_of_the_data_set(account: None, tmp_pa
     assert "1 to label" in left.stdout
 
     shown = mx("feedback", "dataset", "iris", "--dry-run", cwd=tmp_path)
-    assert f"{BASE} with 0 more, 1 corrected" in shown.stdout, shown.stdout + shown.stderr
+    assert f"{BASE} with 0 more, 2 corrected" in shown.stdout, shown.stdout + shown.stderr
     made = mx("feedback", "dataset", "iris", cwd=tmp_path)
     assert made.code == 0, made.stderr
     latest = mx("feedback", "latest", "iris", cwd=tmp_path).stdout.splitlines()
     training, evaluation = (one.partition("=")[2].partition("-model/")[2] for one in latest)
     assert training > f"data/{BASE}/training.csv"
     # What is evaluated by is not learnt from, and a correction is no second row.
-    assert cloud.get(training).decode() == "a,b,label\n1,2,x\n3,4,z\n5,6,z\n"
+    assert cloud.get(training).decode() == "a,b,label\n1,2,x\n3,4,z\n5,6,z\n3,4,z\n1,2,x\n"
     assert cloud.get(evaluation).decode() == EVALUATION
     record = json.loads(cloud.get(training.replace("training.csv", "dataset.json")))
     assert (record["base"], len(record["labels"])) == (BASE, 1)
@@ -102,29 +102,49 @@ def test_a_model_without_data_is_told_what_to_do(account: None, tmp_path: Path) 
 
 def test_the_later_label_counts() -> None:
     base = parse(TRAINING, "t")
-    first, second = Table(("a", "b"), {("1.0", "2"): "q"}), Table(("a", "b"), {("1", "2.00"): "r"})
+    first, second = Table(("a", "b"), ((("1.0", "2"), "q"),)), Table(("a", "b"), ((("1", "2.00"), "r"),))
     assert dict(base.corrected([first, second], without=[]).rows)[("1", "2")] == "r"
     assert base.corrected([], without=[]).text() == TRAINING
 
 
+def test_a_data_set_loses_nothing() -> None:
+    """Repeated rows, two labels of an instance, none, and features with the names of the columns that help whoever labels."""
+    text = "score,predicted,label\n1,2,x\n1,2,x\n3,4,y\n3,4,z\n5,6,\nnan,7,x\n8,9,x\n"
+    base = parse(text, "t")
+    assert base.corrected([], without=[]).text() == text
+    labels = parse_labels(
+        "score,predicted,x1,x2,label\n,,1.0,2,q\n,,nan,7,r\n,,0,0,q\n,,0,0.0,s\n,,4,4,\n,,8,9,z\n", "t"
+    )
+    assert labels.text() == "x1,x2,label\n1.0,2,q\nnan,7,r\n0,0,s\n8,9,z\n"
+    wanted = base.corrected([labels], without=[("8.0", "9")])
+    assert wanted.text() == (
+        "score,predicted,label\n1,2,q\n1,2,q\n3,4,y\n3,4,z\n5,6,\nnan,7,r\n8,9,x\n0,0,s\n"
+    )
+    assert wanted.corrected([labels], without=[("8", "9")]) == wanted
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("", "no last column"), ("a,b\n", "no last column"), ("a,label\n1\n", "t:2: it has 1 cells")],
+    [
+        ("", "no last column"),
+        ("score,predicted,label\n1,x,y\n", "no column of an instance"),
+        ("a,b\n", "no last column"),
+        ("a,label\n1\n", "t:2: it has 1 cells"),
+    ],
 )
 def test_what_is_no_table_is_told(text: str, told: str) -> None:
     with pytest.raises(table.UsageProblem, match=told):
-        parse(text, "t")
+        parse_labels(text, "t")
 
 
 def test_texts_keep_their_commas_and_lines() -> None:
     sampled = served([line('a "text",\nwith all', "x", 0.5), "torn", line("b", "x", 0.2), "[]"])
     text = to_label(sampled, [], 10)
-    labelled = parse(text, "t")
-    assert labelled.rows == {}  # nobody has labelled yet
+    assert parse_labels(text, "t").rows == ()  # nobody has labelled yet
     filled = [[*row[:-1], "y"] for row in list(csv.reader(text.splitlines(keepends=True)))[1:]]
-    found = Table(("text",), {tuple(row[2:-1]): row[-1] for row in filled})
-    assert parse(found.text(), "t").rows == {("b",): "y", ('a "text",\nwith all',): "y"}
-    assert to_label(sampled, found.rows, 10).count("\n") == 1
+    found = Table(("text",), tuple((tuple(row[2:-1]), row[-1]) for row in filled))
+    assert parse(found.text(), "t").rows == ((("b",), "y"), (('a "text",\nwith all',), "y"))
+    assert to_label(sampled, [instance for instance, _ in found.rows], 10).count("\n") == 1
 
 
 def test_the_service_writes_what_is_read_here(tmp_path: Path) -> None:

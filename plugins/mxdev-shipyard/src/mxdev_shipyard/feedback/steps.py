@@ -56,7 +56,7 @@ class DataSet(Step):
         if wanted.text() == base.text():
             return State.done(f"{versions[0]} has all labels")
         new = len(wanted.rows) - len(base.rows)
-        changed = sum(base.rows.get(one, label) != label for one, label in wanted.rows.items())
+        changed = sum(before != after for before, after in zip(base.rows, wanted.rows, strict=False))
         return State.create(f"{self.version}: {versions[0]} with {new} more, {changed} corrected")
 
     def do(self, say: Any) -> None:
@@ -78,6 +78,6 @@ class DataSet(Step):
         labels = self.store.labels()
         evaluated: tuple[tuple[str, ...], ...] = ()
         if place.read(self.store.at(f"data/{newest}/{EVALUATION}"), self.store.settings.region) is not None:
-            evaluated = tuple(self.store.data(newest, EVALUATION).rows)
+            evaluated = tuple(instance for instance, _ in self.store.data(newest, EVALUATION).rows)
         # What a model is measured by, it must not have learnt.
         return base, base.corrected(labels.values(), without=evaluated), list(labels)
