@@ -12,7 +12,9 @@ import shipyard_aws as cloud
 from shipyard_aws import mx
 
 from mxdev_shipyard.feedback import table
+from mxdev_shipyard.feedback.store import Store
 from mxdev_shipyard.feedback.table import Table, parse, parse_labels, served, to_label
+from mxdev_shipyard.onboarding import settings
 
 BASE = "2026-01-01T00:00:00Z"
 TRAINING = "a,b,label\n1,2,x\n3,4,y\n5,6,z\n3,4,y\n1,2,x\n"
@@ -88,6 +90,23 @@ def test_what_was_served_becomes_a_version_of_the_data_set(account: None, tmp_pa
     nothing = mx("feedback", "dataset", "iris", "--json", cwd=tmp_path)
     assert json.loads(nothing.stdout)["outcome"] == "nothing", nothing.stdout
     assert cloud.get(f"data/{BASE}/training.csv").decode() == TRAINING
+
+
+def test_a_correction_back_to_an_earlier_label_counts(account: None, tmp_path: Path) -> None:
+    cloud.settings(tmp_path)
+
+    def add(label: str) -> str:
+        (tmp_path / "labels.csv").write_text(f"text,label\nback and forth,{label}\n")
+        told = mx("feedback", "add", "tulip", "labels.csv", "--json", cwd=tmp_path)
+        assert told.code == 0, told.stdout + told.stderr
+        return str(json.loads(told.stdout)["outcome"])
+
+    # At once: whatever their names are, the times of some are the same.
+    told = [add(label) for label in ("good", "bad", "good", "good", "bad")]
+    assert told == ["applied", "applied", "applied", "nothing", "applied"]
+    store = Store(settings.read(tmp_path / "shipyard.yaml"), "deploy-tulip-model")
+    assert len(store.labels()) == 2
+    assert [label for _, label in table.latest(store.labels().values()).values()] == ["bad"]
 
 
 def test_a_model_without_data_is_told_what_to_do(account: None, tmp_path: Path) -> None:
