@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import shipyard_aws as cloud
+import yaml
 from shipyard_aws import mx
 
 from mxdev_shipyard.feedback import table
 from mxdev_shipyard.feedback.store import Store
 from mxdev_shipyard.feedback.table import Table, parse, parse_labels, served, to_label
 from mxdev_shipyard.onboarding import settings
+from mxdev_shipyard.onboarding.manifest import manifest
+from mxdev_shipyard.onboarding.values import Boarding
 
 BASE = "2026-01-01T00:00:00Z"
 TRAINING = "a,b,label\n1,2,x\n3,4,y\n5,6,z\n3,4,y\n1,2,x\n"
@@ -166,8 +172,9 @@ def test_texts_keep_their_commas_and_lines() -> None:
     assert to_label(sampled, [instance for instance, _ in found.rows], 10).count("\n") == 1
 
 
-def test_the_service_writes_what_is_read_here(tmp_path: Path) -> None:
-    """The sampler of the rendered project is loaded from its template, which is the file itself."""
+@pytest.fixture(scope="module")
+def sampling() -> Any:
+    """The sampler of the rendered project, loaded from its template, which is the file itself."""
     import importlib.util
 
     from shipyard_environment import TEMPLATES
@@ -177,6 +184,45 @@ def test_the_service_writes_what_is_read_here(tmp_path: Path) -> None:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.Sampler(tmp_path, 1.0).keep([[5.1, 3.5]], [{"label": "setosa", "score": 0.75}])
+    return module
+
+
+def test_the_service_writes_what_is_read_here(sampling: Any, tmp_path: Path) -> None:
+    sampling.Sampler(tmp_path, 1.0).keep([[5.1, 3.5]], [{"label": "setosa", "score": 0.75}])
     [file] = tmp_path.glob("*.jsonl")
     assert served(file.read_text().splitlines()) == [table.Served(("5.1", "3.5"), "setosa", 0.75)]
+
+
+def test_what_was_taken_to_s3_is_removed(sampling: Any, tmp_path: Path) -> None:
+    """The container's own script, once; `aws` is a double that notes how it was called."""
+    platform = settings.read(cloud.settings(tmp_path))
+    fields = ("Iris", "iris", "Which?", "https://w.example.com", "https://j.example.com", "ada@acme.example")
+    pod = yaml.safe_load(manifest(platform, Boarding(*fields), "production"))["spec"]["predictor"]
+    [volume] = pod["volumes"]
+    assert volume["emptyDir"]["sizeLimit"] == "256Mi"
+    assert sampling.MOST < 250 * 2**20
+    shipper = pod["containers"][1]
+    [mount] = shipper["volumeMounts"]
+    assert not mount.get("readOnly")
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    old = samples / "2026-01-01T00-pod-1.jsonl"
+    old.write_text("old\n")
+    sampling.Sampler(samples, 1.0).keep([[1.0]], [{"label": "x", "score": 0.5}])
+    (tmp_path / "bin").mkdir()
+    aws = tmp_path / "bin/aws"
+    aws.write_text('#!/bin/sh\necho "$@" >> "$CALLS"\nexit "$CODE"\n')
+    aws.chmod(0o755)
+    once = shipper["command"][2].partition("trap")[0].replace("/samples", str(samples)) + "ship"
+
+    def ship(code: str) -> int:
+        path = f"{aws.parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {"PATH": path, "TARGET": "s3://b/p/", "CALLS": str(tmp_path / "calls"), "CODE": code}
+        return subprocess.run(["/bin/sh", "-c", once], env=environment, check=False).returncode
+
+    assert ship("1") == 1
+    assert len(list(samples.iterdir())) == 2  # nothing is removed that is not in S3
+    assert ship("0") == 0
+    assert (tmp_path / "calls").read_text() == f"s3 sync --only-show-errors {samples} s3://b/p/\n" * 2
+    [left] = samples.iterdir()
+    assert left != old
