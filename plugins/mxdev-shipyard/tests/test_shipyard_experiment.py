@@ -135,6 +135,45 @@ def test_data_that_changed_since_is_no_comparison(project: Path) -> None:
     assert "is another file than the training saw" in told
 
 
+def test_a_typing_error_loses_no_training(project: Path, tmp_path: Path) -> None:
+    cloud.settings(tmp_path)
+    last = tmp_path / "experiment"
+    last.mkdir()
+    for name in ("model.npz", "metrics.json", "experiment.json"):
+        (last / name).write_text(name)
+    good = f"{DATA}/training.csv"
+    for training, evaluation, *more in [
+        ("trainnig.csv", good),
+        (good, f"{DATA}/evalution.csv"),
+        (good, good, "--weights", "no.npz"),
+        (good, good, "--python", "pyhton"),
+    ]:
+        words = ["--training", training, "--evaluation", evaluation, *more]
+        told = mx("experiment", "train", "iris", *words, cwd=tmp_path)
+        assert told.code in (2, 4)
+        assert {file.name: file.read_text() for file in last.iterdir()} == {
+            name: name for name in ("model.npz", "metrics.json", "experiment.json")
+        }, words
+
+
+def test_a_training_goes_on_from_the_last_one(project: Path, tmp_path: Path) -> None:
+    """Which it replaces. The programs are doubles: they only copy what they are given."""
+    import sys
+
+    cloud.settings(tmp_path)
+    given = "given = dict(word[2:].split('=', 1) for word in sys.argv[1:])\n"
+    for name, body in (("train", "open(given['weights']).read() + '+'"), ("evaluate", "'{}'")):
+        text = f"import sys\n{given}open(given['output'], 'w').write({body})\n"
+        (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/model.npz").write_text("last")
+    data = f"{DATA}/training.csv"
+    told = mx("experiment", "train", "iris", "--training", data, "--evaluation", data, "--weights", "experiment/model.npz",
+              "--python", sys.executable, cwd=tmp_path)  # fmt: skip
+    assert told.code == 0, told.stderr
+    assert (tmp_path / "experiment/model.npz").read_text() == "last+"
+
+
 def test_what_is_not_there_is_told(project: Path, tmp_path: Path) -> None:
     cloud.settings(tmp_path)
     nothing = mx(

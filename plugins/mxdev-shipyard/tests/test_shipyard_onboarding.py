@@ -97,7 +97,7 @@ def values(folder: Path, slug: str = "iris", name: str = "values.yml", **more: s
 
 
 def onboard(folder: Path, *arguments: str) -> Outcome:
-    return mx("onboard", *(arguments or ("values.yml",)), cwd=folder)
+    return mx("onboard", *(arguments or ("values.yml",)), "--trust", cwd=folder)
 
 
 def states(told: Outcome) -> dict[str, str]:
@@ -208,7 +208,7 @@ def forty(platform: Platform, folder: Path) -> str:
     slugs = [f"iris-{at}" for at in range(40)]
     names = [values(folder, slug=slug, name=f"{slug}.yml") for slug in slugs]
     before = os.times()
-    command = [sys.executable, "-m", "mxdev", "onboard", *names]
+    command = [sys.executable, "-m", "mxdev", "onboard", "--trust", *names]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     after = os.times()
@@ -228,7 +228,7 @@ def forty(platform: Platform, folder: Path) -> str:
 
 
 def test_two_runs_at_once_do_not_collide(platform: Platform, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mxdev", "onboard", "values.yml"]
+    command = [sys.executable, "-m", "mxdev", "onboard", "values.yml", "--trust"]
     with ThreadPoolExecutor() as pool:
         ran = list(
             pool.map(
@@ -292,7 +292,7 @@ def test_what_a_promotion_made_of_the_manifest_stays(platform: Platform, tmp_pat
 
 def test_a_model_is_retired(platform: Platform, tmp_path: Path) -> None:
     assert onboard(tmp_path).code == 0
-    shown = mx("retire", "values.yml", "--dry-run", "--json", cwd=tmp_path)
+    shown = mx("retire", "values.yml", "--trust", "--dry-run", "--json", cwd=tmp_path)
     assert states(shown) == {
         "channel": "remove",
         "service-desk": "remove",
@@ -301,10 +301,10 @@ def test_a_model_is_retired(platform: Platform, tmp_path: Path) -> None:
         "project": "remove",
     }
     assert list(platform.desk) == ["iris"]
-    agreed = mx("retire", "values.yml", "--yes", cwd=tmp_path)
+    agreed = mx("retire", "values.yml", "--trust", "--yes", cwd=tmp_path)
     assert agreed.code == 1  # the channel's messages are lost
     assert "the messages of the channel" in agreed.stdout
-    gone = mx("retire", "values.yml", "--confirm", "iris", cwd=tmp_path)
+    gone = mx("retire", "values.yml", "--trust", "--confirm", "iris", cwd=tmp_path)
     assert gone.code == 0, gone.stdout + gone.stderr
     assert platform.desk == {}
     assert not (tmp_path / "channel-iris").exists()
@@ -313,11 +313,18 @@ def test_a_model_is_retired(platform: Platform, tmp_path: Path) -> None:
     assert platform.files("manifests/staging.git") == []
     assert len(aws.client("ecr", REGION).describe_repositories()["repositories"]) == 1
     assert aws.client("s3", REGION).list_objects_v2(Bucket="shipyard-models")["KeyCount"] == 2
-    refused = mx("retire", "values.yml", "--delete-images", "--delete-weights", cwd=tmp_path)
+    refused = mx("retire", "values.yml", "--trust", "--delete-images", "--delete-weights", cwd=tmp_path)
     assert refused.code == 1
     assert "all images of deploy-iris-model" in refused.stdout
     deleted = mx(
-        "retire", "values.yml", "--delete-images", "--delete-weights", "--confirm", "iris", cwd=tmp_path
+        "retire",
+        "values.yml",
+        "--trust",
+        "--delete-images",
+        "--delete-weights",
+        "--confirm",
+        "iris",
+        cwd=tmp_path,
     )
     assert deleted.code == 0, deleted.stdout + deleted.stderr
     assert aws.client("ecr", REGION).describe_repositories()["repositories"] == []

@@ -73,6 +73,8 @@ def test_a_merge_request_gets_nothing_that_may_change_something(tmp_path: Path) 
     (dry, real) = (jobs[name]["variables"] for name in ("dry-run", "onboard"))
     assert dry["GITLAB_TOKEN"] == "$SHIPYARD_READ_TOKEN"
     assert real["GITLAB_TOKEN"] == "$SHIPYARD_TOKEN"
+    # The services of the repository are its own, and blocked without it.
+    assert all(jobs[name]["script"][-1].endswith(" --trust") for name in ("dry-run", "onboard"))
     assert dry["AWS_ROLE_ARN"] != real["AWS_ROLE_ARN"]
     assert "AWS_ROLE_ARN" not in jobs["variables"]
     readme = (tmp_path / "boarding/README.md").read_text()

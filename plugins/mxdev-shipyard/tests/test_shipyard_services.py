@@ -21,13 +21,14 @@ IRIS = Boarding(
 )
 
 
-def entry(service: Service) -> Entry:
+def entry(service: Service, *, trusted: bool = True) -> Entry:
     return Entry(
         name=service.name,
         title=service.title,
         service=service,
         boarding=IRIS,
         project="https://g.example.com/iris",
+        trusted=trusted,
     )
 
 
@@ -142,6 +143,46 @@ esac
         missing.look()
 
 
+def test_a_command_gets_no_variable_that_its_entry_does_not_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GITLAB_TOKEN", "AWS_SECRET_ACCESS_KEY", "CHAT_TOKEN"):
+        monkeypatch.setenv(name, "secret")
+    command = ("sh", "-c", "env > had; exit 3")
+    named = ("CHAT_TOKEN", "NOT_SET")
+    channel = entry(Service("channel", "Channel", command=command, environment=named, folder=tmp_path))
+    assert channel.look().verb == "create"
+    had = {line.partition("=")[0] for line in (tmp_path / "had").read_text().splitlines()}
+    assert "CHAT_TOKEN" in had
+    # A shell sets some of its own.
+    assert had <= {"PATH", "HOME", "LANG", "CHAT_TOKEN", "PWD", "OLDPWD", "SHLVL", "_"}
+
+
+def test_without_trust_no_command_is_run_and_no_token_sent(
+    platform: Platform, desk: Entry, tmp_path: Path
+) -> None:
+    command = ("sh", "-c", "touch ran; exit 3")
+    runs = Service("channel", "Channel", command=command, environment=("CHAT_TOKEN",), folder=tmp_path)
+    channel, untrusted = entry(runs, trusted=False), entry(desk.service, trusted=False)
+    before = list(platform.desk_calls)
+    for found in (channel.look(), channel.look_back()):
+        assert (found.verb, "--trust" in found.remedy) == ("blocked", True)
+        assert found.why == "it runs `sh -c 'touch ran; exit 3'` with CHAT_TOKEN"
+    for found in (untrusted.look(), untrusted.look_back()):
+        assert found.verb == "blocked"
+        assert (
+            found.why == f"it sends DESK_TOKEN or DESK_READ_TOKEN to {platform.url.removeprefix('http://')}"
+        )
+    for act in (channel.do, channel.take_back, untrusted.do, untrusted.take_back):
+        with pytest.raises(MxError, match=r"it (runs|sends)"):
+            act(print)
+    assert not (tmp_path / "ran").exists()
+    assert platform.desk_calls == before
+    # What neither runs nor sends anything needs no trust; here nothing answers.
+    with pytest.raises(MxError, match="cannot be asked"):
+        entry(Service("desk", "Desk", webhook="http://127.0.0.1:9/{slug}"), trusted=False).look()
+
+
 HOOK = "https://desk.example.com/{slug}"
 
 
@@ -158,6 +199,13 @@ HOOK = "https://desk.example.com/{slug}"
         ({"name": "desk", "webhook": "https://me:glpat-1@desk.example.com/{slug}"}, "without a user in it"),
         ({"name": "desk", "webhook": HOOK, "token": "glpat-secret"}, "token is not the name of an environment variable"),
         ({"name": "desk", "command": ["x"], "token": "TOKEN"}, "token is for a webhook"),
+        ({"name": "desk", "webhook": HOOK, "token": "AWS_SECRET_ACCESS_KEY"}, "token is AWS_SECRET_ACCESS_KEY, which is for AWS"),
+        ({"name": "desk", "webhook": HOOK, "read_token": "CI_JOB_TOKEN"}, "read_token is CI_JOB_TOKEN"),
+        ({"name": "desk", "webhook": HOOK, "token": "GITLAB_TOKEN"}, "is sent to no webhook"),
+        ({"name": "desk", "webhook": HOOK, "token": "SHIPYARD_TOKEN"}, "is sent to no webhook"),
+        ({"name": "desk", "webhook": HOOK, "environment": ["X"]}, "environment is for a command"),
+        ({"name": "desk", "command": ["x"], "environment": "X"}, "environment is a list of names"),
+        ({"name": "desk", "command": ["x"], "environment": ["X=glpat-1"]}, "environment is a list of names"),
         ({"name": "desk", "command": "channel.py"}, "command is a list"),
         ({"name": "desk", "command": []}, "command is a list"),
         ({"name": "desk", "webhook": HOOK, "url": "x"}, "url is no key of it"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import shutil
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,15 +56,22 @@ def train(
         MxError: data is not there, or a program of the model failed.
     """
     out = root / FOLDER
-    out.mkdir(exist_ok=True)
-    for name in (WEIGHTS, METRICS, RECORD):  # an older training's must not pass for this one's
-        (out / name).unlink(missing_ok=True)
     files = {
         "training": place.fetched(training, root / "datasets/training.csv", region).resolve(),
         "evaluation": place.fetched(evaluation, root / "datasets/evaluation.csv", region).resolve(),
     }
     if start:
         files["start"] = place.fetched(_file(start), root / "weights/start.npz", region).resolve()
+        if files["start"] == (out / WEIGHTS).resolve():
+            files["start"] = Path(
+                shutil.copy(files["start"], _made(root / "weights") / "start.npz")
+            ).resolve()
+    if shutil.which(python) is None:
+        raise _no_program(python)
+    # An older training's must not pass for this one's; it stays until all that this one needs is there.
+    _made(out)
+    for name in (WEIGHTS, METRICS, RECORD):
+        (out / name).unlink(missing_ok=True)
     words = [f"--training={files['training']}", f"--evaluation={files['evaluation']}"]
     words += [f"--weights={files['start']}"] if start else []
     began = datetime.datetime.now(datetime.UTC).strftime(TIME)
@@ -112,11 +120,18 @@ def run(python: str, *words: str, cwd: Path) -> None:
     try:
         done = subprocess.run([python, *words], cwd=cwd, check=False)
     except FileNotFoundError as error:
-        raise MxError(
-            f"There is no program {python}.", hint="Name the model's Python by --python."
-        ) from error
+        raise _no_program(python) from error
     if done.returncode:
         raise MxError(f"`{python} {words[0]}` ended with {done.returncode}; what it said is above.")
+
+
+def _no_program(python: str) -> MxError:
+    return MxError(f"There is no program {python}.", hint="Name the model's Python by --python.")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _file(weights: str) -> str:

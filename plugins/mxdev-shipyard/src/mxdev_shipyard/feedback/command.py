@@ -45,7 +45,7 @@ def collect(model: str, file: Path, most: int, settings: Path) -> int:
             f"{file} is there already.", hint="Somebody may have labelled in it: name another file."
         )
     store = _store(settings, model)
-    known = [instance for table in store.labels().values() for instance in table.rows]
+    known = [instance for table in store.labels().values() for instance, _ in table.rows]
     text = to_label(store.predictions(), known, most)
     file.write_text(text, "utf-8")
     click.echo(f"{text.count(chr(10)) - 1} to label in {file}")
@@ -68,9 +68,9 @@ def add(model: str, file: Path, settings: Path, mode: Mode) -> int:
     from mxdev.errors import UsageProblem
 
     from mxdev_shipyard.feedback.steps import Labelled
-    from mxdev_shipyard.feedback.table import parse
+    from mxdev_shipyard.feedback.table import parse_labels
 
-    labels = parse(file.read_text("utf-8"), str(file))
+    labels = parse_labels(file.read_text("utf-8"), str(file))
     if not labels.rows:
         raise UsageProblem(f"{file} has no label.", hint="Fill the column `label`.")
     step = Labelled(name="labels", title=f"Labels of {model}", store=_store(settings, model), labels=labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +11,18 @@ from mxdev import State, Step
 
 from mxdev_shipyard.experiment import place
 from mxdev_shipyard.feedback.store import EVALUATION, RECORD, TRAINING, Store
-from mxdev_shipyard.feedback.table import Table
+from mxdev_shipyard.feedback.table import Table, latest
+
+_TRIES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled(Step):
-    """Corrected labels are in S3, under the digest of what they say: the same labels are there once."""
+    """Corrected labels are in S3 and count, under the digest of what they say: the same labels are there once, as new as they were added last."""
 
     store: Store
     labels: Table
-    permissions: tuple[str, ...] = ("s3:GetObject", "s3:PutObject")
+    permissions: tuple[str, ...] = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
 
     @property
     def address(self) -> place.Address:
@@ -27,13 +30,26 @@ class Labelled(Step):
         return self.store.at(f"feedback/labels/{place.digest(self.labels.text().encode())}.csv")
 
     def look(self) -> State:
-        """Whether they are there."""
-        there = place.read(self.address, self.store.settings.region) is not None
-        return State.done(str(self.address)) if there else State.create(f"{len(self.labels.rows)} labels")
+        """Whether all that are there say the same with them as without: labels that others corrected since are no longer there."""
+        new = self._new()
+        return (
+            State.create(f"{new} of {len(self.labels.rows)} labels")
+            if new
+            else State.done("all labels are there")
+        )
 
     def do(self, say: Any) -> None:
-        """Put them there."""
-        place.write(self.address, self.labels.text().encode(), self.store.settings.region)
+        """Put them there, as the newest."""
+        for left in reversed(range(_TRIES)):
+            place.write(self.address, self.labels.text().encode(), self.store.settings.region)
+            if not left or not self._new():
+                return
+            time.sleep(1)  # S3 tells times in whole seconds: others were put there within this one
+
+    def _new(self) -> int:
+        """How many of them do not count."""
+        known, wanted = latest(self.store.labels().values()), latest([self.labels])
+        return sum(key not in known or known[key][1] != label for key, (_, label) in wanted.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +72,7 @@ class DataSet(Step):
         if wanted.text() == base.text():
             return State.done(f"{versions[0]} has all labels")
         new = len(wanted.rows) - len(base.rows)
-        changed = sum(base.rows.get(one, label) != label for one, label in wanted.rows.items())
+        changed = sum(before != after for before, after in zip(base.rows, wanted.rows, strict=False))
         return State.create(f"{self.version}: {versions[0]} with {new} more, {changed} corrected")
 
     def do(self, say: Any) -> None:
@@ -78,6 +94,6 @@ class DataSet(Step):
         labels = self.store.labels()
         evaluated: tuple[tuple[str, ...], ...] = ()
         if place.read(self.store.at(f"data/{newest}/{EVALUATION}"), self.store.settings.region) is not None:
-            evaluated = tuple(self.store.data(newest, EVALUATION).rows)
+            evaluated = tuple(instance for instance, _ in self.store.data(newest, EVALUATION).rows)
         # What a model is measured by, it must not have learnt.
         return base, base.corrected(labels.values(), without=evaluated), list(labels)

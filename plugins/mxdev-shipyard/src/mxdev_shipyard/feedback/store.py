@@ -40,7 +40,7 @@ class Store:
         folder = self.at("feedback/labels")
         found = place.below(folder, self.settings.region)
         ordered = sorted(found, key=lambda name: (str(found[name]["LastModified"]), name))
-        return {name: table.parse(self._text(folder / name), str(folder / name)) for name in ordered}
+        return {name: table.parse_labels(self._text(folder / name), str(folder / name)) for name in ordered}
 
     def versions(self) -> list[str]:
         """The versions of the data set that are whole, the newest first: the training set is written last."""

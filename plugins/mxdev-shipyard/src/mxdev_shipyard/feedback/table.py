@@ -1,55 +1,74 @@
-"""Data sets as tables: CSV whose last column is `label`; what stands before it is the instance, as text."""
+"""Data sets and labels as tables: CSV whose last column is `label`; what stands before it is the instance, as text."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mxdev.errors import UsageProblem
 
 LABEL, HINTS = "label", ("score", "predicted")
 Instance = tuple[str, ...]
+Key = tuple[str | float, ...]
 
 
 @dataclass(frozen=True)
 class Table:
-    """The names of the columns but `label`, and the label of each instance, in order."""
+    """The names of the columns but `label`, and the rows in order, each an instance and its label.
+
+    An instance may have several rows, of several labels or of none: a data set is what it is.
+    """
 
     columns: tuple[str, ...]
-    rows: Mapping[Instance, str]
+    rows: tuple[tuple[Instance, str], ...]
 
     def text(self) -> str:
         """As CSV."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow([*self.columns, LABEL])
-        writer.writerows([*instance, label] for instance, label in self.rows.items())
+        writer.writerows([*instance, label] for instance, label in self.rows)
         return out.getvalue()
 
     def corrected(self, labels: Iterable[Table], *, without: Iterable[Instance]) -> Table:
-        """With others' labels: of an instance that has one the later counts; instances of `without` get no row more.
+        """With others' labels, the later of an instance's: in each row that it has, or in one more; what is in `without` stays as it is.
 
         Raises:
             UsageProblem: a table has other columns.
         """
-        rows, left_out = dict(self.rows), {_numbers(one) for one in without}
-        known = {_numbers(one): one for one in rows}
-        for table in labels:
+        tables = list(labels)
+        for table in tables:
             if len(table.columns) != len(self.columns):
                 raise UsageProblem(
                     f"Labels have the columns {', '.join(table.columns)}, and the data set has {', '.join(self.columns)}."
                 )
-            for instance, label in table.rows.items():
-                if _numbers(instance) not in left_out:
-                    rows[known.setdefault(_numbers(instance), instance)] = label
-        return Table(self.columns, rows)
+        given = latest(tables)
+        for one in without:
+            given.pop(same(one), None)
+        rows = [
+            (instance, given[same(instance)][1] if same(instance) in given else label)
+            for instance, label in self.rows
+        ]
+        known = {same(instance) for instance, _ in self.rows}
+        return Table(self.columns, (*rows, *(row for key, row in given.items() if key not in known)))
+
+
+def latest(tables: Iterable[Table]) -> dict[Key, tuple[Instance, str]]:
+    """The label of each instance: that of the last row of the last table that has one."""
+    found: dict[Key, tuple[Instance, str]] = {}
+    for table in tables:
+        for instance, label in table.rows:
+            if label.strip():
+                first, _ = found.get(same(instance), (instance, ""))
+                found[same(instance)] = (first, label.strip())
+    return found
 
 
 def parse(text: str, name: str) -> Table:
-    """A table; rows without a label are left out, and so are the columns that only help whoever labels.
+    """A table, with all that it has.
 
     Raises:
         UsageProblem: it is none.
@@ -57,17 +76,27 @@ def parse(text: str, name: str) -> Table:
     rows = list(csv.reader(io.StringIO(text)))
     if not rows or len(rows[0]) < 2 or rows[0][-1] != LABEL:
         raise UsageProblem(f"{name} has no last column `{LABEL}`.")
-    head = rows[0][:-1]
-    wanted = [at for at, column in enumerate(head) if column not in HINTS]
-    found: dict[Instance, str] = {}
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(rows[0]):
             raise UsageProblem(
                 f"{name}:{number}: it has {len(row)} cells, and the first row has {len(rows[0])}."
             )
-        if row[-1].strip():
-            found[tuple(row[at] for at in wanted)] = row[-1].strip()
-    return Table(tuple(head[at] for at in wanted), found)
+    return Table(tuple(rows[0][:-1]), tuple((tuple(row[:-1]), row[-1]) for row in rows[1:]))
+
+
+def parse_labels(text: str, name: str) -> Table:
+    """What people labelled: each instance once, without those that have no label and without the first columns that only helped.
+
+    Raises:
+        UsageProblem: it is no table, or has no other columns.
+    """
+    whole = parse(text, name)
+    hints = len(HINTS) if whole.columns[: len(HINTS)] == HINTS else 0
+    if len(whole.columns) == hints:
+        raise UsageProblem(f"{name} has no column of an instance.")
+    rows = tuple((instance[hints:], label) for instance, label in whole.rows)
+    labels = latest([Table(whole.columns[hints:], rows)])
+    return Table(whole.columns[hints:], tuple(labels.values()))
 
 
 @dataclass(frozen=True)
@@ -95,10 +124,10 @@ def served(lines: Iterable[str]) -> list[Served]:
 
 def to_label(predictions: Sequence[Served], known: Iterable[Instance], most: int) -> str:
     """A table for people: each instance once, the least certain first, without those that have a label already."""
-    left, done = [], {_numbers(one) for one in known}
+    left, done = [], {same(one) for one in known}
     for one in sorted(predictions, key=lambda one: (one.score, one.instance)):
-        if _numbers(one.instance) not in done:
-            done.add(_numbers(one.instance))
+        if same(one.instance) not in done:
+            done.add(same(one.instance))
             left.append(one)
     width = len(left[0].instance) if left else 1
     columns = ["text"] if width == 1 else [f"x{at}" for at in range(1, width + 1)]
@@ -109,11 +138,12 @@ def to_label(predictions: Sequence[Served], known: Iterable[Instance], most: int
     return out.getvalue()
 
 
-def _numbers(instance: Instance) -> tuple[str | float, ...]:
+def same(instance: Instance) -> Key:
     """What makes `5.1` and `5.10` the same instance."""
     if len(instance) == 1:
         return instance
     try:
-        return tuple(float(cell) for cell in instance)
+        numbers = [float(cell) for cell in instance]
     except ValueError:
         return instance
+    return tuple("nan" if number != number else number for number in numbers)  # which equals nothing

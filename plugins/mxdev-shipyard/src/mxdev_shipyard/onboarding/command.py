@@ -12,16 +12,23 @@ _SETTINGS = click.option(
     help="The platform's settings and its policy.",
 )  # fmt: skip
 
+_TRUST = click.option(
+    "--trust", is_flag=True, help="Run the commands, and send tokens to the webhooks, that the settings name."
+)
+
 
 @click.command()
 @click.argument("values", type=click.Path(dir_okay=False, path_type=Path), nargs=-1, required=True)
 @_SETTINGS
+@_TRUST
 @step_options()
-def onboard(values: tuple[Path, ...], settings: Path, mode: Mode) -> int:
+def onboard(values: tuple[Path, ...], settings: Path, trust: bool, mode: Mode) -> int:
     """Bring a model on board, or several: one file of six fields for each.
 
     Each gets its registry, its place in the bucket, its project in GitLab with a first commit, and its manifest in each environment.
     Run again it changes nothing, and goes on where it was stopped.
+
+    What `services` in the settings names is run, and sent tokens of the environment, with --trust only, in a dry run too.
 
     \b
     Exit codes: 0 done, 1 refused, 2 wrong usage, 4 AWS, GitLab or Git could not.
@@ -40,7 +47,7 @@ def onboard(values: tuple[Path, ...], settings: Path, mode: Mode) -> int:
         raise UsageProblem("--json takes one file of values.", hint="Run it once for each.")
     platform, boardings = read_settings(settings), [read(path) for path in values]
     for path, boarding in zip(values, boardings, strict=True):
-        code = run_steps(f"mx onboard {path}", onboarding(platform, boarding), mode)
+        code = run_steps(f"mx onboard {path}", onboarding(platform, boarding, trust=trust), mode)
         if code:
             return code
     return 0
@@ -49,6 +56,7 @@ def onboard(values: tuple[Path, ...], settings: Path, mode: Mode) -> int:
 @click.command()
 @click.argument("values", type=click.Path(dir_okay=False, path_type=Path))
 @_SETTINGS
+@_TRUST
 @click.option(
     "--delete-images", is_flag=True, help="Delete the registry with all images; otherwise they are kept."
 )
@@ -56,10 +64,12 @@ def onboard(values: tuple[Path, ...], settings: Path, mode: Mode) -> int:
     "--delete-weights", is_flag=True, help="Delete weights and data in the bucket; otherwise they are kept."
 )
 @step_options(confirm=True)
-def retire(values: Path, settings: Path, delete_images: bool, delete_weights: bool, mode: Mode) -> int:
+def retire(
+    values: Path, settings: Path, trust: bool, delete_images: bool, delete_weights: bool, mode: Mode
+) -> int:
     """Retire a model: its manifests are removed by commits, and its project is archived.
 
-    VALUES is the file that it was onboarded with.
+    VALUES is the file that it was onboarded with. Services are told with --trust only, as in `mx onboard`.
 
     \b
     Exit codes: 0 done, 1 refused, 2 wrong usage, 4 AWS, GitLab or Git could not.
@@ -75,5 +85,7 @@ def retire(values: Path, settings: Path, delete_images: bool, delete_weights: bo
     from mxdev_shipyard.onboarding.values import read
 
     boarding = read(values)
-    steps = retiring(read_settings(settings), boarding, images=delete_images, weights=delete_weights)
+    steps = retiring(
+        read_settings(settings), boarding, images=delete_images, weights=delete_weights, trust=trust
+    )
     return run_steps(f"mx retire {values}", taken_back(steps), mode, word=boarding.project_slug)

@@ -15,9 +15,19 @@ from mxdev_shipyard.onboarding.settings import Settings
 from mxdev_shipyard.onboarding.values import Boarding
 
 _SAMPLES = "/samples"
-# What is left is taken along when the pod is stopped.
+# More than the sampler ever writes: a pod whose volume is full is evicted.
+_SIZE_LIMIT = "256Mi"
+# What is there is removed when its hour is over and a few minutes more, so that nothing is appended to it any more; what is left is
+# taken along when the pod is stopped.
 _SHIP = """\
-ship() { aws s3 sync --only-show-errors /samples "$TARGET"; }
+ship() {
+  now=$(date -u +%Y-%m-%dT%H)
+  just=$(date -u -d '5 minutes ago' +%Y-%m-%dT%H)
+  aws s3 sync --only-show-errors /samples "$TARGET" || return
+  for file in /samples/*.jsonl; do
+    case ${file##*/} in "$now"*|"$just"*) ;; *) rm -f "$file" ;; esac
+  done
+}
 trap 'ship; exit 0' TERM
 while :; do sleep 60 & wait $!; ship; done
 """
@@ -30,7 +40,7 @@ def _shipper(target: str) -> dict[str, Any]:
         "image": "public.ecr.aws/aws-cli/aws-cli:2.31.0",
         "command": ["/bin/sh", "-c", _SHIP],
         "env": [{"name": "TARGET", "value": target}],
-        "volumeMounts": [{"name": "samples", "mountPath": _SAMPLES, "readOnly": True}],
+        "volumeMounts": [{"name": "samples", "mountPath": _SAMPLES}],
         "resources": {
             "requests": {"cpu": "10m", "memory": "64Mi"},
             "limits": {"cpu": "200m", "memory": "256Mi"},
@@ -71,7 +81,7 @@ def manifest(settings: Settings, boarding: Boarding, environment: str) -> str:
                     container,
                     _shipper(f"s3://{settings.bucket}/{repository}/feedback/predictions/"),
                 ],
-                "volumes": [{"name": "samples", "emptyDir": {"sizeLimit": "256Mi"}}],
+                "volumes": [{"name": "samples", "emptyDir": {"sizeLimit": _SIZE_LIMIT}}],
             }
         },
     }

@@ -1,7 +1,8 @@
 """What else a model gets: an entry in the service desk, a channel, as `services` in `shipyard.yaml` says.
 
 A service keeps one entry for each model. It is asked, told and asked to forget by a webhook or by a command of the platform team, so that
-what it is made of stays their matter.
+what it is made of stays their matter. `shipyard.yaml` may be somebody else's: without `--trust` no command of it is run, and no variable of
+the environment is sent to a webhook of it.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from mxdev import State, Step
-from mxdev.errors import MxError
+from mxdev.errors import MxError, Refused
 
 from mxdev_shipyard.onboarding.values import Boarding
 
@@ -27,7 +30,13 @@ _NAME = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,39}")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 # Without a user in it, whose password would stand in the repository.
 _SAFE = re.compile(r"https://[^@/\s]+/\S*|http://(?:localhost|127\.0\.0\.1)(?::\d+)?/\S*")
-_KEYS = ("name", "title", "webhook", "command", "token", "read_token", "lost")
+_KEYS = ("name", "title", "webhook", "command", "environment", "token", "read_token", "lost")
+_LISTS = ("command", "environment")
+# They open AWS, GitLab and this repository: no service needs them.
+_OF_OTHERS = re.compile(r"AWS_.*|(?:GITLAB|CI_JOB|SHIPYARD|SHIPYARD_READ)_TOKEN")
+# What a command gets of the environment besides what its entry names.
+_BARE = ("PATH", "HOME", "LANG")
+_TRUST = "Look at services in shipyard.yaml; if you trust them, add --trust."
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,7 @@ class Service:
         title: what a person reads.
         webhook: the address of a model's entry, with `{slug}` in it; empty: there is a command.
         command: a program with its arguments, run in `folder`; empty: there is a webhook.
+        environment: the variables that the command gets besides PATH, HOME and LANG.
         token: the variable of the environment with the webhook's token; empty: it wants none.
         read_token: the variable with a token that may only look, which is taken where the other is not set.
         lost: what is lost when an entry is removed; empty: nothing that matters.
@@ -49,10 +59,20 @@ class Service:
     title: str
     webhook: str = ""
     command: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
     token: str = ""
     read_token: str = ""
     lost: str = ""
     folder: Path = Path()
+
+    @property
+    def reaches_out(self) -> str:
+        """What somebody must trust: the program that is run, or the host that is sent a token; empty: there is neither."""
+        if self.command:
+            named = f" with {', '.join(self.environment)}" if self.environment else ""
+            return f"it runs `{shlex.join(self.command)}`{named}"
+        names = [name for name in (self.token, self.read_token) if name]
+        return f"it sends {' or '.join(names)} to {urlsplit(self.webhook).netloc}" if names else ""
 
 
 def parse(data: object, folder: Path, taken: frozenset[str]) -> tuple[tuple[Service, ...], list[str]]:
@@ -77,16 +97,19 @@ def parse(data: object, folder: Path, taken: frozenset[str]) -> tuple[tuple[Serv
             told.append("another step has its name")
         wrong += [f"{label}: {one}" for one in told]
         if not told:
-            texts = {key: given[key] for key in _KEYS if key != "command" and key in given}
+            texts = {key: given[key] for key in _KEYS if key not in _LISTS and key in given}
             texts.setdefault("title", str(name).replace("-", " ").capitalize())
-            found.append(Service(**texts, command=tuple(given.get("command", ())), folder=folder))
+            command, environment = (tuple(given.get(key, ())) for key in _LISTS)
+            found.append(Service(**texts, command=command, environment=environment, folder=folder))
     return tuple(found), wrong
 
 
 def _wrong(given: Mapping[Any, Any]) -> list[str]:
     told = [f"{key} is no key of it (there are {', '.join(_KEYS)})" for key in given if key not in _KEYS]
     told += [
-        f"{key} is no text" for key in _KEYS if key in given and key != "command" and not _is_text(given[key])
+        f"{key} is no text"
+        for key in _KEYS
+        if key in given and key not in _LISTS and not _is_text(given[key])
     ]
     if told:
         return told
@@ -97,6 +120,13 @@ def _wrong(given: Mapping[Any, Any]) -> list[str]:
     command = given.get("command", ["x"])
     if not isinstance(command, list) or not command or not all(_is_text(word) for word in command):
         told.append("command is a list: the program and its arguments")
+    variables = given.get("environment", [])
+    if not isinstance(variables, list) or not all(
+        _is_text(one) and _VARIABLE.fullmatch(one) for one in variables
+    ):
+        told.append("environment is a list of names of environment variables")
+    elif variables and "command" not in given:
+        told.append("environment is for a command")
     if "webhook" in given:
         if not _SAFE.fullmatch(given["webhook"]):
             told.append(
@@ -106,11 +136,13 @@ def _wrong(given: Mapping[Any, Any]) -> list[str]:
             told.append("webhook has no {slug}, so that all models would have one entry")
     for key in ("token", "read_token"):
         if key in given and "webhook" not in given:
-            told.append(f"{key} is for a webhook; a command has the environment")
+            told.append(f"{key} is for a webhook; a command has what `environment` names")
         elif key in given and not _VARIABLE.fullmatch(given[key]):
             told.append(
                 f"{key} is not the name of an environment variable; a secret itself must not stand here"
             )
+        elif key in given and _OF_OTHERS.fullmatch(given[key]):
+            told.append(f"{key} is {given[key]}, which is for AWS or GitLab and is sent to no webhook")
     return told
 
 
@@ -130,6 +162,7 @@ class Entry(Step):
     service: Service
     boarding: Boarding
     project: str
+    trusted: bool
 
     @property
     def _entry(self) -> dict[str, str]:
@@ -140,7 +173,9 @@ class Entry(Step):
         }
 
     def look(self) -> State:
-        """Whether it is there, this author's, and says the same."""
+        """Whether it is there, this author's, and says the same; not known where that takes trust."""
+        if self._untrusted:
+            return State.blocked(self._untrusted, _TRUST)
         told = self._ask("look")
         if told is None:
             return State.create(f"{self.boarding.project_slug} in {self._place}")
@@ -162,6 +197,10 @@ class Entry(Step):
         self._ask("remove")
 
     @property
+    def _untrusted(self) -> str:
+        return "" if self.trusted else self.service.reaches_out
+
+    @property
     def _place(self) -> str:
         return self.service.webhook.partition("?")[0] or self.service.command[0]
 
@@ -169,8 +208,11 @@ class Entry(Step):
         """What the service answers; None: there is no entry.
 
         Raises:
+            Refused: that takes trust.
             MxError: it cannot be asked, or refuses.
         """
+        if self._untrusted:
+            raise Refused(f"{self.service.title}: {self._untrusted}.", hint=_TRUST)
         return self._request(what) if self.service.webhook else self._run(what)
 
     def _request(self, what: str) -> str | None:
@@ -219,9 +261,11 @@ class Entry(Step):
 
     def _run(self, what: str) -> str | None:
         command = [*self.service.command, what, self.boarding.project_slug]
+        wanted = (*_BARE, *self.service.environment)
+        environment = {name: os.environ[name] for name in wanted if name in os.environ}
         try:
             done = subprocess.run(
-                command, cwd=self.service.folder, input=json.dumps(self._entry), capture_output=True,
+                command, cwd=self.service.folder, env=environment, input=json.dumps(self._entry), capture_output=True,
                 text=True, timeout=_SECONDS, check=False,
             )  # fmt: skip
         except OSError as error:

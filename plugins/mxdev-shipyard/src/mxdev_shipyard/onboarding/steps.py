@@ -32,8 +32,8 @@ class Allowed(Check):
         )
 
 
-def onboarding(settings: Settings, boarding: Boarding) -> list[Step]:
-    """All steps, in order."""
+def onboarding(settings: Settings, boarding: Boarding, *, trust: bool) -> list[Step]:
+    """All steps, in order; with `trust`, commands of the settings are run and tokens sent to their webhooks."""
     name = boarding.repository
     steps: list[Step] = [
         Allowed(name="policy", title="Leave of the policy", settings=settings, boarding=boarding),
@@ -58,20 +58,23 @@ def onboarding(settings: Settings, boarding: Boarding) -> list[Step]:
         for environment in settings.environments
     ]  # fmt: skip
     steps += [
-        Entry(name=service.name, title=service.title, needs=("project",), early=True, service=service, boarding=boarding,
+        Entry(name=service.name, title=service.title, needs=("project",), early=True, service=service, boarding=boarding, trusted=trust,
               project=f"{settings.gitlab}/{settings.group}/{name}", lost=(service.lost,) if service.lost else ())
         for service in settings.services
     ]  # fmt: skip
     return steps
 
 
-def retiring(settings: Settings, boarding: Boarding, *, images: bool, weights: bool) -> list[Step]:
+def retiring(
+    settings: Settings, boarding: Boarding, *, images: bool, weights: bool, trust: bool
+) -> list[Step]:
     """The steps whose taking back retires a model: what is to be kept is left out."""
     kept = {
         name
         for name, deleted in (("registry", images), ("models", weights), ("data", weights))
         if not deleted
     }
-    left = [step for step in onboarding(settings, boarding) if step.has_way_back and step.name not in kept]
+    steps = onboarding(settings, boarding, trust=trust)
+    left = [step for step in steps if step.has_way_back and step.name not in kept]
     names = {step.name for step in left}
     return [replace(step, needs=tuple(need for need in step.needs if need in names)) for step in left]

@@ -41,3 +41,14 @@ def test_a_disk_that_is_full_stops_no_answer(tmp_path: Path) -> None:
     sampler = Sampler(tmp_path / "file", 1.0)
     sampler.keep(ASKED, ANSWERED)
     assert sampler.share == 0
+
+
+def test_no_more_is_kept_than_there_is_room_for(tmp_path: Path) -> None:
+    sampler = Sampler(tmp_path, 1.0, most=1000)
+    for _ in range(50):
+        sampler.keep(ASKED, ANSWERED)
+    [file] = tmp_path.iterdir()
+    assert 500 < file.stat().st_size <= 1000
+    file.unlink()  # it was taken to S3
+    sampler.keep(ASKED, ANSWERED)
+    assert len(kept(tmp_path)) == 2
