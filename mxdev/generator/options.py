@@ -27,7 +27,8 @@ class Pattern(ParamType):
         regex: the whole value must match it.
         form: the form in words, for errors ("lower-case letters, digits and dashes").
         metavar: what `--help` shows for the value.
-        check: says in words what else is wrong with a value, or None.
+        check: says in words what else is wrong with a value, or None. It is for new values: one that a project has recorded was
+            accepted once, and must be of the form only.
     """
 
     name = "text"
@@ -50,15 +51,22 @@ class Pattern(ParamType):
         return self.metavar
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return `value` if it has the form; click's BadParameter otherwise."""
+        """Return `value` if it has the form and nothing else is wrong with it; click's BadParameter otherwise."""
+        text = self.formed(value, param, ctx)
+        problem = self.check(text) if self.check else None
+        if problem:
+            self.fail(problem, param, ctx)
+        return text
+
+    def formed(
+        self, value: Any, param: click.Parameter | None = None, ctx: click.Context | None = None
+    ) -> str:
+        """Return `value` if it has the form, whatever `check` says; click's BadParameter otherwise."""
         text = str(value)
         if not self.regex.fullmatch(text):
             near = self.nearest(text)
             suggestion = f"; did you mean {near}?" if near else ""
             self.fail(f"{text!r}: it must be {self.form}{suggestion}", param, ctx)
-        problem = self.check(text) if self.check else None
-        if problem:
-            self.fail(problem, param, ctx)
         return text
 
     def nearest(self, text: str) -> str | None:
@@ -144,20 +152,24 @@ class Option:
                 hint="Report it to the authors of the plugin that declares it.",
             ) from error
 
-    def convert(self, raw: Any) -> Any:
+    def convert(self, raw: Any, *, recorded: bool = False) -> Any:
         """A typed value from what was typed, read from a file or stored.
+
+        Args:
+            raw: the value.
+            recorded: the project has it already: a `Pattern` looks at its form only.
 
         Raises:
             click.BadParameter: the value is wrong; the message says how.
         """
         if self.multiple:
             items = raw if isinstance(raw, list | tuple) else [raw]
-            return tuple(self._one(item) for item in items)
+            return tuple(self._one(item, recorded) for item in items)
         if isinstance(raw, list | tuple | dict):
             raise click.BadParameter(f"one value is wanted, not {len(raw)}")
-        return self._one(raw)
+        return self._one(raw, recorded)
 
-    def _one(self, raw: Any) -> Any:
+    def _one(self, raw: Any, recorded: bool) -> Any:
         if raw is None:
             if self.default is None:
                 return None
@@ -171,7 +183,8 @@ class Option:
                     'YAML takes this word for a flag, and text is wanted: write it in quotes, such as "no".'
                 )
             raw = str(raw).lower()
-        value = self.type.convert(raw if isinstance(raw, str) else str(raw), None, None)
+        convert = self.type.formed if recorded and isinstance(self.type, Pattern) else self.type.convert
+        value = convert(raw if isinstance(raw, str) else str(raw), None, None)
         if not isinstance(value, str):
             if isinstance(value, float) and not math.isfinite(value):
                 raise click.BadParameter(f"{raw} is not a number that a file can hold")

@@ -187,10 +187,11 @@ def _new_root(
         return found, False
     if name is None:
         given[naming.name] = name = _resolved_name(naming, generator, values_file, policy)
-    _check(naming, name)
     if found is not None and Project.load(found).options.get(naming.name) == name:
         return found, False
+    _check(naming, name, recorded=True)
     target = here / str(name)
+    _check(naming, name, recorded=_is_called(target, naming, name))
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise Refused(
             f"{target} is there already, and it is not a folder.",
@@ -237,9 +238,15 @@ def _named_after(naming: Option, folder: Path) -> Option:
     return replace(naming, default=folder.name)
 
 
-def _check(option: Option, value: Any) -> None:
+def _is_called(folder: Path, naming: Option, name: Any) -> bool:
+    """Whether a project of this name is in the folder already."""
+    is_one = (folder / PROJECT_FILE).is_file()
+    return is_one and Project.load(folder).options.get(naming.name) == name
+
+
+def _check(option: Option, value: Any, *, recorded: bool) -> None:
     try:
-        option.convert(value)
+        option.convert(value, recorded=recorded)
     except click.BadParameter as error:
         raise UsageProblem(f"{option.spelling}: {error.message}") from error
 

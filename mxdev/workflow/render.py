@@ -433,11 +433,12 @@ def _which(result: Run, one: ToRender, earlier: Mapping[str, Any]) -> tuple[str,
         wanted = cls.instance_argument.lower()
         options = _wanted(one, cls)
         naming = next(option for option in options if option.name == wanted)
-        # A name that is computed is made from the options before it.
-        computed = callable(naming.default)
+        computed = callable(naming.default)  # from the options before it
         needed = options[: options.index(naming) + 1] if computed else [naming]
         shared = {n: result.options[n] for o in needed if o.shared for n in o.names if n in result.options}
-        sources = replace(one.sources, project=shared, ask=None if computed else one.sources.ask)
+        names = (n for known in (cls.__name__, *cls.formerly) for n in result.instances_of(known))
+        there, ask = [n.partition(":")[2] for n in names], None if computed else one.sources.ask
+        sources = replace(one.sources, project=shared, accepted={wanted: there}, ask=ask)
         part = str(reveal(resolve(needed, sources, earlier).typed[naming.key]))
         if not _INSTANCE.fullmatch(part):
             raise UsageProblem(

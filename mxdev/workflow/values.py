@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ class Sources:
         command_line: by option name, as typed.
         file: by option name, from `--values FILE`.
         file_name: what errors call that file.
-        project: by option name, what the project knows already.
+        project: by option name, what the project knows already: it was accepted once, so that only its form is checked.
+        accepted: by option name, more that was accepted once, wherever it is given: names of instances.
         environment: usually `os.environ`; read for `MX_OPT_<NAME>`.
         ask: asks a person for an option, given its default, and raises `Back` for the question before; None where nobody can be asked.
         defaults: by option name, a company's values in place of the built-in defaults.
@@ -41,6 +42,7 @@ class Sources:
     file: Mapping[str, Any] = field(default_factory=dict)
     file_name: str = "--values"
     project: Mapping[str, Any] = field(default_factory=dict)
+    accepted: Mapping[str, Collection[str]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     ask: Ask | None = None
     defaults: Mapping[str, Default] = field(default_factory=dict)
@@ -111,14 +113,15 @@ def resolve(
                     continue
                 else:
                     raw, origin = default, company.source if company else "default"
-            value = option.convert(raw)
+            value = option.convert(raw, recorded=_recorded(option, raw, sources))
         except click.BadParameter as error:
             where = {"project": "mx.yaml or .mx/generators", "default": "its default"}.get(
                 origin or "", origin
             )
-            mend = f" Set another: `mx set {option.name}=VALUE`." if origin == "project" else ""
             message = "the value is wrong" if option.secret else error.message
-            problems.append(f"{option.spelling} ({where}): {message}{mend}")
+            if origin == "project":
+                message = f"{message.rstrip('.')}. Set another: `mx set {option.name}=VALUE`."
+            problems.append(f"{option.spelling} ({where}): {message}")
             continue
         resolved.typed[option.key] = value
         if not option.secret:  # a default that is made from it would be rendered
@@ -132,6 +135,12 @@ def resolve(
         ]
         raise UsageProblem("\n".join(problems))
     return resolved
+
+
+def _recorded(option: Option, raw: Any, sources: Sources) -> bool:
+    """Whether the project has this value already: it was accepted once, and rules that are newer do not concern it."""
+    known = [sources.project[name] for name in option.names if name in sources.project]
+    return raw in known or any(raw in sources.accepted.get(name, ()) for name in option.names)
 
 
 def _how(option: Option, sources: Sources) -> str:

@@ -28,12 +28,18 @@ DEFAULT_COLUMNS = ("value:float", "label:string")
 _FOLDERS = frozenset(["dataflow", "labels", "raw", "rejected"])
 
 
+def _taken(name: str) -> str | None:
+    if name in _FOLDERS:
+        return f"the data bucket has a folder called {name} for something else"
+    return taken(name)
+
+
 class BeamPipeline(Generator):
     """From raw files in the data bucket to checked data that the trainer reads, by Apache Beam."""
 
     requires = ("MLProjectSkeleton",)
     arguments = (
-        argument("NAME", type=module_name("_pipeline"), help="The pipeline's name, such as visits."),
+        argument("NAME", type=module_name("_pipeline", _taken), help="The pipeline's name, such as visits."),
     )
     instance_argument = "NAME"
     options = (
@@ -46,15 +52,10 @@ class BeamPipeline(Generator):
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """It needs an image and a bucket, and its name is that of folders, of an image's stage and of objects."""
+        """It needs an image and a bucket, and its columns fit what it reads."""
         if refused := refusal(cls.__name__, values.cloud):
             return refused
-        found = taken(values.name, "_pipeline")
-        if values.name in _FOLDERS:
-            found.append(
-                f"{values.name!r} cannot be the name: the data bucket has a folder called {values.name} for something else. "
-                f"Take another, such as {values.name}_pipeline."
-            )
+        found = []
         if values.reads.startswith("/"):
             found.append(f"--reads {values.reads} is a folder of the bucket, and begins without a slash.")
         if values.column and values.kind != "table":

@@ -36,7 +36,9 @@ class SeldonDeployment(Generator):
     """The project's model behind an endpoint, by KServe or Seldon Core."""
 
     requires = ("MLProjectSkeleton", "DeploymentInfrastructure")
-    arguments = (argument("NAME", type=module_name("_model"), help="The endpoint's name, such as scores."),)
+    arguments = (
+        argument("NAME", type=module_name("_model", taken), help="The endpoint's name, such as scores."),
+    )
     instance_argument = "NAME"
     options = (
         option("--engine", type=click.Choice(["kserve", "seldon"]), default="kserve",
@@ -62,10 +64,10 @@ class SeldonDeployment(Generator):
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """It needs a cluster, its name is that of an image's stage and of objects, and its numbers fit."""
+        """It needs a cluster, and its numbers fit."""
         if refused := refusal(cls.__name__, values.cloud):
             return refused
-        found = taken(values.name, "_model")
+        found = []
         if values.min_replicas > values.max_replicas:
             found.append(
                 f"--min-replicas {values.min_replicas} is more than --max-replicas {values.max_replicas}."

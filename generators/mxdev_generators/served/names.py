@@ -39,19 +39,9 @@ def dns_label(name: str) -> str:
     return name.replace("_", "-")
 
 
-def taken(name: str, ending: str) -> list[str]:
-    """What is wrong with a name that the project has for something else; usually nothing.
-
-    Args:
-        name: that of the module.
-        ending: what makes another name of it, such as "_page".
-    """
+def taken(name: str) -> str | None:
+    """Why the name of a module is none of an image, as the end of a sentence: the project has it for something else."""
     label = dns_label(name)
-    if reserved := rules.problem(label, (rules.STAGE,)):
-        return [f"{name!r} cannot be the name: {reserved}. Take another, such as {name}{ending}."]
-    if label not in _TAKEN:
-        return []
-    return [
-        f"{name!r} cannot be the name: the project has an image or a service called {label} already. "
-        f"Take another, such as {name}{ending}."
-    ]
+    if label in _TAKEN:
+        return f"the project has an image or a service called {label} already"
+    return rules.problem(label, (rules.STAGE,))

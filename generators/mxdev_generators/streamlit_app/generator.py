@@ -23,7 +23,7 @@ class StreamlitApp(Generator):
     """A page that shows what the project's model makes of an upload."""
 
     requires = ("MLProjectSkeleton", "DeploymentInfrastructure")
-    arguments = (argument("NAME", type=module_name("_page"), help="The page's name, such as demo."),)
+    arguments = (argument("NAME", type=module_name("_page", taken), help="The page's name, such as demo."),)
     instance_argument = "NAME"
     options = (
         option("--model", type=MODEL, default="", help="The registered model; empty: it is called as the project."),
@@ -36,10 +36,8 @@ class StreamlitApp(Generator):
 
     @classmethod
     def problems(cls, values: Values) -> list[str]:
-        """It needs a cluster, and its name is that of an image's stage and of objects of the cluster, too."""
-        if refused := refusal(cls.__name__, values.cloud):
-            return refused
-        return taken(values.name, "_page")
+        """It needs a cluster."""
+        return refusal(cls.__name__, values.cloud)
 
     def variables(self) -> dict[str, Any]:
         """The names that are made from the page's and the project's."""
