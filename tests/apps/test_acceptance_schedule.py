@@ -128,6 +128,30 @@ def test_a_ci_trains_where_there_is_no_cluster(ci: str, without_cluster: Path) -
     assert files(without_cluster) == before
 
 
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+def test_a_job_of_ci_has_the_login_of_the_package_index(ci: str, tmp_path: Path) -> None:
+    url = "https://pypi.example.com/simple/"
+    login = ["UV_INDEX_PRIVATE_USERNAME", "UV_INDEX_PRIVATE_PASSWORD"]
+    options = {"name": "m1", "cloud": "none", "schedule": "17 3 * * 1", "ci": ci}
+    tree = render("Acceptance", **options, package_index=url)
+    said = {"github": "gh secret set {}", "gitlab": "glab variable set {} --masked"}[ci]
+    steps = dict(tree.next_steps)
+    assert [steps.get(said.format(name)) for name in login] == [f"the login of {url}"] * 2
+    without = render("Acceptance", **options)
+    assert not [command for command, _ in without.next_steps if "UV_INDEX" in command]
+    if ci == "gitlab":
+        return  # It gives jobs the variables of the project by itself.
+    assert "UV_INDEX" not in text(without, pipelines.GITHUB)
+    write(tree, tmp_path)
+    workflow = yaml.safe_load(text(tree, pipelines.GITHUB))
+    assert {name: workflow["env"].get(name) for name in login} == {
+        name: f"${{{{ secrets.{name} }}}}" for name in login
+    }
+    assert check_schemas(tmp_path) == []
+    assert check_zizmor(tmp_path) == []
+    assert check_actionlint(tmp_path) == []
+
+
 def test_a_job_of_ci_without_a_store_says_so(without_cluster: Path) -> None:
     """The machine is gone afterwards, and what it trained would be, too."""
     options = {"name": "m1", "cloud": "none", "schedule": "17 3 * * 1", "ci": "github"}

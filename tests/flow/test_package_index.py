@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +21,8 @@ from test_flow_setup import package, root
 from mxdev.artifacts.image import DOCKERFILE
 from mxdev.environment import package_index, packages
 from mxdev.errors import MxError
-from mxdev.testing import render, write
+from mxdev.lint.configs import STYLE
+from mxdev.testing import render, render_all, write
 
 __all__ = ["root"]
 USER, PASSWORD = "reader", "hunter2-of-the-index"
@@ -125,3 +130,26 @@ def test_everything_rendered_knows_the_address_and_nothing_the_login(tmp_path: P
     assert container["remoteEnv"] == {name: f"${{localEnv:{name}}}" for name in LOGIN}
     without = render("MLProjectSkeleton", name="m1")
     assert not [path for path, file in without.files.items() if b"UV_INDEX_PRIVATE" in file.data]
+
+
+@pytest.mark.parametrize("generator", ["StreamlitApp", "SeldonDeployment", "BeamPipeline"])
+def test_a_stage_that_a_generator_adds_logs_in_as_the_base_does(generator: str, tmp_path: Path) -> None:
+    """An image that asks an index without its login, or another one in its place, cannot be built."""
+    write(render_all(generator, name="demo", domain="ml.example.com", package_index=URL), tmp_path)
+    stages = (tmp_path / DOCKERFILE).read_text().split("\nFROM ")
+    installing = [stage for stage in stages if "uv pip install --system" in stage]
+    assert len(installing) == 3  # base, dev and its own
+    for stage in installing:
+        first, *runs = stage.split("RUN --mount")
+        assert f'ARG UV_INDEX="private={URL}"' in first.splitlines(), stage
+        for run in runs:
+            assert 'UV_INDEX="$(cat /run/secrets/uv_index) $UV_INDEX"' in run
+            for name in LOGIN:
+                assert f"--mount=type=secret,id={name.lower()} " in run
+                assert f"{name}=$(cat /run/secrets/{name.lower()}) && export {name}" in run
+    tool = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if tool is None:
+        pytest.skip("hadolint is not installed")
+    command = [tool, "--config", STYLE / "hadolint.yaml", tmp_path / DOCKERFILE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr

@@ -10,6 +10,7 @@ from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.acceptance import pipelines
 from mxdev_generators.ci.options import SCHEDULE, cron
+from mxdev_generators.ml_project_skeleton import package_index
 from mxdev_generators.ml_project_skeleton.machines import pod_size
 from mxdev_generators.ml_project_skeleton.platform import image_registry
 from mxdev_generators.names.rules import package_name
@@ -101,12 +102,16 @@ class Acceptance(Generator):
         if values["ci"] == "github":
             tree.file(pipelines.GITHUB, pipelines.github(values))
             where = "Settings > Secrets and variables > Actions > Variables on GitHub"
+            setting = "gh secret set {}"
         else:
             tree.file(pipelines.GITLAB, pipelines.gitlab(values))
             tree.section(".gitlab-ci.yml", f"include[local={pipelines.GITLAB}]", {"local": pipelines.GITLAB})
             where = (
                 f"Settings > CI/CD > Variables on GitLab; Build > Pipeline schedules: {cron(values)} (UTC)"
             )
+            setting = "glab variable set {} --masked"
+        for name in package_index.login(values):
+            tree.next_step(setting.format(name), f"the login of {values['package_index']}")
         tree.next_step(
             "git push", f"then the address of the tracking server goes into MLFLOW_TRACKING_URI in {where}"
         )

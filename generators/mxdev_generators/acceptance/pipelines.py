@@ -10,7 +10,7 @@ from mxdev_generators.ci.images import UV
 from mxdev_generators.ci.options import cron, python_image
 from mxdev_generators.ci.text import document
 from mxdev_generators.github_actions import actions
-from mxdev_generators.github_actions.common import RUNNER, setup_uv
+from mxdev_generators.github_actions.common import RUNNER, package_login, setup_uv
 
 GITHUB = ".github/workflows/mx-accept.yaml"
 GITLAB = ".gitlab/mx-accept.gitlab-ci.yml"
@@ -63,7 +63,7 @@ def github(values: Mapping[str, Any]) -> str:
         # One that is still training when the next is due goes on.
         "concurrency": {"group": "mx-accept", "cancel-in-progress": False},
         "defaults": {"run": {"shell": "bash"}},
-        "env": dict(_ENVIRONMENT),
+        "env": {**_ENVIRONMENT, **package_login(values)},
         "jobs": {
             "accept": {
                 "name": "Accept",

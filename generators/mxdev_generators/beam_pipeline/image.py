@@ -39,7 +39,7 @@ def add(tree: Tree, instance: str, project: Values) -> None:
     needed = requirement(project.cloud)
     if project.cloud == "gcp":
         end = 'ENTRYPOINT ["/opt/apache/beam/boot"]\n'
-        add_stage(tree, instance, needed, end, begin=_BOOT % VERSION, user=_ROOT)
+        add_stage(tree, instance, project, needed, end, begin=_BOOT % VERSION, user=_ROOT)
     else:
         end = 'CMD ["python", "-m", "{{ package }}.{{ name }}"]\n'
-        add_stage(tree, instance, needed, end)
+        add_stage(tree, instance, project, needed, end)

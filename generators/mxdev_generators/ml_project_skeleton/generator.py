@@ -28,7 +28,7 @@ from mxdev_generators.ml_project_skeleton.naming import (
     default_project_id,
     docker_hub,
 )
-from mxdev_generators.ml_project_skeleton.package_index import PACKAGE_INDEX
+from mxdev_generators.ml_project_skeleton.package_index import PACKAGE_INDEX, docker_argument, docker_login
 from mxdev_generators.ml_project_skeleton.terraform_tests import head
 from mxdev_generators.names.rules import package_name
 
@@ -116,6 +116,8 @@ class MLProjectSkeleton(Generator):
             "mx_install": install_line(values["mx_source"], values["mx_version"]),
             "pod": pod_size(self.values.cloud, self.values.accelerator),
             "docker_hub": docker_hub(values),
+            "docker_argument": docker_argument(values),
+            "docker_login": docker_login(values),
             "machine": MACHINES.get(self.values.accelerator) if self.values.cloud == "gcp" else None,
             **platform.variables(values, prefix, accounts["mlflow_account"]),
         }

@@ -27,3 +27,26 @@ PACKAGE_INDEX = option(
 def login(values: Mapping[str, Any]) -> tuple[str, ...]:
     """The variables that whatever installs packages has to have, from the secrets of wherever it runs."""
     return LOGIN if values.get("package_index") else ()
+
+
+def docker_argument(values: Mapping[str, Any]) -> str:
+    """The instruction that a stage which installs packages has before that, so that uv asks the project's own index; with its
+    end of line, or empty."""
+    address = values.get("package_index")
+    return f'ARG UV_INDEX="{NAME}={address}"\n' if address else ""
+
+
+def docker_login(values: Mapping[str, Any]) -> str:
+    """The lines that the `RUN` which installs packages has between its mounts and `&&` and its command: the secrets that
+    `mx build image` hands over, and how uv comes to know them. No layer of the image has any."""
+    if not values.get("package_index"):
+        return (
+            "    --mount=type=secret,id=uv_index \\\n"
+            "    if test -f /run/secrets/uv_index; then UV_INDEX=$(cat /run/secrets/uv_index) && export UV_INDEX; fi \\\n"
+        )
+    mounts = [f"--mount=type=secret,id={name}" for name in ("uv_index", *map(str.lower, LOGIN))]
+    known = ['if test -f /run/secrets/uv_index; then UV_INDEX="$(cat /run/secrets/uv_index) $UV_INDEX"; fi']
+    for name in LOGIN:
+        file = f"/run/secrets/{name.lower()}"
+        known.append(f"if test -f {file}; then {name}=$(cat {file}) && export {name}; fi")
+    return "".join(f"    {line} \\\n" for line in (*mounts, known[0], *(f"&& {one}" for one in known[1:])))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mxdev import Tree
+from mxdev.generator import Values
+from mxdev_generators.ml_project_skeleton import package_index
 
 TOOLS = "project.optional-dependencies.dev"
 
@@ -13,11 +15,9 @@ TOOLS = "project.optional-dependencies.dev"
 _STAGE = """\
 FROM base AS {{ label }}
 USER 0
-RUN --mount=from=uv,source=/uv,target=/bin/uv \\
+%sRUN --mount=from=uv,source=/uv,target=/bin/uv \\
     --mount=from=requirements,source=/requirements/versions.txt,target=/run/versions.txt \\
-    --mount=type=secret,id=uv_index \\
-    if test -f /run/secrets/uv_index; then UV_INDEX=$(cat /run/secrets/uv_index) && export UV_INDEX; fi \\
-    && uv pip install --system --no-cache --link-mode hardlink --constraint /run/versions.txt "%s"
+%s    && uv pip install --system --no-cache --link-mode hardlink --constraint /run/versions.txt "%s"
 %sCOPY MLproject pyproject.toml ./
 COPY src src
 ENV PYTHONPATH=/app/src
@@ -30,19 +30,29 @@ _USER = "USER 1000\n"
 
 
 def add_stage(
-    tree: Tree, instance: str, requirement: str, end: str, *, begin: str = "", user: str = _USER
+    tree: Tree,
+    instance: str,
+    project: Values,
+    requirement: str,
+    end: str,
+    *,
+    begin: str = "",
+    user: str = _USER,
 ) -> None:
     """The stage of the Dockerfile, and the requirement of whoever works on the project.
 
     Args:
         tree: of the generator, whose variable `label` names the stage.
         instance: its name.
+        project: the values of the project.
         requirement: what is installed in the image and on the machines of people, such as "streamlit>=1.60,<2".
         end: its last instructions, in Jinja.
         begin: what stands before the stage, in Jinja.
         user: who runs it, and what else comes before the code.
     """
-    stage = tree.text(begin + _STAGE % (requirement, user, end), "the stage of the Dockerfile")
+    argument, login = package_index.docker_argument(project), package_index.docker_login(project)
+    lines = begin + _STAGE % (argument, login, requirement, user, end)
+    stage = tree.text(lines, "the stage of the Dockerfile")
     tree.section("infrastructure/docker/Dockerfile", instance, stage)
     tree.section("pyproject.toml", f"{instance} in {TOOLS}", f'  "{requirement}",\n')
 
@@ -59,7 +69,7 @@ def add(tree: Tree, instance: str, values: dict[str, Any], folder: str, server: 
         command: what the image runs, as items of a JSON list, in Jinja.
     """
     label = values["label"]
-    add_stage(tree, instance, server, f"EXPOSE {{{{ port }}}}\nCMD [{command}]\n")
+    add_stage(tree, instance, values["project"], server, f"EXPOSE {{{{ port }}}}\nCMD [{command}]\n")
     tree.section(
         "devspace.yaml",
         f"deployments.{label}",
