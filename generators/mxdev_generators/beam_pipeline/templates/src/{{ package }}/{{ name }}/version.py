@@ -163,7 +163,9 @@ def finish(_: Any, job: Job, written: Sequence[Written], rejected: Sequence[Writ
     problem = _problem(job, inputs.sha256, rows, reasons)
     if problem:
         told["problem"] = problem
-    content = (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode()
+    text = json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+    # What is no UTF-8 in the name of a file becomes an escape, as JSON has it.
+    content = text.encode("utf-8", "backslashreplace")
     if bad:
         files.seal(job.rejected, {part.name: part.sha256 for part in rejected})
     files.write(f"{job.target}/{LINEAGE}", content)
