@@ -204,6 +204,23 @@ def test_other_data_and_another_schema_are_other_versions(configured):
     assert version.plan(configuration).version != first
 
 
+def test_another_order_of_columns_is_another_version(configured):
+    configuration = configured()
+    put(configuration, "a.csv", table(GOOD))
+    turned = replace(configuration, records=Format(dict(reversed(COLUMNS.columns.items()))))
+    first, second = (entry.run(one)["folder"] for one in (configuration, turned))
+    assert list(rows(second)[0]) == list(reversed(rows(first)[0]))
+
+
+@pytest.mark.parametrize(
+    "reads", ["", "/", config.NAME, f"{config.NAME}/1bb2", "rejected", "dataflow/x"]
+)
+def test_it_does_not_read_what_it_writes(reads):
+    config.register()
+    with pytest.raises(ValueError, match="another folder of the bucket"):
+        config.typed(composed(config.NAME, f"reads={reads}"))
+
+
 def test_the_same_version_is_the_same_bytes(configured, tmp_path):
     configuration = configured(shards=3)
     lines = table(*(GOOD | {"age": str(age)} for age in range(50)))
