@@ -64,6 +64,9 @@ def test_every_choice_has_style_and_goes_without_a_trace(row: Row, tmp_path: Pat
         (("raw",), "has a folder called raw for something else"),
         (("dev",), "has an image or a service called dev"),
         (("visits", "--reads", "/data"), "begins without a slash"),
+        (("visits", "--reads", "visits"), "a folder that the pipeline writes to: visits"),
+        (("visits", "--reads", "rejected/trips/1bb2"), "a folder that the pipeline writes to: rejected"),
+        (("visits", "--reads", "dataflow"), "a folder that the pipeline writes to: dataflow"),
         (("visits", "--kind", "images", *COLUMNS), "--column is for tables"),
         (("visits", "--column", "a:int", "--column", "a:float"), "--column a is given twice"),
         (("visits", "--column", "a:date"), "types are float, int, bool and string"),
@@ -108,7 +111,7 @@ def test_their_own_tests_pass_and_their_types_are_right(
     own = ("tests/test_visits.py", "tests/test_photos.py")
     done = python(beam_python, written, "-m", "pytest", "-q", "-p", "no:cacheprovider", *own)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "29 passed" in done.stdout
+    assert "41 passed" in done.stdout
     done = python(beam_python, written, "-m", "mypy", "--cache-dir", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -47,6 +47,12 @@ def test_an_image_is_scaled():
     assert decoded(record["image"]).shape == (3, 4, 4)
 
 
+def test_an_image_of_16_bits_keeps_them():
+    (record,) = read("cat/a.png", png("I;16", 4095), size=4)
+    with Image.open(io.BytesIO(record["image"])) as image:
+        assert (image.mode, image.size, image.getpixel((1, 1))) == ("I;16", (4, 4), 4095)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "format", "reason"),
     [
@@ -54,6 +60,8 @@ def test_an_image_is_scaled():
         ("cat/a.png", b"no image", {}, "it is no image that can be read"),
         ("cat/a.png", png()[:-30], {}, "it is no image that can be read"),
         ("cat/a.png", png(), {"classes": ["dog"]}, "its class is none of dog"),
+        ("cat/a.tif", png("F", 0.5, "TIFF"), {"size": 4}, "its pixels cannot be scaled: F"),
+        ("cat/a.tif", png("I", 70000, "TIFF"), {"size": 4}, "its pixels cannot be scaled: I"),
         ("cat/a.png", png(), {"smallest": 7}, "it has fewer than 7 pixels"),
     ],
 )

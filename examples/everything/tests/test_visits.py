@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -145,6 +146,44 @@ def test_a_run_makes_a_version_with_its_lineage(configured):
     }
 
 
+def kept(told):
+    """What was rejected: the content of each, by its file."""
+    folder = Folder(json.loads(Folder(told["folder"]).version().lineage)["rejected"])
+    contents = folder.read([file.name for file in folder.named("", ".jsonl")])
+    lines = [json.loads(line) for content in contents for line in content.splitlines()]
+    return {line["file"]: line["content"] for line in lines}
+
+
+def test_a_file_that_is_no_utf_8_does_not_end_the_run(configured):
+    configuration = configured()
+    put(configuration, "a.csv", table(GOOD, GOOD))
+    raw = Path(configuration.bucket, configuration.reads)
+    (raw / "b.csv").write_bytes(table(GOOD).encode("utf-16"))
+    (raw / "c.jsonl").write_bytes(b"h\xffre\n")
+    told = entry.run(configuration)
+    reasons = {"the file has no column age": 1, "no JSON": 1}
+    assert told["counts"] == {"records": 2, "rejected": 2, "reasons": reasons}
+    assert kept(told)["c.jsonl"] == "h\\udcffre"
+
+
+def test_a_name_that_is_no_utf_8_does_not_end_the_run(configured):
+    configuration = configured()
+    put(configuration, "a.csv", table(GOOD))
+    raw, name = Path(configuration.bucket, configuration.reads), os.fsdecode(b"\xff.jsonl")
+    try:
+        (raw / name).write_bytes(b"{}\n")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    sums = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in raw.iterdir()}
+    lines = "".join(f"{digest}  {file}\n" for file, digest in sums.items())
+    (raw / "SHA256SUMS").write_bytes(os.fsencode(lines))
+    told = entry.run(configuration)
+    assert told["counts"] == {"records": 1, "rejected": 1, "reasons": {"age is missing": 1}}
+    assert kept(told) == {"\\udcff.jsonl": "{}"}
+    inputs = json.loads(Folder(told["folder"]).version().lineage)["inputs"]
+    assert {file["name"] for file in inputs["files"]} == set(sums)
+
+
 def test_a_version_that_is_there_is_not_made_again(configured, monkeypatch):
     configuration = configured()
     put(configuration, "a.csv", table(GOOD))
@@ -163,6 +202,23 @@ def test_other_data_and_another_schema_are_other_versions(configured):
     assert version.plan(replace(configuration, shards=3)).version != first
     put(configuration, "a.csv", table(GOOD, GOOD))
     assert version.plan(configuration).version != first
+
+
+def test_another_order_of_columns_is_another_version(configured):
+    configuration = configured()
+    put(configuration, "a.csv", table(GOOD))
+    turned = replace(configuration, records=Format(dict(reversed(COLUMNS.columns.items()))))
+    first, second = (entry.run(one)["folder"] for one in (configuration, turned))
+    assert list(rows(second)[0]) == list(reversed(rows(first)[0]))
+
+
+@pytest.mark.parametrize(
+    "reads", ["", "/", config.NAME, f"{config.NAME}/1bb2", "rejected", "dataflow/x"]
+)
+def test_it_does_not_read_what_it_writes(reads):
+    config.register()
+    with pytest.raises(ValueError, match="another folder of the bucket"):
+        config.typed(composed(config.NAME, f"reads={reads}"))
 
 
 def test_the_same_version_is_the_same_bytes(configured, tmp_path):

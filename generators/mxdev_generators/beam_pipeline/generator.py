@@ -24,8 +24,10 @@ COLUMN = Pattern(
     metavar="NAME:TYPE",
 )
 DEFAULT_COLUMNS = ("value:float", "label:string")
+# Folders of the bucket that every pipeline writes to, beside that of its name.
+_WRITTEN = ("dataflow", "rejected")
 # Folders of the bucket that are something else.
-_FOLDERS = frozenset(["dataflow", "labels", "raw", "rejected"])
+_FOLDERS = frozenset([*_WRITTEN, "labels", "raw"])
 
 
 def _taken(name: str) -> str | None:
@@ -58,6 +60,12 @@ class BeamPipeline(Generator):
         found = []
         if values.reads.startswith("/"):
             found.append(f"--reads {values.reads} is a folder of the bucket, and begins without a slash.")
+        first = values.reads.partition("/")[0]
+        if first in (values.name, *_WRITTEN):
+            found.append(
+                f"--reads {values.reads} is in a folder that the pipeline writes to: {first}. "
+                f"Take another, such as raw/{values.name}."
+            )
         if values.column and values.kind != "table":
             found.append("--column is for tables; images have none.")
         names = [column.partition(":")[0] for column in values.column]

@@ -92,7 +92,8 @@ def plan(config: Config) -> Job:
     made_by = {"records": asdict(config.records), "shards": config.shards}
     made_by |= {"row_group": config.row_group, "most_rejected": config.most_rejected}
     state, own = code(project_root()), own_code()
-    words = json.dumps([inputs, own, made_by], sort_keys=True)
+    # Not sorted: the order of columns is that of the files that are written.
+    words = json.dumps([inputs, own, made_by])
     version = hashlib.sha256(words.encode()).hexdigest()[:_DIGITS]
     known = {
         "commit": state.commit,
@@ -163,7 +164,9 @@ def finish(_: Any, job: Job, written: Sequence[Written], rejected: Sequence[Writ
     problem = _problem(job, inputs.sha256, rows, reasons)
     if problem:
         told["problem"] = problem
-    content = (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode()
+    text = json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+    # What is no UTF-8 in the name of a file becomes an escape, as JSON has it.
+    content = text.encode("utf-8", "backslashreplace")
     if bad:
         files.seal(job.rejected, {part.name: part.sha256 for part in rejected})
     files.write(f"{job.target}/{LINEAGE}", content)

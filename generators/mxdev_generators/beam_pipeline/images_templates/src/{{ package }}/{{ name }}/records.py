@@ -17,6 +17,8 @@ from ..data.images import SUFFIXES
 __all__ = ["SUFFIXES", "Bad", "Format", "Record", "read"]
 
 Record = dict[str, Any]
+# Modes of Pillow that a PNG has, too: an image that is scaled keeps them, and others become RGB.
+_KEPT = ("1", "L", "LA", "RGB", "RGBA", "I;16")
 
 
 class Bad(NamedTuple):
@@ -83,9 +85,12 @@ def _record(
         return Bad(f"it has fewer than {format.smallest} pixels", f"{name}: {image.size}")
     width, height = image.size
     if format.size and (width, height) != (format.size, format.size):
+        mode = image.mode if image.mode in _KEPT else "RGB"
+        if mode == "RGB" and image.mode.startswith(("I", "F")):
+            # Pillow would cut all that is above 255.
+            return Bad(f"its pixels cannot be scaled: {image.mode}", f"{name}: {image.mode}")
         width = height = format.size
         whole = io.BytesIO()
-        mode = image.mode if image.mode in ("1", "L", "LA", "RGB", "RGBA") else "RGB"
         image.convert(mode).resize((width, height)).save(whole, "PNG")
         content = whole.getvalue()
     return {"image": content, "label": label, "name": name, "width": width, "height": height}

@@ -81,10 +81,14 @@ def read(name: str, file: IO[bytes], format: Format) -> Iterator[Record | Bad]:
 
 def _of_csv(lines: io.TextIOWrapper, format: Format) -> Iterator[Record | Bad]:
     table = csv.reader(lines)
-    header = next(table, [])
+    try:
+        header = next(table, [])
+    except csv.Error as problem:
+        yield Bad(f"no CSV: {problem}", "")
+        return
     needed = {name for name, column in format.columns.items() if column.required}
     if missing := sorted(needed - set(header)):
-        yield Bad(f"the file has no column {missing[0]}", ",".join(header))
+        yield Bad(f"the file has no column {missing[0]}", json.dumps(header))
         return
     while True:
         try:

@@ -64,5 +64,9 @@ def typed(config: DictConfig) -> Config:
     if made.runner == DATAFLOW and "://" not in made.bucket:
         raise ValueError(f"Dataflow does not reach {made.bucket}: bucket has to be gs://…")
     made.bucket, made.reads = made.bucket.rstrip("/"), made.reads.strip("/")
+    if made.reads.partition("/")[0] in ("", NAME, "dataflow", "rejected"):
+        raise ValueError(
+            f"reads is {made.reads!r}, and {NAME} writes there itself; it is another folder of the bucket"
+        )
     made.records.check()
     return made

@@ -49,8 +49,8 @@ def build(pipeline: Any, job: Job) -> None:
     )
 
 
-def listed(job: Job) -> list[str]:
-    """The files that have records.
+def listed(job: Job) -> list[bytes]:
+    """The files that have records. Their names are bytes: not each of them is text that Beam can send.
 
     Raises:
         RuntimeError: this worker has other code than the machine that started the run.
@@ -59,24 +59,32 @@ def listed(job: Job) -> list[str]:
         raise RuntimeError(
             "The image has other code than the machine that started the run. Commit, and build the image anew."
         )
-    return [file.name for file in Folder(job.source).named("", *records.SUFFIXES)]
+    found = Folder(job.source).named("", *records.SUFFIXES)
+    return [file.name.encode("utf-8", "surrogateescape") for file in found]
 
 
-def read_file(name: str, job: Job) -> Iterator[Any]:
+def read_file(encoded: bytes, job: Job) -> Iterator[Any]:
     """The records of a file, each with the number of the file that it goes to, and its place in what is read."""
-    with Folder(job.source).open(name) as opened:
+    path = encoded.decode("utf-8", "surrogateescape")
+    name = _text(path)
+    with Folder(job.source).open(path) as opened:
         for number, record in enumerate(records.read(name, opened, job.format), start=1):
             key = _shard(name, number, job.shards)
             if isinstance(record, Bad):
-                bad = (name, number, record.reason, record.content[:_MOST_KEPT])
+                bad = (name, number, record.reason, _text(record.content[:_MOST_KEPT]))
                 yield beam.pvalue.TaggedOutput(_REJECTED, (key, bad))
             else:
                 yield key, (name, number, record)
 
 
+def _text(read: str) -> str:
+    """Text that can be written as UTF-8: a byte that was none, such as 0xFF, is told as `\\udcff`."""
+    return read.encode("utf-8", "backslashreplace").decode()
+
+
 def _shard(name: str, number: int, shards: int) -> int:
     """Where a record goes: any place, and always the same one."""
-    digest = hashlib.sha256(f"{number} {name}".encode("utf-8", "surrogateescape")).digest()
+    digest = hashlib.sha256(f"{number} {name}".encode()).digest()
     return int.from_bytes(digest[:8]) % shards
 
 
