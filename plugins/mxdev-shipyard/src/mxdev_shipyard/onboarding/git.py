@@ -86,7 +86,7 @@ def run(*arguments: str, cwd: Path | None = None) -> str:
 
 def has_main(address: str) -> bool:
     """Whether the repository at `address` has a branch main."""
-    return bool(run("ls-remote", address, "refs/heads/main").strip())
+    return bool(run("ls-remote", "--", address, "refs/heads/main").strip())
 
 
 def change(
@@ -130,5 +130,5 @@ def refused(address: str, error: MxError) -> MxError:
 def clone(address: str, folder: str, *, whole: bool = False) -> Path:
     """A clone in `folder`: of the newest commit, or of the whole history."""
     root = Path(folder) / "manifests"
-    run("clone", "-q", *(() if whole else ("--depth=1",)), address, str(root))
+    run("clone", "-q", *(() if whole else ("--depth=1",)), "--", address, str(root))
     return root
