@@ -208,6 +208,20 @@ def test_nothing_runs_before_there_is_an_image() -> None:
         assert (found["CronJob"].get("suspend", False), found["Deployment"]["replicas"]) == (suspended, pods)
 
 
+def test_the_gateway_alone_opens_the_page_and_prometheus_has_its_own_port(project: Path) -> None:
+    """STRICT lets nobody outside of the mesh speak to the page's ports: Prometheus reads the sidecar's, which merges the metrics."""
+    found = objects(project)
+    pod = found["Deployment"]["spec"]["template"]["metadata"]
+    assert pod["labels"]["sidecar.istio.io/inject"] == "true"
+    opening, scraping = found["NetworkPolicy"]["spec"]["ingress"]
+    assert opening == {
+        "from": [{"podSelector": {"matchLabels": {"istio": "ingressgateway"}}}],
+        "ports": [{"protocol": "TCP", "port": 8090}],
+    }
+    assert scraping == {"ports": [{"protocol": "TCP", "port": 15020}]}
+    assert pod["annotations"]["prometheus.io/port"] == "9090"
+
+
 def test_an_update_merges_with_what_a_person_wrote(project: Path, tmp_path: Path) -> None:
     root = shutil.copytree(project, tmp_path / "m1")
     conf, manifest = root / "src/m1/conf/scores_monitoring.yaml", root / MANIFEST

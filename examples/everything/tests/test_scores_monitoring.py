@@ -223,6 +223,24 @@ def test_the_log_is_read_as_it_is_written(tmp_path):
     assert newest.rows.tolist() == [[2, 1], [2, 2]]
 
 
+def test_a_label_of_another_form_ends_nothing(tmp_path):
+    (tmp_path / "2027-01-15").mkdir()
+    asked = [json.dumps(request(number, NOW - number)) for number in range(1, 6)]
+    (tmp_path / "2027-01-15" / "a.jsonl").write_text("\n".join(asked))
+    (tmp_path / "labels").mkdir()
+    given = [["setosa", "setosa"], [[3], [3]], [7, 8], [None, 1], [10**400, 1]]
+    labels = [
+        json.dumps({"id": str(number), "labels": one}) for number, one in enumerate(given, start=1)
+    ]
+    (tmp_path / "labels" / "b.jsonl").write_text("\n".join(labels))
+    window = log.read(str(tmp_path), ENDPOINT, 0.5, 100, 4, NOW)
+    (served,) = window.versions
+    assert (len(served.rows), window.unreadable) == (10, 4)
+    found = dict(zip(served.labelled.tolist(), served.labels.tolist(), strict=True))
+    assert found == {4: 7, 5: 8}
+    assert served.outputs[4:6, 0].tolist() == [3, 3.5]
+
+
 def test_no_log_is_no_request(tmp_path):
     assert log.read(str(tmp_path / "nowhere"), ENDPOINT, 24, 100, 4, NOW).versions == ()
 

@@ -24,6 +24,8 @@ APP_OPTIONS = (
 )  # fmt: skip
 # The label with which a pod gets a sidecar. Without it a pod is outside of the mesh.
 MESHED = {"sidecar.istio.io/inject": "true"}
+# Of Istio's sidecar: `/stats/prometheus`, its own metrics merged with those of the pod.
+SIDECAR_METRICS_PORT = 15020
 # Every host and who may open it; two apps with one host cannot both stand in it.
 HOSTS = "infrastructure/hosts.yaml"
 

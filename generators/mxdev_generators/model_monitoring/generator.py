@@ -8,7 +8,7 @@ import click
 
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Values
-from mxdev_generators.edge.apps import APP_OPTIONS, MESHED, App, expose
+from mxdev_generators.edge.apps import APP_OPTIONS, MESHED, SIDECAR_METRICS_PORT, App, expose
 from mxdev_generators.edge.policies import SELECTOR
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.naming import bucket_prefix
@@ -93,6 +93,7 @@ class ModelMonitoring(Generator):
             "uid": f"{project.name}-{endpoint}"[:40],
             "port": PORT,
             "metrics_port": METRICS_PORT,
+            "sidecar_metrics_port": SIDECAR_METRICS_PORT,
             "meshed": MESHED,
             "gateway_labels": SELECTOR["matchLabels"],
         }

@@ -8,7 +8,7 @@ import click
 
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Pattern, Values
-from mxdev_generators.edge.apps import APP_OPTIONS, App, expose
+from mxdev_generators.edge.apps import APP_OPTIONS, SIDECAR_METRICS_PORT, App, expose
 from mxdev_generators.edge.policies import SELECTOR
 from mxdev_generators.ml_project_skeleton.laptop import refusal
 from mxdev_generators.ml_project_skeleton.naming import bucket_prefix
@@ -22,8 +22,6 @@ from mxdev_generators.served.names import ALIAS_OR_NONE, BUCKET, MODEL, TAG, dns
 
 KSERVE = "kserve>=0.21,<0.22"
 PORT = 8080
-# Of Istio's sidecar: `/stats/prometheus`, its own metrics merged with the server's.
-METRICS_PORT = 15020
 LICENCES = {
     "kserve": "KServe is under the Apache License 2.0.",
     "seldon": "Seldon Core 1.17.1 is the last version under the Apache License 2.0; later ones need a licence for production.",
@@ -103,7 +101,7 @@ class SeldonDeployment(Generator):
             "model": values["model"] or project.name,
             "image_registry": image_registry(project),
             "port": PORT,
-            "metrics_port": METRICS_PORT,
+            "metrics_port": SIDECAR_METRICS_PORT,
             "gateway_labels": SELECTOR["matchLabels"],
             "log_bucket": self._log_bucket(),
         }

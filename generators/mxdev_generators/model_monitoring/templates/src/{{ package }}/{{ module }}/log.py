@@ -51,7 +51,7 @@ class Window:
         begin: how far back it was looked, in seconds since 1970.
         end: until when.
         versions: what each version was asked.
-        unreadable: lines and files that are no requests, or not of this model.
+        unreadable: lines and files that are no requests, or not of this model, and labels that are no numbers.
     """
 
     begin: float
@@ -153,15 +153,20 @@ def _served(
                 outputs[0].shape[1],
             ):
                 raise ValueError("another number of features")
-        except (LookupError, TypeError, ValueError):
+        except (LookupError, OverflowError, TypeError, ValueError):
             bad += 1
             continue
+        try:
+            known = _column(labels.get(str(record.get("id")), []))
+        except (OverflowError, TypeError, ValueError):
+            # What was asked and answered counts all the same.
+            bad += 1
+            known = np.empty(0)
         times.append(float(record["time"]))
         rows.append(inputs)
         outputs.append(answer)
-        known = labels.get(str(record.get("id")), [])
         if len(known) == len(inputs):
-            truth.append(np.asarray(known, dtype=np.float64)[::-1])
+            truth.append(known[::-1])
             labelled.append(np.arange(size, size + len(inputs)))
         # Turned round with all the others at the end.
         rows[-1], outputs[-1] = inputs[::-1], answer[::-1]
@@ -179,6 +184,13 @@ def _served(
         np.concatenate(truth) if truth else np.empty(0),
         which,
     ), bad
+
+
+def _column(labels: list[Any]) -> Numbers:
+    found = np.asarray(labels, dtype=np.float64)
+    if found.ndim != 1 or not np.isfinite(found).all():
+        raise ValueError("not a number for each row")
+    return found
 
 
 def _row(record: dict[str, Any], most_features: int) -> tuple[Numbers, Numbers]:
