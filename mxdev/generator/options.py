@@ -27,8 +27,8 @@ class Pattern(ParamType):
         regex: the whole value must match it.
         form: the form in words, for errors ("lower-case letters, digits and dashes").
         metavar: what `--help` shows for the value.
-        check: says in words what else is wrong with a value, or None. It is for new values: one that a project has recorded was
-            accepted once, and must be of the form only.
+        check: says in words what else is wrong with a value, or None. Of names it is for new ones: one that a project or an
+            instance has already was accepted once, and must be of the form only.
     """
 
     name = "text"

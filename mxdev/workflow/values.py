@@ -28,7 +28,7 @@ class Sources:
         command_line: by option name, as typed.
         file: by option name, from `--values FILE`.
         file_name: what errors call that file.
-        project: by option name, what the project knows already: it was accepted once, so that only its form is checked.
+        project: by option name, what the project knows already; of names only the form is checked, since they were accepted once.
         accepted: by option name, more that was accepted once, wherever it is given: names of instances.
         environment: usually `os.environ`; read for `MX_OPT_<NAME>`.
         ask: asks a person for an option, given its default, and raises `Back` for the question before; None where nobody can be asked.
@@ -138,7 +138,12 @@ def resolve(
 
 
 def _recorded(option: Option, raw: Any, sources: Sources) -> bool:
-    """Whether the project has this value already: it was accepted once, and rules that are newer do not concern it."""
+    """Whether this is a name that the project or an instance has already: it was accepted once, and newer rules do not concern it.
+
+    All other values can be changed, so that what is wrong with one is said.
+    """
+    if not option.positional:
+        return False
     known = [sources.project[name] for name in option.names if name in sources.project]
     return raw in known or any(raw in sources.accepted.get(name, ()) for name in option.names)
 

@@ -287,16 +287,18 @@ def test_a_values_file_that_is_none(tmp_path: Path, data: bytes, says: str) -> N
     assert str(path) in str(caught.value)
 
 
-def test_a_value_that_the_project_has_is_of_the_form_and_checked_no_more() -> None:
+def test_a_name_that_the_project_has_is_of_the_form_and_checked_no_more() -> None:
     kind = Pattern("[a-z]+", "letters", check=lambda text: "it is taken" if text == "new" else None)
-    one, many = option("--x", type=kind), option("--many", type=kind, multiple=True)
+    name, other = argument("X", type=kind), option("--x", type=kind)
     for known in (quiet(project={"x": "new"}), quiet(command_line={"x": "new"}, accepted={"x": ["new"]})):
-        assert resolve([one], known).typed == {"x": "new"}
+        assert resolve([name], known).typed == {"x": "new"}
     again = quiet(project={"x": "new"}, command_line={"x": "new"})
-    assert resolve([one], again).typed == {"x": "new"}
-    assert resolve([many], quiet(project={"many": ["new", "a"]})).typed == {"many": ("new", "a")}
+    assert resolve([name], again).typed == {"x": "new"}
     for place in ("command_line", "file"):
         with pytest.raises(UsageProblem, match="it is taken"):
-            resolve([one], quiet(project={"x": "old"}, **{place: {"x": "new"}}))
+            resolve([name], quiet(project={"x": "old"}, **{place: {"x": "new"}}))
     with pytest.raises(UsageProblem, match=r"letters\. Set another: `mx set x=VALUE`\.$"):
-        resolve([one], quiet(project={"x": "A-B"}))
+        resolve([name], quiet(project={"x": "A-B"}))
+    # What can be changed is checked, whoever wrote it.
+    with pytest.raises(UsageProblem, match="it is taken"):
+        resolve([other], quiet(project={"x": "new"}))

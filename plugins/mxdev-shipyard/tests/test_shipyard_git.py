@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from mxdev.errors import MxError
+
 from mxdev_shipyard.onboarding import git
 
 
