@@ -176,6 +176,8 @@ def of_platform(world: World) -> dict[str, Any]:
         "may": {
             role: json.dumps(iam.get_role_policy(RoleName=f"acme-ml-{role}", PolicyName=role)["PolicyDocument"])
             for role in ("experiments", "training")
+        } | {
+            "develop": json.dumps(iam.get_group_policy(GroupName="acme-ml-developers", PolicyName="develop")["PolicyDocument"])
         },
         "registries": [one["repositoryName"] for one in world.client("ecr").describe_repositories()["repositories"]],
         "parameter": json.loads(parameter),

@@ -40,6 +40,17 @@ def test_neither_role_may_accept_a_model(found: dict[str, Any]) -> None:
     assert "ModelPackage" not in found["may"]["experiments"].replace("List*", "").replace("Describe*", "")
 
 
+def test_developers_may_what_mx_sagemaker_does(found: dict[str, Any]) -> None:
+    may = {one["Sid"]: one for one in json.loads(found["may"]["develop"])["Statement"]}
+    here = f"eu-central-1:{ACCOUNT}"
+    assert may["Configure"]["Resource"] == f"arn:aws:ssm:{here}:parameter/sagemaker/*/configuration"
+    assert may["Start"]["Resource"] == f"arn:aws:sagemaker:{here}:pipeline/*"
+    assert may["Decide"]["Resource"] == f"arn:aws:sagemaker:{here}:model-package/*"
+    assert may["Schemas"]["Resource"] == (
+        f"arn:aws:s3:::acme-ml-platform-{ACCOUNT}/pipelines/*/configuration.schema.json"
+    )
+
+
 @pytest.mark.parametrize(
     ("event", "function"),
     [
