@@ -69,10 +69,11 @@ def test_a_notebook_that_was_run_and_saved_is_the_same_file(written: Path) -> No
     assert path.read_bytes() == before
 
 
-def test_a_name_that_cannot_be_is_refused(written: Path) -> None:
-    done = mx("generate", "Notebook", "trainer", "--no-input", cwd=written)
+@pytest.mark.parametrize("name", ["trainer", "inspect", "statistics", "pandas", "altair", "m1"])
+def test_a_name_that_cannot_be_is_refused(written: Path, name: str) -> None:
+    done = mx("generate", "Notebook", name, "--no-input", cwd=written)
     assert done.code == 2
-    assert "Take another, such as trainer_notebook" in done.stderr
+    assert f"Take another, such as {name}_notebook" in " ".join(done.stderr.split())
 
 
 def rendered() -> SimpleNamespace:

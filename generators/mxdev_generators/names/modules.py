@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mxdev.generator import Pattern
 from mxdev_generators.names import rules
@@ -10,17 +10,23 @@ from mxdev_generators.names import rules
 _LENGTH = 30
 
 
-def module_name(ending: str, taken: Callable[[str], str | None] = lambda name: None) -> Pattern:
+def module_name(
+    ending: str,
+    taken: Callable[[str], str | None] = lambda name: None,
+    *,
+    concerned: Sequence[rules.Rule] = rules.MODULE_NAME,
+) -> Pattern:
     """Snake case, and nothing that a project has already.
 
     Args:
         ending: what is added to make another name of one that is refused, such as "_step".
         taken: what else is wrong with a name that such a module has, as the end of a sentence; None: nothing.
+        concerned: the rules of the tools that the name goes to.
     """
 
     def check(name: str) -> str | None:
         found = rules.Rule("the project's layout", "what the module's name goes to besides", taken)
-        return rules.refusal(name, (*rules.MODULE_NAME, found), longest=_LENGTH, ending=ending)
+        return rules.refusal(name, (*concerned, found), longest=_LENGTH, ending=ending)
 
     return Pattern(
         r"(?=.{2,30}$)[a-z](?:_?[a-z0-9])*",

@@ -237,8 +237,16 @@ def _own(name: str) -> str | None:
     return f"{name} stands for something in every project already" if name in OWN_NAMES else None
 
 
+def _script(name: str) -> str | None:
+    package = package_name(name)
+    if _standard_library(name) or package in PROJECT_MODULES | BEAM_MODULES | APP_MODULES:
+        return f"{package} is a module that is imported, and Python would take the file of that name, which lies beside what it runs"
+    return None
+
+
 PYTHON = Rule("Python", "https://docs.python.org/3/reference/lexical_analysis.html#keywords", _keyword)
 STANDARD_LIBRARY = Rule("Python", "https://docs.python.org/3/library/sys.html#sys.path", _standard_library)
+SCRIPT = Rule("Python", "https://docs.python.org/3/library/sys_path_init.html", _script)
 PROJECT = Rule(
     "pip and uv", "https://pip.pypa.io/en/stable/topics/dependency-resolution/",
     _environment(
@@ -292,6 +300,9 @@ PLUGIN_NAME: Sequence[Rule] = (
 
 MODULE_NAME: Sequence[Rule] = (PYTHON, OWN, YAML, WINDOWS)
 """What the name of something in a project goes to: a module of its package, a test, a file of its configuration, an entry point."""
+
+SCRIPT_NAME: Sequence[Rule] = (*MODULE_NAME, SCRIPT)
+"""The same of what is run as a file: its folder is the first place in which Python looks for modules."""
 
 ENVIRONMENT_NAME: Sequence[Rule] = (YAML, WINDOWS)
 """What the name of an environment goes to: files of values, labels, pipelines; what becomes a namespace begins with the project's name."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mxdev import Tree, argument
+from mxdev.generator import Values
 from mxdev_generators.names.modules import module_name
 from mxdev_generators.names.named import NamedModule
+from mxdev_generators.names.rules import SCRIPT_NAME, package_name
 
 _GROUP = "project.optional-dependencies.notebook"
 # Jupytext opens `notebooks/NAME.py` in JupyterLab as a notebook.
@@ -15,9 +17,21 @@ class Notebook(NamedModule):
     """A notebook on the project's data and its trained model, kept as text without outputs."""
 
     arguments = (
-        argument("NAME", type=module_name("_notebook"), help="The notebook's name, such as explore."),
+        argument(
+            "NAME", type=module_name("_notebook", concerned=SCRIPT_NAME), help="The notebook's name, such as explore."
+        ),
     )
     example = "mx generate Notebook explore"
+
+    @classmethod
+    def problems(cls, values: Values) -> list[str]:
+        """A notebook called like the project's package would be imported in its place."""
+        if values.name != package_name(values.of_project.name):
+            return []
+        return [
+            f"{values.name!r} cannot be the name: notebooks import the project's package, which is called {values.name}, too. "
+            f"Take another, such as {values.name}_notebook."
+        ]
 
     def generate(self, tree: Tree) -> None:
         """Render notebook and test, and add what JupyterLab needs to the group `notebook`."""
