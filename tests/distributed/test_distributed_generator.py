@@ -282,6 +282,29 @@ def test_the_page_of_the_project_names_what_is_there(project: Path) -> None:
     assert "numProcPerNode" in page if (project / RUNTIME).exists() else "nprocPerNode" in page
 
 
+@pytest.mark.parametrize("spot", [False, True])
+@pytest.mark.parametrize("gpus", [1, 2])
+def test_what_is_said_about_machines_is_about_those_that_train(gpus: int, spot: bool) -> None:
+    options = {
+        "name": "m1",
+        "cloud": "gcp",
+        "accelerator": "nvidia-l4",
+        "gpus_per_worker": gpus,
+        "spot": spot,
+    }
+    tree = render("DistributedTraining", **options)
+    (why,) = [one.why for one in tree.next_steps if one.command.startswith("terraform ")]
+    page = text(tree, "docs/distributed_training.md").replace("\n", " ")
+    assert f"lets the pool of {'spot' if spot else 'GPU'} nodes grow" in page
+    if gpus > 1:
+        where, other = ("spot_pool.tf", "gpu_pool.tf") if spot else ("gpu_pool.tf", "spot_pool.tf")
+        assert f"in `{where}` the machine's type" in page
+        assert where in why
+        assert other not in why + page
+    else:
+        assert f"lets the {'pool of spot nodes' if spot else 'GPU pool'} grow" in why
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

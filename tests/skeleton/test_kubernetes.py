@@ -232,6 +232,22 @@ def test_the_driver_has_one_owner(gpu: str) -> None:
     assert {gpu_label(tree, name) for name in ("replaced-by-mlflow", "cuda-smoke-test")} == {google}
 
 
+@pytest.mark.parametrize("gpu", GPUS)
+@pytest.mark.parametrize("cloud", ["gcp", "existing"])
+def test_what_generators_add_goes_to_nodes_with_the_same_label(cloud: str, gpu: str) -> None:
+    added: dict[str, dict[str, str]] = {
+        "DebugPod": {},
+        "DistributedTraining": {},
+        "Acceptance": {"schedule": "17 3 * * 1"},
+    }
+    skeleton = project(cloud=cloud, accelerator=gpu)
+    wanted = {gpu_label(skeleton, "replaced-by-mlflow")} if cloud == "gcp" else set()
+    for name, options in added.items():
+        tree = render(name, name="m1", cloud=cloud, accelerator=gpu, **options)
+        yamls = [file.data.decode() for path, file in tree.files.items() if path.endswith(".yaml")]
+        assert set(re.findall(r"gke-accelerator: (\S+)", "".join(yamls))) == wanted, name
+
+
 def test_where_google_installs_the_driver_nobody_else_does() -> None:
     tree = project(accelerator="nvidia-l4")
     assert "DaemonSet" not in [item["kind"] for item in objects(tree)]

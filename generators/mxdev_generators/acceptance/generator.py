@@ -11,7 +11,7 @@ from mxdev.generator import Pattern, Values
 from mxdev_generators.acceptance import pipelines
 from mxdev_generators.ci.options import SCHEDULE, cron
 from mxdev_generators.ml_project_skeleton import package_index
-from mxdev_generators.ml_project_skeleton.machines import pod_size
+from mxdev_generators.ml_project_skeleton.machines import node_label, pod_size
 from mxdev_generators.ml_project_skeleton.platform import image_registry
 from mxdev_generators.names.rules import package_name
 from mxdev_generators.served.names import ALIAS, MODEL, TAG
@@ -19,8 +19,6 @@ from mxdev_generators.served.names import ALIAS, MODEL, TAG
 METRIC = Pattern(
     r"[A-Za-z_][A-Za-z0-9_]{0,62}", "a metric of the evaluation, such as accuracy or loss", metavar="METRIC"
 )
-# Of the node's labels, by the project's accelerator.
-_GPUS = {"nvidia-t4": "nvidia-tesla-t4", "nvidia-l4": "nvidia-l4", "nvidia-a100": "nvidia-tesla-a100"}
 
 
 class Acceptance(Generator):
@@ -67,7 +65,7 @@ class Acceptance(Generator):
             "package": package_name(project.name),
             "model": values["model"] or project.name,
             "pod": pod_size(project.cloud, project.accelerator) if cluster else None,
-            "node": _GPUS.get(project.accelerator) if project.cloud == "gcp" else None,
+            "node": node_label(project.cloud, project.accelerator),
             "image_registry": image_registry(project) if cluster else None,
         }
 

@@ -11,7 +11,7 @@ from mxdev import Generator, Tree, option
 from mxdev.generator import Values
 from mxdev_generators.debug_pod import devspace, scripts
 from mxdev_generators.ml_project_skeleton.laptop import refusal
-from mxdev_generators.ml_project_skeleton.machines import pod_size
+from mxdev_generators.ml_project_skeleton.machines import node_label, pod_size
 from mxdev_generators.ml_project_skeleton.naming import account_id
 from mxdev_generators.ml_project_skeleton.platform import image_registry
 from mxdev_generators.ml_project_skeleton.terraform_tests import head
@@ -20,8 +20,6 @@ from mxdev_generators.served.names import TAG
 from mxdev_generators.served.shared_files import TOOLS
 
 JUPYTER = "jupyterlab>=4.4,<5"
-# Of the node's labels, by the project's accelerator.
-_GPUS = {"nvidia-t4": "nvidia-tesla-t4", "nvidia-l4": "nvidia-l4", "nvidia-a100": "nvidia-tesla-a100"}
 
 
 class DebugPod(Generator):
@@ -50,7 +48,7 @@ class DebugPod(Generator):
             "terraform_test": head({"engineers": "[]"}),
             "package": package_name(project.name),
             "pod": pod_size(project.cloud, project.accelerator),
-            "node": _GPUS.get(project.accelerator) if project.cloud == "gcp" else None,
+            "node": node_label(project.cloud, project.accelerator),
             "image_registry": image_registry(project),
             "trainer_account": account_id(project.name, "trainer"),
             "idle_script": files(scripts).joinpath("idle.py").read_text("utf-8").rstrip(),

@@ -10,7 +10,7 @@ from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.distributed_training import devspace
 from mxdev_generators.ml_project_skeleton.laptop import refusal
-from mxdev_generators.ml_project_skeleton.machines import pod_size
+from mxdev_generators.ml_project_skeleton.machines import node_label, pod_size
 from mxdev_generators.ml_project_skeleton.terraform_tests import head
 
 CPUS = Pattern(
@@ -102,6 +102,7 @@ class DistributedTraining(Generator):
                 {"accelerator": '"nvidia-l4"', "distributed_gpu_nodes": "5", "engineers": "[]"}
             ),
             "gpus": gpus,
+            "node": node_label(values["cloud"], accelerator),
             "pods": values["workers"] + 1,
             "processes": share,
             "cpus": values["cpus"] or str(pod.cores * share),
@@ -115,15 +116,18 @@ class DistributedTraining(Generator):
         for address, value in devspace.sections(values):
             tree.section("devspace.yaml", address, value)
         pods = values["pods"]
+        pool, where = (
+            ("pool of spot nodes", "spot_pool.tf") if values["spot"] else ("GPU pool", "gpu_pool.tf")
+        )
         if values["cloud"] == "gcp" and values["gpus"] > 1:
             tree.next_step(
                 "terraform -chdir=infrastructure/terraform plan",
-                f"once gpu_pool.tf has machines with {values['gpus']} GPUs: those that it has now have one",
+                f"once {where} has machines with {values['gpus']} GPUs: those that it has now have one",
             )
         elif values["cloud"] == "gcp" and values["gpus"]:
             tree.next_step(
                 "terraform -chdir=infrastructure/terraform apply",
-                f"lets the GPU pool grow to {pods} nodes, one for each pod; the quota GPUS_ALL_REGIONS must be {pods} or more",
+                f"lets the {pool} grow to {pods} nodes, one for each pod; the quota GPUS_ALL_REGIONS must be {pods} or more",
             )
         tree.next_step(
             "devspace deploy training-operator",

@@ -11,7 +11,7 @@ from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Values
 from mxdev_generators.ml_project_skeleton import devspace, laptop, platform, tasks
 from mxdev_generators.ml_project_skeleton.gpus import cluster_zone, zones
-from mxdev_generators.ml_project_skeleton.machines import MACHINES, pod_size
+from mxdev_generators.ml_project_skeleton.machines import MACHINES, node_label, pod_size
 from mxdev_generators.ml_project_skeleton.mx_source import MX_SOURCE, index, install_line, requirement
 from mxdev_generators.ml_project_skeleton.naming import (
     ACCOUNTS,
@@ -114,6 +114,7 @@ class MLProjectSkeleton(Generator):
             "mx_requirement": requirement(values["mx_source"], values["mx_version"]),
             "mx_index": index(values["mx_source"]),
             "mx_install": install_line(values["mx_source"], values["mx_version"]),
+            "node": node_label(self.values.cloud, self.values.accelerator),
             "pod": pod_size(self.values.cloud, self.values.accelerator),
             "docker_hub": docker_hub(values),
             "docker_argument": docker_argument(values),

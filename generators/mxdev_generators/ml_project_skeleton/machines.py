@@ -42,11 +42,13 @@ class Machine:
         name: Google's name of it.
         cores: virtual ones.
         memory: in GiB.
+        gpu: Google's name of its GPU, which the label `cloud.google.com/gke-accelerator` of a node has.
     """
 
     name: str
     cores: int
     memory: int
+    gpu: str
 
     @property
     def pod(self) -> Size:
@@ -58,9 +60,9 @@ class Machine:
 
 # By accelerator: the machine of the GPU nodes, as infrastructure/terraform makes them unless told otherwise.
 MACHINES = {
-    "nvidia-t4": Machine("n1-standard-8", 8, 30),
-    "nvidia-l4": Machine("g2-standard-8", 8, 32),
-    "nvidia-a100": Machine("a2-highgpu-1g", 12, 85),
+    "nvidia-t4": Machine("n1-standard-8", 8, 30, "nvidia-tesla-t4"),
+    "nvidia-l4": Machine("g2-standard-8", 8, 32, "nvidia-l4"),
+    "nvidia-a100": Machine("a2-highgpu-1g", 12, 85, "nvidia-tesla-a100"),
 }
 # On machines of one's own, which may be smaller: what every machine with such a GPU has room for.
 _ANYWHERE = {"nvidia-t4": Size(3, 10, 4), "nvidia-l4": Size(3, 10, 4), "nvidia-a100": Size(8, 64, 12)}
@@ -78,6 +80,19 @@ def pod_size(cloud: str, accelerator: str) -> Size:
     if accelerator == "none":
         return _WITHOUT_GPU
     return MACHINES[accelerator].pod if cloud == "gcp" else _ANYWHERE[accelerator]
+
+
+def node_label(cloud: str, accelerator: str) -> str | None:
+    """What the label `cloud.google.com/gke-accelerator` of the nodes says on which a pod with this kind of GPU is to run.
+
+    Args:
+        cloud: "none", "gcp" or "existing".
+        accelerator: "none", or a key of `MACHINES`.
+
+    Returns:
+        None where nodes have no such label: they have no GPU, or are not Google's.
+    """
+    return MACHINES[accelerator].gpu if cloud == "gcp" and accelerator != "none" else None
 
 
 def _kept(whole: float, parts: tuple[tuple[float, float], ...]) -> float:
