@@ -18,7 +18,9 @@ class Notebook(NamedModule):
 
     arguments = (
         argument(
-            "NAME", type=module_name("_notebook", concerned=SCRIPT_NAME), help="The notebook's name, such as explore."
+            "NAME",
+            type=module_name("_notebook", concerned=SCRIPT_NAME),
+            help="The notebook's name, such as explore.",
         ),
     )
     example = "mx generate Notebook explore"
