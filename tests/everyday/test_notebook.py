@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from covering import EVERYDAY, Row, label, rows
-from everyday import LONGEST, add, python, start
+from everyday import LONGEST, TEMPLATES, add, python, start
 from golden import files
 from ml_environment import made, ml_python
 
@@ -79,11 +79,14 @@ def test_a_name_that_cannot_be_is_refused(written: Path, name: str) -> None:
 def rendered() -> SimpleNamespace:
     """What the tests below depend on, for their notes."""
     trees = [testing.render("MLProjectSkeleton", name="m1", cloud=cloud, task=task) for cloud, task in KINDS]
-    own = testing.render("Notebook", name="explore", cloud="none")
-    return SimpleNamespace(
-        files={f"{number}/{path}": file for number, tree in enumerate([*trees, own]) for path, file in tree.files.items()},
-        sections=own.sections,
-    )  # fmt: skip
+    files = {
+        f"{number}/{path}": file for number, tree in enumerate(trees) for path, file in tree.files.items()
+    }
+    # Rendered alone it would be a notebook of a project with its own name, which is refused.
+    for path in sorted((TEMPLATES / "notebook").rglob("*.*")):
+        if path.is_file() and path.suffix != ".pyc":
+            files[f"notebook/{path.name}"] = SimpleNamespace(executable=False, data=path.read_bytes())
+    return SimpleNamespace(files=files, sections=[])
 
 
 KINDS = [("existing", "image"), ("none", "text")]
