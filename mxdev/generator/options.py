@@ -177,8 +177,9 @@ class Option:
         if self.is_flag:
             return click.BOOL.convert(raw if isinstance(raw, bool) else str(raw), None, None)
         if isinstance(raw, bool):
-            # YAML's `no` is as much False as `false` is: only a choice tells which of the words was meant.
-            if not isinstance(self.type, click.Choice):
+            # YAML's `no` is as much False as `false` is: of a text nobody can tell which of the words was meant. A choice can,
+            # and so can a type that makes something else of a word, as a template's question does.
+            if isinstance(self.type, Pattern | click.types.StringParamType):
                 raise click.BadParameter(
                     'YAML takes this word for a flag, and text is wanted: write it in quotes, such as "no".'
                 )

@@ -165,7 +165,7 @@ def test_a_model_that_does_not_load_is_not_ready_and_says_why(
 
     def call(root: Path, kubectl: Kubectl, *words: str) -> SimpleNamespace:
         asked.append(words)
-        return SimpleNamespace(stdout=json.dumps({"items": [pod] if "pods" in words else []}))
+        return SimpleNamespace(stdout=json.dumps({"items": [pod] if "pods" in words else []}).encode())
 
     monkeypatch.setattr(objects, "call", call)
     [told] = readiness.reasons(tmp_path, Kubectl("mx-churn", "churn"), there)
