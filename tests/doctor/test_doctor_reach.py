@@ -170,7 +170,7 @@ def test_for_how_long_is_since_the_last_work_that_is_known(monkeypatch: pytest.M
         def answer(_root: Path, _kubectl: object, _get: str, kind: str, *_: str) -> Any:
             import json
 
-            return type("Done", (), {"stdout": json.dumps({"items": said[kind]})})
+            return type("Done", (), {"stdout": json.dumps({"items": said[kind]}).encode()})
 
         monkeypatch.setattr(objects, "call", answer)
         (found,) = running.gpus(Path(), "mx-churn", paid=paid)
