@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from benchmark_code import benchmark
 from sites import make_distribution
 
 LIMIT = 1.5  # times what it costs without a plugin; see benchmarks/plugins.py for figures
 
 
 @pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks/plugins.py"
-    spec = importlib.util.spec_from_file_location("benchmark_plugins", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def site(benchmark: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("thirty")
-    benchmark.install(folder, 30)
+    benchmark("plugins").install(folder, 30)
     return folder
 
 
@@ -40,10 +28,10 @@ def start(site: Path, *arguments: str, options: tuple[str, ...] = ()) -> subproc
     )  # fmt: skip
 
 
-def test_help_costs_little_more_than_without(benchmark: ModuleType) -> None:
+def test_help_costs_little_more_than_without() -> None:
     ratios = []
     for _ in range(3):  # the machine may be busy; a real loss is there every time
-        none, many = benchmark.compare(30, 4, "--help")
+        none, many = benchmark("plugins").compare(30, 4, "--help")
         ratios.append(many / none)
         if ratios[-1] <= LIMIT:
             return

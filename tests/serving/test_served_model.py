@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import socket
@@ -18,6 +17,7 @@ from urllib.request import Request, urlopen
 import jsonschema
 import pytest
 import yaml
+from benchmark_code import benchmark
 from ml_environment import made
 from terraform_mirror import shared_folder
 
@@ -147,11 +147,8 @@ def ask(server: str, **changed: Any) -> tuple[int, dict[str, Any]]:
         return error.code, json.load(error)
 
 
-def test_the_benchmark_asks_the_server_and_stops_at_the_first_refusal(
-    server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-    serving = importlib.import_module("serving")
+def test_the_benchmark_asks_the_server_and_stops_at_the_first_refusal(server: str) -> None:
+    serving = benchmark("serving")
     path, body = "/v2/models/scores/infer", json.dumps(serving.TENSOR).encode()
     with subprocess.Popen([sys.executable, "-c", "pass"]) as process:
         asked = serving.Server("scores", int(server.rpartition(":")[2]), path, body, process)
