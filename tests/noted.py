@@ -55,6 +55,8 @@ _PROGRAMS = (
 _HOW = ("MX_TEST_ALL", "MX_TEST_STRICT", "MX_TEST_SHARED")
 # What runs the package of a project on other machines; a task of several projects has them in folders.
 _ELSEWHERE = re.compile(r"(\w+/)?(infrastructure/|\.devcontainer/|devspace\.yaml$)")
+_BROKEN = pytest.StashKey[Exception]()
+_BESIDE = pytest.StashKey[dict[Path, list[pytest.Item]]]()
 _MADE = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
 
@@ -73,7 +75,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Look at the code and the programs before any test changes the PATH."""
+    session.stash[_BESIDE] = {}
     for item in session.items:
+        session.stash[_BESIDE].setdefault(item.path, []).append(item)
         if item.get_closest_marker("noted") and not _rendered(item):
             _note(item)
 
@@ -81,7 +85,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> object | None:
     """Report a noted pass, without setting anything up; None lets the test run."""
-    if os.environ.get("MX_TEST_ALL") or not _is_noted(item):
+    try:
+        if os.environ.get("MX_TEST_ALL") or not _is_noted(item):
+            return None
+    except Exception as error:  # rendering failed: the test's own error, in its set-up
+        item.stash[_BROKEN] = error
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for when in ("setup", "call"):
@@ -96,6 +104,13 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     item.ihook.pytest_runtest_logreport(report=item.ihook.pytest_runtest_makereport(item=item, call=end))
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail a test whose inputs could not be looked at."""
+    if error := item.stash.get(_BROKEN, None):
+        raise error
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -126,9 +141,8 @@ def _is_noted(item: pytest.Item) -> bool:
         return False
     if _rendered(item):
         return True
-    beside = (other for other in item.session.items if other.path == item.path)
-    notes = (_note(other) for other in beside if other.get_closest_marker("noted"))
-    return all(other is not None and other.exists() for other in notes)
+    beside = (other for other in item.session.stash[_BESIDE][item.path] if other.get_closest_marker("noted"))
+    return all((other := _note(item)) is not None and other.exists() for item in beside)
 
 
 def _rendered(item: pytest.Item) -> tuple[Any, ...]:
@@ -147,10 +161,7 @@ def _note(item: pytest.Item) -> Path | None:
         for part in _parts(rendered(), files):
             digest.update(hashlib.sha256(part).digest())
     else:
-        own = item.path.relative_to(REPOSITORY).parts
-        digest.update(_code(own[1] if own[0] == "plugins" else ""))
-        for path in _with_imported(item.path):
-            digest.update(path.read_bytes())
+        digest.update(_code_and_tests(item.path))
     return user_cache_path("mx-devtool-tests") / "noted" / digest.hexdigest()
 
 
@@ -168,6 +179,15 @@ def package(rendered: Callable[[], Tree]) -> Callable[[], Tree]:
 
 
 @functools.cache
+def _code_and_tests(path: Path) -> bytes:
+    """A digest of everything that the tests of a file depend on."""
+    own = path.relative_to(REPOSITORY).parts
+    digest = hashlib.sha256(_code(own[1] if own[0] == "plugins" else ""))
+    for file in _with_imported(path):
+        digest.update(file.read_bytes())
+    return digest.digest()
+
+
 def _with_imported(path: Path) -> list[Path]:
     """A test's file, and the test files that it imports."""
     files = [path]

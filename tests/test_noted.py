@@ -58,7 +58,7 @@ def repository(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 def run(pytester: pytest.Pytester, *arguments: str) -> tuple[int, int, int]:
     """How many passed and failed, and how many of those that passed were only noted."""
-    for cached in (noted._code, noted._with_imported, noted._test_files):
+    for cached in (noted._code, noted._code_and_tests, noted._test_files):
         cached.cache_clear()
     found = pytester.runpytest_inprocess("-p", "noted", "-p", "no:cacheprovider", *arguments)
     outcomes = found.parseoutcomes()
@@ -130,6 +130,20 @@ def test_what_a_test_file_imports_of_another_counts(pytester: pytest.Pytester, r
     assert run(pytester) == (6, 0, 3)
     other.write_text("def test_it(): assert True\n")
     assert run(pytester) == (6, 0, 1)
+
+
+def test_a_project_that_cannot_be_rendered_fails_its_test_alone(
+    pytester: pytest.Pytester, repository: Path
+) -> None:
+    (repository / "tests/test_other.py").write_text(
+        "import pytest\n"
+        "def broken(): raise ValueError('no such template')\n"
+        "@pytest.mark.noted.with_args(broken)\n"
+        "def test_rendered(): pass\n"
+    )
+    found = pytester.runpytest_inprocess("-p", "noted", "-p", "no:cacheprovider")
+    found.assert_outcomes(passed=4, errors=1)
+    found.stdout.fnmatch_lines(["*ValueError: no such template*"])
 
 
 def test_what_runs_a_package_elsewhere_does_not_count_where_it_is_only_trained() -> None:
