@@ -10,8 +10,10 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import mxdev
+import mxdev_generators
 
 HOME = Path(mxdev.__file__).parent
+GENERATORS = Path(mxdev_generators.__file__).parent
 ROWS = re.findall(
     r"^\| `(\w+)(?:/|\.py)` \| (.+) \|$", (HOME.parent / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE
 )  # fmt: skip
@@ -61,6 +63,24 @@ def test_imports_run_down_the_list_and_in_no_circle() -> None:
 def test_the_core_knows_no_generator() -> None:
     used = {name for path in FILES.values() for name in imports(path)}
     assert not [name for name in used if name.startswith("mxdev_generators")]
+
+
+def test_what_generators_share_knows_none_of_them_and_they_know_each_other_in_no_circle() -> None:
+    folders = {path.name: path for path in GENERATORS.iterdir() if (path / "__init__.py").is_file()}
+    arrows = {
+        name: {
+            found
+            for file in folder.glob("*.py")
+            for module in imports(file)
+            for found in re.findall(r"^mxdev_generators\.(\w+)", module)
+        }
+        - {name}
+        for name, folder in folders.items()
+    }
+    assert {"names", "project"} <= arrows["ml_project_skeleton"]
+    shared = {name for name, folder in folders.items() if not (folder / "generator.py").exists()}
+    assert {name: arrows[name] - shared for name in shared if arrows[name] - shared} == {}
+    TopologicalSorter(arrows).prepare()  # CycleError names the circle
 
 
 def test_a_room_has_one_job_and_a_file_one_concept() -> None:

@@ -14,7 +14,7 @@ from checks_ci import check_actionlint, check_schemas, check_scripts, check_tfli
 from checks_terraform import check_terraform
 
 from mxdev.testing import mx, render, text
-from mxdev_generators.ml_project_skeleton.naming import account_id
+from mxdev_generators.project.naming import account_id
 
 WEEKLY = "17 3 * * 1"
 GITLAB, GITHUB, CLOUD_BUILD = "GitLabCI", "GitHubActions", "CloudBuildDefaultConfig"

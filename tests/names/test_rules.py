@@ -18,9 +18,9 @@ from packaging.utils import canonicalize_name
 
 from mxdev.errors import MxError, UsageProblem
 from mxdev.testing import contents, render, render_all
-from mxdev_generators.ml_project_skeleton import naming
 from mxdev_generators.names import installed, rules
 from mxdev_generators.plugin.generator import NAME as PLUGIN_NAME
+from mxdev_generators.project import naming
 
 REFUSED = {
     "import": "keyword", "match": "keyword", "json": "standard library", "test": "standard library",

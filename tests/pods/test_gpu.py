@@ -21,7 +21,7 @@ from mxdev import testing
 from mxdev.cluster import manifest
 from mxdev.flow import words
 from mxdev.tree import Tree
-from mxdev_generators.ml_project_skeleton.machines import MACHINES, Machine
+from mxdev_generators.project.machines import MACHINES, Machine
 
 pytestmark = pytest.mark.noted()
 

@@ -16,7 +16,7 @@ from checks_kubernetes import check_devspace, check_manifests
 from mxdev.errors import MxError
 from mxdev.testing import contents, mx, render, text, write
 from mxdev.tree import Tree
-from mxdev_generators.ml_project_skeleton import platform
+from mxdev_generators.project import platform
 
 FOLDER = "infrastructure/kubernetes"
 CLOUDS = ("gcp", "existing")

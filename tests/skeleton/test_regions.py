@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mxdev.testing import mx
-from mxdev_generators.ml_project_skeleton.gpus import zones
-from mxdev_generators.ml_project_skeleton.regions import REGIONS, unknown_region
+from mxdev_generators.project.gpus import zones
+from mxdev_generators.project.regions import REGIONS, unknown_region
 
 
 def test_every_zone_with_a_gpu_is_in_a_region_of_the_table() -> None:

@@ -13,7 +13,7 @@ import pytest
 from checks_terraform import check_terraform
 
 from mxdev.testing import render, text, write
-from mxdev_generators.ml_project_skeleton.gpus import default_zone, zones
+from mxdev_generators.project.gpus import default_zone, zones
 
 FOLDER = "infrastructure/terraform"
 HOSTILE = 'He said "hi" {{ 7*7 }} ${x} $(id) #c: [\n\'; import os #`, %{ if true } */ </script> \\ \u202e\u05e2\u05d1\u05e8\u05d9\u05ea🙂\\'

@@ -10,10 +10,10 @@ from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.acceptance import pipelines
 from mxdev_generators.ci.options import SCHEDULE, cron
-from mxdev_generators.ml_project_skeleton import package_index
-from mxdev_generators.ml_project_skeleton.machines import node_label, pod_size
-from mxdev_generators.ml_project_skeleton.platform import image_registry
 from mxdev_generators.names.rules import package_name
+from mxdev_generators.project import package_index
+from mxdev_generators.project.machines import node_label, pod_size
+from mxdev_generators.project.platform import image_registry
 from mxdev_generators.served.names import ALIAS, MODEL, TAG
 
 METRIC = Pattern(

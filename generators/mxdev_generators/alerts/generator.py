@@ -8,9 +8,9 @@ import click
 
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
-from mxdev_generators.ml_project_skeleton.laptop import refusal
-from mxdev_generators.ml_project_skeleton.naming import ENGINEER
-from mxdev_generators.ml_project_skeleton.terraform_tests import head
+from mxdev_generators.project.naming import ENGINEER
+from mxdev_generators.project.platform import refusal
+from mxdev_generators.project.terraform_tests import head
 
 BILLING_ACCOUNT = Pattern(
     r"(?:[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6})?",

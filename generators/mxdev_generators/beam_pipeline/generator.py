@@ -11,11 +11,11 @@ from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.beam_pipeline import image
 from mxdev_generators.dataset.generator import PATH
-from mxdev_generators.ml_project_skeleton.laptop import refusal
-from mxdev_generators.ml_project_skeleton.naming import bucket_prefix, docker_hub
-from mxdev_generators.ml_project_skeleton.terraform_tests import head
 from mxdev_generators.names.modules import module_name
 from mxdev_generators.names.rules import package_name
+from mxdev_generators.project.naming import bucket_prefix, docker_hub
+from mxdev_generators.project.platform import refusal
+from mxdev_generators.project.terraform_tests import head
 from mxdev_generators.served.names import dns_label, taken
 
 COLUMN = Pattern(

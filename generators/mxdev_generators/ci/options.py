@@ -13,11 +13,11 @@ from mxdev.freetext import reveal
 from mxdev.generator import Option, Pattern
 from mxdev_generators.ci import promotion
 from mxdev_generators.ci.model import Facts
-from mxdev_generators.ml_project_skeleton.gpus import cluster_zone
-from mxdev_generators.ml_project_skeleton.mx_source import MX_SOURCE, index, requirement
-from mxdev_generators.ml_project_skeleton.naming import ACCOUNT_LENGTH, account_id, docker_image
-from mxdev_generators.ml_project_skeleton.package_index import NAME
 from mxdev_generators.names.rules import package_name
+from mxdev_generators.project.gpus import cluster_zone
+from mxdev_generators.project.mx_source import MX_SOURCE, index, requirement
+from mxdev_generators.project.naming import ACCOUNT_LENGTH, account_id, docker_image
+from mxdev_generators.project.package_index import NAME
 
 _FIELD = r"(?:\*|[0-9]+(?:-[0-9]+)?)(?:/[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*"
 # Minute, hour, day of the month, month, day of the week (0 is Sunday).

@@ -9,8 +9,8 @@ from mxdev import option
 from mxdev.generator import Pattern
 from mxdev_generators.ci import terraform, training
 from mxdev_generators.ci.model import MX, Facts, Job
-from mxdev_generators.ml_project_skeleton.naming import account_id
 from mxdev_generators.names import environments
+from mxdev_generators.project.naming import account_id
 
 _PREFIX, _PREVIEW = "promote-", "preview-"
 _TOKEN = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105  (a variable's name)

@@ -23,8 +23,8 @@ from mxdev_generators.ci.options import (
     python_registry,
 )
 from mxdev_generators.ci.text import document
-from mxdev_generators.ml_project_skeleton import package_index
-from mxdev_generators.ml_project_skeleton.naming import bucket_prefix
+from mxdev_generators.project import package_index
+from mxdev_generators.project.naming import bucket_prefix
 
 FOLDER = "infrastructure/cloudbuild"
 BUILDS: Mapping[str, tuple[Event, ...]] = {

@@ -19,9 +19,9 @@ from mxdev_generators.ci.options import (
     cron,
 )
 from mxdev_generators.cloud_build_default_config import builds
-from mxdev_generators.ml_project_skeleton.laptop import refusal
-from mxdev_generators.ml_project_skeleton.mx_source import missing
-from mxdev_generators.ml_project_skeleton.terraform_tests import head
+from mxdev_generators.project.mx_source import missing
+from mxdev_generators.project.platform import refusal
+from mxdev_generators.project.terraform_tests import head
 
 _REPOSITORY = Pattern(
     r"(?:https://[A-Za-z0-9][A-Za-z0-9.-]*(?:/[A-Za-z0-9._-]+){2,}\.git)?",

@@ -13,10 +13,9 @@ from mxdev_generators.edge.apps import App, expose
 from mxdev_generators.edge.certificates import gateway
 from mxdev_generators.edge.names import AUDIENCE, HOST, address
 from mxdev_generators.edge.text import documents
-from mxdev_generators.ml_project_skeleton.laptop import refusal
-from mxdev_generators.ml_project_skeleton.naming import docker_image
-from mxdev_generators.ml_project_skeleton.platform import OBJECT_NAME, POSTGRES
 from mxdev_generators.names import rules
+from mxdev_generators.project.naming import docker_image
+from mxdev_generators.project.platform import OBJECT_NAME, POSTGRES, refusal
 
 DATA = Pattern(
     r"(?:(?:gs|s3)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](?:/[A-Za-z0-9._=-]+)*|/?[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.-]+)*)?",

@@ -10,12 +10,11 @@ import click
 from mxdev import Generator, Tree, option
 from mxdev.generator import Values
 from mxdev_generators.debug_pod import devspace, scripts
-from mxdev_generators.ml_project_skeleton.laptop import refusal
-from mxdev_generators.ml_project_skeleton.machines import node_label, pod_size
-from mxdev_generators.ml_project_skeleton.naming import account_id
-from mxdev_generators.ml_project_skeleton.platform import image_registry
-from mxdev_generators.ml_project_skeleton.terraform_tests import head
 from mxdev_generators.names.rules import package_name
+from mxdev_generators.project.machines import node_label, pod_size
+from mxdev_generators.project.naming import account_id
+from mxdev_generators.project.platform import image_registry, refusal
+from mxdev_generators.project.terraform_tests import head
 from mxdev_generators.served.names import TAG
 from mxdev_generators.served.shared_files import TOOLS
 

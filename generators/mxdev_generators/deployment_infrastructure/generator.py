@@ -12,8 +12,8 @@ from mxdev.generator import Pattern, Values
 from mxdev_generators.deployment_infrastructure import devspace
 from mxdev_generators.edge.apps import HOSTS
 from mxdev_generators.edge.names import GATEWAY, MEMBER, NO_AUDIENCE, patterns, project_domain
-from mxdev_generators.ml_project_skeleton.laptop import refusal
-from mxdev_generators.ml_project_skeleton.terraform_tests import head
+from mxdev_generators.project.platform import refusal
+from mxdev_generators.project.terraform_tests import head
 
 _ID = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 MANAGED_ZONE = Pattern(

@@ -9,9 +9,9 @@ import click
 from mxdev import Generator, Tree, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.distributed_training import devspace
-from mxdev_generators.ml_project_skeleton.laptop import refusal
-from mxdev_generators.ml_project_skeleton.machines import node_label, pod_size
-from mxdev_generators.ml_project_skeleton.terraform_tests import head
+from mxdev_generators.project.machines import node_label, pod_size
+from mxdev_generators.project.platform import refusal
+from mxdev_generators.project.terraform_tests import head
 
 CPUS = Pattern(
     r"(?:[1-9][0-9]{0,3}(?:\.[0-9]{1,3})?|0\.[0-9]{0,2}[1-9]|[1-9][0-9]{1,6}m)?",

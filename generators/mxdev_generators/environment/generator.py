@@ -7,14 +7,14 @@ from typing import Any
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Pattern, Values
 from mxdev_generators.environment import naming
-from mxdev_generators.ml_project_skeleton.laptop import refusal
-from mxdev_generators.ml_project_skeleton.naming import (
+from mxdev_generators.names import environments as names
+from mxdev_generators.project.naming import (
     ACCOUNTS,
     PROJECT_ID,
     account_id,
     bucket_problems,
 )
-from mxdev_generators.names import environments as names
+from mxdev_generators.project.platform import refusal
 
 _NAME_LENGTH = 40
 NAME = Pattern(

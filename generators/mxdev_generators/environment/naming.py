@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mxdev.generator import Values
-from mxdev_generators.ml_project_skeleton.naming import ACCOUNTS, account_id, bucket_prefix
+from mxdev_generators.project.naming import ACCOUNTS, account_id, bucket_prefix
 
 # Beside those of the skeleton: what continuous integration acts as.
 ROLES = (*ACCOUNTS, "build", "github", "gitlab")

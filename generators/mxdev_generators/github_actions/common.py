@@ -9,7 +9,7 @@ from mxdev_generators.ci.model import UV_VERSION
 from mxdev_generators.ci.options import account_email
 from mxdev_generators.github_actions import actions
 from mxdev_generators.github_actions.actions import Step
-from mxdev_generators.ml_project_skeleton import package_index
+from mxdev_generators.project import package_index
 
 RUNNER = "ubuntu-24.04"
 PROVIDER = "GCP_WORKLOAD_IDENTITY_PROVIDER"

@@ -18,10 +18,10 @@ from mxdev_generators.ci.options import (
     publish_docs,
 )
 from mxdev_generators.github_actions import workflows
-from mxdev_generators.ml_project_skeleton import package_index
-from mxdev_generators.ml_project_skeleton.laptop import refusal
-from mxdev_generators.ml_project_skeleton.mx_source import missing
-from mxdev_generators.ml_project_skeleton.terraform_tests import head
+from mxdev_generators.project import package_index
+from mxdev_generators.project.mx_source import missing
+from mxdev_generators.project.platform import refusal
+from mxdev_generators.project.terraform_tests import head
 
 
 class GitHubActions(Generator):

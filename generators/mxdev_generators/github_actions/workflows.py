@@ -31,7 +31,7 @@ from mxdev_generators.github_actions.common import (
     package_login,
     setup_uv,
 )
-from mxdev_generators.ml_project_skeleton import package_index
+from mxdev_generators.project import package_index
 
 FOLDER = ".github/workflows"
 JOBS, CI, RELEASE, TRAIN, RESULT = "mx-jobs", "mx-ci", "mx-release", "mx-train", "mx-train-result"

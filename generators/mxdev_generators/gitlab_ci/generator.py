@@ -19,10 +19,10 @@ from mxdev_generators.ci.options import (
     publish_docs,
 )
 from mxdev_generators.gitlab_ci import pipeline
-from mxdev_generators.ml_project_skeleton import package_index
-from mxdev_generators.ml_project_skeleton.laptop import refusal
-from mxdev_generators.ml_project_skeleton.mx_source import missing
-from mxdev_generators.ml_project_skeleton.terraform_tests import head
+from mxdev_generators.project import package_index
+from mxdev_generators.project.mx_source import missing
+from mxdev_generators.project.platform import refusal
+from mxdev_generators.project.terraform_tests import head
 
 _STAGE = Pattern(
     r"\.?[A-Za-z][A-Za-z0-9_-]*", "a stage of the pipeline: letters, digits, dashes", metavar="STAGE"

@@ -17,7 +17,7 @@ from mxdev_generators.ci.options import (
 )
 from mxdev_generators.ci.text import document
 from mxdev_generators.gitlab_ci import google
-from mxdev_generators.ml_project_skeleton.naming import docker_hub
+from mxdev_generators.project.naming import docker_hub
 
 PATH = ".gitlab/mx.gitlab-ci.yml"
 # Names must not meet those of a pipeline that is there already: GitLab would mix both jobs silently.

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
 
 import click
 
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Values
-from mxdev_generators.ml_project_skeleton import devspace, laptop, platform, tasks
-from mxdev_generators.ml_project_skeleton.gpus import cluster_zone, zones
-from mxdev_generators.ml_project_skeleton.machines import MACHINES, node_label, pod_size
-from mxdev_generators.ml_project_skeleton.mx_source import MX_SOURCE, index, install_line, requirement
-from mxdev_generators.ml_project_skeleton.naming import (
+from mxdev_generators.ml_project_skeleton import devspace, laptop, scripts, tasks
+from mxdev_generators.names.rules import package_name
+from mxdev_generators.project import platform
+from mxdev_generators.project.gpus import cluster_zone, zones
+from mxdev_generators.project.machines import MACHINES, node_label, pod_size
+from mxdev_generators.project.mx_source import MX_SOURCE, index, install_line, requirement
+from mxdev_generators.project.naming import (
     ACCOUNTS,
     DOMAIN,
     ENGINEER,
@@ -28,9 +31,8 @@ from mxdev_generators.ml_project_skeleton.naming import (
     default_project_id,
     docker_hub,
 )
-from mxdev_generators.ml_project_skeleton.package_index import PACKAGE_INDEX, docker_argument, docker_login
-from mxdev_generators.ml_project_skeleton.terraform_tests import head
-from mxdev_generators.names.rules import package_name
+from mxdev_generators.project.package_index import PACKAGE_INDEX, docker_argument, docker_login
+from mxdev_generators.project.terraform_tests import head
 
 
 def _on_google(values: Mapping[str, Any]) -> bool:
@@ -121,6 +123,7 @@ class MLProjectSkeleton(Generator):
             "docker_login": docker_login(values),
             "machine": MACHINES.get(self.values.accelerator) if self.values.cloud == "gcp" else None,
             **platform.variables(values, prefix, accounts["mlflow_account"]),
+            "database_script": files(scripts).joinpath("database.py").read_text("utf-8").rstrip(),
         }
 
     def _keeps(self, template: str) -> bool:

@@ -36,18 +36,3 @@ _KEPT = frozenset(
 def keeps(template: str) -> bool:
     """Whether the template at this path below `templates/` is rendered without a cluster, too."""
     return template in _KEPT
-
-
-def refusal(generator: str, cloud: str) -> list[str]:
-    """What is wrong with a generator that builds images or runs on a cluster, where there is neither; usually nothing.
-
-    Args:
-        generator: its name.
-        cloud: the project's option.
-    """
-    if cloud != "none":
-        return []
-    return [
-        f"{generator} needs images and a cluster, and this project has neither (cloud=none). Run `mx set cloud=gcp` "
-        "for Google Cloud, or `mx set cloud=existing` for a cluster of your own, and then this generator."
-    ]

@@ -10,12 +10,11 @@ from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Values
 from mxdev_generators.edge.apps import APP_OPTIONS, MESHED, SIDECAR_METRICS_PORT, App, expose
 from mxdev_generators.edge.policies import SELECTOR
-from mxdev_generators.ml_project_skeleton.laptop import refusal
-from mxdev_generators.ml_project_skeleton.naming import bucket_prefix
-from mxdev_generators.ml_project_skeleton.platform import image_registry
-from mxdev_generators.ml_project_skeleton.terraform_tests import head
 from mxdev_generators.names.modules import module_name
 from mxdev_generators.names.rules import package_name
+from mxdev_generators.project.naming import bucket_prefix
+from mxdev_generators.project.platform import image_registry, refusal
+from mxdev_generators.project.terraform_tests import head
 from mxdev_generators.served.names import BUCKET, MODEL, TAG, dns_label
 
 # scikit-learn brings it, too.

@@ -6,7 +6,7 @@ from typing import Any
 
 from mxdev import Tree
 from mxdev.generator import Values
-from mxdev_generators.ml_project_skeleton import package_index
+from mxdev_generators.project import package_index
 
 TOOLS = "project.optional-dependencies.dev"
 

@@ -11,8 +11,8 @@ import click
 
 from mxdev.freetext import FreeText
 from mxdev.generator import ParamType, Pattern
-from mxdev_generators.ml_project_skeleton.regions import unknown_region
 from mxdev_generators.names import rules
+from mxdev_generators.project.regions import unknown_region
 
 ACCOUNTS = ("nodes", "trainer", "mlflow")
 ACCOUNT_LENGTH = 30

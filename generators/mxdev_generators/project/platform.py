@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 import click
 
 from mxdev import option
 from mxdev.generator import Option, Pattern, Values
-from mxdev_generators.ml_project_skeleton import scripts
-from mxdev_generators.ml_project_skeleton.naming import docker_image
 from mxdev_generators.names import rules
+from mxdev_generators.project.naming import docker_image
 
 _PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 REGISTRY = Pattern(
@@ -115,7 +113,6 @@ def variables(values: Mapping[str, Any], bucket_prefix: str, mlflow_account: str
         "postgres_image": docker_image(values, POSTGRES, hub="docker.io/"),
         "mlflow_image": MLFLOW_IMAGE,
         "proxy_image": PROXY_IMAGE,
-        "database_script": files(scripts).joinpath("database.py").read_text("utf-8").rstrip(),
     }
 
 
@@ -143,3 +140,18 @@ def backup_root(values: Mapping[str, Any], bucket_prefix: str) -> str:
         return f"gs://{bucket_prefix}-backups"
     store = str(values["artifact_store"])
     return f"{store}/backups" if store else "/backups"
+
+
+def refusal(generator: str, cloud: str) -> list[str]:
+    """What is wrong with a generator that builds images or runs on a cluster, where there is neither; usually nothing.
+
+    Args:
+        generator: its name.
+        cloud: the project's option.
+    """
+    if cloud != "none":
+        return []
+    return [
+        f"{generator} needs images and a cluster, and this project has neither (cloud=none). Run `mx set cloud=gcp` "
+        "for Google Cloud, or `mx set cloud=existing` for a cluster of your own, and then this generator."
+    ]
