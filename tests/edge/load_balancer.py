@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+
+from server_thread import ServerThread
 
 
-class LoadBalancerDouble:
+class LoadBalancerDouble(ServerThread):
     """Listens on 127.0.0.1 at `port`, and passes requests on to `gateway`, a port there. `stop` ends it.
 
     Each connection has one request, or one websocket: what is said of the client stands in the first head alone.
     """
 
     def __init__(self, gateway: int, token: str) -> None:
-        self.port = 0
         self.websockets = 0
         self._gateway, self._token = gateway, token
-        self._loop = asyncio.new_event_loop()
-        ready = threading.Event()
+        super().__init__("127.0.0.1")
 
-        def work() -> None:
-            asyncio.set_event_loop(self._loop)
-            server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
-            self.port = server.sockets[0].getsockname()[1]
-            ready.set()
-            self._loop.run_forever()
-            for task in asyncio.all_tasks(self._loop):
-                task.cancel()
-
-        self._thread = threading.Thread(target=work, daemon=True)
-        self._thread.start()
-        ready.wait(10)
-
-    def stop(self) -> None:
-        """End it, and every connection."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on one request, or one websocket."""
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             there, on = await asyncio.open_connection("127.0.0.1", self._gateway)

@@ -9,41 +9,21 @@ import asyncio
 import base64
 import hashlib
 import json
-import threading
+
+from server_thread import ServerThread
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
-class LocalApp:
+class LocalApp(ServerThread):
     """Listens at `address` on a port that the system gives; `port` is known once it is made. `stop` ends it."""
 
     def __init__(self, name: str, address: str) -> None:
         self.name = name
-        self.port = 0
-        self._loop = asyncio.new_event_loop()
-        ready = threading.Event()
+        super().__init__(address)
 
-        def work() -> None:
-            asyncio.set_event_loop(self._loop)
-            server = self._loop.run_until_complete(asyncio.start_server(self._serve, address, 0))
-            self.port = server.sockets[0].getsockname()[1]
-            ready.set()
-            self._loop.run_forever()
-            tasks = asyncio.all_tasks(self._loop)
-            for task in tasks:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-
-        self._thread = threading.Thread(target=work, daemon=True)
-        self._thread.start()
-        ready.wait(10)
-
-    def stop(self) -> None:
-        """End it, and every connection."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer requests until the connection ends."""
         try:
             while True:
                 await self._answer(reader, writer)
