@@ -218,12 +218,11 @@ def interpreter(name: str, *requirements: str | Path, options: Iterable[str] = (
                 import pytest
 
                 pytest.skip("uv is not installed: `pip install uv`")
-            wanted = [
-                word for one in requirements for word in (["-r", one] if isinstance(one, Path) else [one])
-            ]
-            make = [program, "venv", "--quiet", "--clear", "--python", sys.executable, folder]
+            make = [program, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)]
             subprocess.run(make, check=True)
-            install = [program, "pip", "install", "--quiet", *options, "--python", python, *wanted]
+            install = [program, "pip", "install", "--quiet", *options, "--python", str(python)]
+            for one in requirements:
+                install += ["-r", str(one)] if isinstance(one, Path) else [one]
             subprocess.run(install, check=True)
             (folder / "complete").touch()
     return python
