@@ -1,5 +1,5 @@
 """For tests of generators, of plugins as of mx itself: render in memory, plan, compare with a snapshot, run `mx`, answer its questions,
-follow a page, do once what takes long.
+follow a page, run a program, make an interpreter with packages, do once what takes long.
 
 tree = render(DistributedTraining, workers=4)
 assert "replicas: 4" in text(tree, "infrastructure/kubernetes/train.yaml")
@@ -24,7 +24,8 @@ from mxdev.plugins import catalog
 from mxdev.plugins.defaults import Default
 from mxdev.project.project import Project
 from mxdev.sections import sections
-from mxdev.workflow.render import Run, run, with_requirements
+from mxdev.workflow import render as rendering
+from mxdev.workflow.render import Run, with_requirements
 from mxdev.workflow.values import Sources
 
 UPDATE_SNAPSHOTS = "MX_UPDATE_SNAPSHOTS"
@@ -57,7 +58,7 @@ def _run(generator: type[Generator] | str, project: Project, options: Mapping[st
         raise TypeError(f"nobody declares {', '.join(unknown)}; there are: {', '.join(sorted(declared))}")
     # mx counts as installed from an index, however it is installed where the tests run.
     defaults = {"mx-source": Default("index", "mxdev.testing")}
-    return run(project, wanted, Sources(file=given, environment={}, defaults=defaults))
+    return rendering.run(project, wanted, Sources(file=given, environment={}, defaults=defaults))
 
 
 def render(generator: type[Generator] | str, /, **options: Any) -> Tree:
@@ -186,6 +187,47 @@ def once(what: Iterable[object], run: Callable[[], str]) -> str:
     return note.read_text("utf-8")
 
 
+def interpreter(name: str, *requirements: str | Path, options: Iterable[str] = ()) -> Path:
+    """A Python of this version with packages, made by uv once for all runs and kept in the user's cache. A half-made one is made anew.
+
+    The test is skipped where uv is not installed.
+
+    Args:
+        name: what it is for; part of the folder's name.
+        *requirements: as in `uv pip install`; a path is a file of them. With other ones it is another environment.
+        options: more options of `uv pip install`, such as `--require-hashes`.
+
+    Raises:
+        subprocess.CalledProcessError: uv could not make it, and has said why.
+    """
+    import hashlib
+
+    from filelock import FileLock
+
+    from mxdev.environment.packages import uv
+
+    told = [one.read_text("utf-8") if isinstance(one, Path) else one for one in requirements]
+    key = hashlib.sha256("\n".join([sys.version, sys.platform, *told]).encode()).hexdigest()[:16]
+    folder = cache_folder() / f"{name}-{key}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    python = folder / "bin/python"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "complete").exists():
+            program = uv()
+            if program is None:
+                import pytest
+
+                pytest.skip("uv is not installed: `pip install uv`")
+            make = [program, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)]
+            subprocess.run(make, check=True)
+            install = [program, "pip", "install", "--quiet", *options, "--python", str(python)]
+            for one in requirements:
+                install += ["-r", str(one)] if isinstance(one, Path) else [one]
+            subprocess.run(install, check=True)
+            (folder / "complete").touch()
+    return python
+
+
 def _of_path(path: Path) -> bytes:
     import hashlib
 
@@ -230,6 +272,36 @@ def mx(
         command, cwd=cwd, env=_environment(env), input=stdin or "", capture_output=True, text=True,
         timeout=timeout, check=False,
     )  # fmt: skip
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def run(
+    *command: str | os.PathLike[str],
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    code: int = 0,
+    timeout: float = 300,
+) -> Outcome:
+    """Run a program that must end with `code`; what it said.
+
+    Args:
+        *command: the program and its arguments.
+        cwd: the folder it runs in.
+        env: variables that are added to this process's.
+        code: how it must end.
+        timeout: seconds after which it is killed (subprocess.TimeoutExpired).
+
+    Raises:
+        AssertionError: it ended otherwise; the message is what it said.
+        FileNotFoundError: there is no such program.
+    """
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True,
+        timeout=timeout, check=False,
+    )  # fmt: skip
+    if done.returncode != code:
+        said = f"{done.stdout}{done.stderr}"
+        raise AssertionError(f"{os.fspath(command[0])} ended with {done.returncode}, not {code}:\n{said}")
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 

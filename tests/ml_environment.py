@@ -6,17 +6,14 @@ links make nearly free the second time) and kept in the user's cache folder.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
-from platformdirs import user_cache_path
+
+from mxdev import testing
+from mxdev.environment import packages
 
 REQUIREMENTS = (
     "fsspec>=2025.3",
@@ -42,7 +39,7 @@ REQUIREMENTS = (
 
 def uv() -> str:
     """The uv beside the tests' interpreter or on PATH."""
-    found = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+    found = packages.uv()
     if found is None:
         pytest.skip("uv is not installed: `pip install uv`, or name an interpreter in MX_TEST_ML_PYTHON")
     return found
@@ -56,18 +53,7 @@ def interpreter() -> Path:
 
 def made(name: str, requirements: Sequence[str]) -> Path:
     """The interpreter of an environment with these packages, which is made once and kept in the user's cache folder."""
-    key = hashlib.sha256("\n".join([sys.version, sys.platform, *requirements]).encode()).hexdigest()[:16]
-    folder = user_cache_path("mx-devtool-tests") / f"{name}-{key}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    python = folder / "bin" / "python"
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "complete").exists():
-            subprocess.run(
-                [uv(), "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True
-            )
-            subprocess.run([uv(), "pip", "install", "--quiet", "--python", python, *requirements], check=True)
-            (folder / "complete").touch()
-    return python
+    return testing.interpreter(name, *requirements)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,43 @@ def test_what_takes_long_is_done_once_for_the_same_files(
     assert testing.once([0], lambda: "now") == "now"  # a failure is not kept
     monkeypatch.setenv("MX_TEST_ALL", "1")
     assert ask("one") == "5"
+
+
+def test_a_program_ends_as_it_must(tmp_path: Path) -> None:
+    script = "import os, sys; print(os.getcwd(), os.environ['SAID']); sys.exit('why')"
+    said = testing.run(sys.executable, "-c", script, cwd=tmp_path, env={"SAID": "it"}, code=1)
+    assert (said.code, said.stdout, said.stderr) == (1, f"{tmp_path} it\n", "why\n")
+    with pytest.raises(AssertionError, match=r"(?s)ended with 1, not 0:.*it\nwhy"):
+        testing.run(sys.executable, "-c", script, cwd=tmp_path, env={"SAID": "it"})
+
+
+def test_an_interpreter_is_made_once_for_the_same_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    said, files = tmp_path / "said", [tmp_path / "a.txt", tmp_path / "b.txt"]
+    for file in files:
+        file.write_text("click\n")
+    double = tmp_path / "uv"  # a double of uv, which tells what it was asked
+    double.write_text(
+        f'#!/bin/sh\necho "$@" >> {said}\nfor last; do :; done\n'
+        f'[ "$1" != venv ] || mkdir -p "$last"\n[ ! -e {tmp_path}/broken ] || exit 1\n'
+    )
+    double.chmod(0o755)
+    monkeypatch.setattr("mxdev.environment.packages.uv", lambda: str(double))
+    (tmp_path / "broken").touch()
+    with pytest.raises(subprocess.CalledProcessError):
+        testing.interpreter("of-a-test", files[0])
+    (tmp_path / "broken").unlink()
+    said.unlink()
+    made = testing.interpreter("of-a-test", files[0], "jinja2", options=["--require-hashes"])
+    assert (made.name, made.parents[2]) == ("python", testing.cache_folder())
+    venv, install = said.read_text().splitlines()
+    assert venv == f"venv --quiet --clear --python {sys.executable} {made.parents[1]}"
+    assert install == f"pip install --quiet --require-hashes --python {made} -r {files[0]} jinja2"
+    assert testing.interpreter("of-a-test", files[1], "jinja2") == made  # the same packages
+    assert len(said.read_text().splitlines()) == 2
+    assert testing.interpreter("of-a-test", files[0]) != made
 
 
 def test_a_page_is_followed(tmp_path: Path) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 from jsonschema import Draft7Validator
-from mxdev.testing import mx, render, write
+from mxdev.testing import interpreter, mx, once, render, run, write
 from sagemaker_schema import schema
-from sagemaker_training import interpreter, noted, run
 
 BIN = Path(sys.executable).parent
 TRACKING = ["sagemaker", "mlflow"]
@@ -35,25 +34,23 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return made
 
 
-def python(folder: Path, tmp_path: Path, tracking: str) -> Path:
+def python(folder: Path, tracking: str) -> Path:
     """An interpreter with what pyproject.toml names; the saver is that of this repository."""
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     named = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     wanted = [one for one in named if not one.startswith("mxdev-saver")]
     assert len(wanted) == len(named) - 1
-    (tmp_path / "requirements.txt").write_text("\n".join(wanted))
-    return interpreter(f"experiment-{tracking}", tmp_path / "requirements.txt")
+    return interpreter(f"sagemaker-experiment-{tracking}", *wanted)
 
 
 @pytest.mark.parametrize("tracking", TRACKING)
-def test_its_own_tests_run(both: dict[str, Path], tmp_path: Path, tracking: str) -> None:
+def test_its_own_tests_run(both: dict[str, Path], tracking: str) -> None:
     """Once for the same files and packages."""
     folder = both[tracking]
-    program = python(folder, tmp_path, tracking)
+    program = python(folder, tracking)
     command = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
-    code = [path.read_bytes() for path in sorted(SAVER.rglob("*.py"))]
     env = {"PYTHONPATH": str(SAVER)}
-    said = noted(folder, [program, code], lambda: run(program, *command, cwd=folder, env=env))
+    said = once([folder, str(program), SAVER], lambda: run(program, *command, cwd=folder, env=env).stdout)
     assert "26 passed" in said
 
 
@@ -75,13 +72,16 @@ def answer(said: str) -> str:
 
 def test_studio_is_told_when_nothing_runs(both: dict[str, Path], tmp_path: Path) -> None:
     """By a real Jupyter server, with the extension that the base image must have; once for the same configuration."""
-    (tmp_path / "requirements.txt").write_text(
-        "jupyter-server>=2.14,<3\njupyter-activity-monitor-extension==0.3.2\n"
-    )
-    program, kernel = interpreter("idle", tmp_path / "requirements.txt"), both["sagemaker"] / "kernel"
+    wanted = ("jupyter-server>=2.14,<3", "jupyter-activity-monitor-extension==0.3.2")
+    program, kernel = interpreter("sagemaker-idle", *wanted), both["sagemaker"] / "kernel"
     ask = Path(__file__).parents[1] / "inside/idle.py"
     command = (program, ask, kernel / "jupyter_server_config.py", tmp_path)
-    said = json.loads(noted(kernel, [program, ask.read_text()], lambda: answer(run(*command, cwd=tmp_path))))
+
+    def asked() -> str:
+        done = run(*command, cwd=tmp_path)
+        return answer(done.stdout + done.stderr)
+
+    said = json.loads(once([kernel, str(program), ask], asked))
     assert datetime.fromisoformat(said["answer"]["lastActiveTimestamp"].upper()).tzinfo is not None
     told = said["configured"]
     assert told["MappingKernelManager"]["cull_idle_timeout"] == 90 * 60

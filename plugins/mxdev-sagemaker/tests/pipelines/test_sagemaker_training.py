@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
-from mxdev.testing import mx
+from mxdev.testing import mx, once, run
 from sagemaker_schema import schema
-from sagemaker_training import noted, rendered, run, training
+from sagemaker_training import rendered, training
 
 BIN = Path(sys.executable).parent
 RULES = ["--select", "E,F,W,I,B,UP,C4,SIM,PTH,RUF,N,PT,S", "--ignore", "E501,S603,S607"]
@@ -86,7 +86,7 @@ def test_a_range_that_cannot_be_is_told(tmp_path: Path) -> None:
     settings = json.loads((folder / "settings.json").read_text())
     settings["search"]["ranges"] = {"depth": {"kind": "integer", "from": 1, "to": 9}}
     (folder / "settings.json").write_text(json.dumps(settings))
-    said = run(sys.executable, "pipeline.py", "build", cwd=folder, code=1)
+    said = run(sys.executable, "pipeline.py", "build", cwd=folder, code=1).stderr
     assert "search of settings.json: depth: the schema of the configuration has no such key" in said
 
 
@@ -107,11 +107,8 @@ def test_the_schedule_and_the_schema_of_the_configuration(built: Path) -> None:
 def test_its_own_tests_walk_a_whole_run(folder: Path) -> None:
     """Each script as a process, with the data of the step before, in S3 and a registry that moto plays."""
     python = training()
-    said = noted(
-        folder,
-        [python],
-        lambda: run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=folder),
-    )
+    command = (python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
+    said = once([folder, str(python)], lambda: run(*command, cwd=folder).stdout)
     assert "48 passed" in said
 
 

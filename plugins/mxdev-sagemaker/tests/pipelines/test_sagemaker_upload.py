@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from moto import mock_aws
-from sagemaker_training import bucket, client, rendered, run, server
+from mxdev.testing import run
+from sagemaker_training import bucket, client, rendered, server
 
 BUCKET = "lab-platform-210987654321"
 NETWORK = {
@@ -36,7 +37,8 @@ def env() -> Iterator[dict[str, str]]:
 
 
 def program(folder: Path, env: dict[str, str], *arguments: str, code: int = 0) -> str:
-    return run(sys.executable, "pipeline.py", *arguments, cwd=folder, env=env, code=code, seconds=60)
+    done = run(sys.executable, "pipeline.py", *arguments, cwd=folder, env=env, code=code, timeout=60)
+    return done.stdout + done.stderr
 
 
 def uploaded(name: str) -> object:

@@ -18,7 +18,8 @@ import boto3
 import pytest
 from moto import settings
 from moto.server import ThreadedMotoServer
-from sagemaker_terraform import against, generated, loaded, once, zipped
+from mxdev.testing import once
+from sagemaker_terraform import WITH, against, generated, loaded, zipped
 
 REGION = "eu-central-1"
 ELSEWHERE = "eu-west-1"
@@ -72,14 +73,14 @@ def applied(folder: Path) -> dict[str, Any]:
     for key, data in DEPLOYED.items():
         (deployments / f"deployments/{key}.json").write_text(json.dumps(data))
     world = World(platform, deployments)
-    own = Path(__file__).read_text("utf-8")
-    data: dict[str, Any] = json.loads(once(what_counts(world), own, lambda: json.dumps(look(world))))
+    data: dict[str, Any] = json.loads(once(what_counts(world), lambda: json.dumps(look(world))))
     return data
 
 
 def what_counts(world: World) -> list[Path]:
-    """The files that are applied or run: a word in a README, or a test of a repository's own, changes nothing here."""
-    found = [world.deployments / "deployments", world.platform / "terraform/modules"]
+    """The files that are applied or run, and those that look: a word in a README, or a test of a repository's own, changes nothing here."""
+    found = [Path(__file__), WITH]
+    found += [world.deployments / "deployments", world.platform / "terraform/modules"]
     for repository in (world.platform, world.deployments):
         found += sorted(repository.glob("terraform/*.tf"))
         found += sorted(handler.parent for handler in repository.glob("lambdas/*/handler.py"))

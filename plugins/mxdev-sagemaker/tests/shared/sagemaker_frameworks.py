@@ -6,13 +6,11 @@ KERAS_BACKEND=tensorflow and tensorflow-cpu 2.21, too.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 from pathlib import Path
 
-from ml_environment import made
-from platformdirs import user_cache_path
+from mxdev.testing import interpreter, once
 
 REQUIREMENTS = (
     "awslambdaric>=4,<5",
@@ -46,27 +44,22 @@ def run_there(file: Path, root: Path, *paths: Path, folder: Path) -> str:
     Whatever is skipped there fails too: all that it needs is installed. It runs once for the same files and packages, and what it printed
     is kept in the user's cache folder; `MX_TEST_ALL` runs it in any case.
     """
-    python = made("sagemaker", REQUIREMENTS)
-    digest = hashlib.sha256(repr((python, file.name)).encode() + Path(__file__).read_bytes())
-    sources = [
-        source for path in (root, *paths) for source in path.rglob("*") if source.suffix in (".py", ".json")
-    ]
-    for source in sorted(sources, key=lambda source: source.as_posix().removeprefix(root.as_posix())):
-        digest.update(source.name.encode() + source.read_bytes())
-    note = user_cache_path("mx-devtool-tests") / "noted" / f"sagemaker-{digest.hexdigest()}"
-    if note.exists() and not os.environ.get("MX_TEST_ALL"):
-        return note.read_text("utf-8")
+    python = interpreter("sagemaker", *REQUIREMENTS)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {
         "PYTHONPATH": os.pathsep.join(map(str, paths)), "KERAS_BACKEND": "torch", "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
-    done = subprocess.run(
-        [python, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-c", os.devnull, "--confcutdir", root,
-         "--rootdir", root, "--basetemp", folder / f"pytest-of-{root.name}", file],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "skipped" not in done.stdout, done.stdout
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(done.stdout, "utf-8")
-    return done.stdout
+    command = [
+        python, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-c", os.devnull, "--confcutdir", root,
+        "--rootdir", root, "--basetemp", folder / f"pytest-of-{root.name}", file,
+    ]  # fmt: skip
+
+    def there() -> str:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "skipped" not in done.stdout, done.stdout
+        return done.stdout
+
+    return once([str(python), file.name, Path(__file__), root, *paths], there)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from filelock import FileLock
-from mxdev.testing import mx
-from platformdirs import user_cache_path
+from mxdev.testing import mx, run
 
+# On what an answer that is kept depends, beside what is rendered.
+WITH = Path(__file__)
 # Where real providers lie on a machine without a registry; the variable names another folder.
 PROVIDERS = Path(os.environ.get("MX_TEST_TERRAFORM_PROVIDERS", "/opt/tf-plugins"))
 
@@ -33,57 +31,20 @@ def zipped(repository: Path) -> None:
     run(sys.executable, "lambdas/build.py", cwd=repository)
 
 
-def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None, seconds: float = 300) -> str:
-    """What a program says; it must end well."""
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def once(parts: list[Path], test: str, find: Callable[[], str]) -> str:
-    """What `find` says of rendered repositories, or of folders and files of them; it is asked once for the same ones and the same test.
-
-    Its answer is kept in the user's cache folder; `MX_TEST_ALL` asks in any case. A failure is not kept.
-    """
-    digest = hashlib.sha256(test.encode() + Path(__file__).read_bytes())
-    for part in parts:
-        for path in sorted(part.rglob("*")) if part.is_dir() else [part]:
-            own = path.relative_to(part.parent)
-            made = {".mx", ".terraform", "__pycache__", "build"}.intersection(
-                own.parts
-            ) or own.name.startswith((".terraform", "terraform.tfstate"))
-            if path.is_file() and not made:
-                digest.update(f"\0{own}\0".encode() + path.read_bytes())
-    note = user_cache_path("mx-devtool-tests") / "noted" / f"sagemaker-{digest.hexdigest()}"
-    note.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{note}.lock"):
-        if not note.exists() or os.environ.get("MX_TEST_ALL"):
-            note.write_text(find(), "utf-8")
-    return note.read_text("utf-8")
-
-
 def checked_stack(repository: Path) -> str:
     """What `terraform test` says of the stack of a repository, after fmt and validate."""
-    folder = repository / "terraform"
     run("terraform", "fmt", "-check", "-diff", "-recursive", cwd=repository)
-    env = terraform(folder)
-    run("terraform", "validate", cwd=folder, env=env)
-    return run("terraform", "test", cwd=folder, env=env)
+    with tempfile.TemporaryDirectory() as copy:  # Terraform leaves files beside those that it reads
+        folder = Path(shutil.copytree(repository, copy, dirs_exist_ok=True)) / "terraform"
+        env = terraform(folder)
+        run("terraform", "validate", cwd=folder, env=env)
+        return run("terraform", "test", cwd=folder, env=env).stdout
 
 
 def own_tests(repository: Path) -> str:
     """What pytest says of the functions of a repository."""
-    return run(
-        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "lambdas/tests", cwd=repository
-    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "lambdas/tests"]
+    return run(*command, cwd=repository).stdout
 
 
 def loaded(path: Path) -> ModuleType:

@@ -12,9 +12,9 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from mxdev.testing import mx, render, text
+from mxdev.testing import mx, once, render, run, text
 from sagemaker_schema import schema
-from sagemaker_terraform import checked_stack, generated, loaded, once, own_tests, run, zipped
+from sagemaker_terraform import WITH, checked_stack, generated, loaded, own_tests, zipped
 
 from mxdev_sagemaker.deployments.generator import Deployments
 from mxdev_sagemaker.platform.generator import SageMakerPlatform
@@ -62,13 +62,14 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def test_terraform_with_the_real_provider(deployments: Path) -> None:
-    assert ", 0 failed" in once([deployments], "terraform", lambda: checked_stack(deployments))
+    assert ", 0 failed" in once([deployments, "terraform", WITH], lambda: checked_stack(deployments))
 
 
 def test_its_own_tests_pass(deployments: Path) -> None:
-    told = once([deployments], "own", lambda: own_tests(deployments))
+    told = once([deployments, "own", WITH], lambda: own_tests(deployments))
     assert re.search(r"^4 passed", told, re.MULTILINE), told
-    assert run(sys.executable, "check.py", cwd=deployments) == "Every deployment is as its schema says.\n"
+    said = run(sys.executable, "check.py", cwd=deployments).stdout
+    assert said == "Every deployment is as its schema says.\n"
 
 
 def test_the_files_that_terraform_is_tested_with_are_right(deployments: Path, tmp_path: Path) -> None:
