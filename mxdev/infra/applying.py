@@ -105,7 +105,7 @@ class Forgotten(Step):
         for address, name in kept.items():
             say(f"{name} stays; to take it up again: terraform import '{address}' {name}")
         if kept:
-            Terraform(self.place).read("state rm", *kept)
+            Terraform(self.place).alter("state rm", *kept)
 
     def _kept(self) -> dict[str, str]:
         found = _state(Terraform(self.place))

@@ -69,11 +69,12 @@ def plan(environment: str | None, targets: tuple[str, ...], destroy: bool, every
     Each line is a resource; behind one that is changed or replaced stands why. What is destroyed is red, and data that would
     be lost is named. The saved plan lies beside Terraform's own data, readable by you alone: plans hold secrets.
     """
-    from mxdev.infra.plans import planning, show
+    from mxdev.infra.plans import planning, saved, show
     from mxdev.system import console
 
     place = _place(environment)
-    made = planning.make(_terraform(place), console.status, destroy=destroy, targets=targets)
+    with saved.alone(place):
+        made = planning.make(_terraform(place), console.status, destroy=destroy, targets=targets)
     outcome = "nothing" if made.nothing else "planned"
     if as_json:
         console.out(show.plan_json(made, outcome))
@@ -101,11 +102,13 @@ def apply(environment: str | None, mode: Mode) -> int:
       mx infra apply --yes --confirm churn      # also where data is lost
     """
     from mxdev.infra.applying import SavedPlan
+    from mxdev.infra.plans import saved
     from mxdev.steps import run_steps
 
     place = _place(environment)
     step = SavedPlan(name="apply", title="The saved plan", place=place)
-    return run_steps(place.command("apply"), [step], mode, word=place.name)
+    with saved.alone(place):
+        return run_steps(place.command("apply"), [step], mode, word=place.name)
 
 
 @infra.command("destroy")
@@ -120,11 +123,13 @@ def destroy(environment: str | None, with_data: bool, mode: Mode) -> int:
     that Kubernetes made are not Terraform's to remove.
     """
     from mxdev.infra import applying
+    from mxdev.infra.plans import saved
     from mxdev.steps import run_steps
 
     place = _place(environment)
     steps = applying.destroying(place, with_data=with_data)
-    return run_steps(place.command("destroy"), steps, mode, word=place.name)
+    with saved.alone(place):
+        return run_steps(place.command("destroy"), steps, mode, word=place.name)
 
 
 @infra.command("output")
@@ -179,7 +184,7 @@ def unlock(environment: str | None, lock: str, yes: bool) -> int:
             )
         if not console.agreed(f"Is what took the lock {lock} dead for certain?"):
             raise Refused("You said no. The state is still locked.")
-    _terraform(place).read("force-unlock", lock, force=True)
+    _terraform(place).alter("force-unlock", lock, force=True)
     console.out(f"The lock {lock} is removed.")
     return 0
 
@@ -194,10 +199,12 @@ def cost(environment: str | None, as_json: bool) -> int:
     contract, region and month, and are Google's to say.
     """
     from mxdev.infra.plans import cost as costs
-    from mxdev.infra.plans import show
+    from mxdev.infra.plans import saved, show
     from mxdev.system import console
 
-    found = costs.read(_current(_place(environment)))
+    place = _place(environment)
+    with saved.alone(place):
+        found = costs.read(_current(place))
     if as_json:
         console.out(show.cost_json(found))
     else:

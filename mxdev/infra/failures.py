@@ -153,6 +153,21 @@ def _lock(text: str) -> Failure | None:
     return Failure("lock", f"The state is locked: {lock.sentence()}", lock.remedy())
 
 
+def _unlocked(text: str) -> Failure | None:
+    """What `terraform force-unlock` says. A bucket's lock is an object, which is missing or of another generation."""
+    if "Failed to unlock state" not in text:
+        return None
+    if re.search(r"not locked|object doesn't exist|Error 404", text):
+        return Failure("unlocked", "The state is not locked.", "`mx infra plan` can go on.")
+    if re.search(r"does not match existing lock|conditionNotMet|Error 412|should be numerical", text):
+        return Failure(
+            "other-lock",
+            "The state's lock is another one, and is still there.",
+            "`mx infra plan` says which it is, and who holds it.",
+        )
+    return None
+
+
 def _deletion(text: str) -> Failure | None:
     if not re.search(r"deletion_protection(?:_enabled)? is set to true|prevent_destroy", text):
         return None
@@ -189,6 +204,7 @@ def _plain(kind: str, pattern: str, sentence: str, remedy: str) -> Callable[[str
 
 # The first that knows a text answers: those with the narrower words stand before those with the wider ones.
 _KNOWN: tuple[Callable[[str], Failure | None], ...] = (
+    _unlocked,
     _lock,
     _plain(
         "login",
@@ -285,5 +301,5 @@ def error(doing: str, texts: list[str], *, code: int = 0) -> TerraformFailed:
         " ".join(dict.fromkeys(failure.sentence for failure in once)) + f"\n\n`{doing}` said:\n{said}",
         hint="\n".join(dict.fromkeys(failure.remedy for failure in once)),
         kind=once[0].kind,
-        code=SAYS_NO if once[0].kind in ("lock", "stale", "protected") else None,
+        code=SAYS_NO if once[0].kind in ("lock", "unlocked", "other-lock", "stale", "protected") else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,13 @@ class Place:
     def values(self) -> tuple[str, ...]:
         """The files of values that Terraform does not find by itself, relative to the folder."""
         return (f"{ENVIRONMENTS}/{self.environment}.tfvars",) if self.environment else ()
+
+    def code(self) -> Iterator[str]:
+        """The lines of all .tf files but comments."""
+        for path in sorted(self.folder.glob("*.tf")):
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                if not line.lstrip().startswith(("#", "//")):
+                    yield line
 
     def setting(self, key: str) -> str | None:
         """The value of `key = "value"` in the files of values, the environment's first; None if there is no such line."""

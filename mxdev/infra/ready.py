@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,21 +61,13 @@ def steps(place: Place) -> list[Step]:
 
 
 def _bucket(place: Place) -> str | None:
-    text = "\n".join(_code(place))
+    text = "\n".join(place.code())
     if not re.search(r'^\s*backend\s+"gcs"', text, re.MULTILINE):
         return None
     found = re.search(
         r'backend\s+"gcs"\s*\{[^}]*?^\s*bucket\s*=\s*"([^"\n]+)"', text, re.MULTILINE | re.DOTALL
     )
     return found[1] if found else None
-
-
-def _code(place: Place) -> Iterable[str]:
-    """The lines of all .tf files but comments."""
-    for path in sorted(place.folder.glob("*.tf")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            if not line.lstrip().startswith(("#", "//")):
-                yield line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +90,7 @@ class Services(Step):
             gcloud.in_project(self.project, "services", "enable", *off[at : at + _AT_ONCE], timeout=_LONGEST)
 
     def _off(self) -> list[str]:
-        needed = {name for line in _code(self.place) for name in _SERVICE.findall(line)}
+        needed = {name for line in self.place.code() for name in _SERVICE.findall(line)}
         said = gcloud.in_project(
             self.project, "services", "list", "--enabled", "--format", "value(config.name)"
         )

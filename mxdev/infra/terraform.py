@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError
-from mxdev.infra import failures
+from mxdev.infra import failures, surroundings
 from mxdev.infra.failures import TerraformFailed
 from mxdev.infra.place import Place
 from mxdev.system import foreground, git, programs
@@ -26,6 +27,7 @@ READS = 120.0
 # How long a plan may take that nobody watches.
 PLANS = 900.0
 Say = Callable[[str], None]
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Terraform:
 
     Raises:
         MissingTool: there is no Terraform, or it is too old.
+        Refused: another workspace than the project's is selected.
         MxError: python-terraform is missing, or what `terraform init` makes came with the repository.
     """
 
@@ -67,7 +70,8 @@ class Terraform:
                 ),
             )
         tool = replace(programs.get("terraform"), minimum=MINIMUM)
-        self._environment = dict(tool.environment)
+        surroundings.refuse_another_workspace(place)
+        self._environment = {**tool.environment, **surroundings.without_arguments()}
         if place.environment:
             self._environment["TF_DATA_DIR"] = str(place.data)
         self.program = programs.find(tool)
@@ -131,6 +135,18 @@ class Terraform:
                 hint=f"Is {self.program.command[0]} Terraform? `terraform version` says.",
             ) from None
 
+    def alter(self, command: str, *arguments: str, **options: Any) -> None:
+        """Run a command that changes the state or its lock at once, and has no events: ^C lets it end in order.
+
+        Raises:
+            TerraformFailed: it failed.
+            MxError: it could not be started.
+            KeyboardInterrupt: it was interrupted, and has ended.
+        """
+        self.work(
+            command, *arguments, say=_unsaid, **{"json": None, "input": None, "no_color": None, **options}
+        )
+
     def work(self, command: str, *arguments: str, say: Say, **options: Any) -> Run:
         """Run a command that may take long, with its progress shown; ^C lets it end in order, a third one kills it.
 
@@ -175,7 +191,7 @@ class Terraform:
         return run
 
     def _failed(self, command: str, texts: list[str], code: int) -> TerraformFailed:
-        problem = failures.error(f"terraform {command}", texts, code=code)
+        problem = failures.error(f"terraform {command}", [_said(text) for text in texts], code=code)
         problem.hint = self.place.commands(problem.hint) if problem.hint else None
         return problem
 
@@ -193,6 +209,15 @@ def _speaker(program: str, folder: str) -> Any:
     return python_terraform.Terraform(
         working_dir=folder, terraform_bin_path=program, state="no-state-is-read"
     )
+
+
+def _unsaid(text: str) -> None:
+    """There are no events whose progress could be shown."""
+
+
+def _said(text: str) -> str:
+    """What Terraform said without its colours, which some commands have whatever they write to."""
+    return _COLOUR.sub("", text)
 
 
 def _event(text: str) -> dict[str, Any] | None:

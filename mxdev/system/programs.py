@@ -46,7 +46,10 @@ class Tool:
 
 
 # A Terraform without its questions to the network, and without arguments that somebody exported for another command.
-_TERRAFORM = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_CLI_ARGS": None, "TF_LOG": None}
+_TERRAFORM = {
+    "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1",
+    **dict.fromkeys(("TF_CLI_ARGS", "TF_LOG", "TF_LOG_CORE", "TF_LOG_PROVIDER")),
+}  # fmt: skip
 
 TOOLS: Mapping[str, Tool] = {
     tool.name: tool
@@ -164,7 +167,10 @@ def find(tool: str | Tool) -> Program:
             (*command, *tool.version_args), env=tool.environment, capture=True, timeout=VERSION_PATIENCE
         )
     except MxError as error:
-        error.hint = f"Install {tool.name} anew: {tool.install}"
+        error.hint = (
+            f"Run `{' '.join((tool.name, *tool.version_args))}` yourself: if it answers, the machine was busy, so try again. "
+            f"If not, install {tool.name} anew: {tool.install}"
+        )
         raise
     # "version 1.2.3", "ruff 1.2.3", "Terraform v1.2.3"; warnings go to stderr, which therefore is not looked at.
     match = re.search(rb"\bv?(\d+(?:\.\d+)+)", result.stdout)

@@ -63,7 +63,8 @@ def up(
         )
         return run_steps(title, added if reached else [], mode, word=plugged.word(root))
     way = _way(environment, account, context, timeout, mode, added, every=False)
-    code = run_steps(way.target.command("mx up"), stages.steps_up(way, to), mode, word=way.target.name)
+    with stages.alone(way):
+        code = run_steps(way.target.command("mx up"), stages.steps_up(way, to), mode, word=way.target.name)
     if not mode.json:
         for one in owed(rewritten.project(Project.load(root), environment)):
             console.err(f"Owed by a person: {one.what}\n  {one.how}")
@@ -100,9 +101,9 @@ def down(environment: str | None, with_data: bool, timeout: int, mode: Mode) -> 
             environments.command("mx down", environment), taken_back(added), mode, word=plugged.word(root)
         )
     way = _way(environment, None, None, timeout, mode, added, every=True)
-    code = run_steps(
-        way.target.command("mx down"), stages.steps_down(way, with_data=with_data), mode, word=way.target.name
-    )
+    with stages.alone(way):
+        steps = stages.steps_down(way, with_data=with_data)
+        code = run_steps(way.target.command("mx down"), steps, mode, word=way.target.name)
     if not mode.json:
         console.out("What stays, and how it is removed:")
         for what, command in stages.survivors(way, with_data=with_data):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from mxdev.connect import kubeconfig
@@ -16,6 +17,7 @@ from mxdev.doctor.finding import Finding, guarded
 from mxdev.infra import applying, ready
 from mxdev.infra.applying import Infrastructure
 from mxdev.infra.place import Place as Terraform
+from mxdev.infra.plans import saved
 from mxdev.steps.model import Check, State, Step, TakeBack
 from mxdev.steps.runner import taken_back
 from mxdev.system import programs
@@ -58,6 +60,15 @@ def steps_up(way: Way, to: str) -> list[Step]:
             # What may be looked at early within its stage still waits for what stands before the stage.
             found.append(replace(step, needs=(*before, *step.needs)))
     return found
+
+
+def alone(way: Way) -> AbstractContextManager[None]:
+    """Inside the `with` block no other mx plans or applies the Terraform of the way; nothing where it has none.
+
+    Raises:
+        Refused: another one is at it.
+    """
+    return nullcontext() if way.terraform is None else saved.alone(way.terraform)
 
 
 def _stage(way: Way, stage: str) -> list[Step]:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -198,6 +199,25 @@ def test_nothing_is_left_where_nothing_came_in(tmp_path: Path) -> None:
     with lock.hold(tmp_path):
         (tmp_path / ".mx/record").touch()
     assert (tmp_path / ".mx/lock").exists()
+
+
+def test_one_that_waits_outlives_the_folder_that_was_made_for_the_first(tmp_path: Path) -> None:
+    ended: list[object] = []
+
+    def second() -> None:
+        try:
+            with lock.hold(tmp_path, wait=20):
+                ended.append((tmp_path / ".mx").is_dir())
+        except MxError as error:
+            ended.append(error)
+
+    with lock.hold(tmp_path):
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        time.sleep(0.2)
+    waiting.join()
+    assert ended == [True]
+    assert not (tmp_path / ".mx").exists()
 
 
 def test_a_lock_that_was_removed_meanwhile_is_not_the_lock(tmp_path: Path) -> None:

@@ -189,6 +189,10 @@ def test_a_lock_in_the_bucket_is_shown_and_removed(
     assert "ada@laptop holds it for apply, since 2026-11-01 10:00 UTC" in locked.err
     assert f"`mx infra unlock {generation}`" in locked.err
     assert mx("infra", "unlock", generation, "--yes", cwd=churn).code == 0
+    gone = mx("infra", "unlock", generation, "--yes", cwd=churn)
+    assert (gone.code, "The state is not locked." in gone.err) == (1, True), gone.err
+    mistyped = mx("infra", "unlock", "x", "--yes", cwd=churn)
+    assert (mistyped.code, "`mx infra plan` says which it is" in mistyped.err) == (1, True), mistyped.err
     assert mx("infra", "plan", cwd=churn).code == 0
 
 

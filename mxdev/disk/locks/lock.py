@@ -53,12 +53,10 @@ def hold(root: Path, *, wait: float = 3.0) -> Iterator[None]:
     resolve_inside(root, NAME)
     until = time.monotonic() + wait
     with fs.explained("take the lock", path, after="Nothing was changed."):
-        made = not os.path.isdir(folder)
-        if made:
-            with contextlib.suppress(FileExistsError):
-                fs.current().mkdir(folder)
+        made = _made(folder)
         try:
-            descriptor = _take(path, until)
+            descriptor, again = _take(folder, path, until)
+            made = made or again
         except NoFlock as why:
             release = functools.partial(
                 _release_stand_in, _stand_in(str(root), why, until), folder, path, made
@@ -130,17 +128,34 @@ def _tidy(folder: str, path: str, made: bool) -> None:
             fs.current().unlink(path)
 
 
-def _take(path: str, until: float) -> int:
-    """Take the lock; gives the descriptor that holds it."""
+def _made(folder: str) -> bool:
+    """Whether the folder was not there, and is made now."""
+    if os.path.isdir(folder):
+        return False
+    with contextlib.suppress(FileExistsError):
+        fs.current().mkdir(folder)
+    return True
+
+
+def _take(folder: str, path: str, until: float) -> tuple[int, bool]:
+    """Take the lock; gives the descriptor that holds it, and whether the folder had to be made for it."""
     if fcntl is None:
         raise NoFlock("the system knows none")
+    made = False
     while True:
-        descriptor = fs.current().open_lock(path)
+        try:
+            descriptor = fs.current().open_lock(path)
+        except FileNotFoundError:
+            # The holder before us had made the folder for its lock alone, and has removed it.
+            made = _made(folder)
+            if not made and time.monotonic() >= until:
+                raise
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(descriptor).st_nlink:
                 fs.current().note(descriptor, json.dumps(_about_me()).encode())
-                return descriptor
+                return descriptor, made
             os.close(descriptor)  # the holder before us removed it: lock the one that others see
         except BaseException as error:
             os.close(descriptor)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mxdev.disk.locks.lock import hold
 from mxdev.errors import MxError
 from mxdev.infra.place import Place
 from mxdev.system.files import private
@@ -38,11 +41,23 @@ def plan_file(place: Place) -> Path:
     return place.data / "mx" / "plan.tfplan"
 
 
+@contextlib.contextmanager
+def alone(place: Place) -> Iterator[None]:
+    """Inside the `with` block no other mx plans or applies in this place, so that what was shown is what is applied.
+
+    Raises:
+        Refused: another one is at it; the message says which, since when, and what it runs.
+        MxError: the lock cannot be taken.
+    """
+    folder = _folder(place)
+    with hold(folder):
+        yield
+
+
 def prepare(place: Place) -> Path:
     """The plan's path, with a folder that only this user can look into, and nothing of an older plan."""
+    _folder(place)
     path = plan_file(place)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(0o700)
     path.unlink(missing_ok=True)
     _about(place).unlink(missing_ok=True)
     return path
@@ -99,6 +114,19 @@ def _modules(place: Place) -> list[Path]:
         return []
     here = place.folder.resolve()
     return sorted({one for one in folders if not one.is_relative_to(here) and one.is_dir()})
+
+
+def _folder(place: Place) -> Path:
+    folder = plan_file(place).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise MxError(
+            f"{folder}, where the plan is saved, cannot be made: {error.strerror or error}.",
+            hint="Look at its owner and at the room on its disk; TF_DATA_DIR puts it elsewhere.",
+        ) from error
+    return folder
 
 
 def _about(place: Place) -> Path:
