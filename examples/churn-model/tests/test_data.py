@@ -2,8 +2,10 @@
 
 import hashlib
 import io
+import os
 import subprocess
 import time
+from pathlib import Path
 
 import fsspec
 import numpy as np
@@ -70,6 +72,79 @@ def test_images_and_their_classes(uri):
     assert decoded(examples[0][0], "L").shape == (1, 3, 5)
 
 
+def test_a_class_has_one_number(uri):
+    for name in ("train/cat/a.png", "train/dog/a.png", "test/dog/a.png"):
+        write(uri, name, png(0))
+    with pytest.raises(ValueError, match=r"test has \['dog'\]: the same class would have two num"):
+        ImageFolder(Folder(uri), "train")
+    with pytest.raises(ValueError, match="the same class would have two numbers"):
+        ImageFolder(Folder(uri), "test")
+    images = ImageFolder(Folder(uri), "test", ["cat", "dog"])
+    assert [label for _, label in images.read(every(images))] == [1]
+    with pytest.raises(ValueError, match=r"train/cat/a.png: 'cat' is none of the classes"):
+        ImageFolder(Folder(uri), "train", ["dog"])
+    write(uri, "test/cat/a.png", png(0))
+    assert ImageFolder(Folder(uri), "train").classes == ["cat", "dog"]
+
+
+def test_an_image_has_the_folder_of_its_class(uri):
+    for name in ("cat/a.png", "cat/.b.png", "dog/._c.png", ".cache/d.png", "__MACOSX/cat/e.png"):
+        write(uri, f"train/{name}", png(0))
+    assert ImageFolder(Folder(uri), "train").classes == ["cat"]
+    write(uri, "train/dog/more/f.png", png(0))
+    with pytest.raises(ValueError, match=r"train/dog/more/f.png lies deeper than train/cat/a.png"):
+        ImageFolder(Folder(uri), "train")
+    write(uri, "train/g.png", png(0))
+    with pytest.raises(ValueError, match=r"train/g.png lies in no folder that is named for its"):
+        ImageFolder(Folder(uri), "train")
+
+
+def saved(image, kind, **options):
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_pixels_of_16_bits_stay_what_they_are(kind):
+    deep = np.array([[0, 255, 256], [40000, 65534, 65535]], dtype=np.uint16)
+    content = saved(Image.fromarray(deep), kind)
+    assert decoded(content, "I").tolist() == [deep.tolist()]
+    assert decoded(content, "F").dtype == torch.float32
+    for mode in ("RGB", "L"):
+        with pytest.raises(ValueError, match=r"its pixels \(I;16\) are more than the bytes"):
+            decoded(content, mode)
+    fractions = np.array([[0.25, -3.5]], dtype=np.float32)
+    assert decoded(saved(Image.fromarray(fractions), "tiff"), "F").tolist() == [[[0.25, -3.5]]]
+
+
+def test_an_image_is_seen_as_it_was_taken():
+    image = Image.new("RGB", (6, 2))
+    image.putpixel((0, 0), (255, 0, 0))
+    turned = image.getexif()
+    turned[0x0112] = 6
+    seen = decoded(saved(image, "png", exif=turned))
+    assert seen.shape == (3, 6, 2)
+    assert seen[0, 0, 1] == 255
+    inks = Image.new("CMYK", (4, 3), (255, 0, 0, 0))
+    assert decoded(saved(inks, "tiff"))[:, 0, 0].tolist() == [0, 255, 255]
+    assert decoded(saved(Image.new("RGBA", (1, 1), (9, 8, 7, 6)), "png")).tolist() == [
+        [[9]],
+        [[8]],
+        [[7]],
+    ]
+
+
+def test_an_image_that_cannot_be_read_is_named(uri):
+    whole = png(1)
+    for name, content in (("a", b""), ("b", b"no image"), ("c", whole[: len(whole) // 2])):
+        write(uri, f"cat/{name}.png", content)
+    images = ImageFolder(Folder(uri))
+    for (content, _), name in zip(images.read(every(images)), "abc", strict=True):
+        with pytest.raises(ValueError, match=rf"/my data/cat/{name}.png cannot be read: "):
+            decoded(content)
+
+
 def test_rows_of_parquet(uri):
     columns = {
         "number": list(range(10)),
@@ -93,6 +168,53 @@ def test_rows_of_parquet(uri):
     assert [row["number"] for row in some] == [8, 9, 3]
 
 
+def table(uri, name, rows_of_a_group=2, **columns):
+    content = io.BytesIO()
+    pq.write_table(pa.table(columns), content, row_group_size=rows_of_a_group)
+    write(uri, name, content.getvalue())
+
+
+def test_an_empty_cell_of_parquet_is_named(uri):
+    large = 2**60 + 1
+    table(uri, "a.parquet", number=[1, 2, large, None], vector=[[1], [2], [None, 3], [4]])
+    numbers = Parquet(Folder(uri), columns=["number"])
+    with pytest.raises(ValueError, match=r"a.parquet, row 4: 'number' is empty"):
+        numbers.read(every(numbers))
+    assert numbers.read([(1, 0, 1)]) == [{"number": large}]
+    vectors = Parquet(Folder(uri), columns=["vector"])
+    with pytest.raises(ValueError, match=r"a.parquet, row 3: 'vector' is empty"):
+        vectors.read(every(vectors))
+    some = Parquet(Folder(uri), columns=["number"], empty=True)
+    assert [row["number"] for row in some.read(every(some))] == [1, 2, large, None]
+
+
+@pytest.mark.parametrize(
+    ("columns", "answer"),
+    [
+        ({"number": ["1"]}, r"b.parquet: the column 'number' is text, and in a.parquet it is numb"),
+        ({"other": [1]}, r"b.parquet has no column 'number'; its columns are other"),
+        ({"number": [1], "more": [1]}, r"b.parquet has a column 'more', and a.parquet has none"),
+    ],
+)
+def test_files_of_parquet_with_other_columns_are_named(uri, columns, answer):
+    table(uri, "a.parquet", number=[1.5])
+    table(uri, "b.parquet", **columns)
+    with pytest.raises(ValueError, match=answer):
+        Parquet(Folder(uri))
+
+
+def test_what_is_no_parquet_is_named(uri):
+    table(uri, "a.parquet", number=pa.array([], pa.int64()))
+    table(uri, "b.parquet", number=[7])
+    rows = Parquet(Folder(uri))
+    assert rows.read(every(rows)) == [{"number": 7}]
+    with pytest.raises(ValueError, match=r"a.parquet has no column 'size'; its columns are number"):
+        Parquet(Folder(uri), columns=["size"])
+    write(uri, "c.parquet", b"PAR1 no more")
+    with pytest.raises(ValueError, match=r"/my data/c.parquet cannot be read: "):
+        Parquet(Folder(uri))
+
+
 def test_arrays_of_zarr(uri):
     zarr = pytest.importorskip("zarr")
     images = np.arange(7 * 2 * 2).reshape(7, 2, 2).astype("float32")
@@ -108,6 +230,14 @@ def test_arrays_of_zarr(uri):
     assert [label for _, label in arrays.read([(1, 1, 3), (2, 0, 1)])] == [4, 5, 6]
     with pytest.raises(ValueError, match=r"different lengths: .*'others': 6"):
         folders_zarr().ZarrArrays(Folder(uri), ("images", "others"), "train.zarr")
+    with pytest.raises(ValueError, match=r"no array 'masks'; it has images, labels, others"):
+        folders_zarr().ZarrArrays(Folder(uri), ("masks",), "train.zarr")
+    group.create_array("seed", shape=(), dtype="int64")
+    with pytest.raises(ValueError, match=r"'seed' of .* is no array with an axis of examples"):
+        folders_zarr().ZarrArrays(Folder(uri), ("seed",), "train.zarr")
+    write(uri, "train.zarr/images/c/1/0/0", b"damaged")
+    with pytest.raises(ValueError, match=r"array 'images', examples 3 to 5 cannot be read: "):
+        arrays.read([(1, 0, 3)])
 
 
 def folders_zarr():
@@ -122,6 +252,16 @@ def test_nothing_to_read_is_said(uri):
         Parquet(Folder(uri), "train")
     with pytest.raises(FileNotFoundError, match="no files below"):
         _ = Folder(f"{uri}/nowhere").files
+
+
+def test_what_is_no_file_is_named(tmp_path):
+    (tmp_path / "a.png").symlink_to("nowhere")
+    with pytest.raises(FileNotFoundError, match=r"a\.png"):
+        _ = Folder(str(tmp_path)).files
+    (tmp_path / "a.png").unlink()
+    os.mkfifo(tmp_path / "b.png")
+    with pytest.raises(ValueError, match=r"b\.png is no file, but a pipe"):
+        _ = Folder(str(tmp_path)).files
 
 
 def test_a_store_whose_package_is_missing_says_which(monkeypatch):
@@ -170,6 +310,17 @@ class TestVersion:
         write(tmp_path, "b.bin", b"3")
         assert Folder(str(tmp_path)).version() != found
         assert reads == ["a.bin", "b.bin", "b.bin"]
+
+    def test_a_name_may_be_of_any_bytes(self, tmp_path, reads, old):
+        try:
+            Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.bin")).write_bytes(b"1")
+        except OSError:
+            pytest.skip("this file system takes names in UTF-8 only")
+        found = Folder(str(tmp_path)).version()
+        assert found.manifest.endswith("  1  caf\\xe9.bin\n")
+        assert found.manifest.encode()
+        assert Folder(str(tmp_path)).version() == found
+        assert len(reads) == 1
 
     def test_a_file_that_was_just_written_is_read_again(self, tmp_path, reads):
         write(tmp_path, "a.bin", b"1")
@@ -224,6 +375,10 @@ class TestVersion:
         write(tmp_path, folders.SUMS, made.stdout)
         assert Folder(str(tmp_path)).version() == read
         assert reads == []
+        write(tmp_path, folders.SUMS, made.stdout + b"half\n")
+        with pytest.raises(ValueError, match=r"SHA256SUMS, line 3: 'half' is no hash with a name"):
+            Folder(str(tmp_path)).version()
+        write(tmp_path, folders.SUMS, made.stdout)
         write(tmp_path, "new.bin", b"3")
         with pytest.raises(ValueError, match=r"SHA256SUMS does not name new.bin"):
             Folder(str(tmp_path)).version()

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -51,7 +52,8 @@ class Folder:
         """All files, by name.
 
         Raises:
-            FileNotFoundError: there are none.
+            FileNotFoundError: there are none, or a link leads nowhere.
+            ValueError: something in the folder is no file, such as a pipe.
         """
         system, root = self._place()
         found = sorted(_local(root) if _is_local(system) else _remote(system, root))
@@ -60,7 +62,7 @@ class Folder:
         return found
 
     def named(self, within: str, *suffixes: str) -> list[File]:
-        """The files of a folder in this folder, with one of these suffixes.
+        """The files of a folder in this folder, with one of these suffixes; without what editors, notebooks and archives hide.
 
         Raises:
             FileNotFoundError: there are none.
@@ -69,7 +71,9 @@ class Folder:
         found = [
             file
             for file in self.files
-            if file.name.startswith(begin) and file.name.lower().endswith(suffixes)
+            if file.name.startswith(begin)
+            and file.name.lower().endswith(suffixes)
+            and not _is_hidden(file.name[len(begin) :])
         ]
         if not found:
             kinds = ", ".join(suffixes)
@@ -112,6 +116,7 @@ class Folder:
                 checksum = file.checksum or self._hashed(file, hashes)
                 line = f"{checksum}  {file.size}  {file.name}\n"
                 digest.update(line.encode("utf-8", "surrogateescape"))
+                line = _printable(line)
                 lines.append(f"{file.generation}  {line}" if file.generation else line)
         return Version(digest.hexdigest(), "".join(lines), self._lineage())
 
@@ -121,8 +126,15 @@ class Folder:
 
     def _with_sums(self, files: list[File]) -> list[File]:
         text = self.read([SUMS])[0].decode("utf-8", "surrogateescape")
-        entries = (line.split(maxsplit=1) for line in text.splitlines() if line.strip())
-        sums = {name.removeprefix("*").removeprefix("./"): digest for digest, name in entries}
+        sums = {}
+        for number, line in enumerate(text.split("\n"), start=1):
+            digest, _, name = line.strip().partition(" ")
+            if name:
+                sums[name.lstrip().removeprefix("*").removeprefix("./")] = digest
+            elif digest:
+                raise ValueError(
+                    f"{self.uri}/{SUMS}, line {number}: {digest!r} is no hash with a name; make it again with `sha256sum`"
+                )
         for names, what in (
             ({file.name for file in files} - sums.keys(), "does not name"),
             (sums.keys() - {file.name for file in files}, "names, and there is no"),
@@ -182,7 +194,7 @@ class _Hashes:
         if self._database is None or state is None:
             return None
         query = "SELECT hash FROM hashes WHERE path = ? AND state = ?"
-        found = self._database.execute(query, (path, _words(state))).fetchone()
+        found = self._database.execute(query, (_printable(path), _words(state))).fetchone()
         return found[0] if found else None
 
     def put(self, path: str, state: os.stat_result | None, made: str) -> None:
@@ -190,7 +202,8 @@ class _Hashes:
         if self._database is None or state is None or time.time() - state.st_mtime < 2:
             return
         self._database.execute(
-            "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?)", (path, _words(state), made)
+            "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?)",
+            (_printable(path), _words(state), made),
         )
 
     def close(self) -> None:
@@ -204,15 +217,36 @@ def _words(state: os.stat_result) -> str:
     return f"{state.st_dev} {state.st_ino} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
 
 
+def _printable(name: str) -> str:
+    """A name without bytes that are no UTF-8: neither a database nor a log takes them."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a file, or a folder on its path, has a name that hides it, such as `.ipynb_checkpoints` or `._a.png`."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+
+
 def _is_local(system: Any) -> bool:
     return "file" in ((system.protocol,) if isinstance(system.protocol, str) else system.protocol)
 
 
 def _local(root: str) -> Iterator[File]:
-    for folder, _, names in os.walk(root, followlinks=True):
+    for folder, _, names in os.walk(root, onerror=_fail, followlinks=True):
         for name in names:
             path = Path(folder, name)
-            yield File(path.relative_to(root).as_posix(), path.stat().st_size)
+            state = path.stat()
+            if not stat.S_ISREG(state.st_mode):
+                raise ValueError(
+                    f"{path} is no file, but a pipe, a socket or a device: take it out of the data"
+                )
+            yield File(path.relative_to(root).as_posix(), state.st_size)
+
+
+def _fail(problem: OSError) -> None:
+    """A folder that cannot be listed is not left out, unless it is the whole one that is not there."""
+    if not isinstance(problem, FileNotFoundError | NotADirectoryError):
+        raise problem
 
 
 def _remote(system: Any, root: str) -> Iterator[File]:
