@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from mxdev.errors import MxError
 from mxdev.system import git
+from mxdev.system.files import plain
+
+LARGEST = 1 << 20
+"""So many bytes may a configuration have."""
+_MOST_NAMED = 100
 
 STYLE = Path(__file__).parent / "style"
 
@@ -49,6 +56,39 @@ class Configs:
                 found = self._nearest(folder.parent, names, accept)
             self._found[key] = found
         return self._found[key]
+
+
+def check(
+    config: Path | None, named: Callable[[Path, bytes], Iterable[Path]] = lambda file, data: ()
+) -> None:
+    """Nothing, if a linter comes to an end with this configuration and those that it names; else it would wait, or read for minutes.
+
+    What is not there, or is not in the linter's language, the linter itself says best.
+
+    Args:
+        config: the configuration; None: mx's own.
+        named: the configurations that one names, given its place and its bytes.
+
+    Raises:
+        MxError: one of them is a pipe or a device, or too large.
+    """
+    waiting = [] if config is None else [config]
+    seen: set[Path] = set()
+    while waiting and len(seen) < _MOST_NAMED:
+        file = waiting.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        try:
+            data = plain.read(file, LARGEST)
+        except OSError as error:
+            if plain.is_endless(file) or error.errno == errno.EFBIG:
+                raise MxError(
+                    f"the configuration {file} cannot be read: {error.strerror}.",
+                    hint=f"Put a file there, or take what names it out of {config}.",
+                ) from error
+            continue
+        waiting += named(file, data)
 
 
 def _is_top(folder: Path) -> bool:

@@ -15,6 +15,7 @@ from mxdev.lint.context import Context, LinterBroke
 from mxdev.lint.files import Selection, projects
 from mxdev.lint.registry import Known
 from mxdev.lint.rule import SEVERITIES, Finding
+from mxdev.system.files import plain
 from mxdev.system.output.foreign import contained
 
 if TYPE_CHECKING:
@@ -179,8 +180,10 @@ def _each(work: Callable[[T], None], items: Sequence[T]) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from mxdev.system import programs as tools
+    from mxdev.system import signals
 
-    with ThreadPoolExecutor(WORKERS, "mx-lint") as pool:
+    # A cancelled job in CI gets SIGTERM: what runs in the threads ends with mx then, too.
+    with signals.as_control_c(), ThreadPoolExecutor(WORKERS, "mx-lint") as pool:
         futures = [pool.submit(work, item) for item in items]
         try:
             for future in futures:
@@ -259,7 +262,8 @@ def _fix(jobs: Sequence[_Job], selection: Selection, report: Report) -> None:
 
 
 def _bytes(file: Path) -> bytes | None:
+    """What is in a file; None if that cannot be read, or is more than any linter gets."""
     try:
-        return file.read_bytes()
+        return plain.read(file, 64 << 20)
     except OSError:
         return None

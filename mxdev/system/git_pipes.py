@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +29,7 @@ def first(top: Path) -> Path | None:
     """
     for folder in _git_folders(top):
         for place in (folder, folder / "info", folder / "objects/info"):
-            if found := next(filter(_is_endless, _names_in(place)), None):
+            if found := next(filter(plain.is_endless, _names_in(place)), None):
                 return found
     return None
 
@@ -44,14 +43,14 @@ def anywhere(top: Path) -> Path | None:
     end = time.monotonic() + _SECONDS
     folders = list(_git_folders(top))
     for place in (*_below(folders, end), *_named(top, folders)):
-        if _is_endless(place):
+        if plain.is_endless(place):
             return place
     for here, inner, names in os.walk(top):
         if time.monotonic() > end:
             return None
         inner[:] = [name for name in inner if name != ".git"]
         for name in _RULES:
-            if name in names and _is_endless(Path(here, name)):
+            if name in names and plain.is_endless(Path(here, name)):
                 return Path(here, name)
     return None
 
@@ -117,13 +116,3 @@ def _expanded(value: str) -> Path:
         return Path(value).expanduser()
     except RuntimeError:  # there is no such user
         return Path(value)
-
-
-def _is_endless(path: Path) -> bool:
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return False
-    if stat.S_ISCHR(found.st_mode):
-        return found.st_rdev != Path(os.devnull).stat().st_rdev
-    return stat.S_ISFIFO(found.st_mode) or stat.S_ISBLK(found.st_mode)

@@ -238,7 +238,7 @@ def run(
         if child is not None:
             _end(child, capture)
         raise
-    with _known(child) if capture else _sigterm_passed_on(child):
+    with _ending_with_mx(child) if capture else _sigterm_passed_on(child):
         try:
             stdout, stderr = _output(child, input, timeout, hopeless)
         except subprocess.TimeoutExpired:
@@ -284,6 +284,13 @@ def _environment(changes: Mapping[str, str | None] | None) -> dict[str, str]:
         if value is not None:
             environment[name] = value
     return environment
+
+
+@contextlib.contextmanager
+def _ending_with_mx(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """It has a session of its own, so that what ends mx does not reach it: SIGTERM and SIGHUP kill it, then do what they did."""
+    with _known(child), signals.first(lambda: _kill(child, group=True)):
+        yield
 
 
 @contextlib.contextmanager

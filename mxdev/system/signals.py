@@ -54,13 +54,37 @@ def as_control_c() -> Iterator[Signals]:
 
 
 @contextlib.contextmanager
-def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """`handler` gets the signals that end a process, but for those that are ignored; none in another thread."""
+def first(work: Callable[[], None]) -> Iterator[None]:
+    """Inside the block a signal that ends a process without an exception does `work` before it has its effect."""
+
+    def do(number: int, frame: FrameType | None) -> None:
+        work()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    with _handled_by(do, only=(signal.SIG_DFL,)):
+        yield
+
+
+@contextlib.contextmanager
+def _handled_by(
+    handler: Callable[[int, FrameType | None], None], only: tuple[signal.Handlers, ...] | None = None
+) -> Iterator[None]:
+    """`handler` gets the signals that end a process, but for those that are ignored; none in another thread.
+
+    Args:
+        handler: what is called.
+        only: just the signals that this handled before; None: all of them.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in _SIGNALS}
-    changed = [number for number, found in before.items() if found not in (signal.SIG_IGN, None)]
+    changed = [
+        number
+        for number, found in before.items()
+        if found not in (signal.SIG_IGN, None) and (only is None or found in only)
+    ]
     try:
         for number in changed:
             signal.signal(number, handler)

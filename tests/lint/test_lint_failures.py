@@ -161,7 +161,8 @@ def test_linters_run_side_by_side(mx: Any, fake: Any, write: Any, tmp_path: Path
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_interrupting_ends_the_linters(tmp_path: Path, write: Any) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupting_ends_the_linters(number: signal.Signals, tmp_path: Path, write: Any) -> None:
     """^C from elsewhere reaches mx alone; what it started, and what that started, must be gone when mx is."""
     script = tmp_path / "fake.py"
     script.write_text(
@@ -185,13 +186,74 @@ def test_interrupting_ends_the_linters(tmp_path: Path, write: Any) -> None:
     pids = tmp_path / "pids"
     _until(lambda: pids.exists() or mx.poll() is not None)
     assert pids.exists(), mx.communicate()
-    mx.send_signal(signal.SIGINT)
+    mx.send_signal(number)
     _, err = mx.communicate(timeout=20)
     assert mx.returncode == 130, err
     assert "Traceback" not in err
     for pid in map(int, pids.read_text().split()):
         _until(lambda pid=pid: not _alive(pid))
         assert not _alive(pid)
+
+
+NAMES_A_PIPE = {
+    "ruff": ("a.py", "ruff.toml", 'extend = "{pipe}"\n'),
+    "ruff, in a pyproject.toml": ("a.py", "pyproject.toml", '[tool.ruff]\nextend = "{pipe}"\n'),
+    "ruff, by another one": ("a.py", "ruff.toml", 'extend = "other.toml"\n'),
+    "ruff, by a variable": ("a.py", "ruff.toml", 'extend = "$FOLDER/{pipe}"\n'),
+    "yamllint": ("a.yaml", ".yamllint", "extends: {pipe}\n"),
+    "yamllint, patterns": ("a.yaml", ".yamllint", "extends: default\nignore-from-file: {pipe}\n"),
+    "yamllint, of one rule": (
+        "a.yaml", ".yamllint", "extends: default\nrules: {{colons: {{ignore-from-file: [{pipe}]}}}}\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name")
+@pytest.mark.parametrize("case", NAMES_A_PIPE)
+def test_no_linter_waits_for_what_its_configuration_names(
+    case: str, mx: Any, need: Any, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(case.partition(",")[0])
+    monkeypatch.setattr(context, "TIMEOUT", 20)
+    monkeypatch.setenv("FOLDER", str(tmp_path))
+    file, config, text = NAMES_A_PIPE[case]
+    os.mkfifo(tmp_path / "pipe")
+    write(tmp_path, {file: "\n", config: text.format(pipe="pipe"), "other.toml": 'extend = "pipe"\n'})
+    began = time.monotonic()
+    result = mx("lint", file)
+    assert time.monotonic() - began < 10
+    assert result.code == 4
+    assert f"the configuration {tmp_path / 'pipe'} cannot be read: it is a pipe or a device" in result.err
+    assert str(tmp_path / config) in result.err
+
+
+LARGE = {
+    "ruff": ("a.py", "ruff-check/large"), "shellcheck": ("a.sh", "shellcheck/large"),
+    "hadolint": ("Dockerfile", "hadolint/large"), "terraform": ("a.tf", "terraform-fmt/large"),
+    "yamllint": ("a.yaml", "yamllint/large"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", LARGE)
+def test_a_linter_is_given_no_file_that_would_take_it_minutes(
+    tool: str, mx: Any, need: Any, tmp_path: Path
+) -> None:
+    need(tool)
+    name, rule = LARGE[tool]
+    (tmp_path / name).touch()
+    os.truncate(tmp_path / name, 1 << 36)  # it has holes only
+    began = time.monotonic()
+    for words in (("lint", name), ("lint", "--fix", name)):
+        result = mx(*words, "--format", "text")
+        assert (result.code, result.out.count(f"{name}:1:1: {rule} error more than ")) == (1, 1), result
+    assert time.monotonic() - began < 20
+
+
+def test_a_large_file_that_is_excluded_is_no_finding(mx: Any, need: Any, write: Any, tmp_path: Path) -> None:
+    need("ruff")
+    write(tmp_path, {"ruff.toml": 'extend-exclude = ["a.py"]\n', "a.py": ""})
+    os.truncate(tmp_path / "a.py", 1 << 36)
+    assert mx("lint", "a.py").code == 0
 
 
 def _alive(pid: int) -> bool:

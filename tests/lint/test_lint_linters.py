@@ -192,7 +192,7 @@ def test_a_large_yaml_file_is_said_and_not_read(mx: Any, need: Any, write: Any, 
     began = time.monotonic()
     done = mx("lint", "--rule", "yamllint", "--format", "text")
     assert time.monotonic() - began < 20
-    assert "large.yaml:1:1: yamllint/large error more than 1 MB of YAML are not checked" in done.out
+    assert "large.yaml:1:1: yamllint/large error more than 1 MB are not checked" in done.out
     assert "small.yaml:1:4: yamllint/colons" in done.out
     write(tmp_path, {".yamllint": "extends: relaxed\nignore: large.yaml\n"})
     assert "large.yaml" not in mx("lint", "--rule", "yamllint", "--format", "text").out

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mxdev.lint import configs
 from mxdev.lint.configs import STYLE
 from mxdev.lint.context import Context, Names, as_json, broke
 from mxdev.lint.rule import Finding, Rule, Severity
-from mxdev.lint.rules import kinds
+from mxdev.lint.rules import kinds, large
 
+LARGEST = 128 << 10
 LEVELS: dict[str, Severity] = {"error": "error", "warning": "warning", "info": "info", "style": "info"}
 
 
@@ -27,9 +29,11 @@ class Hadolint(Rule):
 
     def check(self, context: Context) -> Iterator[Finding]:
         """One finding for each diagnostic, by the configuration that is nearest to the file."""
-        for config, files in context.configs.group(
-            context.files, (".hadolint.yaml", ".hadolint.yml")
-        ).items():
+        fitting, too_large = large.divide(context.files, LARGEST)
+        for file in too_large:
+            yield large.finding(self.name, file, LARGEST, "leave it out with .gitignore")
+        for config, files in context.configs.group(fitting, (".hadolint.yaml", ".hadolint.yml")).items():
+            configs.check(config)
             names = Names(files, context.root)
             arguments = ("--no-color", "--format", "json", "--config", str(config or STYLE / "hadolint.yaml"))
             for result in context.run(arguments, files):

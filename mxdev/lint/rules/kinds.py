@@ -6,8 +6,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from mxdev.system.files import plain
+
 # What mx writes for itself. It is checked by rules of its own; style is for what people write.
 _STATE = ("generators", "pristine", "undo", "journal")
+_LARGEST = 16 << 20
 _SHELLS = re.compile(rb"^#!\s*\S*?(?:/env\s+(?:-S\s+)?)?(?:/|\b)(sh|bash|dash|ksh)\b")
 _PYTHON = re.compile(rb"^#!.*\bpython[0-9.]*\b")
 _ZSH = re.compile(rb"^#!.*\bzsh\b")
@@ -90,6 +93,6 @@ def _first_line(path: Path, pattern: re.Pattern[bytes]) -> bool:
 
 def _contains(path: Path, what: bytes) -> bool:
     try:
-        return what in path.read_bytes()
+        return what in plain.read(path, _LARGEST)
     except OSError:
         return False

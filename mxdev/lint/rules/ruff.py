@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mxdev.lint import configs
 from mxdev.lint.configs import STYLE
 from mxdev.lint.context import Context, Names, as_json, broke, readable
 from mxdev.lint.rule import Finding, Rule, Severity
-from mxdev.lint.rules import kinds
+from mxdev.lint.rules import kinds, large
 from mxdev.system.files import plain
 
 if TYPE_CHECKING:
     from mxdev.system.programs import Result
+
+
+LARGEST = 16 << 20
 
 
 class RuffCheck(Rule):
@@ -32,6 +37,7 @@ class RuffCheck(Rule):
         """One finding for each diagnostic."""
         for item, path in _diagnostics(context, ("check", "--no-fix", "--output-format", "json"), (0, 1)):
             yield _finding(self.name, item, path)
+        yield from _large(self.name, context)
 
     def fix(self, context: Context) -> None:
         """The fixes that Ruff calls safe."""
@@ -52,6 +58,7 @@ class RuffFormat(Rule):
 
     def check(self, context: Context) -> Iterator[Finding]:
         """One finding for each file, at the first line that would change; one for each thing that stops the formatter."""
+        yield from _large(self.name, context)
         seen: set[Path] = set()
         # 2: a file could not be parsed; it is among the diagnostics then.
         for item, path in _diagnostics(context, ("format", "--check", "--output-format", "json"), (0, 1, 2)):
@@ -74,11 +81,21 @@ class RuffFormat(Rule):
         _run_all(context, ("format", "--quiet"))
 
 
-def _grouped(context: Context) -> Iterable[tuple[list[str], list[Path]]]:
-    """The files by who says how they should look: their own configuration, which Ruff finds, or the house style."""
-    groups = context.configs.group(
-        context.files, (".ruff.toml", "ruff.toml", "pyproject.toml"), _configures_ruff
-    )
+def _grouped(context: Context, files: Sequence[Path] | None = None) -> Iterable[tuple[list[str], list[Path]]]:
+    """The files by who says how they should look: their own configuration, which Ruff finds, or the house style.
+
+    Args:
+        context: the rule's.
+        files: which ones; default: those of the context that are not too large.
+
+    Raises:
+        MxError: with one of the configurations Ruff would come to no end.
+    """
+    if files is None:
+        files, _ = large.divide(context.files, LARGEST)
+    groups = context.configs.group(files, (".ruff.toml", "ruff.toml", "pyproject.toml"), _configures_ruff)
+    for config in groups:
+        configs.check(config, _extended)
     own = sorted(file for config, files in groups.items() if config is not None for file in files)
     options = ["--force-exclude", *_cache(context.files)]
     if own:
@@ -87,10 +104,33 @@ def _grouped(context: Context) -> Iterable[tuple[list[str], list[Path]]]:
         yield [*options, "--config", str(STYLE / "ruff-house.toml")], groups[None]
 
 
+def _extended(file: Path, data: bytes) -> Iterator[Path]:
+    """The configuration that one of Ruff's extends."""
+    import tomllib
+
+    try:
+        settings = tomllib.loads(data.decode("utf-8"))
+        if file.name == "pyproject.toml":
+            settings = settings["tool"]["ruff"]
+        yield file.parent / Path(os.path.expandvars(settings["extend"])).expanduser()
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError, RuntimeError):
+        return  # Ruff says what is wrong, or nothing is
+
+
+def _large(rule: str, context: Context) -> Iterator[Finding]:
+    """One finding for each file that is too large and that no configuration excludes."""
+    _, files = large.divide(context.files, LARGEST)
+    for options, some in _grouped(context, files) if files else ():
+        for file in some:
+            for result in context.run(("check", "--show-files", *options), [file], codes=(0,)):
+                if file.suffix == ".md":  # of which Ruff does not tell whether it would format it
+                    yield large.finding(rule, file, LARGEST, "leave it out with .gitignore")
+                elif result.stdout.strip():
+                    yield large.finding(rule, file, LARGEST, "name it under `extend-exclude` in ruff.toml")
+
+
 def _cache(files: Sequence[Path]) -> list[str]:
     """Keep Ruff's cache among mx's: in the folder that is checked it would be litter."""
-    import os
-
     from mxdev.system.files import private
     from mxdev.system.user_dirs import cache_folder
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mxdev.lint import configs
 from mxdev.lint.context import Context, Names, as_json, broke
 from mxdev.lint.rule import Finding, Rule
-from mxdev.lint.rules import kinds
-from mxdev.lint.rules.hadolint import LEVELS
+from mxdev.lint.rules import kinds, large
+from mxdev.lint.rules.hadolint import LARGEST, LEVELS
 
 
 class Shellcheck(Rule):
@@ -25,7 +26,11 @@ class Shellcheck(Rule):
 
     def check(self, context: Context) -> Iterator[Finding]:
         """One finding for each comment. A `.shellcheckrc` of the repository is used; one of the person's is not."""
-        for config, files in context.configs.group(context.files, (".shellcheckrc", "shellcheckrc")).items():
+        fitting, too_large = large.divide(context.files, LARGEST)
+        for file in too_large:
+            yield large.finding(self.name, file, LARGEST, "leave it out with .gitignore")
+        for config, files in context.configs.group(fitting, (".shellcheckrc", "shellcheckrc")).items():
+            configs.check(config)
             options = ("--norc",) if config is None else ("--rcfile", str(config))
             names = Names(files, context.root)
             for result in context.run((*options, "--format", "json1", "--color=never"), files):

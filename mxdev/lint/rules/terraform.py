@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from mxdev.lint.context import ENVIRONMENT, TIMEOUT, Context, Names, broke, chunks, name
 from mxdev.lint.rule import Finding, Rule
-from mxdev.lint.rules import kinds
+from mxdev.lint.rules import kinds, large
 
 if TYPE_CHECKING:
     from mxdev.system.programs import Result
 
 # Formatting needs no configuration of the command line; a broken one must not get in the way.
 _QUIET: Mapping[str, str | None] = {**ENVIRONMENT, "TF_CLI_CONFIG_FILE": os.devnull, "TF_CLI_ARGS_fmt": None}
+LARGEST = 4 << 20
 _ERROR = re.compile(r"Error: ([^\n]+)\n\n {2}on ([^\n]+) line (\d+)(?:, in [^\n]*)?:")
 
 
@@ -34,6 +35,8 @@ class TerraformFmt(Rule):
 
     def check(self, context: Context) -> Iterator[Finding]:
         """One finding for each file, at the first line that would change, or where the syntax is wrong."""
+        for file in large.divide(context.files, LARGEST)[1]:
+            yield large.finding(self.name, file, LARGEST, "leave it out with .gitignore")
         unformatted, errors = _fmt(context, ("-check", "-list=true"))
         yield from errors
         for file in unformatted:
@@ -60,15 +63,16 @@ def _fmt(context: Context, options: Sequence[str]) -> tuple[list[Path], list[Fin
     """
     listed: list[Path] = []
     errors: list[Finding] = []
-    names = Names(context.files, context.root)
-    odd = [file for file in context.files if "\n" in str(file)]  # it lists one name a line
+    fitting, _ = large.divide(context.files, LARGEST)
+    names = Names(fitting, context.root)
+    odd = [file for file in fitting if "\n" in str(file)]  # it lists one name a line
     for file in odd:
         result = _terraform(context, ("fmt", *options, "-no-color", name(file, context.root)))
         if result.code not in (0, 3):
             errors.append(_syntax(context, file, result))
         elif result.stdout:
             listed.append(file)
-    for chunk in chunks([name(file, context.root) for file in context.files if file not in odd]):
+    for chunk in chunks([name(file, context.root) for file in fitting if file not in odd]):
         while chunk:
             result = _terraform(context, ("fmt", *options, "-no-color", *chunk))
             listed += [

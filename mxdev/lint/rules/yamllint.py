@@ -5,13 +5,18 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mxdev.errors import MxError
+from mxdev.lint import configs
 from mxdev.lint.configs import STYLE
 from mxdev.lint.context import Context, Names, broke, name
 from mxdev.lint.rule import Finding, Rule, Severity
 from mxdev.lint.rules import kinds
+from mxdev.lint.rules import large as too_large
+from mxdev.sections import yaml_values
 from mxdev.sections.yaml_values import LARGEST
 
 if TYPE_CHECKING:
@@ -37,18 +42,18 @@ class Yamllint(Rule):
         for config, files in context.configs.group(context.files, CONFIGS).items():
             # The patterns in a configuration are relative to where yamllint runs.
             cwd = context.root if config is None else config.parent
+            configs.check(config, partial(_named, cwd))
             chosen = ("--config-file", str(config or STYLE / "yamllint.yaml"))
             readable: list[Path] = []
-            large: list[Path] = []
-            for file in files:
+            fitting, large = too_large.divide(files, LARGEST)
+            for file in fitting:
                 problem = _undecodable(file)
                 if problem is not None:  # yamllint dies of it, and says nothing about any other file
                     yield Finding(file, problem[0], 1, f"{self.name}/encoding", "error", problem[1])
                 else:
-                    (large if file.stat().st_size > LARGEST else readable).append(file)
-            for file in _wanted(context, large, cwd, chosen):  # yamllint would be busy with it for minutes
-                what = f"more than {LARGEST >> 20} MB of YAML are not checked: divide the file, or name it under `ignore` in .yamllint"
-                yield Finding(file, 1, 1, f"{self.name}/large", "error", what)
+                    readable.append(file)
+            for file in _wanted(context, large, cwd, chosen):
+                yield too_large.finding(self.name, file, LARGEST, "name it under `ignore` in .yamllint")
             names = Names(readable, cwd)
             line = _line_pattern([name(file, cwd) for file in readable])
             arguments = ("--format", "parsable", *chosen, "--")
@@ -79,6 +84,27 @@ class Yamllint(Rule):
             yield Finding(
                 names[path], int(row), int(column), rule, severity, message, "" if code == "syntax" else url
             )
+
+
+def _named(cwd: Path, config: Path, data: bytes) -> Iterator[Path]:
+    """The files that a configuration extends, or takes patterns from."""
+    try:
+        waiting: list[Any] = [yaml_values.load(data, "")]
+    except MxError:
+        return  # yamllint says what is wrong
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            for key in ("extends", "ignore-from-file"):
+                names = value.get(key)
+                yield from (
+                    cwd / name
+                    for name in (names if isinstance(names, list) else [names])
+                    if isinstance(name, str) and (cwd / name).exists()
+                )
+            waiting += value.values()
 
 
 def _line_pattern(names: Sequence[str]) -> re.Pattern[str]:

@@ -1,7 +1,7 @@
 """Reads files that a repository brought: regular ones of a bounded size, so that no pipe, device or endless file holds mx up."""
 
 # Strings and os functions on purpose: each command reads with this, at once after its start.
-# ruff: noqa: PTH123
+# ruff: noqa: PTH116, PTH123
 
 from __future__ import annotations
 
@@ -59,3 +59,15 @@ def text(path: str | os.PathLike[str], largest: int = LARGEST) -> str:
         UnicodeDecodeError: it is not UTF-8.
     """
     return read(path, largest).decode("utf-8").replace("\r\n", "\n")
+
+
+def is_endless(path: str | os.PathLike[str]) -> bool:
+    """Whether a program that opens this waits, or reads without an end: a pipe, or a device but for the null device."""
+    try:
+        found = os.stat(path)
+        null = os.stat(os.devnull)
+    except (OSError, ValueError):
+        return False
+    if stat.S_ISCHR(found.st_mode):
+        return found.st_rdev != null.st_rdev
+    return stat.S_ISFIFO(found.st_mode) or stat.S_ISBLK(found.st_mode)
