@@ -17,7 +17,7 @@ from ec2_world import account, aws, rendered
 
 from mxdev_ec2 import program
 
-TESTS = Path(__file__).parent
+SHARED = Path(__file__).with_name("shared")
 LOG = [f"line {at}" for at in range(5)]
 
 
@@ -45,10 +45,10 @@ class Printed:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.jobs = yaml.safe_load((TESTS / "ec2_as_printed.yml").read_text())
+        self.jobs = yaml.safe_load((SHARED / "ec2_as_printed.yml").read_text())
         for name in ("aws", "zip", "sleep"):
             path = folder / name
-            path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{TESTS}/ec2_cli_double.py" "$0" "$@"\n')
+            path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{SHARED}/ec2_cli_double.py" "$0" "$@"\n')
             path.chmod(0o755)
 
     def deploy(

@@ -12,6 +12,7 @@ from mxdev.errors import UsageProblem
 
 from mxdev_shipyard.onboarding import services
 from mxdev_shipyard.onboarding.services import Service
+from mxdev_shipyard.yaml_text import parse
 
 FILE = "shipyard.yaml"
 _TEXTS = ("region", "bucket", "registry", "gitlab", "group", "pipelines")
@@ -61,11 +62,9 @@ def read(path: Path) -> Settings:
     Raises:
         UsageProblem: it is not there, or not as it should be.
     """
-    import yaml
-
     try:
-        data = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        data = parse(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise UsageProblem(f"{path} cannot be read: {error}", hint="Name another by --settings.") from error
     given: dict[str, Any] = data if isinstance(data, dict) else {}
     missing = [name for name in _TEXTS if not isinstance(given.get(name), str) or not given[name]]

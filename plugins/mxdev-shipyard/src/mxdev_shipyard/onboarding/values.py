@@ -9,6 +9,7 @@ from pathlib import Path
 from mxdev.errors import UsageProblem
 
 from mxdev_shipyard.model_project.naming import EMAIL, MODEL, URL, repository_of
+from mxdev_shipyard.yaml_text import parse
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,9 @@ def read(path: Path) -> Boarding:
     Raises:
         UsageProblem: a field is missing, wrong, or not one of the six; all that is wrong is named.
     """
-    import yaml
-
     try:
-        data = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        data = parse(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise UsageProblem(f"{path} cannot be read: {error}") from error
     names = [field.name for field in fields(Boarding)]
     given = data if isinstance(data, dict) else {}

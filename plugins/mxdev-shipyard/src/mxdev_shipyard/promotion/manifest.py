@@ -9,6 +9,8 @@ from typing import Any
 
 from mxdev.errors import Refused
 
+from mxdev_shipyard.yaml_text import NotYamlError, parse
+
 STOP = "serving.kserve.io/stop"
 
 
@@ -57,11 +59,9 @@ class Release:
 
 
 def _read(manifest: str) -> Any:
-    import yaml
-
     try:
-        return yaml.safe_load(manifest)
-    except yaml.YAMLError as error:
+        return parse(manifest)
+    except NotYamlError as error:
         raise Refused(f"The manifest is no YAML: {error}") from error
 
 

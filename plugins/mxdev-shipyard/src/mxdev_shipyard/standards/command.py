@@ -80,10 +80,20 @@ def check(
     if any(result.outcome == "broken" for result in results) or code not in (0, 1):
         code = 4
     if sarif:
-        sarif.write_text(reports.as_sarif(standards, results), encoding="utf-8")
+        _write(sarif, reports.as_sarif(standards, results))
     if as_json:
-        as_json.write_text(reports.as_json(repository, code, results), encoding="utf-8")
+        _write(as_json, reports.as_json(repository, code, results))
     return code
+
+
+def _write(path: Path, text: str) -> None:
+    from mxdev.errors import UsageProblem
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageProblem(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _named(folder: Path, model: str) -> Path:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mxdev_shipyard.model_project.naming import model_of
+from mxdev_shipyard.yaml_text import NotYamlError, parse
 
 # What pytest says of something that is not here, so that nothing can be said of it.
 OUT_OF_REACH = "artifact out of reach"
@@ -57,17 +57,32 @@ class Repository:
         """Its model; None if it is not called deploy-MODEL-model."""
         return model_of(self.name)
 
+    @functools.cached_property
+    def kept(self) -> dict[str, Any]:
+        """What one test made of a file, for the next."""
+        return {}
+
     def has(self, path: str) -> bool:
         """Whether there is such a file or folder."""
-        return (self.root / path).exists()
+        try:
+            return (self.root / path).exists()
+        except (OSError, ValueError):  # a name that no file can have
+            return False
 
     def text(self, path: str) -> str:
         """A file's text. A test that asks for a file which is not there fails with that sentence."""
         try:
-            return (self.root / path).read_text("utf-8")
+            return self.data(path).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            unmet(f"it cannot be read: {error}", path)
+
+    def data(self, path: str) -> bytes:
+        """A file's bytes; as `text` where there is none."""
+        try:
+            return (self.root / path).read_bytes()
         except FileNotFoundError:
             unmet("it is missing", path)
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             unmet(f"it cannot be read: {error}", path)
 
     def yaml(self, path: str) -> Any:
@@ -88,10 +103,9 @@ class Repository:
 
         Loader.add_multi_constructor("!", plain)
         try:
-            return yaml.load(self.text(path), Loader)  # noqa: S506 (a subclass of the safe loader)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            unmet(f"it is no YAML: {getattr(error, 'problem', error)}", path, mark.line + 1 if mark else None)
+            return parse(self.text(path), Loader)
+        except NotYamlError as error:
+            unmet(f"it is no YAML: {error.problem}", path, error.line)
 
     @functools.cached_property
     def files(self) -> tuple[str, ...]:
@@ -123,11 +137,12 @@ def unmet(sentence: str, path: str = "", line: int | None = None) -> NoReturn:
     import pytest
 
     place = f"{path}:{line}: " if line else f"{path}: " if path else ""
-    pytest.fail(f"{place}{sentence}", pytrace=False)
+    failure = pytest.fail.Exception(f"{place}{sentence}", pytrace=False)
+    failure.__dict__["place"] = (path, line, sentence)
+    raise failure
 
 
-def place_of(message: str) -> tuple[str, int | None, str]:
-    """The path, the line and the sentence of what `unmet` said."""
-    found = re.match(r"(?:([^\s:]+)(?::(\d+))?: )?(.*)", message, re.DOTALL)
-    assert found is not None  # it matches anything
-    return found[1] or "", int(found[2]) if found[2] else None, found[3].strip()
+def place_of(failure: BaseException) -> tuple[str, int | None, str]:
+    """The path, the line and the sentence that `unmet` was given; of another failure there is no path."""
+    place: tuple[str, int | None, str] = failure.__dict__.get("place", ("", None, str(failure)))
+    return place

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from urllib.parse import quote
 
-from mxdev_shipyard.standards.model import Repository, Standard, place_of
+from mxdev_shipyard.standards.model import Repository, Standard
 from mxdev_shipyard.standards.run import Result, document
 
 
@@ -54,10 +55,8 @@ def _id(standard: Standard) -> str:
 
 
 def _result(result: Result) -> dict[str, object]:
-    path, line, sentence = (
-        place_of(result.message) if result.outcome == "failed" else ("", None, result.message)
-    )
-    place: dict[str, object] = {"artifactLocation": {"uri": path or "README.md"}}
+    path, line, sentence = result.place if result.outcome == "failed" else ("", None, result.message)
+    place: dict[str, object] = {"artifactLocation": {"uri": quote(path or "README.md")}}
     if line:
         place["region"] = {"startLine": line}
     found: dict[str, object] = {

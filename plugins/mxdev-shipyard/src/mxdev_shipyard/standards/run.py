@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 
-from mxdev_shipyard.standards.model import Repository, Standard
+from mxdev_shipyard.standards.model import Repository, Standard, place_of
 from mxdev_shipyard.standards.waivers import Waiver
 
 Outcome = Literal["passed", "failed", "skipped", "waived", "broken"]
@@ -20,12 +20,13 @@ DOCUMENT = "SHIPYARD_STANDARDS_URL"
 
 @dataclass(frozen=True)
 class Result:
-    """How one test ended: `standard` is the number, `message` why it did not pass."""
+    """How one test ended: `message` is why it did not pass, and `place` the path, the line and the sentence of what failed."""
 
     standard: Standard
     test: str
     outcome: Outcome
     message: str = ""
+    place: tuple[str, int | None, str] = ("", None, "")
 
 
 def document() -> str:
@@ -99,16 +100,17 @@ class _Checking:
             return report
         standard = self._standard(item)
         ended: Outcome = report.outcome
-        message = ""
+        message, place = "", Result.place
         if report.outcome == "failed":
             expected = call.excinfo is not None and call.excinfo.errisinstance(pytest.fail.Exception)
             ended = "failed" if expected else "broken"
             message = str(call.excinfo.value) if call.excinfo else ""
+            place = place_of(call.excinfo.value) if call.excinfo else place
             report.longrepr = self._told(standard, message) if expected else report.longrepr
         elif report.outcome == "skipped":
             ended = "waived" if hasattr(report, "wasxfail") else "skipped"
             message = report.wasxfail if ended == "waived" else _reason(report)
-        self.results.append(Result(standard, item.name, ended, message))
+        self.results.append(Result(standard, item.name, ended, message, place))
         return report
 
     def _told(self, standard: Standard, message: str) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from mxdev.errors import UsageProblem
 
+from mxdev_shipyard.yaml_text import parse
+
 FILE = "standards.yaml"
 _EXAMPLE = "A waiver is {standard: NUMBER, reason: TEXT, until: YYYY-MM-DD}, in the list `waivers`."
 
@@ -33,14 +35,12 @@ def read(root: Path, known: frozenset[int]) -> Mapping[int, Waiver]:
     Raises:
         UsageProblem: the file is not as it should be.
     """
-    import yaml
-
     path = root / FILE
     try:
-        data = yaml.safe_load(path.read_text("utf-8"))
+        data = parse(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise UsageProblem(f"{path} cannot be read: {error}", hint=_EXAMPLE) from error
     rows = data.get("waivers", []) if isinstance(data, dict) else None
     if not isinstance(rows, list):
@@ -63,7 +63,7 @@ def _waiver(row: object, path: Path) -> Waiver:
     number, reason, until = fields.get("standard"), fields.get("reason"), fields.get("until")
     right = (
         fields.keys() == {"standard", "reason", "until"}
-        and isinstance(number, int)
+        and type(number) is int
         and isinstance(reason, str)
         and bool(reason.strip())
         and type(until) is datetime.date

@@ -15,10 +15,11 @@ STANDARD = Standard(
     __file__,
 )
 FILE = "requirements.txt"
+_BRINGS = re.compile(r"-[re]|--(requirement|editable)\b")
 
 
 def requirements(text: str) -> Iterator[tuple[int, str]]:
-    """The lines of a requirements file with their numbers, joined where a backslash ends one; no comments, no options."""
+    """The lines of a requirements file with their numbers, joined where a backslash ends one; no comments, and only options that bring packages."""
     start = 0
     parts: list[str] = []
     for number, raw in enumerate(text.splitlines(), 1):
@@ -29,7 +30,7 @@ def requirements(text: str) -> Iterator[tuple[int, str]]:
             continue
         joined = " ".join(part for part in parts if part)
         parts = []
-        if joined and not joined.startswith("--"):
+        if joined and (not joined.startswith("-") or _BRINGS.match(joined)):
             yield start, joined
 
 
@@ -39,9 +40,11 @@ def test_every_package_is_pinned_with_hashes(repository: Repository) -> None:
     if not found:
         unmet("it names no package", FILE)
     for line, requirement in found:
+        if requirement.startswith("-"):
+            unmet(f"{requirement} brings packages that are not pinned here", FILE, line)
         name = re.match(r"[A-Za-z0-9._-]+(\[[^\]]*\])?", requirement)
         shown = requirement.split(" ")[0]
-        if name is None or requirement.startswith("-") or "://" in requirement.split("--hash")[0]:
+        if name is None or "://" in requirement.split("--hash")[0]:
             unmet(f"{shown} is no package with a version", FILE, line)
         if not re.match(r"\s*==\s*[^\s*;,]+(\s|;|$)", requirement[name.end() :]):
             unmet(f"{shown} is not pinned to one version by ==", FILE, line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from mxdev_shipyard.standards.checks.source import Source, parse
+from mxdev_shipyard.standards.checks.source import Source, members, parse
 from mxdev_shipyard.standards.model import Repository, Standard, unmet
 
 STANDARD = Standard(
@@ -25,32 +25,31 @@ def _line(
     source: Source, cls: ast.ClassDef, seen: frozenset[str] = frozenset()
 ) -> tuple[bool, frozenset[str]]:
     """Whether a class comes from KServe's model, and the methods that it and its ancestors in the file define."""
-    methods = {node.name for node in cls.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-    served = False
+    methods, served = members(cls), False
     for base in cls.bases:
         name = source.dotted(base)
         served = served or name in BASES
-        if name in source.classes and name not in seen:
-            above, inherited = _line(source, source.classes[name], seen | {cls.name, name})
+        for ancestor in source.classes.get(name, ()) if name not in seen else ():
+            above, inherited = _line(source, ancestor, seen | {cls.name, name})
             served, methods = served or above, methods | inherited
-    return served, frozenset(methods)
+    return served, methods
 
 
 def test_inference_subclasses_kserve_s_model(repository: Repository) -> None:
     """A class of the file inherits from KServe's model, and it or an ancestor in the file has both methods."""
     source = parse(repository, FILE)
-    served = {}
-    for name, cls in source.classes.items():
+    served: list[tuple[ast.ClassDef, frozenset[str]]] = []
+    for cls in (one for found in source.classes.values() for one in found):
         comes_from, methods = _line(source, cls)
         if comes_from:
-            served[name] = methods
+            served.append((cls, methods))
     if not served:
         unmet(
             "no class inherits from kserve.Model (or, in old servers, from kserve.KFModel or kfserving.KFModel)",
             FILE,
         )
-    if any(methods.issuperset(METHODS) for methods in served.values()):
+    if any(methods.issuperset(METHODS) for _, methods in served):
         return
-    name, methods = max(served.items(), key=lambda item: len(item[1].intersection(METHODS)))
+    cls, methods = max(served, key=lambda one: len(one[1].intersection(METHODS)))
     missing = " and no ".join(f"{method}()" for method in METHODS if method not in methods)
-    unmet(f"{name} has no {missing}", FILE, source.classes[name].lineno)
+    unmet(f"{cls.name} has no {missing}", FILE, cls.lineno)

@@ -16,7 +16,21 @@ STANDARD = Standard(
 FILE = "openapi.yaml"
 
 
-def _described(content: Any) -> bool:
+def _resolved(data: Any, node: Any) -> Any:
+    """What a node says, or what it refers to within the file."""
+    for _ in range(10):  # a reference may lead to another, or in a circle
+        reference = node.get("$ref") if isinstance(node, dict) else None
+        if not isinstance(reference, str) or not reference.startswith("#/"):
+            break
+        node = data
+        for part in reference[2:].split("/"):
+            key = part.replace("~1", "/").replace("~0", "~")
+            node = node.get(key) if isinstance(node, dict) else None
+    return node
+
+
+def _described(data: Any, node: Any) -> bool:
+    content = _resolved(data, node)
     kinds = content.get("content") if isinstance(content, dict) else None
     return isinstance(kinds, dict) and any(
         isinstance(kind, dict) and kind.get("schema") for kind in kinds.values()
@@ -36,13 +50,15 @@ def test_the_prediction_is_described(repository: Repository) -> None:
     for path, item in predicting.items():
         if repository.model is not None and f"/models/{repository.model}" not in str(path):
             unmet(f"{path} is not the path of the model {repository.model}", FILE)
+        item = _resolved(data, item)
         post = item.get("post") if isinstance(item, dict) else None
         if not isinstance(post, dict):
             unmet(f"{path} has no post", FILE)
-        if not _described(post.get("requestBody")):
+        if not _described(data, post.get("requestBody")):
             unmet(f"{path} does not describe the request", FILE)
-        answers = {str(code): answer for code, answer in (post.get("responses") or {}).items()}
-        if not _described(answers.get("200")):
+        responses = post.get("responses")
+        answers = responses if isinstance(responses, dict) else {}
+        if not _described(data, answers.get("200", answers.get(200))):
             unmet(f"{path} does not describe the answer 200", FILE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Iterator
 
 import pytest
 
@@ -34,15 +35,45 @@ LABELS = {
 _OLD, _NEW = "org.label-schema.", "org.opencontainers.image."
 
 
+_HEREDOC = re.compile(r"(?:^|\s)\d*<<(-?)([\"']?)([A-Za-z_]\w*)\2(?=\s|$)")
+
+
+def _instructions(dockerfile: str) -> Iterator[tuple[str, str]]:
+    """Each instruction, in upper case, and what follows it on its lines; here-documents are left out."""
+    directive = re.match(r"(?:\s*#\s*\w+\s*=.*\n)*?\s*#\s*escape\s*=\s*`", dockerfile, re.IGNORECASE)
+    escape = "`" if directive else "\\"
+    parts: list[str] = []
+    documents: list[tuple[str, str]] = []
+    for line in [*dockerfile.splitlines(), ""]:
+        if documents:
+            dash, end = documents[0]
+            if (line.lstrip("\t") if dash else line) == end:
+                del documents[0]
+            continue
+        if line.lstrip().startswith("#"):
+            continue
+        if line.rstrip().endswith(escape):
+            parts.append(line.rstrip().removesuffix(escape))
+            continue
+        word, *rest = " ".join([*parts, line]).split(None, 1) or [""]
+        parts = []
+        if word.upper() in ("RUN", "COPY", "ADD"):
+            documents = [(dash, end) for dash, _, end in _HEREDOC.findall("".join(rest))]
+        if word:
+            yield word.upper(), "".join(rest).strip()
+
+
 def labels_of(dockerfile: str) -> dict[str, str]:
-    """The labels that a Dockerfile gives to what it builds."""
-    text = re.sub(r"^\s*#.*\n?", "", dockerfile, flags=re.MULTILINE)
+    """The labels that a Dockerfile gives to what it builds: those of its last stage, and of the stages that it is built on."""
     found: dict[str, str] = {}
-    for line in re.sub(r"\\\s*\n", " ", text).splitlines():
-        word, _, rest = line.strip().partition(" ")
-        if word.upper() == "FROM":
-            found.clear()  # an earlier stage's labels do not reach the image
-        if word.upper() != "LABEL":
+    stages: dict[str, dict[str, str]] = {}
+    for word, rest in _instructions(dockerfile):
+        if word == "FROM":
+            base, *named = [one.lower() for one in rest.split() if not one.startswith("--")] or [""]
+            found = dict(stages.get(base, {}))  # another stage's labels do not reach the image
+            if named[:1] == ["as"] and len(named) > 1:
+                stages[named[1]] = found
+        if word != "LABEL":
             continue
         try:
             words = shlex.split(rest)

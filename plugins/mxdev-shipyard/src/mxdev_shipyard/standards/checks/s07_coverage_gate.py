@@ -63,7 +63,7 @@ def test_the_gate_is_high_enough(repository: Repository) -> None:
     gates = _gates(repository)
     if not gates:
         unmet("no least coverage is set, so that no test run is red for it", "pyproject.toml")
-    if max(gates) < LEAST:
+    if not any(gate >= LEAST for gate in gates):
         unmet(f"the least coverage is {max(gates):g} %, and {LEAST:g} % is wanted", "pyproject.toml")
 
 

@@ -51,7 +51,7 @@ def _patched(source: Source) -> set[str]:
                 if one.arg and not (isinstance(one.value, ast.Constant) and not one.value.value)
             }
             found |= {str(one) for one in on}
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Import) and any(alias.name == "ddtrace.auto" for alias in node.names):
             found.add("*")
     return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
+from itertools import count
 from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import pytest
 
@@ -19,31 +21,65 @@ STANDARD = Standard(
     __file__,
 )
 FILE = "README.md"
-_LINK = re.compile(r"(?<!\\)\[(?:[^\]\[]|\\.)*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
+# Of a link or an image, from where its text ends; an image may be the text of a link.
+_LINK = re.compile(
+    r"(?<!\\)\]\(\s*(<[^<>]*>|(?:[^()\s<]|\([^()\s]*\))(?:[^()\s]|\([^()\s]*\))*)(?:\s+[\"'(][^)]*)?\s*\)"
+)
+_DEFINITION = re.compile(r" {0,3}\[(?!\^)[^\]]+\]:\s*(<[^<>]*>|\S+)")
+_CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
+
+
+def _prose(text: str) -> Iterator[tuple[int, str]]:
+    """The lines that are no code, with their numbers from 1; code within them is x."""
+    fence = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        mark = re.match(r"\s*(`{3,}|~{3,})", line)
+        if mark and (not fence or (mark[1].startswith(fence) and not line.strip(" `~\t"))):
+            fence = "" if fence else mark[1]
+        elif not fence and not line.startswith("    "):
+            yield number, _CODE.sub(lambda code: "x" * len(code[0]), line)
 
 
 def _links(text: str) -> Iterator[tuple[int, str]]:
-    fenced = False
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.lstrip().startswith(("```", "~~~")):
-            fenced = not fenced
-        if not fenced and not line.startswith("    "):
-            yield from ((number, found) for found in _LINK.findall(line))
+    for number, line in _prose(text):
+        found = [*_LINK.findall(line), *_DEFINITION.findall(line)[:1]]
+        yield from ((number, one.removeprefix("<").removesuffix(">")) for one in found)
+
+
+def _split(link: str, line: int) -> SplitResult:
+    try:
+        return urlsplit(link)
+    except ValueError:
+        unmet(f"{link} is no address", FILE, line)
 
 
 def _anchors(text: str) -> set[str]:
-    heads = re.findall(r"^#+\s+(.+?)\s*#*$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+    """What a link may lead to: headings as GitLab and GitHub name them, and places that have an id of their own."""
+    found: set[str] = set()
+    lines = text.splitlines()
+    for number, line in _prose(text):
+        raw = lines[number - 1]
+        found |= set(re.findall(r"<[^>]*\s(?:id|name)=[\"']([^\"']+)[\"']", line))
+        under = lines[number] if number < len(lines) else ""
+        atx = re.match(r" {0,3}#{1,6}\s+(.+?)(?:\s+#+)?\s*$", raw)
+        if atx or (raw.strip() and re.fullmatch(r" {0,3}(=+|-+)\s*", under)):
+            head = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", atx[1] if atx else raw.strip())
+            plain = re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-")
+            for name in {plain, re.sub("-+", "-", plain)}:
+                again = next(at for at in count() if (f"{name}-{at}" if at else name) not in found)
+                found.add(f"{name}-{again}" if again else name)
+    return found
 
 
 def test_links_within_the_repository_lead_somewhere(repository: Repository) -> None:
     """Files are there, and headings."""
     text = repository.text(FILE)
     for line, link in _links(text):
-        parts = urlsplit(link)
+        parts = _split(link, line)
         if parts.scheme or parts.netloc:
             continue
-        if parts.path and not repository.has(unquote(parts.path).lstrip("/")):
+        path = posixpath.normpath(unquote(parts.path).lstrip("/"))
+        if parts.path and (path.split("/")[0] == ".." or not repository.has(path)):
             unmet(f"the link leads to {parts.path}, which is not there", FILE, line)
         if not parts.path and parts.fragment and parts.fragment not in _anchors(text):
             unmet(f"the link leads to the heading #{parts.fragment}, which is not there", FILE, line)
@@ -52,7 +88,7 @@ def test_links_within_the_repository_lead_somewhere(repository: Repository) -> N
 def test_addresses_are_whole(repository: Repository) -> None:
     """An address has a host, and no place that somebody meant to fill."""
     for line, link in _links(repository.text(FILE)):
-        parts = urlsplit(link)
+        parts = _split(link, line)
         if parts.scheme in ("http", "https") and (not parts.hostname or re.search(r"[<>{}]|TODO", link)):
             unmet(f"{link} is no address", FILE, line)
 
@@ -80,7 +116,7 @@ def test_addresses_answer(repository: Repository) -> None:
     if not repository.online:
         pytest.skip(f"{OUT_OF_REACH}: the addresses in the README; --online asks them")
     for line, link in _links(repository.text(FILE)):
-        if urlsplit(link).scheme not in ("http", "https"):
+        if _split(link, line).scheme not in ("http", "https"):
             continue
         try:
             urlopen(Request(link, method="HEAD"), timeout=10).close()  # noqa: S310 (the scheme is looked at above)
