@@ -20,6 +20,7 @@ from mxdev.project.records import (
     FORMAT,
     PROJECT_FILE,
     RECORDS,
+    UPDATE_MX,
     Conflicted,
     Record,
     format_of,
@@ -182,7 +183,7 @@ class Project:
         if not right:
             raise MxError(
                 f"{PROJECT_FILE} says that this project needs mx {self.requires_mx}; this is mx {__version__}.",
-                hint="Update mx: `pip install --upgrade mx-devtool`.",
+                hint=UPDATE_MX,
             )
 
     def read(self, path: str) -> bytes | None:
