@@ -68,7 +68,7 @@ def project_root(here: Path | None = None, *, recovers: bool = False) -> Path:
     root = find_root(start)
     if root is None:
         raise MxError(
-            f"{start} is in no mx project: neither it nor a folder above it has an mx.yaml.",
+            f"{start} is not inside an mx project: neither it nor a folder above it has an mx.yaml.",
             hint="Go into a project, or start one; `mx generate` lists what can be generated.",
         )
     if not recovers:
