@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mxdev.errors import BUG, COULD_NOT, DONE, INTERRUPTED, USAGE, MxError
+from mxdev.errors import BUG, COULD_NOT, DONE, INTERRUPTED, USAGE, MxError, in_words
 from mxdev.version import __version__
 
 # name -> (where, help). Nothing of a command is imported before it is called.
@@ -198,7 +198,7 @@ def _folders(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
     "-C", "--directory", multiple=True, metavar="DIR", is_eager=True, expose_value=False, callback=_go,
     shell_complete=_folders, help="Work in DIR instead of the current folder; paths are relative to it.",
 )  # fmt: skip
-@click.version_option(__version__, "--version", prog_name="mx", message="%(prog)s %(version)s")
+@click.version_option(__version__, "-V", "--version", prog_name="mx", message="%(prog)s %(version)s")
 def root() -> None:
     """Generate machine-learning projects whose infrastructure works."""
 
@@ -238,7 +238,7 @@ def run(arguments: list[str] | None = None) -> int:
         console.err(error.format_message())
         return USAGE
     except click.UsageError as error:
-        _answer(given, error.format_message())
+        _answer(given, in_words(error.format_message()))
         _show(error)
         return error.exit_code
     except click.ClickException as error:
@@ -289,7 +289,7 @@ def _show(error: click.ClickException) -> None:
     usage, _, message = said.getvalue().removesuffix("\n").partition("Error: ")
     if usage.strip():
         console.err(usage.rstrip("\n"))
-    console.error(message)
+    console.error(in_words(message))
 
 
 def _answer(arguments: list[str], message: str) -> None:

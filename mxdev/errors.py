@@ -10,6 +10,13 @@ COULD_NOT = 4
 INTERRUPTED = 130
 
 
+def in_words(message: str) -> str:
+    """What click says of a wrong number, in words: it says of `two` that it is no valid *range*."""
+    return message.replace("valid integer range", "valid integer").replace(
+        "valid float range", "valid number"
+    )
+
+
 class MxError(Exception):
     """mx could not do it (exit code 4): broken state, a missing plugin or tool, a disk that refuses.
 

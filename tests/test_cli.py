@@ -55,6 +55,7 @@ def test_every_command_has_help_and_the_line_that_is_listed(mx: Mx, name: str) -
 
 def test_the_version(mx: Mx) -> None:
     assert mx("--version").out == f"mx {mxdev.__version__}\n"
+    assert mx("-V") == mx("--version")
 
 
 def test_a_command_of_a_plugin(mx: Mx) -> None:

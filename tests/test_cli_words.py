@@ -109,6 +109,14 @@ def test_helps_in_a_narrow_terminal(mx: Mx, monkeypatch: pytest.MonkeyPatch, col
     assert len(" ".join(told)) / len(told) > columns / 3, "a column of single words"
 
 
+@pytest.mark.parametrize("group", ["flow", "infra", "data", "labels", "build"])
+def test_what_subcommands_do_is_not_cut_off(mx: Mx, monkeypatch: pytest.MonkeyPatch, group: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = mx(group, "--help").out.partition("Commands:")[2]
+    assert len(commands.splitlines()) > 2
+    assert "..." not in commands
+
+
 def test_helps_in_a_wide_terminal_are_as_clicks(mx: Mx, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert re.search(r"\n  --setup +First make \.venv", mx("flow", "run", "--help").out)

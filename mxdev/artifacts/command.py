@@ -22,7 +22,7 @@ def build() -> None:
     """
 
 
-@build.command("image")
+@build.command("image", short_help="Build the image of a stage.")
 @click.argument("target", default="run", metavar="[STAGE]")
 @click.option(
     "--registry",
@@ -84,7 +84,7 @@ def docs(output: Path | None, python: str | None, dry_run: bool) -> int:
     return pages.build(project_root(), output=_absolute(output), python=python, dry_run=dry_run)
 
 
-@build.command("package")
+@build.command("package", short_help="Build the sdist and the wheel.")
 @_OUTPUT
 @_DRY_RUN
 def package(output: Path | None, dry_run: bool) -> int:

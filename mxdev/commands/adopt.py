@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mxdev.commands.planning import PLAN_OPTIONS, policy_of, with_options
+from mxdev.commands.planning import PLAN_OPTIONS, policy_of, shared_file, with_options
 from mxdev.errors import MxError, Refused
 from mxdev.plan import overrides
 from mxdev.plan.build import build
@@ -26,19 +26,16 @@ def plan(project: Project, path: str) -> Plan:
 
     Raises:
         Refused: nothing there was edited.
-        MxError: the file is not a shared file, or an edit cannot be said as an override.
+        UsageProblem: the file is not one that generators share.
+        MxError: an edit cannot be said as an override.
     """
+    path = shared_file(project, path)
     if not sections.is_yaml(path):
         raise MxError(
             f"{path} is not YAML, and overrides have keys.",
             hint="Leave the edit where it is: mx keeps it and merges it.",
         )
     names = [r.name for r in project.instances.values() if any(s.path == path for s in r.sections)]
-    if not names:
-        raise MxError(
-            f"{path} is not a file that generators share.",
-            hint="`mx adopt devspace.yaml` is what this is for.",
-        )
     sources = Sources(environment={}, defaults=defaults.company())
     rendered = rerun(project, as_recorded(project, sources, names))
     for error in rendered.failed.values():

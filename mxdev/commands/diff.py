@@ -7,7 +7,7 @@ import difflib
 import hashlib
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -23,13 +23,19 @@ from mxdev.sections import sections
 from mxdev.workflow.drift import Edit, file_edits
 
 if TYPE_CHECKING:
+    from mxdev.merge.stat import Counted
     from mxdev.project.project import Project
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def patch(project: Project, records: list[Record], paths: Sequence[str] = (".",)) -> Iterator[str]:
-    """The patch, one piece a file. Applied to a project as it was rendered, it gives the project as it is.
+    """The patch, one piece a file. Applied to a project as it was rendered, it gives the project as it is."""
+    return map(_piece, edited(project, records, paths))
+
+
+def edited(project: Project, records: list[Record], paths: Sequence[str] = (".",)) -> Iterator[Edit]:
+    """What a person changed, by path.
 
     Args:
         project: the project.
@@ -44,7 +50,7 @@ def patch(project: Project, records: list[Record], paths: Sequence[str] = (".",)
         if not any(below(known, path) for known in (edit.path, edit.place) for path in paths):
             continue
         if edit.rendered != edit.disk or edit.path != edit.place:
-            yield _piece(edit)
+            yield edit
 
 
 def _shared(project: Project, records: list[Record]) -> Iterator[Edit]:
@@ -156,12 +162,13 @@ def _literal(data: bytes) -> str:
 
 @click.command()
 @click.argument("instances", nargs=-1, shell_complete=complete_instances)
+@click.option("--stat", is_flag=True, help="Print instead how many lines of each file changed, as Git does.")
 @click.option(
     "--template",
     is_flag=True,
     help="Print instead how the templates that you or a plugin override have changed since.",
 )
-def diff(instances: tuple[str, ...], template: bool) -> None:
+def diff(instances: tuple[str, ...], stat: bool, template: bool) -> None:
     """Print your edits of what was rendered, as a patch that `git apply` takes.
 
     INSTANCES may also be files and folders, from where you stand; by default it is all that was rendered.
@@ -170,6 +177,8 @@ def diff(instances: tuple[str, ...], template: bool) -> None:
     from mxdev.system import console
     from mxdev.workflow.door import whole_project
 
+    if stat and template:
+        raise click.UsageError("--stat is about your edits and --template about templates: name one of them.")
     project = whole_project(project_root())
     names, paths = named(project, instances)
     whole = [project.instances[name] for name in names or ([] if paths else project.instances)]
@@ -178,12 +187,43 @@ def diff(instances: tuple[str, ...], template: bool) -> None:
         _templates(project, [*dict.fromkeys([*(record.name for record in whole), *touched])])
         return
     parts = [project.instances[name] for name in touched if name not in names]
+    if stat:
+        _show_stat((*edited(project, whole), *edited(project, parts, paths)))
+        return
     for piece in (*patch(project, whole), *patch(project, parts, paths)):
         if console.coloured(sys.stdout):
             console.diff(piece)
         else:
             # Bytes, not lines: a patch carries its own line ends.
             sys.stdout.buffer.write(piece.encode("utf-8"))
+
+
+def _counted(edit: Edit) -> Counted:
+    from mxdev.merge import stat
+
+    before, after = edit.rendered, edit.disk
+    assert before is not None  # the caller looked
+    old, new = _name("", edit.path), _name("", edit.place)
+    name = old if after is None or old == new else stat.renamed(old, new)
+    here = after.data if after is not None else b""
+    if before.data == here:
+        return stat.Counted(name, 0, 0)
+    text = unified((old, new), before.data, here)
+    if text is None:
+        return stat.Counted(name, len(here), len(before.data), binary=True)
+    return stat.Counted(name, *stat.of_hunks(text))
+
+
+def _show_stat(edits: Iterable[Edit]) -> None:
+    """What changed in how many lines, as `git diff --stat` shows it."""
+    from mxdev.merge import stat
+    from mxdev.system import console
+
+    # Off a terminal 80 columns, as Git: what a script reads is the same everywhere.
+    width = console.width() if console.is_terminal(sys.stdout) else 80
+    found = [_counted(edit) for edit in sorted(edits, key=lambda edit: edit.place)]
+    for line in stat.lines(found, width, console.paint):
+        console.out(line)
 
 
 def _templates(project: Project, names: list[str]) -> None:

@@ -129,6 +129,26 @@ def place(project: Project, word: str) -> str:
     return here if owners(project, here) or not owners(project, plain) else plain
 
 
+def shared_file(project: Project, word: str) -> str:
+    """The file that generators share and that a person named, from the project's root: meant from where one stands, or from the root.
+
+    Raises:
+        UsageProblem: it is none; with what was meant, or which there are.
+    """
+    import difflib
+
+    path = place(project, word)
+    shared = sorted({section.path for record in project.instances.values() for section in record.sections})
+    if path in shared:
+        return path
+    near = difflib.get_close_matches(path, shared, n=1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    raise UsageProblem(
+        f"{word} is not a file that generators share.",
+        hint=f"{meant}They share: {', '.join(shared) or 'none'}. In any other file your edits stay where they are.",
+    )
+
+
 def owners(project: Project, path: str) -> list[str]:
     """The instances that rendered a file at `path`, a section of it, or something below it."""
     return [

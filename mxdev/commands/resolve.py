@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from mxdev.commands.planning import PLAN_OPTIONS, policy_of, with_options
+from mxdev.commands.planning import PLAN_OPTIONS, place, policy_of, shared_file, with_options
 from mxdev.disk.journal_format import Operation
 from mxdev.errors import Refused
 from mxdev.merge.by_lines import has_markers
@@ -212,6 +212,7 @@ def plan(root: Path, paths: Sequence[str]) -> Resolving:
 
     Raises:
         Refused: `mx.yaml` itself cannot be put right.
+        UsageProblem: a path is not a shared file.
         MxError: a record cannot be read.
     """
     work = Resolving(root)
@@ -220,7 +221,8 @@ def plan(root: Path, paths: Sequence[str]) -> Resolving:
         work.changes.append(Change(PROJECT_FILE, "merge", (), *found))
     project = Project.load(root, found[1].data if found else None)
     work.options = project.options
-    for path in paths or shared_paths(project):
+    named = [shared_file(project, path) for path in paths if PROJECT_FILE not in (path, place(project, path))]
+    for path in named if paths else shared_paths(project):
         try:
             both = resolve_shared(project, path)
         except Refused as error:

@@ -286,7 +286,7 @@ def undo(count: int, listing: bool, merge: bool, trust: bool, **parameters: Any)
         root = find(Path.cwd())
         if root is None:
             raise MxError(
-                f"{Path.cwd()} is in no mx project, and nothing was done here that could be taken back."
+                f"{Path.cwd()} is not inside an mx project, and nothing was done here that could be taken back."
             )
         if listing:
             tell(root)

@@ -111,7 +111,7 @@ def download(
     return _move("download", to.absolute() if to else None, name, replace, bucket, python, mode)
 
 
-@data.command("run")
+@data.command("run", short_help="Run a pipeline: raw files become checked data.")
 @click.argument("name")
 @click.option(
     "--on",

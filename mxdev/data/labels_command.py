@@ -36,7 +36,7 @@ def labels() -> None:
     """
 
 
-@labels.command("create")
+@labels.command("create", short_help="Make a project in CVAT, with tasks of images.")
 @click.argument("name")
 @click.option(
     "--from", "folder", required=True, metavar="FOLDER", help="The folder of the bucket with the images."
@@ -103,7 +103,7 @@ def status(
     return 0
 
 
-@labels.command("export")
+@labels.command("export", short_help="Write labels to the bucket, as a data set.")
 @click.argument("name")
 @click.option("--partial", is_flag=True, help="Also of tasks that are not completed.")
 @_reached

@@ -18,14 +18,25 @@ if TYPE_CHECKING:
 
 
 class _PassingOn(click.Command):
-    """A command that keeps everything after `--` for another program."""
+    """A command that keeps everything after `--` for another program, and says so of what stands before it."""
+
+    allow_extra_args = True
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Split at the first `--`; click itself would drop it and mix both halves."""
         if "--" in args:
             at = args.index("--")
             args, ctx.meta["passed_on"] = args[:at], args[at + 1 :]
-        return super().parse_args(ctx, args)
+        left = super().parse_args(ctx, args)
+        if ctx.args and not ctx.resilient_parsing:
+            many = "s" * (len(ctx.args) > 1)
+            what = " ".join(ctx.args)
+            raise click.UsageError(
+                f"Got unexpected extra argument{many} ({what}). Values for Hydra, and options of MLflow, go after `--`: "
+                f"`{ctx.command_path} -- {what}`.",
+                ctx,
+            )
+        return left
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """The usage line says where the other program's arguments go."""
@@ -174,7 +185,7 @@ def run(
     return run_flow(root, name, request, os.environ)
 
 
-@flow.command("ui")
+@flow.command("ui", short_help="Open MLflow's UI on the runs.")
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
@@ -237,7 +248,7 @@ def connect(port: int, context: str | None, namespace: str | None, environment: 
     )
 
 
-@flow.command("rerun")
+@flow.command("rerun", short_help="Repeat a run, and see where it differs.")
 @click.argument("run_id", shell_complete=completion.runs)
 @click.option(
     "--backend",
@@ -271,7 +282,7 @@ def rerun(**asked: Any) -> int:
     return repeat(root, name, RerunRequest(**asked), os.environ)
 
 
-@flow.command("resume")
+@flow.command("resume", short_help="Let an interrupted run go on.")
 @click.argument("run_id", shell_complete=completion.runs)
 @click.option(
     "--context", metavar="NAME", help="On a cluster: which one, as kubectl knows it; by default as it was."

@@ -54,7 +54,7 @@ def _somewhere(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command("accept")
+@click.command("accept", short_help="Accept a trained model, or refuse it.")
 @click.argument("version", metavar="[RUN|VERSION]", required=False, shell_complete=completion.runs)
 @click.option("--refuse", is_flag=True, help="Refuse it instead.")
 @click.option("--back", is_flag=True, help="Go back to the version that was accepted before.")
@@ -99,7 +99,7 @@ def accept(version: str | None, refuse: bool, back: bool, reason: str, **where: 
     return _run(root, _ACCEPT, told, where)
 
 
-@click.command("sweep")
+@click.command("sweep", short_help="Search for better values of the configuration.")
 @click.argument("name", required=False, shell_complete=completion.entry_points)
 @click.option("--trials", type=click.IntRange(1), help="How many trainings; by default what MLproject says.")
 @click.option(

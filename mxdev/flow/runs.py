@@ -51,7 +51,7 @@ def list_runs(number: int, python: str | None, environment: str | None, as_json:
     return 0
 
 
-@click.command("compare")
+@click.command("compare", short_help="Show where two runs differ.")
 @click.argument("before", shell_complete=completion.runs)
 @click.argument("now", required=False, shell_complete=completion.runs)
 @click.option("--python", metavar="PYTHON", help="The interpreter that has MLflow.")

@@ -53,7 +53,7 @@ def init(environment: str | None, mode: Mode) -> int:
     return run_steps(place.command("init"), ready.steps(place), mode)
 
 
-@infra.command("plan")
+@infra.command("plan", short_help="Show what would change, and save the plan.")
 @ENVIRONMENT
 @click.option("--target", "targets", multiple=True, metavar="ADDRESS", help="Only this, and what it needs. May be repeated.")  # fmt: skip
 @click.option(
@@ -132,7 +132,7 @@ def destroy(environment: str | None, with_data: bool, mode: Mode) -> int:
         return run_steps(place.command("destroy"), steps, mode, word=place.name)
 
 
-@infra.command("output")
+@infra.command("output", short_help="Print the outputs, or one of them.")
 @ENVIRONMENT
 @click.argument("name", required=False)
 @_JSON
@@ -162,7 +162,7 @@ def output(environment: str | None, name: str | None, as_json: bool) -> int:
     return 0
 
 
-@infra.command("unlock")
+@infra.command("unlock", short_help="Remove a lock of the state.")
 @ENVIRONMENT
 @click.argument("lock", metavar="LOCK")
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
@@ -189,7 +189,7 @@ def unlock(environment: str | None, lock: str, yes: bool) -> int:
     return 0
 
 
-@infra.command("cost")
+@infra.command("cost", short_help="Say what is billed, by unit.")
 @ENVIRONMENT
 @_JSON
 def cost(environment: str | None, as_json: bool) -> int:

@@ -20,6 +20,7 @@ from mxdev.project.records import (
     FORMAT,
     PROJECT_FILE,
     RECORDS,
+    UPDATE_MX,
     Conflicted,
     Record,
     format_of,
@@ -67,7 +68,7 @@ def project_root(here: Path | None = None, *, recovers: bool = False) -> Path:
     root = find_root(start)
     if root is None:
         raise MxError(
-            f"{start} is in no mx project: neither it nor a folder above it has an mx.yaml.",
+            f"{start} is not inside an mx project: neither it nor a folder above it has an mx.yaml.",
             hint="Go into a project, or start one; `mx generate` lists what can be generated.",
         )
     if not recovers:
@@ -182,7 +183,7 @@ class Project:
         if not right:
             raise MxError(
                 f"{PROJECT_FILE} says that this project needs mx {self.requires_mx}; this is mx {__version__}.",
-                hint="Update mx: `pip install --upgrade mx-devtool`.",
+                hint=UPDATE_MX,
             )
 
     def read(self, path: str) -> bytes | None:

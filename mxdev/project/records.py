@@ -132,6 +132,8 @@ def format_of(data: bytes) -> int:
     return int(found[1]) if found else FORMAT
 
 
+# By what installed it, which knows from where; the name alone is nobody's at the package index.
+UPDATE_MX = "Update mx: `uv tool upgrade mx-devtool`, or `pipx upgrade mx-devtool`."
 _RESTORE = "Take it back from version control: `git checkout -- {where}`."
 
 
@@ -146,7 +148,7 @@ def _migrate(data: dict[str, Any], where: str) -> dict[str, Any]:
     if version > FORMAT:
         raise MxError(
             f"{where} was written by a newer mx (format {version}; this mx knows up to {FORMAT}).",
-            hint="Update mx: `pip install --upgrade mx-devtool`.",
+            hint=UPDATE_MX,
         )
     while version < FORMAT:
         data = MIGRATIONS[version](data)

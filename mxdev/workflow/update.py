@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.generator.generator import Freshness
@@ -138,12 +138,7 @@ def _owners(key: str, ones: Sequence[ToRender]) -> list[tuple[ToRender, Option]]
         ):
             found.append((one, option))
     if not found:
-        known = sorted({option.name for one in ones for option in one.generator.declared()})
-        import difflib
-
-        near = difflib.get_close_matches(name, known, n=1)
-        meant = f"Did you mean {f'{instance}.' if dot else ''}{near[0]}? " if near else ""
-        raise UsageProblem(f"No option here is called {key}.", hint=f"{meant}There are: {', '.join(known)}.")
+        _refuse_key(key, ones)
     if not all(option.shared for _, option in found) and len(found) > 1:
         names = ", ".join(f"{one.name}.{name}" for one, _ in found)
         raise UsageProblem(f"More than one instance has the option {name}: name one of {names}.")
@@ -151,6 +146,26 @@ def _owners(key: str, ones: Sequence[ToRender]) -> list[tuple[ToRender, Option]]
         if one.generator.instance_argument and option.name == one.generator.instance_argument.lower():
             raise UsageProblem(f"{option.name} names the instance {one.name} and cannot be changed.")
     return found
+
+
+def _refuse_key(key: str, ones: Sequence[ToRender]) -> NoReturn:
+    """Raise that nobody declares the option; with the instance and the name that were meant, where they can be guessed."""
+    import difflib
+
+    instance, dot, name = key.rpartition(".")
+    theirs = [one for one in ones if catalog.folded(instance) in map(catalog.folded, _known_as(one))]
+    if dot and not theirs:
+        folded = {catalog.folded(one.name): one.name for one in ones}
+        near = difflib.get_close_matches(catalog.folded(instance), folded, n=1)
+        meant = f"Did you mean {folded[near[0]]}.{name}? " if near else ""
+        raise UsageProblem(
+            f"This project has no {instance}, of which {name} could be an option.",
+            hint=f"{meant}It has: {', '.join(folded.values())}.",
+        )
+    known = sorted({option.name for one in theirs or ones for option in one.generator.declared()})
+    near = difflib.get_close_matches(name, known, n=1)
+    meant = f"Did you mean {f'{instance}.' if dot else ''}{near[0]}? " if near else ""
+    raise UsageProblem(f"No option here is called {key}.", hint=f"{meant}There are: {', '.join(known)}.")
 
 
 def destroy(project: Project, names: Sequence[str], *, with_dependents: bool) -> Plan:

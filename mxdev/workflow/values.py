@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from mxdev.dialogue.questions import Back
-from mxdev.errors import MxError, UsageProblem
+from mxdev.errors import MxError, UsageProblem, in_words
 from mxdev.generator.freetext import FreeText, reveal
 from mxdev.generator.generator import Freshness
 from mxdev.generator.options import REQUIRED, Option
@@ -118,7 +118,7 @@ def resolve(
             where = {"project": "mx.yaml or .mx/generators", "default": "its default"}.get(
                 origin or "", origin
             )
-            message = "the value is wrong" if option.secret else error.message
+            message = "the value is wrong" if option.secret else in_words(error.message)
             if origin == "project":
                 message = f"{message.rstrip('.')}. Set another: `mx set {option.name}=VALUE`."
             problems.append(f"{option.spelling} ({where}): {message}")

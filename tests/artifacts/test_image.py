@@ -353,4 +353,4 @@ def test_outside_a_project(tmp_path: Path) -> None:
     for what in ("image", "docs", "package"):
         done = mx("build", what, cwd=tmp_path)
         assert done.code == 4
-        assert "is in no mx project" in done.stderr
+        assert "is not inside an mx project" in done.stderr

@@ -145,7 +145,7 @@ def test_back_to_what_is_rendered(world: World) -> None:
         (DEVSPACE, "path: x", "path: y", 4, "an item of a list"),
         (DEVSPACE, "size: 1", "size: null", 4, "to null"),
         (".gitignore", "a\n", "b\n", 4, "is not YAML"),
-        ("other.yaml", "", "", 4, "that generators share"),
+        ("other.yaml", "", "", 2, "that generators share"),
     ],
 )
 def test_what_cannot_be_adopted_is_said_and_left(

@@ -169,9 +169,33 @@ def test_one_instance(world: World) -> None:
     assert "plain.txt" not in out
 
 
+def test_stat_is_what_git_says_of_the_same_edits(world: World) -> None:
+    """Git's own `diff --stat`, in a repository that has the project as it was rendered."""
+    start(world)
+    world.base.files = {path: f"{path}\none\ntwo\nthree\n" for path in NAMES}
+    world.ok("update")
+    world.commit()
+    world.git("mv", "plain.txt", "d/moved.txt")
+    world.edit("d/moved.txt", "two", "mine")
+    world.write("with space.txt", b"\0binary")
+    world.delete("näme.txt")
+    world.edit("s.yaml", "size: 1", "size: 2")
+    (world.root / "d/e/ü/f.py").chmod(0o755)
+    expected = subprocess.run(
+        ["git", "-c", "core.quotePath=false", "diff", "--stat=80", "-M", "HEAD"],
+        cwd=world.root, capture_output=True, check=True, text=True,
+    ).stdout  # fmt: skip
+    assert world.ok("diff", "--stat").out == expected
+    (line, last) = world.ok("diff", "--stat", "s.yaml").out.splitlines()
+    assert line == " s.yaml | 2 +-"
+    assert last == " 1 file changed, 1 insertion(+), 1 deletion(-)"
+    assert "name one of them" in world.mx("diff", "--stat", "--template").err
+
+
 def test_nothing_edited_is_nothing(world: World) -> None:
     start(world)
     assert world.ok("diff").out == ""
+    assert world.ok("diff", "--stat").out == ""
 
 
 def test_a_broken_shared_file_is_whole_in_the_patch(world: World, tmp_path: Path) -> None:

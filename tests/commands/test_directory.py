@@ -66,13 +66,15 @@ def test_a_folder_that_is_not_there_is_a_wrong_command_line(mx: Mx, tmp_path: Pa
 def test_errors_of_commands_are_those_of_the_folder(mx: Mx, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     flow = mx("-C", "empty", "flow", "run")
-    assert (flow.code, f"{tmp_path / 'empty'} is in no mx project" in flow.err) == (4, True), flow.err
+    assert (flow.code, f"{tmp_path / 'empty'} is not inside an mx project" in flow.err) == (4, True), flow.err
     # An answer of its own shape is not replaced by that of a plan.
     status = mx("-C", "empty", "status", "--json")
     assert "instances" in json.loads(status.out)
     assert mx("-C", "empty", "status", "--json", "--nonsense").out == ""
     infra = mx("-C", "empty", "infra", "output")
-    assert (infra.code, f"{tmp_path / 'empty'} is in no mx project" in infra.err) == (4, True), infra.err
+    assert (infra.code, f"{tmp_path / 'empty'} is not inside an mx project" in infra.err) == (4, True), (
+        infra.err
+    )
 
 
 def test_flow_and_infra_find_the_project(mx: Mx, tmp_path: Path) -> None:
@@ -84,7 +86,7 @@ def test_flow_and_infra_find_the_project(mx: Mx, tmp_path: Path) -> None:
         inside = mx(*words, cwd=root)
         away = mx("-C", str(root), *words, cwd=elsewhere)
         assert (away.code, away.out, away.err) == (inside.code, inside.out, inside.err), words
-        assert "is in no mx project" not in away.err
+        assert "is not inside an mx project" not in away.err
     assert "There is no Terraform here" in away.err
 
 

@@ -60,6 +60,57 @@ def test_a_misspelt_key_of_set_is_told_with_the_right_one(
     assert f"Did you mean {meant}? There are: " in done.err
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [("SampleBse.size", "SampleBase.size"), ("sample-bas.size", "SampleBase.size"), ("nothing.size", "")],
+)
+def test_a_misspelt_instance_of_set_is_told_with_the_right_one(
+    mx: Mx, project: Path, key: str, meant: str
+) -> None:
+    done = mx("set", f"{key}=2", cwd=project)
+    assert done.code == 2
+    assert f"This project has no {key.partition('.')[0]}, " in done.err
+    assert (
+        f"Did you mean {meant}? It has: SampleBase." in done.err if meant else "Did you mean" not in done.err
+    )
+
+
+def test_options_of_other_instances_are_not_listed_for_one(mx: Mx, project: Path) -> None:
+    assert mx("generate", "SampleApp", "one", cwd=project).code == 0
+    said = mx("set", "SampleApp:one.siz=2", cwd=project).err
+    assert "There are: name, path, port, section." in said
+
+
+@pytest.mark.parametrize("command", ["resolve", "adopt"])
+def test_a_path_that_generators_do_not_share(mx: Mx, project: Path, command: str) -> None:
+    for path, meant in (("sharde.yaml", "Did you mean shared.yaml? "), ("plain.txt", "")):
+        done = mx(command, path, cwd=project)
+        assert done.code == 2, done
+        assert f"{path} is not a file that generators share." in done.err
+        assert f"{meant}They share: notes.txt, shared.yaml." in done.err
+
+
+def test_shared_files_are_named_from_where_one_stands(mx: Mx, project: Path) -> None:
+    shared = project / "shared.yaml"
+    shared.write_text(f"<<<<<<< a\n{shared.read_text()}=======\n{shared.read_text()}>>>>>>> b\n")
+    done = mx("resolve", "../shared.yaml", cwd=project / "conf")
+    assert done.code == 0, done.err
+    assert "<<<<<<<" not in shared.read_text()
+
+
+def test_a_word_in_place_of_a_number(mx: Mx, project: Path) -> None:
+    for arguments in (["set", "size=two"], ["undo", "two"], ["flow", "ui", "--port", "two"]):
+        done = mx(*arguments, cwd=project)
+        assert done.code == 2
+        assert "'two' is not a valid integer." in done.err
+
+
+def test_a_value_for_hydra_before_the_dashes(mx: Mx, project: Path) -> None:
+    done = mx("flow", "run", "model.channels=16", "a=b", cwd=project)
+    assert done.code == 2
+    assert "go after `--`: `mx flow run -- model.channels=16 a=b`." in done.err
+
+
 def test_after_a_merge_every_command_names_resolve(mx: Mx, project: Path) -> None:
     shared = project / "shared.yaml"
     shared.write_text(f"<<<<<<< a\n{shared.read_text()}=======\n>>>>>>> b\n")

@@ -170,7 +170,7 @@ def test_what_is_wrong_is_said_before_anything_runs(
 def test_outside_a_project(tmp_path: Path) -> None:
     done = mx("flow", "run", cwd=tmp_path)
     assert done.returncode == 4
-    assert "is in no mx project" in done.stderr
+    assert "is not inside an mx project" in done.stderr
 
 
 def test_help_names_what_mlflow_gets() -> None:

@@ -123,7 +123,7 @@ def test_an_editor_may_change_the_form(newline: str, bom: str) -> None:
         (b"version: one\n", "does not say the version", "Write `version: 1`"),
         (b"version: true\n", "does not say the version", "Write `version: 1`"),
         (b"version: 0\n", "does not say the version", "Write `version: 1`"),
-        (b"version: 2\n", "newer mx (format 2; this mx knows up to 1)", "pip install --upgrade mx-devtool"),
+        (b"version: 2\n", "newer mx (format 2; this mx knows up to 1)", "uv tool upgrade mx-devtool"),
         (b"version: 99\ngarbage: [1, 2\n", "cannot be read", "hen run the command again"),
         (b"version: 1\n<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n", "merge markers", "mx resolve"),
         (b"<<<<<<< HEAD\nversion: 1\n=======\nversion: 2\n>>>>>>> other\n", "merge markers", "mx resolve"),

@@ -432,7 +432,7 @@ def test_a_project_of_a_newer_mx(world: World) -> None:
                 assert answer.code in (1, 4), command
             if "whatever" not in new and command != ["undo"]:
                 assert said in answer.err, command
-                assert "pip install --upgrade mx-devtool" in answer.err
+                assert "uv tool upgrade mx-devtool" in answer.err
         assert world.tree() == tree
     world.write("mx.yaml", before)
     world.edit(".mx/generators/WorldBase.yaml", "version: 1\n", "version: 7\n")
