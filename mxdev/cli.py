@@ -206,6 +206,7 @@ def root() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run mx and end the process with its exit code."""
     _leave_the_current_folder()
+    _be_at_home()
     if os.environ.get("PYTHONPATH"):
         from mxdev.plugins.index import leave_project
 
@@ -222,6 +223,14 @@ def _leave_the_current_folder() -> None:
     """Take the empty and relative entries out of PATH: a program that mx starts may start others by their names, as gcloud does."""
     kept = [part for part in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(part)]  # noqa: PTH117
     os.environ["PATH"] = os.pathsep.join(kept) or os.defpath
+
+
+def _be_at_home() -> None:
+    """Say where the user's folder is where HOME does not: mx and Python look it up, and kubectl takes the current folder for it."""
+    if os.name == "posix" and not os.environ.get("HOME"):
+        os.environ.pop("HOME", None)
+        if (home := os.path.expanduser("~")) != "~":  # noqa: PTH111
+            os.environ["HOME"] = home
 
 
 def run(arguments: list[str] | None = None) -> int:

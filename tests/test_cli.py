@@ -32,6 +32,21 @@ def start(
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="where there is no HOME there is none to miss")
+@pytest.mark.parametrize("home", [None, ""])
+def test_programs_are_told_the_home_that_mx_looks_up_itself(
+    monkeypatch: pytest.MonkeyPatch, home: str | None
+) -> None:
+    monkeypatch.delenv("HOME")
+    looked_up = str(Path.home())
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr(cli, "run", lambda _arguments: 0)
+    with pytest.raises(SystemExit):
+        cli.main([])
+    assert os.environ["HOME"] == looked_up  # kubectl would take the current folder for it
+
+
 # --- lists and help ---------------------------------------------------------------------------------------------------
 
 

@@ -97,7 +97,8 @@ def _of_container(container: Object, waiting: Object, events: Sequence[Object]) 
         cause = _cut(re.sub(r'^Failed to pull image "[^"]*": ', "", causes[-1]) if causes else message)
         return f"the image {container.get('image')} cannot be pulled: {cause or reason}"
     if reason == "CrashLoopBackOff":
-        return f"it is started again after a pause: its container {of_end(container)}"
+        ended = of_end(container) or "ended by itself with exit code 0, though it has to stay"
+        return f"it is started again after a pause: its container {ended}"
     if reason == "CreateContainerConfigError":
         return f"its settings are wrong: {_cut(message)}"
     if reason in ("ContainerCreating", "PodInitializing", ""):

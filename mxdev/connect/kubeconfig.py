@@ -11,17 +11,32 @@ from typing import Any
 from mxdev.errors import MxError
 from mxdev.system.files import private
 
-_KINDS = ("clusters", "users", "contexts")
+# Each kind of entry, and what of it stands below its name.
+_KINDS = {"clusters": "cluster", "users": "user", "contexts": "context"}
+# What names a file; relative to the kubeconfig, as kubectl has it.
+_PATHS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 
 
 def files() -> list[Path]:
-    """The files that make up the kubeconfig, as kubectl finds them."""
+    """The files that make up the kubeconfig, as kubectl finds them.
+
+    Raises:
+        MxError: it cannot be known, as the user has no home.
+    """
     named = [part for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
-    return [Path(part).absolute() for part in named] or [Path.home() / ".kube" / "config"]
+    try:
+        return [Path(part).absolute() for part in named] or [Path.home() / ".kube" / "config"]
+    except RuntimeError:
+        raise MxError(
+            "HOME is not set, and this user has no home, so there is no kubeconfig.",
+            hint="Set HOME, or KUBECONFIG to the path of one.",
+        ) from None
 
 
 def context(name: str) -> dict[str, Any] | None:
     """The context called `name`, with its `cluster` and `user` in place of their names; None: there is none.
+
+    Files that these name are absolute: they hold in whatever file the two are written to.
 
     Raises:
         MxError: a file is not a kubeconfig.
@@ -29,14 +44,27 @@ def context(name: str) -> dict[str, Any] | None:
     whole: dict[str, dict[str, Any]] = {kind: {} for kind in _KINDS}
     for path in files():
         for kind, entries in _entries(_read(path), path).items():
-            whole[kind] = entries | whole[kind]  # the first file that has it counts
-    found = whole["contexts"].get(name)
-    if found is None:
+            own = {other: _absolute(entry[_KINDS[kind]] or {}, path) for other, entry in entries.items()}
+            whole[kind] = own | whole[kind]  # the first file that has it counts
+    parts = whole["contexts"].get(name)
+    if parts is None:
         return None
-    parts: dict[str, Any] = found.get("context") or {}
-    cluster = whole["clusters"].get(str(parts.get("cluster")), {}).get("cluster")
-    user = whole["users"].get(str(parts.get("user")), {}).get("user")
-    return {**parts, "cluster": cluster or {}, "user": user or {}}
+    cluster, user = (whole[kind].get(str(parts.get(_KINDS[kind])), {}) for kind in ("clusters", "users"))
+    return {**parts, "cluster": cluster, "user": user}
+
+
+def _absolute(entry: dict[str, Any], path: Path) -> dict[str, Any]:
+    """An entry of the kubeconfig at `path`, with the files that it names made absolute."""
+    made = {
+        key: str(path.parent / value) if key in _PATHS and isinstance(value, str) and value else value
+        for key, value in entry.items()
+    }
+    login = made.get("exec")
+    if isinstance(login, dict) and os.sep in str(
+        login.get("command") or ""
+    ):  # else it is looked for on the PATH
+        made["exec"] = {**login, "command": str(path.parent / str(login["command"]))}
+    return made
 
 
 def put(name: str, *, cluster: dict[str, Any], user: dict[str, Any], namespace: str) -> Path:
@@ -110,11 +138,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _entries(whole: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for kind in _KINDS:
+    for kind, what in _KINDS.items():
         entries = whole.get(kind) or []
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise MxError(f"{path} is not a kubeconfig: `{kind}` is not a list of mappings.")
-        found[kind] = {str(entry.get("name")): entry for entry in entries}
+        for entry in entries:
+            if not isinstance(entry.get(what) or {}, dict):
+                raise MxError(
+                    f"{path} is not a kubeconfig: `{what}` of {entry.get('name')} is not a mapping."
+                )
+        found[kind] = {str(entry.get("name")): {what: None, **entry} for entry in entries}
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from mxdev.cluster.kubectl import Kubectl, parsed
 from mxdev.cluster.refusals import ClusterError
 from mxdev.deploy.config import Deployment
-from mxdev.errors import MxError
+from mxdev.errors import MxError, Refused
 from mxdev.system import programs
 
 Object = Mapping[str, Any]
@@ -70,9 +70,43 @@ def call(
 
 
 def namespace_exists(root: Path, kubectl: Kubectl, name: str) -> bool:
-    """Whether the cluster has a namespace."""
-    found = call(root, kubectl, "get", "namespace", name, "--ignore-not-found", "--output=name")
-    return bool(found.stdout.strip())
+    """Whether the cluster has a namespace.
+
+    Raises:
+        Refused: it is being deleted: objects can be read and removed there, and none can be made.
+        ClusterError: it cannot be known.
+    """
+    found = _namespace(root, kubectl, name)
+    if found and (why := _going(found)):
+        raise Refused(
+            f"the namespace {name} is being deleted, and nothing can be made in it until it is gone{why}",
+            hint=f"`kubectl --context {kubectl.context} get namespace {name}` finds it no more when it is gone; then again.",
+        )
+    return found is not None
+
+
+def ending(root: Path, kubectl: Kubectl, name: str) -> str:
+    """What holds a namespace that is being deleted, as the end of a sentence; empty: it is not being deleted."""
+    found = _namespace(root, kubectl, name)
+    return _going(found) if found else ""
+
+
+def _namespace(root: Path, kubectl: Kubectl, name: str) -> Object | None:
+    found = call(root, kubectl, "get", "namespace", name, "--ignore-not-found", "--output=json")
+    text = found.stdout.decode("utf-8", "replace").strip()
+    return parsed(text, "get") if text else None
+
+
+def _going(namespace: Object) -> str:
+    status = namespace.get("status") or {}
+    if status.get("phase") != "Terminating":
+        return ""
+    held = [
+        str(one.get("message"))
+        for one in status.get("conditions") or ()
+        if one.get("status") == "True" and one.get("message")
+    ]
+    return f": {'; '.join(held)}" if held else ": its objects are removed first"
 
 
 def differs(root: Path, kubectl: Kubectl, deployment: Deployment) -> str:

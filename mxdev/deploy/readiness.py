@@ -75,15 +75,27 @@ def reasons(root: Path, kubectl: Kubectl, found: Sequence[Object]) -> list[str]:
         pods = objects.listed(root, kubectl, "pods", f"--selector={selector}") if selector else []
         lines = []
         for pod in pods:
-            statuses = pod.get("status", {}).get("containerStatuses") or []
-            text = waiting.of_pod(pod, events)
-            if not text and not all(status.get("ready") for status in statuses):
-                text = "it runs, and its readiness probe does not succeed yet"
-            if text:
+            if text := of_pod(pod, events):
                 lines.append(f"{pod['metadata']['name']}: {text}")
         why = waiting.of_creation(one["metadata"]["name"], pods, events)
         told += lines or [f"{one['kind']} {one['metadata']['name']}: {why or lacking(one)}"]
     return told
+
+
+def of_pod(pod: Object, events: Sequence[Object]) -> str:
+    """Why a pod is not ready, in a few words; empty: it is, or nothing is known of it yet. Pure."""
+    if text := waiting.of_pod(pod, events):
+        return text
+    late = [one for one in pod.get("status", {}).get("containerStatuses") or [] if not one.get("ready")]
+    if not late:
+        return ""
+    if text := waiting.of_failed_pod(pod):
+        return f"it {text}"
+    ended = next(filter(None, map(waiting.of_end, late)), "")
+    if not any("running" in (one.get("state") or {}) for one in late):
+        return f"its container {ended or 'ended by itself with exit code 0'}, and is started again"
+    probe = "its readiness probe does not succeed yet"
+    return f"it runs again, after its container {ended}, and {probe}" if ended else f"it runs, and {probe}"
 
 
 def wait(

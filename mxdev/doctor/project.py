@@ -83,7 +83,10 @@ def deployments(project: Project, target: Target) -> Iterator[Finding]:
         kubectl = Kubectl(target.own, one.namespace)
         name, title = f"deployment-{one.name}", f"deployment {one.name}"
         there = objects.there(project.root, kubectl, one)
-        if not there:
+        if not there and (why := objects.ending(project.root, kubectl, one.namespace)):
+            text = f"its namespace {one.namespace} is being deleted{why}"
+            yield Finding(name, title, "problem", text, f"kubectl --context {target.own} get namespace {one.namespace}")  # fmt: skip
+        elif not there:
             yield Finding(
                 name, title, "unknown", f"not deployed; `{target.command(f'mx deploy {one.name}')}` does it"
             )

@@ -183,7 +183,8 @@ class Works(Check):
             if (state := step.look()).verb != "done"
         }
         if not states:
-            return State.done(f"{len(self.way.deployments)} deployments")
+            count = len(self.way.deployments)
+            return State.done(f"{count} deployment{'s' * (count != 1)}")
         text = "; ".join(f"{title}: {state.why or state.verb}" for title, state in states.items())
         command = self.way.target.command
         return State.blocked(

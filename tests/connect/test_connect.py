@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -302,6 +303,40 @@ def test_a_cluster_of_ones_own_is_the_context_that_is_named(
     assert place.states() == {"credentials": "done", "answers": "done"}
 
 
+def test_files_that_a_context_names_are_found_from_the_first_kubeconfig_too(
+    tmp_path: Path, control_plane: ControlPlane
+) -> None:
+    """With the real kubectl: relative to the file that names them, which is not the one that the project's context goes to."""
+    place = Place(tmp_path, "existing")
+    (place.bin / "kubectl").unlink()
+    theirs = yaml.safe_load(control_plane.kubeconfig.read_text())
+    company = tmp_path / "company"
+    company.mkdir()
+    cluster, user = theirs["clusters"][0]["cluster"], theirs["users"][0]["user"]
+    (company / "ca.pem").write_bytes(Path(cluster["certificate-authority"]).read_bytes())
+    cluster["certificate-authority"] = "ca.pem"
+    (company / "token").write_text(user.pop("token"))
+    user["tokenFile"] = "./token"
+    theirs["contexts"][0]["name"] = "arn:aws:eks:eu-west-1:1:cluster/company"
+    (company / "config").write_text(yaml.safe_dump(theirs))
+    place.env["KUBECONFIG"] = os.pathsep.join([str(place.config), str(company / "config")])
+    done = place.connect("--context", "arn:aws:eks:eu-west-1:1:cluster/company")
+    assert done.code == 0, done.stderr
+    assert "name: mx-churn-model" in place.config.read_text()
+    place.env["KUBECONFIG"] = str(place.config)
+    assert place.states() == {"credentials": "done", "answers": "done"}
+
+
+def test_the_program_of_a_login_is_found_from_another_file_unless_it_is_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    for command, found in (("bin/login", str(tmp_path / "bin/login")), ("aws", "aws"), ("/bin/x", "/bin/x")):
+        user = {"exec": {"command": command}}
+        kubeconfig.put("mx-x", cluster={}, user=user, namespace="x")
+        assert (kubeconfig.context("mx-x") or {})["user"] == {"exec": {"command": found}}
+
+
 def test_a_kubeconfig_that_is_locked_or_broken_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,7 +349,13 @@ def test_a_kubeconfig_that_is_locked_or_broken_is_left_alone(
         kubeconfig.put("mx-x", cluster={"server": "https://x"}, user={}, namespace="x")
     assert (path.read_text(), lock.exists()) == (OTHERS, True)
     lock.unlink()
-    for text in ("- a list", "clusters: 7", "a: [", "clusters: [1]"):
+    for text in (
+        "- a list",
+        "clusters: 7",
+        "a: [",
+        "clusters: [1]",
+        "contexts: [{name: mx-x, context: text}]",
+    ):
         path.write_text(text)
         with pytest.raises(kubeconfig.MxError, match=r"config"):
             kubeconfig.put("mx-x", cluster={"server": "https://x"}, user={}, namespace="x")

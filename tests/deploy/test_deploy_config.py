@@ -86,13 +86,19 @@ def test_a_chart_is_compared_with_helms_own_record(tmp_path: Path) -> None:
     assert _chart_differs(chart, release(config={"x": {"y": 2}})) == "other values"
 
 
+# Knows its version, and every namespace that it is asked for.
+KUBECTL = """#!/bin/sh
+case "$1" in version) echo v1.34.0 ;; *) echo '{"status": {"phase": "Active"}}' ;; esac
+"""
+
+
 def test_helm_is_called_as_its_documentation_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Helm and kubectl are stand-ins that keep how they were called."""
     script = (
         '#!/bin/sh\n[ "$1" = version ] && { echo v3.19.0+g1; exit 0; }\necho "$*" >> $CALLS\ncat >> $CALLS\n'
     )
     for name in ("helm", "kubectl"):
-        (tmp_path / name).write_text(script if name == "helm" else "#!/bin/sh\necho v1.34.0\n")
+        (tmp_path / name).write_text(script if name == "helm" else KUBECTL)
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
@@ -128,6 +134,29 @@ def test_when_a_workload_is_ready() -> None:
     nodes = {**seen, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberReady": 1}
     assert readiness.lacking(workload("DaemonSet", nodes)) == "1 of 2 pods ready"
     assert readiness.lacking(workload("Deployment", seen, replicas=0)) == ""
+
+
+def test_why_a_pod_is_not_ready() -> None:
+    def pod(phase: str = "Running", **status: Any) -> dict[str, Any]:
+        one = {"name": "app", "image": "x", "ready": False, **status}
+        return {"metadata": {"name": "x"}, "spec": {"nodeName": "n"}, "status": {"phase": phase, "containerStatuses": [one]}}  # fmt: skip
+
+    oom = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    back_off = {"waiting": {"reason": "CrashLoopBackOff"}}
+    evicted = pod("Failed", state={"terminated": {"exitCode": 137}})
+    evicted["status"] |= {"reason": "Evicted", "message": "low on memory"}
+    wait = {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}
+    for found, words in (
+        (pod(state={"running": {}}), "it runs, and its readiness probe does not succeed yet"),
+        (pod(state={"running": {}}, lastState=oom), "it runs again, after its container was killed because it used more memory than its limit (OOMKilled), and its readiness probe does not succeed yet"),
+        (pod(state=oom), "its container was killed because it used more memory than its limit (OOMKilled), and is started again"),
+        (pod(state={"terminated": {"exitCode": 0}}), "its container ended by itself with exit code 0, and is started again"),
+        (pod(state=back_off, lastState={"terminated": {"exitCode": 0}}), "it is started again after a pause: its container ended by itself with exit code 0, though it has to stay"),
+        (pod(state=wait), "the image x cannot be pulled: not found"),
+        (evicted, "it was ended (Evicted): low on memory"),
+        (pod(state={"running": {}}, ready=True), ""),
+    ):  # fmt: skip
+        assert readiness.of_pod(found, []) == words
 
 
 KSERVE = {

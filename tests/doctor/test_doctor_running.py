@@ -47,6 +47,23 @@ def test_what_runs_is_looked_at_with_what_each_pod_waits_for(
     assert (code, found[name]["state"]) == (0, "unknown")
     assert found[name]["text"] == "not deployed; `mx deploy train-infrastructure` does it"
 
+    held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held", "finalizers": ["example.com/held"]}}  # fmt: skip
+    control_plane.kubectl("create", "namespace", deployed.name)
+    control_plane.kubectl("create", "-n", deployed.name, "-f", "-", input=json.dumps(held))
+    control_plane.kubectl("delete", "namespace", deployed.name, "--wait=false")
+    control_plane.wait(
+        "what holds it",
+        lambda: "FinalizersRemaining" in json.dumps(control_plane.get("namespace", deployed.name)),
+    )
+    why = f"{deployed.name} is being deleted"
+    assert why in findings(deployed.root, **deployed.env)[1][name]["text"]
+    refused = deployed.mx("deploy")
+    assert (refused.code, "Nothing was done" in refused.stderr, why in refused.stderr) == (1, True, True)
+    assert "example.com/held" in refused.stderr
+    free = ("patch", "configmap", "held", "-n", deployed.name, "--type=merge", "-p")
+    control_plane.kubectl(*free, json.dumps({"metadata": {"finalizers": []}}))
+    control_plane.kubectl("wait", "--for=delete", f"namespace/{deployed.name}", "--timeout=60s")
+
     assert deployed.mx("deploy").code == 0
     code, found = findings(deployed.root, **deployed.env)
     assert (code, found[name]["state"]) == (0, "ok"), found[name]
