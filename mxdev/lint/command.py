@@ -57,10 +57,15 @@ def _complete_rules(ctx: click.Context, param: click.Parameter, incomplete: str)
 @click.option(
     "--require-all", is_flag=True, help="Exit 1 when a linter is missing that has something to check."
 )
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, max=1e6), default=600.0, show_default=True, metavar="SECONDS",
+    envvar="MX_LINT_TIMEOUT", show_envvar=True,
+    help="How long one run of a linter, or a rule without one, may take; 0: no limit.",
+)  # fmt: skip
 @click.option("--list-rules", is_flag=True, help="List the rules, then stop.")
 def lint(
     paths: tuple[str, ...], fix: bool, form: str | None, only: tuple[str, ...], skip: tuple[str, ...],
-    require_all: bool, list_rules: bool,
+    require_all: bool, timeout: float, list_rules: bool,
 ) -> int:  # fmt: skip
     """Check files and folders against the style guide.
 
@@ -90,7 +95,7 @@ def lint(
         console.warn(note)
     for root in projects(selection):
         session.tell(root)
-    report = runner.run(rules, selection, fix=fix)
+    report = runner.run(rules, selection, fix=fix, limit=timeout or None)
     # Whoever asks for one rule by its name wants it checked.
     code = report.exit_code(require_all=require_all or bool(only))
     _print(report, form, selection.root, cwd, rules, code)

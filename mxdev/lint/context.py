@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mxdev.system.programs import Program, Result
 
 
+TIMEOUT = 600.0
+
+
 class LinterBroke(MxError):
     """A linter crashed, or printed what mx does not understand: nothing can be said about its files."""
 
@@ -33,6 +36,8 @@ class Context:
         program: the external program, if the rule names one in `tool`.
         covers: whether the person asked about a path, by naming it or a folder above it.
         configs: which configuration file is in force for a file.
+        timeout: seconds for one command line of a program; None: no limit.
+        alive: called with each sign of life, so that the rule is not taken for one that hangs.
     """
 
     root: Path
@@ -41,6 +46,8 @@ class Context:
     program: Program | None = None
     covers: Callable[[Path], bool] = field(default=lambda path: True)
     configs: Configs = field(default_factory=lambda: _configs())
+    timeout: float | None = TIMEOUT
+    alive: Callable[[], None] = field(default=lambda: None)
 
     def run(
         self,
@@ -77,7 +84,6 @@ def _configs() -> Configs:
 
 # Bytes of file names on one command line: Windows takes 32 thousand characters in all, Linux 128 KiB and more.
 LONGEST = 24_000 if sys.platform == "win32" else 100_000
-TIMEOUT = 600.0  # seconds for one command line
 
 # The linters write and read UTF-8, whatever the machine speaks; two of them mangle names in another locale.
 ENVIRONMENT: Mapping[str, str | None] = {
@@ -107,9 +113,11 @@ def run_chunks(
     cwd = cwd or context.root
     environment = {**ENVIRONMENT, **program.tool.environment, **(env or {})}
     for names in chunks([name(file, cwd) for file in files]):
+        context.alive()
         result = programs.run(
-            (*program.command, *arguments, *names), cwd=cwd, env=environment, capture=True, timeout=TIMEOUT
-        )
+            (*program.command, *arguments, *names), cwd=cwd, env=environment, capture=True,
+            timeout=context.timeout,
+        )  # fmt: skip
         if result.code not in codes:
             raise broke(context, result)
         yield result

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from mxdev.errors import DONE, SAYS_NO, MxError
 from mxdev.lint.configs import Configs
-from mxdev.lint.context import Context, LinterBroke
+from mxdev.lint.context import TIMEOUT, Context, LinterBroke
 from mxdev.lint.files import Selection, projects
 from mxdev.lint.registry import Known
 from mxdev.lint.rule import SEVERITIES, Finding
+from mxdev.lint.side_by_side import Task, each
 from mxdev.system.files import plain
 from mxdev.system.output.foreign import contained
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mxdev.project.project import Project
     from mxdev.system.programs import Program
 
-WORKERS = 8
+_MOST = 100_000  # findings of one rule
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,16 @@ class _Job:
     broken: list[Broken] = field(default_factory=list)
 
 
-def run(rules: Sequence[Known], selection: Selection, *, fix: bool = False) -> Report:
+def run(
+    rules: Sequence[Known], selection: Selection, *, fix: bool = False, limit: float | None = TIMEOUT
+) -> Report:
     """Run `rules` on what was selected.
 
     Args:
         rules: what to run.
         selection: on which files.
         fix: first let each rule that can mend what it can, one after the other.
+        limit: seconds for one command line of a linter, and for what a rule does without one; None: no limit.
 
     Raises:
         Refused: another mx is at work in a project that is to be mended.
@@ -94,13 +97,15 @@ def run(rules: Sequence[Known], selection: Selection, *, fix: bool = False) -> R
     report = Report()
     report.broken += [Broken(known.name, known.problem) for known in rules if known.problem]
     report.broken += [Broken(f"reading {path}", reason) for path, reason in selection.unread]
-    jobs = _jobs([known for known in rules if not known.problem], selection, report)
+    jobs = _jobs([known for known in rules if not known.problem], selection, report, limit)
     _find_programs(jobs, report)
     ready = [job for job in jobs if job.known.rule.tool is None or job.context.program is not None]
     if fix:
-        _fix([job for job in ready if job.known.rule.can_fix], selection, report)
+        _fix([job for job in ready if job.known.rule.can_fix], selection, report, limit)
     with contained():
-        _each(_check, ready)
+        left = each(_check, ready, limit)
+    for job in left:
+        job.broken = [_hangs(job, "the rule", limit)]
     for job in ready:
         report.checked.update(job.context.files)
         report.projects = max(report.projects, len(job.context.projects))
@@ -109,18 +114,21 @@ def run(rules: Sequence[Known], selection: Selection, *, fix: bool = False) -> R
     return report
 
 
-def _jobs(rules: Sequence[Known], selection: Selection, report: Report) -> list[_Job]:
+def _jobs(rules: Sequence[Known], selection: Selection, report: Report, limit: float | None) -> list[_Job]:
+    def choose(job: _Job) -> None:
+        job.context.files = tuple(sorted(set(job.known.rule.applies(selection.files))))
+
     configs = Configs()
     loaded: tuple[Project, ...] | None = None
     jobs = []
     for known in rules:
-        context = Context(selection.root, (), covers=selection.covers, configs=configs)
+        context = Context(selection.root, (), covers=selection.covers, configs=configs, timeout=limit)
         job = _Job(known, context)
         if known.rule.project:
             loaded = _load_projects(selection, report) if loaded is None else loaded
             context.projects = loaded
-        with contained(), _noting_breaks(job):
-            context.files = tuple(sorted(set(known.rule.applies(selection.files))))
+        if not _alone(choose, job, limit):
+            job.broken = [_hangs(job, "`applies` of the rule", limit)]
         report.broken += job.broken
         if not job.broken and (context.files or context.projects):
             jobs.append(job)
@@ -149,13 +157,14 @@ def _find_programs(jobs: Sequence[_Job], report: Report) -> None:
     wanted = {tools.get(job.known.rule.tool): job for job in jobs if job.known.rule.tool is not None}
     found: dict[tools.Tool, Program | MxError] = {}
 
-    def look(tool: tools.Tool) -> None:
+    def look(task: Task[tools.Tool]) -> None:
+        tool = task.item
         try:
             found[tool] = tools.find(tool)
         except MxError as error:
             found[tool] = error
 
-    _each(look, list(wanted))
+    each(look, list(wanted))
     for tool in wanted:
         program = found[tool]
         those = [
@@ -172,35 +181,37 @@ def _find_programs(jobs: Sequence[_Job], report: Report) -> None:
             report.broken.append(Broken(tool.name, str(program)))
 
 
-T = TypeVar("T")
-
-
-def _each(work: Callable[[T], None], items: Sequence[T]) -> None:
-    """Do `work` on all items side by side; threads do, since other programs have the work. ^C kills those."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from mxdev.system import programs as tools
-    from mxdev.system import signals
-
-    # A cancelled job in CI gets SIGTERM: what runs in the threads ends with mx then, too.
-    with signals.as_control_c(), ThreadPoolExecutor(WORKERS, "mx-lint") as pool:
-        futures = [pool.submit(work, item) for item in items]
-        try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            while not all(future.done() for future in futures):  # a rule may start its next program still
-                tools.stop_captured()
-                time.sleep(0.02)
-            raise
-
-
-def _check(job: _Job) -> None:
+def _check(task: Task[_Job]) -> None:
+    job = task.item
+    job.context.alive = task.alive
     with _noting_breaks(job):
         for finding in job.known.rule.check(job.context):
+            if task.left:
+                return
             job.findings.append(_checked(finding, job))
+            if len(job.findings) > _MOST:
+                raise ValueError(f"it has more than {_MOST} findings")
+
+
+def _alone(work: Callable[[_Job], None], job: _Job, limit: float | None) -> bool:
+    """Have one rule do something beside nothing else; False: it hangs, and was left behind."""
+
+    def do(task: Task[_Job]) -> None:
+        job.context.alive = task.alive
+        with _noting_breaks(job):
+            work(job)
+
+    with contained():
+        return not each(do, [job], limit)
+
+
+def _hangs(job: _Job, what: str, limit: float | None) -> Broken:
+    limit = limit or 0.0
+    return Broken(
+        job.known.name,
+        f"{what} of {job.known.plugin} gave no sign of life for {limit:g} seconds, so nobody waits for it any more. "
+        "If it only takes long: `mx lint --timeout SECONDS`.",
+    )
 
 
 @contextlib.contextmanager
@@ -246,8 +257,12 @@ def _merged(jobs: Sequence[_Job]) -> list[Finding]:
     return list(once.values())
 
 
-def _fix(jobs: Sequence[_Job], selection: Selection, report: Report) -> None:
-    """Mend, one rule after the other: two of them write the same files."""
+def _fix(jobs: Sequence[_Job], selection: Selection, report: Report, limit: float | None) -> None:
+    """Mend, one rule after the other: two of them write the same files. After one that hangs there is no next one."""
+
+    def mend(job: _Job) -> None:
+        job.known.rule.fix(job.context)
+
     from mxdev.disk.session import writing
 
     files = sorted({file for job in jobs for file in job.context.files})
@@ -256,8 +271,9 @@ def _fix(jobs: Sequence[_Job], selection: Selection, report: Report) -> None:
             stack.enter_context(writing(root, "mx lint --fix"))
         before = [_bytes(file) for file in files]
         for job in jobs:
-            with contained(), _noting_breaks(job):
-                job.known.rule.fix(job.context)
+            if not _alone(mend, job, limit):
+                report.broken.append(_hangs(job, "`fix` of the rule", limit))
+                break
         report.fixed = [file for file, data in zip(files, before, strict=True) if _bytes(file) != data]
 
 

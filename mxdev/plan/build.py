@@ -45,11 +45,11 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
         if rendering.tree is None:
             continue
         for path in rendering.tree.files:
-            _claim(files, path, path, rendering.instance)
+            _claim(project, files, path, path, rendering.instance)
         for section in rendering.tree.sections:
             key = (section.path, section.address)
             what = f"the section {section.address} of {section.path}"
-            _claim(sections, key, what, rendering.instance, section.if_taken)
+            _claim(project, sections, key, what, rendering.instance, section.if_taken)
             shared.setdefault(section.path, set()).add(rendering.instance)
     folded: dict[str, str] = {}
     for path, owner in files.items():
@@ -59,6 +59,7 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
                 (files[other], owner),
                 f"{files[other]} renders {other}, and {owner} renders {path}: one file on macOS and Windows, where capitals "
                 "do not count.",
+                hint=_advice(project, files[other], owner),
             )
         if owner in shared.get(path, ()):
             raise OwnersClash((owner, owner), f"{owner} renders {path} whole, and a section of it too.")
@@ -69,17 +70,34 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
                 raise OwnersClash(
                     (files[above], owner),
                     f"{files[above]} renders the file {above}, and {owner} renders {path} below it.",
+                    hint=_advice(project, files[above], owner),
                 )
 
 
-def _claim(owners: dict[Any, str], key: Any, what: str, instance: str, hint: str = "") -> None:
+def _claim(
+    project: Project, owners: dict[Any, str], key: Any, what: str, instance: str, hint: str = ""
+) -> None:
     other = owners.setdefault(key, instance)
     if other != instance:
         raise OwnersClash(
             (other, instance),
             f"{other} and {instance} both render {what}.",
-            hint=hint or "Destroy one of them, or tell the authors of their plugins.",
+            hint=hint or _advice(project, other, instance),
         )
+
+
+def _advice(project: Project, *instances: str) -> str:
+    """What a person can do about two that are in each other's way."""
+    there = [name for name in instances if name in project.instances]
+    new = [name for name in instances if name not in project.instances]
+    if new and ":" in new[-1]:
+        return f"Give {new[-1]} another name: it is new." if there else f"Give {new[-1]} another name."
+    tell = "tell the authors of their plugins"
+    return (
+        f"Destroy one of them (`mx destroy {there[0]}`), or {tell}."
+        if there
+        else f"Leave one of them out, or {tell}."
+    )
 
 
 def build(

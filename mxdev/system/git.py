@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mxdev.errors import MxError
-from mxdev.system import git_pipes, programs
+from mxdev.system import git_limit, git_pipes, programs
 
 # Where the person's own settings are, which a repository cannot say.
 _OF_THE_PERSON = frozenset({"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"})
@@ -47,7 +47,8 @@ _FLAGS: Mapping[str, tuple[str, ...]] = {
 _WITHOUT_FILTERS = frozenset({"rev-parse", "cat-file", "ls-files", "ls-tree", "check-ignore", "log", "show"})
 _FILTER = re.compile(r"filter\..*\.(clean|smudge|process|required)", re.DOTALL)
 _HOOK = re.compile(r"(hook\..*)\.[a-z]+", re.DOTALL)
-_SECONDS = 120.0
+_SOON = 2.0
+_LONG = 30.0
 MAIN = "main"
 _MOST_WORDS = 3
 
@@ -265,12 +266,15 @@ def reach(home: Path, *arguments: str) -> bytes:
     """
     environment = {name: value for name, value in os.environ.items() if _is_kept(name, network=True)}
     environment |= {**_always(), "GIT_CEILING_DIRECTORIES": os.fspath(home.resolve().parent)}
+    limit = git_limit.seconds()
     try:
         # In mx's own session: ssh may want to ask for the passphrase of a key.
         done = subprocess.run(
             [*_git(), *_settings(), *arguments], cwd=home, env=environment, capture_output=True, check=False,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, timeout=limit,
         )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise _slow(None, arguments, error.timeout) from error
     except OSError as error:
         raise _failed(None, arguments, 1, f"Git cannot be started: {error.strerror or error}") from error
     return _judged(None, arguments, done.returncode, done.stdout, done.stderr, (0,)).out
@@ -347,6 +351,7 @@ def _run(
     # No transport at all: a repository that lacks objects on purpose would have them fetched, by a program it names.
     environment |= {**_always(), "GIT_ALLOW_PROTOCOL": "none"}
     git = _git()
+    limit = git_limit.seconds()
     if endless := git_pipes.first(folder):
         raise _waits(endless)
     try:
@@ -356,12 +361,18 @@ def _run(
             env=environment,
             capture=True,
             input=input,
-            timeout=_SECONDS,
-            hopeless=lambda: git_pipes.anywhere(folder) is not None,
+            timeout=limit,
+            looks={
+                _SOON: lambda: git_pipes.anywhere(folder) is not None,
+                _LONG: lambda: _tell(folder, arguments, limit),
+            },
         )
     except MxError as error:
-        endless = git_pipes.anywhere(folder)
-        raise (_waits(endless) if endless else _failed(folder, arguments, 1, error.message)) from error
+        if endless := git_pipes.anywhere(folder):
+            raise _waits(endless) from error
+        if limit is not None and isinstance(error, programs.TooLong):
+            raise _slow(folder, arguments, limit) from error
+        raise _failed(folder, arguments, 1, error.message) from error
     return _judged(folder, arguments, done.code, done.stdout, done.stderr, ok)
 
 
@@ -389,13 +400,41 @@ def _judged(
 
 
 def _failed(folder: Path | None, arguments: tuple[str, ...], code: int, words: str) -> GitFailed:
-    verb = next((word for word in arguments if not word.startswith("-")), "")
+    verb = _verb(arguments)
     place = "" if folder is None else f" in {folder}"
     problem = GitFailed(
         f"`git {verb}` failed{place}: {words or f'exit code {code}'}",
         hint=None if folder is None else "Put the repository right, and try again.",
     )
     problem.said = words or f"git {verb} exited with {code}"
+    return problem
+
+
+def _verb(arguments: Collection[str]) -> str:
+    return next((word for word in arguments if not word.startswith("-")), "")
+
+
+def _tell(folder: Path, arguments: Collection[str], limit: float | None) -> bool:
+    from mxdev.system import console
+
+    end = "without an end" if limit is None else f"until {limit:g} seconds are over"
+    console.status(
+        f"`git {_verb(arguments)}` in {folder} has run for {_LONG:g} seconds; mx waits {end} ({git_limit.SETTING})."
+    )
+    return False
+
+
+def _slow(folder: Path | None, arguments: Collection[str], limit: float) -> GitFailed:
+    verb = _verb(arguments)
+    place = "" if folder is None else f" in {folder}"
+    problem = GitFailed(
+        f"`git {verb}`{place} did not end within {limit:g} seconds, and was stopped.",
+        hint=(
+            "Look whether the server answers; a large repository" if folder is None else
+            f"See how long `git -C {folder} {verb}` takes by itself; a large repository or a slow disk"
+        ) + f" may need more: set {git_limit.SETTING} to so many seconds, or to 0 for no limit.",
+    )  # fmt: skip
+    problem.said = f"git {verb} did not end within {limit:g} seconds"
     return problem
 
 

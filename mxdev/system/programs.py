@@ -104,6 +104,10 @@ class MissingTool(MxError):
         self.reason = reason
 
 
+class TooLong(MxError):
+    """A program did not come to its end in the time that it was given, and was stopped."""
+
+
 @dataclass(frozen=True)
 class Program:
     """A tool that was found: the words that start it, and its version."""
@@ -186,7 +190,6 @@ def find(tool: str | Tool) -> Program:
     return Program(tool, command, version)
 
 
-_SOON = 2.0
 _captured: set[subprocess.Popen[bytes]] = set()
 _lock = threading.Lock()
 
@@ -200,7 +203,7 @@ def run(
     input: bytes | None = None,
     timeout: float | None = None,
     grace: float = 10.0,
-    hopeless: Callable[[], bool] | None = None,
+    looks: Mapping[float, Callable[[], bool]] | None = None,
 ) -> Result:
     """Run a program to its end.
 
@@ -215,11 +218,12 @@ def run(
         input: what it reads.
         timeout: seconds after which it is killed; None: never.
         grace: seconds between ^C and the kill.
-        hopeless: with a timeout, asked once, when the program has run for two seconds: whether it will never end, so that
+        looks: what is asked once each, when the program has run for so many seconds: whether it will never end, so that
             it is stopped at once.
 
     Raises:
-        MxError: it cannot be started, ran into the timeout, or is hopeless.
+        TooLong: it ran into the timeout, or will never end.
+        MxError: it cannot be started.
         KeyboardInterrupt: ^C; the program has ended by then.
     """
     pipe = subprocess.PIPE if capture else None
@@ -240,10 +244,12 @@ def run(
         raise
     with _ending_with_mx(child) if capture else _sigterm_passed_on(child):
         try:
-            stdout, stderr = _output(child, input, timeout, hopeless)
-        except subprocess.TimeoutExpired:
+            stdout, stderr = _output(child, input, timeout, looks or {})
+        except subprocess.TimeoutExpired as error:
             _end(child, capture)
-            raise MxError(f"{command[0]} did not finish in {timeout:g} seconds and was stopped.") from None
+            raise TooLong(
+                f"{command[0]} did not finish in {error.timeout:g} seconds and was stopped."
+            ) from None
         except BaseException:
             if not capture:
                 _let_stop(child, grace)
@@ -258,16 +264,22 @@ def _output(
     child: subprocess.Popen[bytes],
     input: bytes | None,
     timeout: float | None,
-    hopeless: Callable[[], bool] | None,
+    looks: Mapping[float, Callable[[], bool]],
 ) -> tuple[bytes, bytes]:
-    if hopeless is None or timeout is None or timeout <= _SOON:
-        return child.communicate(input, timeout)
+    past = 0.0
+    for second, hopeless in sorted(looks.items(), key=lambda pair: pair[0]):
+        if timeout is not None and second >= timeout:
+            break
+        try:
+            return child.communicate(input, second - past)
+        except subprocess.TimeoutExpired as error:
+            if hopeless():
+                raise subprocess.TimeoutExpired(error.cmd, second) from None
+        past, input = second, None  # the next one goes on where this was, the input included
     try:
-        return child.communicate(input, _SOON)
-    except subprocess.TimeoutExpired:
-        if hopeless():
-            raise
-    return child.communicate(timeout=timeout - _SOON)  # goes on where it was, the input included
+        return child.communicate(input, None if timeout is None else timeout - past)
+    except subprocess.TimeoutExpired as error:
+        raise subprocess.TimeoutExpired(error.cmd, timeout or past) from None
 
 
 def stop_captured() -> None:

@@ -406,8 +406,10 @@ def test_two_that_render_the_same_are_an_error_naming_both(mx: Mx, project: Path
     before = look(project / "apps")
     result = mx("generate", "SampleClash", cwd=project)
     assert (result.code, "SampleBase and SampleClash both render README.md" in result.err) == (4, True)
+    assert "(`mx destroy SampleBase`)" in result.err
     result = mx("generate", "SampleApp", "two", "--path", "apps/one.yaml", cwd=project)
     assert "SampleApp:one and SampleApp:two both render apps/one.yaml" in result.err
+    assert "Give SampleApp:two another name: it is new." in result.err
     result = mx("generate", "SampleApp", "two", "--section", "apps.one", cwd=project)
     assert "SampleApp:one and SampleApp:two both render the section apps.one of shared.yaml" in result.err
     assert look(project / "apps") == before

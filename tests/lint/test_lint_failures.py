@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from mxdev.lint import context
 from mxdev.lint.reports.fingerprint import location
 
 YAML = {"a.yaml": "a: 1\n"}
@@ -124,14 +123,11 @@ def test_one_that_cannot_start_is_broken(
     assert f"{bad} cannot be started: " in result.err
 
 
-def test_one_that_hangs_is_stopped(
-    mx: Any, fake: Any, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(context, "TIMEOUT", 0.5)
+def test_one_that_hangs_is_stopped(mx: Any, fake: Any, write: Any, tmp_path: Path) -> None:
     fake("yamllint", "import time\ntime.sleep(60)\n")
     write(tmp_path, YAML)
     start = time.monotonic()
-    result = mx("lint")
+    result = mx("lint", "--timeout", "0.5")
     assert time.monotonic() - start < 20
     assert result.code == 4
     assert "did not finish in 0.5 seconds and was stopped" in result.err

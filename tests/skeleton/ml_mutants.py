@@ -93,6 +93,7 @@ MUTANTS = (
     Mutant("Git failing is no changes", "provenance.py", "        return Code(commit, problem=str(problem))", "        return Code(commit)", ("test_provenance.py",)),
     Mutant("a repository that Git refuses is none", "provenance.py", '"not a git repository (or any" in str(problem)', "True", ("test_provenance.py",)),
     Mutant("secrets are recorded", "provenance.py", "if not _SECRET.search(part):", "if True:", ("test_provenance.py", "-k", "secret")),
+    Mutant("secrets in wide letters are recorded", "provenance.py", "elif _has_wide_secret(top / os.fsdecode(name)):", "elif False:", ("test_provenance.py", "-k", "wide")),
     Mutant("files named like secrets are recorded", "provenance.py", "if _SECRET_NAME.search(os.fsdecode(name)):", "if False:", ("test_provenance.py", "-k", "secret")),
     Mutant("there is no limit", "provenance.py", "size > MOST_OF_A_FILE or total + size > MOST", "False", ("test_provenance.py",)),
     Mutant("data is recorded", "provenance.py", "elif not _CODE.search(os.fsdecode(name)):", "elif False:", ("test_provenance.py",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from traps import Trap, lies, plain_git
 
+from mxdev.errors import MxError
 from mxdev.system import git, programs
 
 
@@ -353,3 +355,52 @@ def test_in_a_worktree_and_with_an_empty_device_git_answers(root: Path, tmp_path
     os.mkfifo(exclude)
     with pytest.raises(git.GitFailed, match="exclude is a pipe"):
         found(tmp_path / "tree").changed()
+
+
+SLOW = """#!/bin/sh
+case " $* " in *" status "*|*" ls-remote "*) exec sleep 60;; esac
+exec {git} "$@"
+"""
+
+
+@pytest.fixture
+def slow_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A double of Git that does not come to the end of some commands."""
+    script = tmp_path / "bin/git"
+    script.parent.mkdir()
+    script.write_text(SLOW.format(git=shutil.which("git")))
+    script.chmod(0o755)
+    monkeypatch.setattr(programs, "locate", lambda tool: (str(script),))
+
+
+def test_a_git_that_hangs_is_stopped_and_the_limit_is_the_persons(
+    root: Path,
+    slow_git: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(git, "_LONG", 0.2)
+    monkeypatch.setenv("MX_GIT_TIMEOUT", "0.5")
+    with pytest.raises(git.GitFailed, match=r"`git status` in .* did not end within 0.5 seconds") as problem:
+        found(root).changed()
+    assert "MX_GIT_TIMEOUT" in str(problem.value.hint)
+    assert (
+        "has run for 0.2 seconds; mx waits until 0.5 seconds are over (MX_GIT_TIMEOUT)"
+        in capsys.readouterr().err
+    )
+    home = tmp_path / "cache"
+    home.mkdir()
+    with pytest.raises(git.GitFailed, match=r"`git ls-remote` did not end within 0.5 seconds"):
+        git.reach(home, "ls-remote", str(root))
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf", "1e300"])
+def test_a_limit_for_git_that_is_no_number_is_named(
+    root: Path, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MX_GIT_TIMEOUT", value)
+    with pytest.raises(MxError, match=r"MX_GIT_TIMEOUT is .* no number of seconds"):
+        found(root)
+    monkeypatch.setenv("MX_GIT_TIMEOUT", "0")
+    assert "a.txt" in found(root).changed()

@@ -320,6 +320,22 @@ def test_what_looks_like_a_secret_stays_here(committed, name, content):
     assert found.left_out[0].startswith(name)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+def test_a_secret_in_wide_letters_stays_here_too(committed, encoding):
+    """Git takes such a text for binary and packs it."""
+    secret = "DB_PASSWORD = 'a1b2c3d4e5" + "f6g7h8i9'\n"
+    (committed / "wide.ini").write_bytes(secret.encode(encoding))
+    (committed / "plain.ini").write_bytes("a = 1\n".encode(encoding))
+    found = provenance.code(committed)
+    assert [word.partition(" ")[0] for word in found.left_out] == ["wide.ini"]
+    assert b"plain.ini" in found.diff
+    assert b"wide.ini" not in found.diff
+    git(committed, "add", ".")
+    found = provenance.code(committed)
+    assert [word.partition(" ")[0] for word in found.left_out] == ["wide.ini"]
+    assert b"wide.ini" not in found.diff
+
+
 def test_a_submodule_that_changed_is_named(committed, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     shutil.copytree(committed, other, dirs_exist_ok=True)

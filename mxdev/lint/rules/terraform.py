@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mxdev.lint.context import ENVIRONMENT, TIMEOUT, Context, Names, broke, chunks, name
+from mxdev.lint.context import ENVIRONMENT, Context, Names, broke, chunks, name
 from mxdev.lint.rule import Finding, Rule
 from mxdev.lint.rules import kinds, large
 
@@ -107,7 +107,8 @@ def _terraform(context: Context, arguments: Sequence[str], input: bytes | None =
 
     assert context.program is not None  # the runner finds it before it calls a rule
     environment = {**context.program.tool.environment, **_QUIET}
+    context.alive()
     return programs.run(
         (*context.program.command, *arguments),
-        cwd=context.root, env=environment, capture=True, input=input, timeout=TIMEOUT,
+        cwd=context.root, env=environment, capture=True, input=input, timeout=context.timeout,
     )  # fmt: skip

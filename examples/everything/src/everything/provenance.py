@@ -133,7 +133,7 @@ def _changes(root: Path, top: Path, commit: str, folder: Path) -> Code:
     left_out = _LeftOut()
     changed = list(_sizes(root, top, base, own, left_out))
     new = list(_new_files(root, top, own, left_out))
-    taken = _within_limit([*changed, *new], left_out)
+    taken = _within_limit(top, [*changed, *new], left_out)
     new_taken = [name for name, _ in new if name in taken]
     if new_taken:
         names = b"\0".join(b":(top,literal)" + name for name in new_taken)
@@ -217,7 +217,9 @@ def _new_files(
             yield name, _size(top, name)
 
 
-def _within_limit(files: Iterable[tuple[bytes, int]], left_out: "_LeftOut") -> set[bytes]:
+def _within_limit(
+    top: Path, files: Iterable[tuple[bytes, int]], left_out: "_LeftOut"
+) -> set[bytes]:
     """The names of those that go into the diff: the small ones first."""
     taken, total = set(), 0
     for name, size in sorted(files, key=lambda one: one[1]):
@@ -225,10 +227,20 @@ def _within_limit(files: Iterable[tuple[bytes, int]], left_out: "_LeftOut") -> s
             left_out.add(name, size, "named like a secret")
         elif size > MOST_OF_A_FILE or total + size > MOST:
             left_out.add(name, size, "too large")
+        elif _has_wide_secret(top / os.fsdecode(name)):
+            left_out.add(name, size, "looks like it has a secret in it")
         else:
             taken.add(name)
             total += size
     return taken
+
+
+def _has_wide_secret(path: Path) -> bool:
+    """Whether a text of two or four bytes for each letter (UTF-16) looks like it has a secret: Git's diff does not show it."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    text = path.read_bytes()
+    return b"\0" in text and _SECRET.search(text.replace(b"\0", b"")) is not None
 
 
 def _without_secrets(diff: bytes, left_out: "_LeftOut") -> Iterator[bytes]:
