@@ -23,7 +23,12 @@ _LOST = re.compile(
 # "error: EOF" is all that is left of kubectl's question for a user name.
 _NOT_LOST = re.compile(r"failed calling webhook|getting credentials|x509:|certificate signed by|^error: EOF$")
 
+# What a namespace may have is used up: no right makes room, but a job that goes does.
+QUOTA = "Quota"
+_EXCEEDED = re.compile(r"is forbidden: exceeded quota: ")
+
 _REASONS = (
+    (_EXCEEDED, QUOTA),
     (re.compile(r"^(?:error: )?error from server \((\w+)\)", re.MULTILINE | re.IGNORECASE), None),
     (
         re.compile(r"logged in to the server|\(Unauthorized\)|getting credentials|^error: EOF$"),
@@ -38,6 +43,8 @@ _HINTS = {
     "Unauthorized": "Log in to the cluster again, for example with `gcloud container clusters get-credentials`, "
     "and try `kubectl get pods`.",
     "Forbidden": "Ask whoever looks after the cluster for the right; `kubectl auth can-i --list` shows what you may do.",
+    QUOTA: "The quota of the namespace is used up: `kubectl describe quota` shows of what. "
+    "Jobs count until they are deleted, those that have ended too.",
     "NoContext": "`kubectl config get-contexts` lists the contexts that there are.",
     "NoKind": "Install what runs this kind of job in the cluster; in a project of mx `devspace deploy` does that.",
 }
@@ -52,7 +59,7 @@ class ClusterError(MxError):
     Attributes:
         words: what kubectl printed.
         reason: Kubernetes' word for a refusal ("NotFound", "Forbidden", "AlreadyExists", "Invalid", ...),
-            "Unauthorized", "NoKind", "NoContext", "Lost", or "" where there is no word for it.
+            "Unauthorized", "NoKind", "NoContext", "Lost", `QUOTA`, or "" where there is no word for it.
         lost: the API server was not reached, so nobody knows whether it did what was asked.
     """
 

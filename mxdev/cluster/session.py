@@ -1,7 +1,8 @@
 """`python -m mxdev.cluster.session`: one job from stdin, submitted and followed to its end.
 
 stdin holds one JSON object: `manifest`; `context` and `namespace` (or null); `detach`: submit and do not wait;
-`label`: what it is called beside other jobs in the same terminal; `report`:
+`label`: what it is called beside other jobs in the same terminal; `patient`: wait where the quota of the namespace
+leaves no room for one job more; `report`:
 the file that gets, as JSON, what became of it: `outcome` (succeeded, failed, killed, submitted, refused), `reason`, `kind`,
 `namespace`, `name`, `context`. The logs go to stdout, talk to stderr. The exit code is 0, 1, or 130 after a signal.
 
@@ -23,10 +24,10 @@ from typing import Any, Literal
 
 from mxdev.cluster import manifest as manifests
 from mxdev.cluster import submit
-from mxdev.cluster.kubectl import Kubectl
+from mxdev.cluster.kubectl import Kubectl, last_line
 from mxdev.cluster.logs import Follower
 from mxdev.cluster.progress import Lines, Progress
-from mxdev.cluster.refusals import ClusterError
+from mxdev.cluster.refusals import QUOTA, ClusterError
 from mxdev.cluster.state import State
 from mxdev.errors import DONE, INTERRUPTED, SAYS_NO, MxError
 from mxdev.system import console
@@ -36,6 +37,8 @@ _OUTCOMES: Mapping[str, Outcome] = {"succeeded": "succeeded", "failed": "failed"
 
 # Signals that come closer together than this, in seconds, are one: a terminal and a parent process may both send it.
 _SAME = 1.0
+# Seconds until a job is submitted again for which there was no room.
+_PAUSE = 2.0
 
 
 def main() -> int:
@@ -53,11 +56,12 @@ class Session:
     def __init__(self, job: Mapping[str, Any]) -> None:
         self._manifest: manifests.Manifest = job["manifest"]
         self._detach = bool(job.get("detach"))
+        self._patient = bool(job.get("patient"))
         self._report = Path(job["report"])
         self._ref = manifests.ref(self._manifest)
         namespace = job.get("namespace") or self._manifest["metadata"].get("namespace")
         self._kubectl = Kubectl(job.get("context"), namespace)
-        label = f"{job['label']} " if job.get("label") else ""
+        self._label = label = f"{job['label']} " if job.get("label") else ""
         self._follower = Follower(self._kubectl, self._ref.kind, Lines(label), console.warn)
         self._progress = Progress(self._ref, lambda text: console.status(f"{label}{text}"))
         self._submitted = False
@@ -96,7 +100,7 @@ class Session:
         context = self._kubectl.context
         where = f"namespace {self._kubectl.namespace}" + (f" of {context}" if context else "")
         console.status(f"submitting {self._ref} to {where}")
-        if not submit.submit(self._kubectl, self._manifest):
+        if not self._submit():
             console.status("it had been submitted before")
         self._submitted = True
         if self._detach:
@@ -105,6 +109,21 @@ class Session:
         return self._over(
             submit.follow(self._kubectl, self._ref, self._follower, self._look, threading.Event())
         )
+
+    def _submit(self) -> bool:
+        """Make the job, as `submit.submit`; a patient one waits for room in the quota."""
+        said = False
+        while True:
+            try:
+                return submit.submit(self._kubectl, self._manifest)
+            except ClusterError as problem:
+                if not self._patient or problem.reason != QUOTA:
+                    raise
+                if not said:
+                    console.status(f"{self._label}{self._ref} waits for room: {last_line(problem.words)}")
+                    console.status(f"{self._label}{problem.hint}")
+            said = True
+            time.sleep(_PAUSE)
 
     def _look(self, state: State) -> None:
         self._state = state

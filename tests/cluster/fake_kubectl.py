@@ -3,7 +3,7 @@
 `job`: the job, when there is one. `pods`: its pods. `log`: what each of them logs. `calls`: what was asked for.
 `behaviour`: words that change what it does. `lose-request` and `lose-answer` break the next `create` before or after the
 job is made, `vanish` also all that follows, `slow-create` makes that take two seconds. `away` breaks everything while it
-is there, `expired` refuses everything, `refuse` and `no-namespace` refuse to create, `no-events` to give events.
+is there, `expired` refuses everything, `refuse`, `full` (the quota) and `no-namespace` refuse to create, `no-events` to give events.
 `pods-stay` and `job-stays` keep the one or the other after the job was deleted.
 """
 
@@ -54,6 +54,11 @@ def create() -> None:
     if behaves("refuse"):
         fail(
             'Error from server (Forbidden): jobs.batch is forbidden: User "ann" cannot create resource "jobs"'
+        )
+    if behaves("full"):
+        fail(
+            'Error from server (Forbidden): error when creating "STDIN": jobs.batch "churn" is forbidden: exceeded quota: two, '
+            "requested: count/jobs.batch=1, used: count/jobs.batch=2, limited: count/jobs.batch=2"
         )
     if behaves("no-namespace"):
         fail('Error from server (NotFound): error when creating "STDIN": namespaces "ml" not found')

@@ -37,6 +37,11 @@ REFUSED = [
     ('Error from server (NotFound): error when creating "STDIN": namespaces "ml" not found', "NotFound"),
     ('Error from server (AlreadyExists): error when creating "STDIN": jobs.batch "x" already exists', "AlreadyExists"),
     ('Error from server (Forbidden): jobs.batch is forbidden: User "u" cannot list', "Forbidden"),
+    (
+        'Error from server (Forbidden): error when creating "STDIN": jobs.batch "x" is forbidden: exceeded quota: two, requested: '
+        "count/jobs.batch=1, used: count/jobs.batch=2, limited: count/jobs.batch=2",
+        refusals.QUOTA,
+    ),
     ('The Job "x" is invalid: spec.template.spec.restartPolicy: Required value', "Invalid"),
     ("error: You must be logged in to the server (Unauthorized)", "Unauthorized"),
     ("error: EOF", "Unauthorized"),
@@ -85,5 +90,6 @@ def test_an_error_says_what_to_do() -> None:
     error = ClusterError("`kubectl get` failed: forbidden", reason="Forbidden")
     assert "kubectl auth can-i --list" in str(error)
     assert not error.lost
+    assert "kubectl describe quota" in str(ClusterError("no room", reason=refusals.QUOTA))
     assert ClusterError("gone", reason="Lost").lost
     assert ClusterError("no", reason="Forbidden", hint="Ask Ann.").hint == "Ask Ann."

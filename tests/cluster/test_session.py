@@ -197,6 +197,7 @@ def test_an_answer_that_is_lost_does_not_make_two_jobs(cluster: Cluster, loss: s
     ("word", "said"),
     [
         ("refuse", "`kubectl create` failed: Error from server (Forbidden)"),
+        ("full", "The quota of the namespace is used up"),
         ("no-namespace", "`kubectl create namespace ml` makes it"),
         ("no-context", "kubectl has no current context"),
     ],
@@ -207,6 +208,30 @@ def test_a_refusal(cluster: Cluster, word: str, said: str) -> None:
     assert said in err
     assert cluster.report["outcome"] == "refused"
     assert cluster.report["reason"]
+
+
+REFUSED_FOR_ROOM = (
+    "trial 3 The quota of the namespace is used up: `kubectl describe quota` shows of what. Jobs count until they are "
+    "deleted, those that have ended too.\n"
+)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_one_that_is_patient_waits_for_room_in_the_quota(cluster: Cluster, interrupted: bool) -> None:
+    """It is in the queue of no one, so that ^C leaves nothing behind."""
+    cluster.behave("full")
+    process = cluster.start(label="trial 3", patient=True, detach=True)
+    assert process.stderr is not None
+    err = "".join(iter(process.stderr.readline, REFUSED_FOR_ROOM))
+    if interrupted:
+        process.send_signal(signal.SIGINT)
+    else:
+        cluster.behave()
+    err += cluster.end(process, 130 if interrupted else 0)[1]
+    assert err.count("trial 3 Job churn waits for room: Error from server (Forbidden)") == 1
+    assert REFUSED_FOR_ROOM not in err
+    assert cluster.report["outcome"] == ("killed" if interrupted else "submitted")
+    assert cluster.made == (0 if interrupted else 1)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,13 @@ def registry(project: Path) -> tuple[dict[str, int], dict[int, dict[str, str]]]:
     return aliases, tags
 
 
+def edit(path: Path, old: str, new: str) -> None:
+    """Change a file as a person would."""
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
 @noted
 def test_a_worse_model_is_refused_and_a_better_one_promoted(ml_python: Path, tmp_path: Path) -> None:
     """Trained models, a real store: each run trains a candidate and decides by rule, on the whole and on a part."""
@@ -135,7 +142,19 @@ def test_a_worse_model_is_refused_and_a_better_one_promoted(ml_python: Path, tmp
     aliases, tags = registry(project)
     assert aliases == {"candidate": 3, "champion": 3, "previous": 1}
     assert [tags[version]["acceptance"] for version in (1, 2, 3)] == ["accepted", "refused", "accepted"]
-    done = python(ml_python, project, "-m", "m1.acceptance", "train=new-data")
+    # A task of today has a value more than that of the run; where the data is comes from there.
+    package = project / "src/m1"
+    edit(package / "task.py", "    dropout: float\n", "    dropout: float\n    path: str\n")
+    edit(
+        package / "task.py", "Version(sha256(images, labels))", "Version(sha256(images, labels) + self.path)"
+    )
+    edit(package / "conf/task/default.yaml", "dropout:", 'path: ""\ndropout:')
+    command = ["-m", "m1.acceptance", "train=new-data", 'fixed=["training.epochs=1"]']
+    done = python(ml_python, project, *command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing is trained" in done.stdout
     assert registry(project)[0] == aliases
+    edit(package / "conf/task/default.yaml", 'path: ""', "path: elsewhere")
+    done = python(ml_python, project, *command)
+    assert "nothing is trained" not in done.stdout, done.stdout + done.stderr
+    assert registry(project)[0]["candidate"] == 4, done.stdout + done.stderr

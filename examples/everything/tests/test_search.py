@@ -7,6 +7,7 @@ import sys
 import mlflow
 import pytest
 from conftest import composed
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from everything import search as search
@@ -130,6 +131,42 @@ def test_a_trial_that_is_worse_than_the_others_is_given_up():
     states = [trial.data.tags[search.STATE] for trial in done]
     assert states[:5] == [search.COMPLETE] * 5
     assert search.PRUNED in states[5:]
+
+
+@pytest.fixture
+def away(monkeypatch):
+    """Stands in for a tracking server that does not answer; what is in the list is asked in vain."""
+    left, history = [], search.Search._history
+
+    def asked(self, run_id):
+        if left and left.pop():
+            raise MlflowException("no answer")
+        return history(self, run_id)
+
+    monkeypatch.setattr(search.Search, "_history", asked)
+    return left
+
+
+def test_a_tracking_server_that_is_away_for_a_while_ends_nothing(away):
+    away += [True, True]
+    done = trials(search.run(configured("trials=1"), stand_in))
+    assert [trial.data.tags[search.STATE] for trial in done] == [search.COMPLETE]
+    assert not away
+
+
+def test_it_ends_at_once_though_the_tracking_server_is_away(away, monkeypatch):
+    begun, run = [], search.Search.run
+    monkeypatch.setattr(search.Search, "run", lambda self: begun.append(self) or run(self))
+
+    def told(trial, over):
+        away.extend([True] * 9)
+        begun[0].end()
+        return search.EXIT_CODE if over() else 0
+
+    with pytest.raises(SystemExit) as ended:
+        search.run(configured("trials=2"), told)
+    assert ended.value.code == search.EXIT_CODE
+    assert len(away) == 9
 
 
 def test_nothing_but_failures_ends_it():

@@ -1,8 +1,8 @@
 """`python -m mxdev.flow.cluster.trial`: one trial of a search as a Job, for `trials.py`.
 
-Like `submitter.py`, with which it shares its input, and two things differ. It leaves when the search that started it (`parent`) is
-gone, and the Job goes on: the search finds it again by the run's id. And a Job of the same run that is just being deleted, since the
-search was interrupted a moment ago, is waited for.
+Like `submitter.py`, with which it shares its input, and three things differ. It leaves when the search that started it (`parent`) is
+gone, and the Job goes on: the search finds it again by the run's id. A Job of the same run that is just being deleted, since the
+search was interrupted a moment ago, is waited for. And so is room in the quota of the namespace, which a Job that is deleted leaves.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main() -> int:
     threading.Thread(target=_leave_with, args=(job["parent"],), daemon=True).start()
     from mxdev.flow.cluster import submitter
 
-    return submitter.run(job, before=_until_deleted)
+    return submitter.run({**job, "patient": True}, before=_until_deleted)
 
 
 def _until_deleted(job: Mapping[str, Any]) -> None:

@@ -5,12 +5,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import hydra
 import mlflow
+from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -313,7 +317,7 @@ def _back(config: Config, client: MlflowClient, now: ModelVersion | None) -> str
 
 
 def _data_is_new(config: Config, client: MlflowClient, accepted: ModelVersion | None) -> bool:
-    """Whether neither the accepted version nor the last candidate was trained on the data that there is."""
+    """Whether neither the accepted version nor the last candidate was trained on what a training would read now."""
     last = version_of(client, config.model, config.candidate) or accepted
     if last is None or last.run_id is None:
         return True
@@ -322,17 +326,34 @@ def _data_is_new(config: Config, client: MlflowClient, accepted: ModelVersion | 
         for one in (last, accepted)
         if one is not None and one.run_id is not None
     }
-    return _as_trained(last).task.datasets().version().sha256 not in known_data
+    return _as_configured(config).task.datasets().version().sha256 not in known_data
+
+
+def _told(config: Config) -> list[str]:
+    """What the training of a candidate is told, as on the command line of the trainer."""
+    return [
+        f"experiment={config.experiment}",
+        f"registry.registered_model_name={config.model}",
+        f"registry.alias={config.candidate}",
+        f"training.device={config.device}",
+        *config.fixed,
+    ]
+
+
+def _as_configured(config: Config) -> TrainerConfig:
+    """What the training of a candidate would depend on now; a run of before may have had other values, and another task."""
+    configuration.register()
+    started = GlobalHydra.instance().is_initialized()  # by `main`, with the same folder
+    conf = str(Path(__file__).parent / "conf")
+    with nullcontext() if started else initialize_config_dir(conf, version_base="1.3"):
+        return configuration.trainer_config(compose("trainer", _told(config)))
 
 
 def _train(config: Config) -> None:
     """Train a candidate in a process and a run of its own."""
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_RUN_ID"}
     environment["MLFLOW_TRACKING_URI"] = mlflow.get_tracking_uri()
-    command = [sys.executable, "-m", f"{__package__}.trainer", f"experiment={config.experiment}"]
-    command += [f"registry.registered_model_name={config.model}"]
-    command += [f"registry.alias={config.candidate}", f"training.device={config.device}"]
-    command += config.fixed
+    command = [sys.executable, "-m", f"{__package__}.trainer", *_told(config)]
     done = subprocess.run(command, env=environment, check=False)
     if done.returncode:
         raise SystemExit(f"the training of a candidate failed with exit code {done.returncode}")

@@ -26,6 +26,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from omegaconf import DictConfig, OmegaConf
@@ -254,7 +255,16 @@ class Search:
 
         def over() -> bool:
             nonlocal reported, worse
-            for step, value in self._history(trial.run_id).items():
+            # Without a question: one to a tracking server that is away takes minutes.
+            if self._told.is_set():
+                return True
+            try:
+                history = self._history(trial.run_id)
+            except MlflowException as problem:
+                # It trains on; what it has logged is known when the server is back.
+                log.warning("trial %d cannot be looked at: %s", trial.number, problem)
+                return self._told.is_set()
+            for step, value in history.items():
                 if step > reported and not worse:
                     asked.report(value, step)
                     reported, worse = step, asked.should_prune()
@@ -265,6 +275,8 @@ class Search:
         # Its training may have come to its end after the search that it belonged to was killed.
         finished = self._client.get_run(trial.run_id).info.status == "FINISHED"
         code = 0 if finished else self._train(trial, over)
+        if code and self._told.is_set() and not worse:
+            return
         value = self._best(self._history(trial.run_id))
         if code == 0 and value is not None:
             study.tell(asked, value)
@@ -273,7 +285,7 @@ class Search:
             study.tell(asked, state=TrialState.PRUNED)
             self._client.set_terminated(trial.run_id, "KILLED")
             self._close(trial, PRUNED, f"given up after epoch {reported}")
-        elif not self._told.is_set():
+        else:
             study.tell(asked, state=TrialState.FAIL)
             if code == 0:
                 raise SystemExit(
