@@ -48,7 +48,9 @@ class Printed:
         self.jobs = yaml.safe_load((SHARED / "ec2_as_printed.yml").read_text())
         for name in ("aws", "zip", "sleep"):
             path = folder / name
-            path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{SHARED}/ec2_cli_double.py" "$0" "$@"\n')
+            path.write_text(
+                f'#!/bin/sh\nexec "{sys.executable}" -I -S "{SHARED}/ec2_cli_double.py" "$0" "$@"\n'
+            )
             path.chmod(0o755)
 
     def deploy(
@@ -65,7 +67,7 @@ class Printed:
         # A short loop is enough to see how it ends; what it waits for is asked of a double anyway.
         script = script.replace("$(seq 30)", "1 2 3")
         done = subprocess.run(
-            ["sh", "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False
+            ["sh", "-c", script], env=environment, capture_output=True, text=True, timeout=300, check=False
         )
         told = [json.loads(line) for line in calls.read_text().splitlines()]
         sources = [

@@ -12,12 +12,14 @@ from checks_ci import check_tflint
 from ec2_world import rendered
 
 WAIVER = re.compile(r"checkov:skip=(\w+)(?::(.*))?")
-CHOICES = [("oidc", "caddy"), ("user", "load-balancer")]
+CHOICES = [("oidc", "caddy", "shipyard-models"), ("user", "load-balancer", "")]
 
 
-@pytest.mark.parametrize(("auth", "https"), CHOICES)
-def test_nothing_is_found_and_every_waiver_is_needed(tmp_path: Path, auth: str, https: str) -> None:
-    folder = rendered(tmp_path, auth=auth, https=https) / "terraform"
+@pytest.mark.parametrize(("auth", "https", "bucket"), CHOICES)
+def test_nothing_is_found_and_every_waiver_is_needed(
+    tmp_path: Path, auth: str, https: str, bucket: str
+) -> None:
+    folder = rendered(tmp_path, auth=auth, https=https, weights_bucket=bucket) / "terraform"
     written = {
         match[1]: (match[2] or "").strip()
         for path in folder.glob("*.tf")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from ec2_world import Aws, account, aws, rendered, unzipped
 
 from mxdev_ec2 import program
@@ -240,3 +241,47 @@ def test_login_keeps_what_stands_in_docker_s_configuration(ready: Aws, tmp_path:
 
 def test_the_same_files_are_the_same_bundle(folder: Path) -> None:
     assert program.bundle(folder) == program.bundle(folder)
+
+
+def test_a_log_that_cannot_be_read_hides_no_end(ready: Aws) -> None:
+    ready.ssm.script = [("Failed", "Failed")]
+    logs = ready.world.client("logs")
+
+    def refused(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetLogEvents")
+
+    logs.__dict__["get_log_events"] = refused
+    send = ready.ssm.inner.send_command
+
+    def sent(**given: object) -> object:
+        made = send(**given)
+        ready.logged(f"{made['Command']['CommandId']}/i-1/stdout", ["a line"])
+        return made
+
+    ready.ssm.__dict__["send_command"] = sent
+    try:
+        with pytest.raises(DeployError, match="The deploy of abc ended as Failed"):
+            program.deploy(ready.world, "abc")
+    finally:
+        logs.__dict__.pop("get_log_events")
+    assert any(line.startswith("Its log cannot be read: ") for line in ready.said)
+
+
+def test_the_weights_of_a_release_are_fetched(ready: Aws, tmp_path: Path) -> None:
+    s3 = ready.world.client("s3")
+    address = "s3://churn-deploy-123456789012/deploy-iris-model/models/2026-01-31T12:00:00Z"
+    key = address.removeprefix("s3://churn-deploy-123456789012/")
+    for name, data in (("model.npz", b"weights"), ("more/words.txt", b"a"), ("", b"")):
+        s3.put_object(Bucket="churn-deploy-123456789012", Key=f"{key}/{name}", Body=data)
+    s3.put_object(Bucket="churn-deploy-123456789012", Key=f"{key}5/other", Body=b"b")
+    program.weights(ready.world, address, tmp_path)
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {"model.npz", "more/words.txt"}
+    assert (tmp_path / "model.npz").read_bytes() == b"weights"
+    with pytest.raises(DeployError, match=r"There are no weights at s3://churn.*train first"):
+        program.weights(ready.world, address.replace("2026", "1970"), tmp_path)
+    with pytest.raises(DeployError, match="is no s3://BUCKET/PATH"):
+        program.weights(ready.world, "", tmp_path)
+    s3.put_object(Bucket="churn-deploy-123456789012", Key=f"{key}/../../evil", Body=b"b")
+    with pytest.raises(DeployError, match="would lie outside"):
+        program.weights(ready.world, address, tmp_path / "in")

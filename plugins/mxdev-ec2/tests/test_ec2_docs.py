@@ -32,4 +32,4 @@ def test_the_page_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             ended = follow(PAGE, tmp_path)
     finally:
         server.stop()
-    assert [code for _, code in ended] == [0] * 7
+    assert [code for _, code in ended] == [0] * 8

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from checks_ci import check_shell
 from checks_gitlab import check_gitlab, check_schema
-from ec2_world import BASE, HERE, account, aws
+from ec2_world import BASE, HERE, account, aws, rendered
 from extract import gitlab_scripts
 from moto.server import ThreadedMotoServer
 from mxdev.testing import mx
@@ -91,6 +91,36 @@ def test_nobody_else_decides_what_a_job_runs(project: Path) -> None:
     text = (project / HERE / "gitlab-ci.yml").read_text()
     assert check_gitlab(text) == []
     assert check_shell(gitlab_scripts(text)) == []
+
+
+def test_beside_the_jobs_of_a_model_project(tmp_path: Path) -> None:
+    """Stages, role and weights: what the pipeline that it includes has otherwise than this one."""
+    options = {"deploy_stage": "staging", "build_stage": "image", "weights_bucket": "shipyard-models"}
+    text = (rendered(tmp_path, **options) / "gitlab-ci.yml").read_text()
+    assert check_schema(text) == []
+    assert check_gitlab(text) == []
+    assert check_shell(gitlab_scripts(text)) == []
+    pipeline = yaml.safe_load(text)
+    assert {pipeline[".ec2-deploy"]["stage"], pipeline["ec2-build"]["stage"]} == {"staging", "image"}
+    assert pipeline[".ec2"]["variables"]["AWS_ROLE_ARN"] == "$EC2_ROLE_ARN"
+    script = pipeline["ec2-build"]["script"]
+    built = next(at for at, line in enumerate(script) if "dummy" in line)
+    fetched, written, again, pushed = script[built + 1 :]
+    assert (
+        fetched == 'python3 infrastructure/ec2/ec2.py weights "$WEIGHTS" "${CI_PROJECT_DIR}.tmp/image/models"'
+    )
+    assert again == 'docker build --tag "$IMAGE" "${CI_PROJECT_DIR}.tmp/image"'
+    assert pushed == 'docker push "$IMAGE"'
+    # Really written, and a Dockerfile on top of the image.
+    (tmp_path / "job.tmp/image").mkdir(parents=True)
+    place = {
+        "IMAGE": "registry/churn:abc",
+        "CI_PROJECT_DIR": str(tmp_path / "job"),
+        "PATH": os.environ["PATH"],
+    }
+    subprocess.run(["sh", "-ec", written], env=place, check=True)
+    dockerfile = (tmp_path / "job.tmp/image/Dockerfile").read_text()
+    assert dockerfile == "FROM registry/churn:abc\nCOPY --chmod=0755 models /mnt/models\n"
 
 
 def test_a_deploy_is_never_let_go(project: Path) -> None:

@@ -13,13 +13,16 @@ from ec2_world import HERE, rendered, terraform_settings
 from mxdev.testing import mx
 
 BIN = Path(sys.executable).parent
-CHOICES = [("oidc", "caddy"), ("user", "load-balancer")]
+CHOICES = [("oidc", "caddy", "shipyard-models"), ("user", "load-balancer", "")]
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Every choice once, in a folder each."""
-    return {auth: rendered(tmp_path_factory.mktemp(auth), auth=auth, https=https) for auth, https in CHOICES}
+    return {
+        auth: rendered(tmp_path_factory.mktemp(auth), auth=auth, https=https, weights_bucket=bucket)
+        for auth, https, bucket in CHOICES
+    }
 
 
 def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:

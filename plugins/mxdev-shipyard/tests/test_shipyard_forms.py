@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import datetime
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mxdev.errors import UsageProblem
+from mxdev import plugins
+from mxdev.errors import MxError, UsageProblem
+from mxdev.plugins import Announced
 
-from mxdev_shipyard.standards import reports, waivers
+from mxdev_shipyard.standards import catalogue, reports, waivers
 from mxdev_shipyard.standards.checks import s01_weights_path as s01
 from mxdev_shipyard.standards.checks import s03_strict_pins as s03
 from mxdev_shipyard.standards.checks import s04_kserve_model as s04
 from mxdev_shipyard.standards.checks import s05_openapi as s05
 from mxdev_shipyard.standards.checks import s06_image_labels as s06
 from mxdev_shipyard.standards.checks import s07_coverage_gate as s07
+from mxdev_shipyard.standards.checks import s09_no_large_files_no_secrets as s09
 from mxdev_shipyard.standards.checks import s11_readme_links as s11
 from mxdev_shipyard.standards.model import Repository, Standard, place_of, unmet
 from mxdev_shipyard.standards.run import Result
@@ -210,3 +214,27 @@ def test_a_place_with_blanks_is_a_place_in_the_report() -> None:
     assert found["message"]["text"] == "there is a key: of AWS in it"
     place = found["locations"][0]["physicalLocation"]
     assert place == {"artifactLocation": {"uri": "my%20notes/%C3%A4.txt"}, "region": {"startLine": 2}}
+
+
+@pytest.mark.parametrize(
+    ("number", "file", "sentence"),
+    [
+        ("'101'", "__file__", "is no standard: its number is '101'"),
+        ("101", "__file__ + 'x'", r"is no standard: there is no file .*acme_owner.pyx with its tests"),
+        ("101", repr(s09.__file__), "is no standard: its file of tests is that of standard 9"),
+        ("9", "__file__", "Standard 9 of the plugin acme-standards has the number of another"),
+        ("1 / 0", "__file__", "cannot be loaded"),
+    ],
+)
+def test_a_standard_of_a_plugin_that_would_not_be_tested_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str, file: str, sentence: str
+) -> None:
+    text = f"from mxdev_shipyard.standards.model import Standard\nSTANDARD = Standard({number}, 'a', 'b', 'c', {file})\n"
+    (tmp_path / "acme_owner.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "acme_owner", raising=False)
+    announced = Announced("STANDARD", "", "acme_owner:STANDARD", "acme-standards", "1.0")
+    monkeypatch.setattr(plugins, "entries", lambda _: [announced])
+    with pytest.raises(MxError, match=sentence):
+        catalogue.everything()
+    monkeypatch.delitem(sys.modules, "acme_owner", raising=False)

@@ -51,6 +51,7 @@ def platform(moto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         Bucket="shipyard-models", CreateBucketConfiguration={"LocationConstraint": REGION}
     )
     with shipyard_platform.served(tmp_path / "git") as served:
+        monkeypatch.setenv("GITLAB_HOST", served.url)
         settings = {
             "region": REGION,
             "bucket": "shipyard-models",

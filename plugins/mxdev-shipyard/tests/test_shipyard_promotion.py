@@ -169,7 +169,7 @@ def test_a_push_that_is_refused_is_told_as_what_it_is(onboarded: Platform, tmp_p
     hook.chmod(0o755)
     told = promote(tmp_path, "--image", "1.0.0", "--weights", OLD)
     assert told.code == 4
-    assert "manifests/staging.git does not take the push: the branch main is protected" in told.stderr
+    assert "manifests/staging.git does not take the push: the branch is protected" in told.stderr
     assert "You are not allowed to push code" in told.stderr
     assert "Protected branches" in told.stderr
     assert "somebody else pushed first" not in told.stdout + told.stderr

@@ -25,8 +25,6 @@ FILES = ("compose.yaml", "playbook.yml")
 # What SSM says of a command that has not ended yet; whatever else it says but Success is a failure.
 RUNNING = ("Pending", "InProgress", "Delayed", "Cancelling")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-# SSM gives an invocation a little after the command: until then it says that there is none.
-_NOT_YET = "InvocationDoesNotExist"
 
 
 class DeployError(Exception):
@@ -221,6 +219,28 @@ def login(world: World, folder: Path) -> None:
     path.chmod(0o600)
 
 
+def weights(world: World, address: str, folder: Path) -> None:
+    """Bring what lies below an address of S3 into `folder`.
+
+    Raises:
+        DeployError: it is no such address, or nothing is there.
+    """
+    found = re.fullmatch(r"s3://([^/]+)/(.+?)/?", address)
+    if found is None:
+        raise DeployError(f"{address!r} is no s3://BUCKET/PATH, as WEIGHTS of the pipeline should be.")
+    bucket, prefix, client = found[1], f"{found[2]}/", world.client("s3")
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = [one["Key"] for page in pages for one in page.get("Contents", ()) if one["Key"][-1] != "/"]
+    if not keys:
+        raise DeployError(f"There are no weights at {address}: train first, and name them in WEIGHTS.")
+    for key in keys:
+        path = folder / key.removeprefix(prefix)
+        if ".." in path.parts:
+            raise DeployError(f"s3://{bucket}/{key} would lie outside of {folder}.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        client.download_file(bucket, key, str(path))
+
+
 def bundle(folder: Path) -> bytes:
     """The playbook and the compose file as a zip; the same files give the same bytes."""
     out = io.BytesIO()
@@ -299,7 +319,8 @@ def _invocation(world: World, command: str, target: str) -> tuple[str, str]:
     try:
         found = world.client("ssm").get_command_invocation(CommandId=command, InstanceId=target)
     except ClientError as error:
-        if error.response["Error"]["Code"] == _NOT_YET:
+        # SSM gives an invocation a little after the command: until then it says that there is none.
+        if error.response["Error"]["Code"] == "InvocationDoesNotExist":
             return "Pending", ""
         raise
     return str(found["Status"]), str(found.get("StatusDetails") or found["Status"])
@@ -331,6 +352,8 @@ def deploy(world: World, release: str, *, check: bool = False) -> None:
     Raises:
         DeployError: it cannot be begun, another deploy is in flight, or it ended in any way but success.
     """
+    from botocore.exceptions import BotoCoreError, ClientError
+
     settings = world.settings
     if not TAG.fullmatch(release):
         raise DeployError(f"{release!r} cannot be the tag of an image")
@@ -339,8 +362,7 @@ def deploy(world: World, release: str, *, check: bool = False) -> None:
     if flying:
         raise DeployError(
             f"A deploy of {flying[0].release} is in flight: {flying[0].command}, {flying[0].status} since {flying[0].when}. "
-            "Wait for it, or stop it: "
-            f"aws ssm cancel-command --region {settings.region} --command-id {flying[0].command}"
+            f"Wait for it, or stop it: aws ssm cancel-command --region {settings.region} --command-id {flying[0].command}"
         )
     if not has_image(world, release):
         raise DeployError(
@@ -352,8 +374,11 @@ def deploy(world: World, release: str, *, check: bool = False) -> None:
     if status == "Success":
         world.say(f"{release} could be deployed." if check else f"{release} runs: {settings.url}")
         return
-    for line in log(world, command):
-        world.say(line)
+    try:
+        for line in log(world, command):
+            world.say(line)
+    except (BotoCoreError, ClientError) as error:  # that hides no end
+        world.say(f"Its log cannot be read: {error}")
     said = status if details == status else f"{status} ({details})"
     raise DeployError(
         f"The deploy of {release} ended as {said}: {_MEANING.get(details.replace(' ', ''), _MEANING['Failed'])}"
@@ -432,6 +457,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbs.add_parser("rollback", help="go back to what ran before").add_argument("--to", dest="release")
     verbs.add_parser("status", help="show what runs, and the last deploys")
     verbs.add_parser("logs", help="show the log of a deploy").add_argument("command", nargs="?")
+    fetched = verbs.add_parser("weights", help="bring what lies at an address of S3 into a folder")
+    for name, shown in (("release", "ADDRESS"), ("command", "FOLDER")):
+        fetched.add_argument(name, metavar=shown)
     verbs.add_parser("login", help="log Docker in to the registry")
     given = parser.parse_args(arguments)
     try:
@@ -452,24 +480,20 @@ def run(
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
+    acts: Mapping[str, Callable[[], object]] = {
+        "has-image": lambda: has_image(world, str(release)),
+        "image": lambda: world.say(image(world, str(release))),
+        "login": lambda: login(world, Path.home() / ".docker"),
+        "deploy": lambda: deploy(world, str(release), check=check),
+        "rollback": lambda: rollback(world, release),
+        "status": lambda: status(world),
+        "logs": lambda: logs(world, command),
+        "weights": lambda: weights(world, str(release), Path(str(command))),  # an address and a folder
+    }
     try:
-        if verb == "has-image":
-            return 0 if has_image(world, str(release)) else 1
-        if verb == "image":
-            world.say(image(world, str(release)))
-        elif verb == "login":
-            login(world, Path.home() / ".docker")
-        elif verb == "deploy":
-            deploy(world, str(release), check=check)
-        elif verb == "rollback":
-            rollback(world, release)
-        elif verb == "status":
-            status(world)
-        else:
-            logs(world, command)
+        return 1 if acts[verb]() is False else 0
     except (BotoCoreError, ClientError) as error:
         raise DeployError(f"AWS refused or could not be reached: {error}") from error
-    return 0
 
 
 if __name__ == "__main__":

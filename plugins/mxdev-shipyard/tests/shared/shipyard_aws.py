@@ -27,6 +27,7 @@ def account() -> Iterator[None]:
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    server_reset(server)  # moto keeps what earlier tests of this process left
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
             "AWS_ENDPOINT_URL": "http://{}:{}".format(*server.get_host_and_port()),

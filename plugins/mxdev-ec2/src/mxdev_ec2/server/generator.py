@@ -36,6 +36,8 @@ _URL = Pattern(r"https://[A-Za-z0-9][A-Za-z0-9.-]*", "https:// and the name of t
 _BRANCH = Pattern(r"[A-Za-z0-9][A-Za-z0-9._/-]*", "a branch's name", metavar="BRANCH")
 _PATH = Pattern(r"/[A-Za-z0-9._/-]*", "a path that begins with /", metavar="PATH")
 _FILE = Pattern(r"[A-Za-z0-9_][A-Za-z0-9._/-]*", "a path below the folder", metavar="FILE")
+_BUCKET = Pattern(r"(?:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?", "the name of an S3 bucket", metavar="BUCKET")
+_STAGE = Pattern(r"\.?[A-Za-z0-9][A-Za-z0-9_-]*", "a stage of the pipeline, such as deploy", metavar="STAGE")
 _TYPE = Pattern(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "a type of instance, such as t3.small", metavar="TYPE")
 
 
@@ -61,6 +63,11 @@ class Ec2ModelServer(Generator):
         option("--health-path", type=_PATH, default="/health", help="What answers 200 when the server is healthy."),
         option("--instance-type", type=_TYPE, default="t3.small", help="The type of the instance (x86-64)."),
         option("--dockerfile", type=_FILE, default="Dockerfile", help="What the image is built from."),
+        option("--weights-bucket", type=_BUCKET, default="",
+               help="The S3 bucket with the weights that the pipeline's variable WEIGHTS names: they are put into the image, at /mnt/models. "
+               "Empty: the image has what it needs."),
+        option("--build-stage", type=_STAGE, default="build", help="The pipeline's stage in which the image is built."),
+        option("--deploy-stage", type=_STAGE, default="deploy", help="The pipeline's stage in which it is deployed, and rolled back."),
     )  # fmt: skip
     example = "mx generate Ec2ModelServer --gitlab-project acme/churn --hostname churn.acme.example"
 
@@ -85,7 +92,7 @@ class Ec2ModelServer(Generator):
         if values.auth == "oidc":
             tree.next_step(
                 f"{terraform} output -raw deploy_role",
-                f"put it into the variable AWS_ROLE_ARN in {settings}; it is no secret",
+                f"put it into the variable EC2_ROLE_ARN in {settings}; it is no secret",
             )
         else:
             tree.next_step(

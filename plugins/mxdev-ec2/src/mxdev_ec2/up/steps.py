@@ -177,7 +177,7 @@ class Release(_OfServer):
             return State.change(f"from {newest[:8]} to {commit[:8]}") if newest else State.create(commit[:8])
         if newest:
             return State.done(f"{newest[:8]} runs: {world.settings.url}; this commit has no image yet")
-        role = " Its variable AWS_ROLE_ARN is `terraform output -raw deploy_role`." if self._by_role else ""
+        role = " Its variable EC2_ROLE_ARN is `terraform output -raw deploy_role`." if self._by_role else ""
         return State.blocked(
             "the registry has no image of this commit", f"Push it: GitLab's pipeline builds and deploys it.{role}"
         )  # fmt: skip

@@ -88,8 +88,13 @@ def store(settings: Path, mode: Mode) -> int:
 @click.option("--metric", metavar="NAME", help="Exit with 1 if the new weights are worse by this metric.")
 @_PYTHON
 @_SETTINGS
-def compare(model: str, environment: str, metric: str | None, python: str, settings: Path) -> int:  # fmt: skip
+@click.option("--trust", is_flag=True, help="Send GITLAB_TOKEN to whatever host the settings name.")
+def compare(
+    model: str, environment: str, metric: str | None, python: str, settings: Path, trust: bool
+) -> int:  # fmt: skip
     """Compare the weights of the last training with those that run, on the same data.
+
+    GITLAB_TOKEN is sent to the GitLab that GITLAB_HOST or, in a pipeline, CI_SERVER_URL names; to another one with --trust only.
 
     \b
     Exit codes: 0 compared, 1 worse by --metric, 2 wrong usage, 4 a program, AWS or Git failed.
@@ -102,12 +107,14 @@ def compare(model: str, environment: str, metric: str | None, python: str, setti
     from mxdev_shipyard.experiment.compare import compare as compared
     from mxdev_shipyard.experiment.training import FOLDER
     from mxdev_shipyard.onboarding.settings import read
+    from mxdev_shipyard.onboarding.token import check
 
     platform, root = read(settings), Path.cwd()
     if environment not in platform.environments:
         raise UsageProblem(
             f"There is no environment {environment}.", hint=f"There are: {', '.join(platform.environments)}."
         )
+    check(platform, trust=trust)
     found = compared(platform, model, environment, python=python, root=root)
     (root / FOLDER / "comparison.md").write_text(found.table(), "utf-8")
     (root / FOLDER / "metrics.txt").write_text(found.openmetrics(), "utf-8")

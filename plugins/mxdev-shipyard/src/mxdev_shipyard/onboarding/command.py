@@ -13,7 +13,9 @@ _SETTINGS = click.option(
 )  # fmt: skip
 
 _TRUST = click.option(
-    "--trust", is_flag=True, help="Run the commands, and send tokens to the webhooks, that the settings name."
+    "--trust",
+    is_flag=True,
+    help="Run the commands, and send tokens to the webhooks and the GitLab, that the settings name.",
 )
 
 
@@ -28,7 +30,8 @@ def onboard(values: tuple[Path, ...], settings: Path, trust: bool, mode: Mode) -
     Each gets its registry, its place in the bucket, its project in GitLab with a first commit, and its manifest in each environment.
     Run again it changes nothing, and goes on where it was stopped.
 
-    What `services` in the settings names is run, and sent tokens of the environment, with --trust only, in a dry run too.
+    What `services` in the settings names is run, and sent tokens of the environment, with --trust only, in a dry run too. GITLAB_TOKEN is
+    sent to the GitLab that GITLAB_HOST or, in a pipeline, CI_SERVER_URL names; to another one with --trust only.
 
     \b
     Exit codes: 0 done, 1 refused, 2 wrong usage, 4 AWS, GitLab or Git could not.
@@ -37,19 +40,29 @@ def onboard(values: tuple[Path, ...], settings: Path, trust: bool, mode: Mode) -
       mx onboard values.yml
     """
     from mxdev import run_steps
-    from mxdev.errors import UsageProblem
+    from mxdev.errors import INTERRUPTED, MxError, UsageProblem
 
     from mxdev_shipyard.onboarding.settings import read as read_settings
     from mxdev_shipyard.onboarding.steps import onboarding
+    from mxdev_shipyard.onboarding.token import check
     from mxdev_shipyard.onboarding.values import read
 
     if mode.json and len(values) > 1:
         raise UsageProblem("--json takes one file of values.", hint="Run it once for each.")
     platform, boardings = read_settings(settings), [read(path) for path in values]
+    check(platform, trust=trust)
+    failed: list[MxError] = []
     for path, boarding in zip(values, boardings, strict=True):
-        code = run_steps(f"mx onboard {path}", onboarding(platform, boarding, trust=trust), mode)
-        if code:
-            return code
+        try:
+            run_steps(f"mx onboard {path}", onboarding(platform, boarding, trust=trust), mode)
+        except MxError as error:
+            # What is wrong with one model is no reason to leave the others.
+            if len(values) == 1 or error.code == INTERRUPTED:
+                raise
+            click.echo(f"error: {path}: {error}", err=True)
+            failed.append(error)
+    if failed:
+        raise MxError(f"{len(failed)} of {len(values)} were not onboarded.", code=failed[0].code)
     return 0
 
 
@@ -69,7 +82,7 @@ def retire(
 ) -> int:
     """Retire a model: its manifests are removed by commits, and its project is archived.
 
-    VALUES is the file that it was onboarded with. Services are told with --trust only, as in `mx onboard`.
+    VALUES is the file that it was onboarded with. Services are told, and another GitLab than GITLAB_TOKEN's own is, with --trust only, as in `mx onboard`.
 
     \b
     Exit codes: 0 done, 1 refused, 2 wrong usage, 4 AWS, GitLab or Git could not.
@@ -82,10 +95,10 @@ def retire(
 
     from mxdev_shipyard.onboarding.settings import read as read_settings
     from mxdev_shipyard.onboarding.steps import retiring
+    from mxdev_shipyard.onboarding.token import check
     from mxdev_shipyard.onboarding.values import read
 
-    boarding = read(values)
-    steps = retiring(
-        read_settings(settings), boarding, images=delete_images, weights=delete_weights, trust=trust
-    )
+    boarding, platform = read(values), read_settings(settings)
+    check(platform, trust=trust)
+    steps = retiring(platform, boarding, images=delete_images, weights=delete_weights, trust=trust)
     return run_steps(f"mx retire {values}", taken_back(steps), mode, word=boarding.project_slug)

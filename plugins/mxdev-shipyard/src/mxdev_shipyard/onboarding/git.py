@@ -25,8 +25,8 @@ _QUICKER = (
 _REFUSALS = (
     (
         ("protected branch", "pre-receive hook declined", "not allowed to push"),
-        "the branch main is protected",
-        f"Let the owner of {TOKEN} push to main (Settings > Repository > Protected branches), or use another token.",
+        "the branch is protected",
+        f"Let the owner of {TOKEN} push to it (Settings > Repository > Protected branches), or use another token.",
     ),
     (
         (
@@ -106,7 +106,9 @@ def change(
                 return
             run("commit", "-q", "-m", message, cwd=root)
             try:
-                run("push", "-q", "origin", "HEAD:main", cwd=root)
+                # What the repository calls its main branch is what is deployed from.
+                branch = run("symbolic-ref", "--short", "HEAD", cwd=root).strip()
+                run("push", "-q", "origin", f"HEAD:refs/heads/{branch}", cwd=root)
                 return
             except MxError as error:
                 if not any(sign in error.message for sign in _QUICKER):

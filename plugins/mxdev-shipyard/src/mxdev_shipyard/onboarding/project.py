@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev import State, Step
-from mxdev.errors import MxError
+from mxdev.errors import MxError, Refused
 
 from mxdev_shipyard.onboarding import git
 from mxdev_shipyard.onboarding.settings import Settings
@@ -38,14 +39,52 @@ def found(settings: Settings, name: str) -> Any:
     import gitlab
     import requests
 
+    wanted = f"{settings.group}/{name}"
     try:
-        return _gitlab(settings.gitlab).projects.get(f"{settings.group}/{name}")
+        project = _gitlab(settings.gitlab).projects.get(wanted)
     except gitlab.GitlabGetError as error:
         if error.response_code == 404:
             return None
-        raise MxError(f"GitLab refuses: {error}") from error
+        raise _refusal(settings, error) from error
     except (gitlab.GitlabError, requests.RequestException) as error:
-        raise MxError(f"GitLab at {settings.gitlab} cannot be asked: {error}") from error
+        raise _refusal(settings, error) from error
+    known = project.attributes
+    if not all(
+        isinstance(known.get(key), str) for key in ("path_with_namespace", "web_url", "http_url_to_repo")
+    ):
+        raise MxError(
+            f"GitLab at {settings.gitlab} is asked for {wanted}, and answers with something else than a project.",
+            hint="Look at gitlab in shipyard.yaml.",
+        )
+    if known["path_with_namespace"].lower() != wanted.lower():  # GitLab leads from an old name to the new one
+        raise Refused(
+            f"{wanted} is called {known['path_with_namespace']} now.",
+            hint="Choose another project_slug, or give it its old name again in GitLab.",
+        )
+    if known.get("marked_for_deletion_at") or known.get("marked_for_deletion_on"):
+        raise Refused(
+            f"{wanted} is marked for deletion.", hint="Restore it in GitLab, or wait until it is deleted."
+        )
+    return project
+
+
+def _refusal(settings: Settings, error: Exception) -> MxError:
+    """What GitLab's answer means, and what to do about it."""
+    code = getattr(error, "response_code", None)
+    hint = None
+    if code == 401:
+        hint = f"{git.TOKEN} is none of {settings.gitlab}, or has ended: make one with the scope api."
+    elif code == 403:
+        hint = f"Let the owner of {git.TOKEN}, whose scope is api, be Maintainer of {settings.group}."
+    elif code == 404:
+        hint = f"Is there a group {settings.group}, and may the owner of {git.TOKEN} see it?"
+    elif code == 429 or (code or 0) >= 500:
+        hint = "Run it again later."
+    if code:
+        return MxError(f"GitLab refuses: {error}", hint=hint)
+    return MxError(
+        f"GitLab at {settings.gitlab} cannot be asked: {error}", hint="Look at gitlab in shipyard.yaml."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +105,12 @@ class Project(Step):
         project = found(self.settings, self.boarding.repository)
         if project is None:
             return State.create(f"{self.settings.group}/{self.boarding.repository}")
-        if f"(onboarded for {self.boarding.author_email})" not in (project.description or ""):
+        if self._is_others(project):
             return State.blocked(
                 f"{self.settings.group}/{self.boarding.repository} exists already, for somebody else.",
                 "Choose another project_slug.",
             )
-        if project.archived:
+        if project.attributes.get("archived"):
             return State.blocked(
                 "it was retired, and is archived", "Unarchive it in GitLab, then run `mx onboard` again."
             )
@@ -96,14 +135,19 @@ class Project(Step):
             )
         except (gitlab.GitlabError, requests.RequestException) as error:
             if found(self.settings, self.boarding.repository) is None:
-                raise MxError(f"GitLab refuses: {error}") from error
+                raise _refusal(self.settings, error) from error
             say("another run has just made it")
 
     def look_back(self) -> State:
         """It is archived, which loses nothing."""
         project = found(self.settings, self.boarding.repository)
-        if project is None or project.archived:
+        if project is None or project.attributes.get("archived"):
             return State.done("archived" if project else "not there")
+        if self._is_others(project):
+            return State.blocked(
+                f"{self.settings.group}/{self.boarding.repository} is somebody else's.",
+                "Name the file that it was onboarded with.",
+            )
         return State.remove("it is archived; nothing in it is lost")
 
     def take_back(self, say: Any) -> None:
@@ -114,7 +158,12 @@ class Project(Step):
         try:
             found(self.settings, self.boarding.repository).archive()
         except (gitlab.GitlabError, requests.RequestException) as error:
-            raise MxError(f"GitLab refuses: {error}") from error
+            raise _refusal(self.settings, error) from error
+
+    def _is_others(self, project: Any) -> bool:
+        """Whether the last author that its description names is another; what a person wrote may look like one."""
+        authors = re.findall(r"\(onboarded for ([^()\s]+)\)", project.attributes.get("description") or "")
+        return authors[-1:] != [self.boarding.author_email]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,17 @@ class Boarding:
         return repository_of(self.project_slug)
 
 
+# GitLab takes 2,000 characters of a description, and the author's address is in it; AWS takes 256 in a tag.
+_MOST = {
+    "project_name": 200,
+    "project_slug": 40,
+    "project_description": 1000,
+    "confluence_url": 1000,
+    "jira_url": 1000,
+    "author_email": 254,
+}
+
+
 def read(path: Path) -> Boarding:
     """Read `values.yml`.
 
@@ -42,6 +53,13 @@ def read(path: Path) -> Boarding:
     names = [field.name for field in fields(Boarding)]
     given = data if isinstance(data, dict) else {}
     wrong = [f"{name} is missing" for name in names if not str(given.get(name) or "").strip()]
+    wrong += [
+        f"{name} is no line of text"
+        if not _is_line(given[name])
+        else f"{name} has more than {most} characters"
+        for name, most in _MOST.items()
+        if given.get(name) and not (_is_line(given[name]) and len(given[name]) <= most)
+    ]
     wrong += [f"{name} is no field of it" for name in given if name not in names]
     wrong += [
         f"{name} is {given[name]!r}, and not {form}"
@@ -51,8 +69,12 @@ def read(path: Path) -> Boarding:
             ("jira_url", URL.regex.pattern, URL.form),
             ("author_email", EMAIL.regex.pattern, EMAIL.form),
         )
-        if given.get(name) and not re.fullmatch(pattern, str(given[name]))
+        if _is_line(given.get(name)) and not re.fullmatch(pattern, given[name])
     ]
     if wrong:
         raise UsageProblem(f"{path}: {'; '.join(wrong)}.", hint=f"Its fields are {', '.join(names)}.")
     return Boarding(**{name: str(given[name]).strip() for name in names})
+
+
+def _is_line(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and value.strip().isprintable()

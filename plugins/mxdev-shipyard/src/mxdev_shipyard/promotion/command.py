@@ -18,13 +18,15 @@ from mxdev import Mode, step_options
     "--settings", "settings", type=click.Path(dir_okay=False, path_type=Path), default=Path("shipyard.yaml"), show_default=True,
     help="The platform's settings.",
 )  # fmt: skip
+@click.option("--trust", is_flag=True, help="Send GITLAB_TOKEN to whatever host the settings name.")
 @step_options()
 def promote(
-    model: str, environment: str, tag: str | None, weights: str | None, back: bool, settings: Path, mode: Mode
-) -> int:
+    model: str, environment: str, tag: str | None, weights: str | None, back: bool, settings: Path, trust: bool, mode: Mode
+) -> int:  # fmt: skip
     """Release a model in an environment, by a commit to its repository of manifests.
 
-    Image and weights are looked for first. What is released already is left as it is.
+    Image and weights are looked for first. What is released already is left as it is. GITLAB_TOKEN is sent to the GitLab that GITLAB_HOST
+    or, in a pipeline, CI_SERVER_URL names; to another one with --trust only.
 
     \b
     Exit codes: 0 done, 1 refused, 2 wrong usage, 4 AWS or Git could not.
@@ -37,6 +39,7 @@ def promote(
 
     from mxdev_shipyard.model_project.naming import repository_of
     from mxdev_shipyard.onboarding.settings import read
+    from mxdev_shipyard.onboarding.token import check
     from mxdev_shipyard.promotion.manifest import Release
     from mxdev_shipyard.promotion.release import Back, Promote, newest
 
@@ -47,6 +50,7 @@ def promote(
         )
     if back is bool(tag or weights) or (not back and not (tag and weights)):
         raise UsageProblem("Give --image and --weights, or --back.")
+    check(platform, trust=trust)
     step: Step
     if back:
         step = Back(name="back", title=f"{model} in {environment}, the release before", settings=platform,

@@ -42,9 +42,7 @@ class Promote(Step):
         with tempfile.TemporaryDirectory() as folder:
             place = git.clone(self.settings.environments[self.environment], folder) / self._path
             if not place.exists():
-                return State.blocked(
-                    f"{self._path} is not in the manifests of {self.environment}", "Run `mx onboard` first."
-                )
+                return _absent(self._path, self.environment)
             text = place.read_text("utf-8")
         if self.release.put_into(text, self.settings.registry, self.repository) == text:
             return State.done(f"{self.release.tag} with {self.release.weights}")
@@ -100,6 +98,8 @@ class Back(Step):
             root = git.clone(self.settings.environments[self.environment], folder, whole=True)
             history = _history(root, self._path)
             now = _at(root, history[0][0], self._path) if history else None
+            if not (root / self._path).exists():
+                return _absent(self._path, self.environment)
             if not history or history[0][0] != self.from_commit:
                 return State.done(now.tag if now else "nothing")
             before = self._before(root)
@@ -112,7 +112,7 @@ class Back(Step):
 
         def write(root: Path) -> None:
             before, place = self._before(root), root / self._path
-            if before is not None and _history(root, self._path)[0][0] == self.from_commit:
+            if before is not None and place.exists() and _history(root, self._path)[0][0] == self.from_commit:
                 text = place.read_text("utf-8")
                 place.write_text(before.put_into(text, self.settings.registry, self.repository), "utf-8")
 
@@ -142,6 +142,10 @@ class Back(Step):
         ]
         since = promoted.index(now) if now in promoted else 0
         return next((one for one in promoted[since:] if one != now), None)
+
+
+def _absent(path: str, environment: str) -> State:
+    return State.blocked(f"{path} is not in the manifests of {environment}", "Run `mx onboard` first.")
 
 
 def newest(address: str, model: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 from mxdev.errors import MxError
@@ -53,12 +55,27 @@ def everything() -> tuple[Standard, ...]:
             raise MxError(
                 f"{entry.name} of the plugin {entry.dist} is no standard: {type(standard).__name__}"
             )
+        if wrong := _wrong(standard, found.values()):
+            raise MxError(
+                f"{entry.name} of the plugin {entry.dist} is no standard: {wrong}.",
+                hint=f"Report it to the authors of {entry.dist}, or uninstall it.",
+            )
         if (other := found.setdefault(standard.number, standard)) is not standard:
             raise MxError(
                 f"Standard {standard.number} of the plugin {entry.dist} has the number of another: {other.title}",
                 hint=f"Ask the authors of {entry.dist} for another number.",
             )
     return tuple(found[number] for number in sorted(found))
+
+
+def _wrong(standard: Standard, others: Iterable[Standard]) -> str:
+    """Why its tests would not be run, or not as its own; empty: they are."""
+    if type(standard.number) is not int:
+        return f"its number is {standard.number!r}"
+    if standard.file and not Path(standard.file).is_file():
+        return f"there is no file {standard.file} with its tests"
+    shared = [one for one in others if standard.file and one.file == standard.file and one is not standard]
+    return f"its file of tests is that of standard {shared[0].number}" if shared else ""
 
 
 def _own(name: str) -> Standard:
