@@ -284,6 +284,9 @@ def execute(
         console.out(json.dumps({"version": 1, "run_id": None, **(result or {}), "exit_code": ended.code}))
     if ended.interrupted and ended.code == INTERRUPTED:
         console.status("interrupted")
+        if trials.TAG in launch.tags and result:
+            again = f"`mx flow resume {result['run_id'][:SHORT]}` goes on with the search"
+            console.status(environments.commands(again, launch.environment))
     return ended, result
 
 

@@ -121,6 +121,8 @@ class Tracking:
     def _fits(run: dict[str, Any], text: str) -> bool:
         if text == "attributes.status = 'RUNNING'":
             return bool(run["info"]["status"] == "RUNNING")
+        if text == "tags.`mx.trials` LIKE '%'":
+            return any(tag["key"] == "mx.trials" for tag in run["data"]["tags"])
         begin = text.removeprefix("tags.`mx.job` LIKE '%/").removesuffix("%'")
         assert begin != text
         return any(tag["key"] == "mx.job" and f"/{begin}" in tag["value"] for tag in run["data"]["tags"])

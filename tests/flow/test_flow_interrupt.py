@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 from flow_projects import MX, clean, project, with_environment
 
+from mxdev.flow import runner, tracking
+from mxdev.system import foreground
+
 SLOW = """\
 import os, pathlib, signal, sys, time
 notes = pathlib.Path("notes.txt").open("a")
@@ -86,6 +89,21 @@ def test_a_signal_to_mx_alone(root: Path, number: signal.Signals, code: int) -> 
     assert gone(int(pid.split()[1]))
     assert (root / "status.txt").read_text() == "KILLED"
     assert "run      abc123 (bold-fox): KILLED" in output
+
+
+@pytest.mark.parametrize("tags", [{}, {"mx.trials": "{}"}])
+def test_a_search_whose_trials_are_jobs_says_how_it_goes_on(
+    root: Path, tags: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """MLflow is left out: how it ended, and what it reported, are the test's."""
+    about = {"run_id": "abc123", "name": "bold-fox", "status": "KILLED", "metrics": {}, "experiment_id": "1"}
+    monkeypatch.setattr(runner, "_inside", lambda *_, **__: (foreground.Ended(130, True), about))
+    launch = runner.Launch(
+        root, Path("python"), (), {}, frozenset(), tracking.store(root, clean()), tags=tags
+    )
+    runner.execute(launch, clean())
+    said = capfd.readouterr().err.splitlines()
+    assert ("`mx flow resume abc123` goes on with the search" in said) == bool(tags)
 
 
 def test_what_does_not_listen_is_killed(root: Path) -> None:

@@ -258,6 +258,20 @@ def test_which_run(look: Look, cluster: Cluster) -> None:
             command()
 
 
+def test_a_search_whose_trials_are_jobs_has_none_itself(
+    look: Look, cluster: Cluster, server: Tracking
+) -> None:
+    cluster.add(A)
+    server.add(C, mx_trials="{}")
+    for command in (
+        lambda: commands.status(look(), C, as_json=False),
+        lambda: commands.logs(look(), "cc", follow=False),
+        lambda: commands.cancel(look(), C),
+    ):
+        with pytest.raises(Refused, match=r"c{10} is a search that runs on a machine[^`]*`mx flow status`"):
+            command()
+
+
 def test_without_a_tracking_server(look: Look, cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.add(A)
     for uri, says in (("", "`mx flow connect`"), ("http://127.0.0.1:1", "does not answer")):

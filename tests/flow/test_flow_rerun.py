@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -295,8 +296,6 @@ def test_the_code_of_the_run_runs(
     assert repeat(root, keep) == 0
     assert (keep / "src" / "tiny" / "__init__.py").read_text() == ""
     assert (keep / "tags.txt").read_text() == f"mx.rerun_of={before.id}\n"
-    import json
-
     seen = json.loads((keep / "seen.json").read_text())
     folder = seen["cwd"]
     assert "mx-rerun-" in folder
@@ -381,12 +380,31 @@ def test_a_dry_run_runs_nothing(
     assert worktrees(root) == 1
 
 
-def test_a_cluster_cannot_record_in_the_project(root: Path, reading: list[LoggedRun], tmp_path: Path) -> None:
+def with_template(root: Path) -> None:
     template = root / "infrastructure" / "kubernetes" / "train_job.yaml"
     template.parent.mkdir(parents=True)
     template.write_text("apiVersion: batch/v1\nkind: Job\nmetadata: {namespace: ml}\n")
     git(root, "add", ".")
     git(root, "commit", "--quiet", "-m", "template")
+
+
+def test_trials_are_jobs_again_unless_this_machine_is_asked_for(
+    root: Path, reading: list[LoggedRun], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with_template(root)
+    noted = dict.fromkeys(("context", "namespace", "queue"), None)
+    tags = {"mx.trials": json.dumps({**noted, "image": "registry/run:abc", "tracking_uri": "http://t"})}
+    reading += [of(root, **tags), of(root, **tags)]
+    with pytest.raises(MxError, match="which no pod of a cluster can reach"):
+        repeat(root, tmp_path / "kept", dry_run=True)
+    assert repeat(root, tmp_path / "kept", dry_run=True, backend="local") == 0
+    out = capfd.readouterr().out
+    assert "-m mlflow run . -e trainer" in out
+    assert "MX_TRIALS=" not in out
+
+
+def test_a_cluster_cannot_record_in_the_project(root: Path, reading: list[LoggedRun], tmp_path: Path) -> None:
+    with_template(root)
     reading.append(of(root, **{"mx.backend": "kubernetes", "mx.image": "registry/run:abc"}))
     with pytest.raises(MxError, match="which no pod of a cluster can reach"):
         repeat(root, tmp_path / "kept")

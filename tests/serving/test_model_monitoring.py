@@ -287,7 +287,7 @@ def test_its_own_tests_pass_and_its_types_are_right(ml_python: Path, project: Pa
     own = "tests/test_scores_monitoring.py"
     done = python(ml_python, project, "-m", "pytest", "-q", "-p", "no:cacheprovider", own)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "22 passed" in done.stdout
+    assert "23 passed" in done.stdout
     done = python(ml_python, project, "-m", "mypy", "--cache-dir", cache_folder() / "mypy-pages")
     assert done.returncode == 0, done.stdout + done.stderr
 

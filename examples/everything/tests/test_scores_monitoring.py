@@ -109,6 +109,21 @@ def test_what_was_injected_is_found(kind, words, configured, profile):
     assert missed == []
 
 
+def test_values_where_there_were_none_are_found(configured, profile):
+    none = np.where(np.arange(FEATURES) == 4, np.nan, 0.0)
+    without = replace(
+        profile,
+        sample=profile.sample + none,
+        low=profile.low + none,
+        high=profile.high + none,
+        missing=np.isnan(none).astype(float),
+    )
+    rows = drawn(500, 300)
+    assert checks.check(without, asked(rows + none), configured).alarms == []
+    alarms = checks.check(without, asked(rows), configured).alarms
+    assert "x[4]: there are values, and there were none" in alarms
+
+
 def test_too_few_rows_say_nothing_of_drift(configured, profile):
     found = checks.check(profile, asked(drawn(20, 1) + 9), configured)
     assert not found.enough
@@ -208,13 +223,13 @@ def test_the_log_is_read_as_it_is_written(tmp_path):
         request(5, NOW - 40, model="another"),
         request(6, NOW - 5, outputs=[]),
     ]
-    lines = [*map(json.dumps, records), "{half a li"]
+    lines = [*map(json.dumps, records), "{half a li", "[" * 100_000]
     (day / "a.jsonl").write_text("\n".join(lines))
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "b.jsonl").write_text('{"id": "2", "labels": [7, 8]}\n')
     window = log.read(str(tmp_path), ENDPOINT, 0.5, 100, 4, NOW)
     third, fourth = window.versions
-    assert (third.version, fourth.version, window.unreadable) == ("3", "4", 2)
+    assert (third.version, fourth.version, window.unreadable) == ("3", "4", 3)
     assert third.rows.tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
     assert third.outputs[:, 0].tolist() == [1, 1.5, 2, 2.5]
     assert third.times.tolist() == [NOW - 20, NOW - 10]

@@ -118,6 +118,15 @@ def _one(jobs: Jobs, run: str) -> Job | TrackedRun:
         return found[0]
     if gone:
         return gone[0]
+    if search := jobs.search(run):
+        raise Refused(
+            f"the run {search.id[:SHORT]} is a search that runs on a machine: each of its trials is a job and a run of its own.",
+            hint=environments.commands(
+                "`mx flow status` lists those that there are. ^C where it runs cancels them all, and "
+                f"`mx flow resume {search.id[:SHORT]}` goes on with it.",
+                jobs.environment,
+            ),
+        )
     raise Refused(
         f"no job of this project in {jobs.places} belongs to a run {run}.",
         hint="`mx flow status` lists those that there are.",

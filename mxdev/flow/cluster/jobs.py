@@ -21,6 +21,7 @@ from mxdev.cluster.manifest import JobKind, JobRef
 from mxdev.cluster.refusals import ClusterError
 from mxdev.errors import MxError, UsageProblem
 from mxdev.flow import tracking
+from mxdev.flow.cluster import trials
 from mxdev.flow.cluster.mlflow_rest import NoAnswer, Server, TrackedRun
 from mxdev.flow.cluster.options import name_prefix
 from mxdev.flow.words import SHORT, TEMPLATES
@@ -146,6 +147,17 @@ class Jobs:
             console.warn(problem.message)
             return False
         return True
+
+    def search(self, run: str) -> TrackedRun | None:
+        """The search on a machine whose trials are Jobs, by its run's id or the beginning of it; None: there is none."""
+        if self._server is None:
+            return None
+        try:
+            found = self._server.search(f"tags.`{trials.TAG}` LIKE '%'")
+        except NoAnswer as problem:
+            console.warn(problem.message)
+            return None
+        return next((one for one in found if one.id.startswith(run)), None)
 
     def _on(self, kubectl: Kubectl) -> Iterator[Job]:
         """The jobs in one namespace."""

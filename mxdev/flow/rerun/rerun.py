@@ -173,7 +173,9 @@ def _launch(
         tags={**launch.tags, reading.RERUN_OF: run.id},
         environment=asked.environment,
     )
-    if config is None and (of_trials := trials.recorded(run.tags)) is not None:
+    # Told to be on this machine, its trials are, too.
+    of_trials = trials.recorded(run.tags) if asked.backend is None else None
+    if config is None and of_trials is not None:
         context = asked.context or of_trials.context
         of_trials = replace(of_trials, context=context, environment=asked.environment)
         return runner.with_trials(launch, name, of_trials, environ, dry_run=asked.dry_run)

@@ -79,24 +79,57 @@ def read(name: str, file: IO[bytes], format: Format) -> Iterator[Record | Bad]:
         yield one if isinstance(one, Bad) else checked(one, format)
 
 
-def _of_csv(lines: io.TextIOWrapper, format: Format) -> Iterator[Record | Bad]:
-    table = csv.reader(lines)
+class _Lines:
+    """The lines of a file, of which those that the record at hand has taken can be given back."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._again: list[str] = []
+        self._taken: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.pop() if self._again else next(self._lines)
+        self._taken.append(line)
+        return line
+
+    def begin(self) -> None:
+        """Another record begins."""
+        self._taken.clear()
+
+    def give_back(self) -> str:
+        """Give back all lines of the record but the first, which is returned."""
+        first, *others = self._taken
+        self._again += reversed(others)
+        return first.rstrip("\r\n")
+
+
+def _of_csv(text: io.TextIOWrapper, format: Format) -> Iterator[Record | Bad]:
+    lines = _Lines(text)
+    table = csv.reader(lines, strict=True)
     try:
         header = next(table, [])
     except csv.Error as problem:
-        yield Bad(f"no CSV: {problem}", "")
+        yield Bad(f"no CSV: {problem}", lines.give_back())
         return
     needed = {name for name, column in format.columns.items() if column.required}
     if missing := sorted(needed - set(header)):
         yield Bad(f"the file has no column {missing[0]}", json.dumps(header))
         return
+    if twice := sorted(name for name in format.columns if header.count(name) > 1):
+        yield Bad(f"the file has the column {twice[0]} more than once", json.dumps(header))
+        return
     while True:
+        lines.begin()
         try:
             cells = next(table)
         except StopIteration:
             return
         except csv.Error as problem:
-            yield Bad(f"no CSV: {problem}", "")
+            # A quote that nothing closes takes what follows for its text: one bad line, and not the rest of the file.
+            yield Bad(f"no CSV: {problem}", lines.give_back())
             continue
         if len(cells) == len(header):
             yield dict(zip(header, cells, strict=True))

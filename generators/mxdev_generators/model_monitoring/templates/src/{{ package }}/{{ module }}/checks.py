@@ -134,7 +134,9 @@ def _input(
         str(profile.names[number]), sample[~np.isnan(sample)], there, settings, alpha, enough
     )
     missing = float(np.isnan(values).mean())
-    outside = (there < profile.low[number]) | (there > profile.high[number])
+    low, high = profile.low[number], profile.high[number]
+    # All are, where the training data has no value.
+    outside = ~((there >= low) & (there <= high))
     # One of so many rows of the same data is the least or the greatest of all.
     by_chance = 2 / (profile.rows + 1)
     share = float(outside.mean()) if len(there) else 0.0
@@ -151,8 +153,8 @@ def _input(
         and share > settings.out_of_range
         and statistics.more_than(int(outside.sum()), len(there), by_chance, alpha)
     ):
-        low, high = profile.low[number], profile.high[number]
-        why.append(f"{share:.1%} are not between {low:g} and {high:g}")
+        between = f"{share:.1%} are not between {low:g} and {high:g}"
+        why.append("there are values, and there were none" if np.isnan(low) else between)
     return Compared(
         found.name,
         found.psi,

@@ -118,7 +118,7 @@ def _records(folder: str, below: Sequence[str]) -> Iterator[dict[str, Any] | Non
             for line in data.decode("utf-8", "replace").splitlines():
                 try:
                     record = json.loads(line)
-                except ValueError:
+                except (RecursionError, ValueError):
                     record = None
                 yield record if isinstance(record, dict) else None
 
