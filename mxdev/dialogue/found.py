@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -64,6 +63,8 @@ def _of_gcloud(variables: Mapping[str, str], name: str) -> Default | None:
         return Default(value, f"CLOUDSDK_CORE_{name.upper()}")
     home = Path(variables.get("CLOUDSDK_CONFIG") or Path(variables.get("HOME", "/")) / ".config" / "gcloud")
     active = variables.get("CLOUDSDK_ACTIVE_CONFIG_NAME")
+    import configparser
+
     settings = configparser.ConfigParser(interpolation=None)
     try:
         active = active or (home / "active_config").read_text(encoding="utf-8").strip()

@@ -129,11 +129,14 @@ def get(tool: str | Tool) -> Tool:
 def locate(tool: str | Tool) -> tuple[str, ...] | None:
     """The words that start `tool`: beside this Python first, then on the PATH, then as a module; None: not here."""
     import shutil
-    import sysconfig
 
     tool = get(tool)
     # Not the resolved link: a virtual environment's python is a link to one that knows nothing of the environment.
-    here = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
+    here = [str(Path(sys.executable).parent)]
+    if sys.prefix == sys.base_prefix:  # in a virtual environment scripts are where its Python is
+        import sysconfig
+
+        here.append(sysconfig.get_path("scripts"))
     # A relative entry, or an empty one, means the current folder, and so whatever a project put there.
     named = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(part)]  # noqa: PTH117
     for path in (os.pathsep.join(here), os.pathsep.join(named)):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import click
 
 from mxdev import option
 from mxdev.generator import Option, Pattern, Values
-from mxdev_generators.ml_project_skeleton import scripts
 from mxdev_generators.ml_project_skeleton.naming import docker_image
 from mxdev_generators.names import rules
 
+_DATABASE = Path(__file__).with_name("scripts") / "database.py"
 _PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 REGISTRY = Pattern(
     rf"(?:(?:{_PART}(?::[0-9]+)?/)?{_PART}(?:/{_PART})*)?",
@@ -115,7 +115,7 @@ def variables(values: Mapping[str, Any], bucket_prefix: str, mlflow_account: str
         "postgres_image": docker_image(values, POSTGRES, hub="docker.io/"),
         "mlflow_image": MLFLOW_IMAGE,
         "proxy_image": PROXY_IMAGE,
-        "database_script": files(scripts).joinpath("database.py").read_text("utf-8").rstrip(),
+        "database_script": _DATABASE.read_text("utf-8").rstrip(),
     }
 
 
