@@ -167,7 +167,7 @@ def find(tool: str | Tool) -> Program:
             (*command, *tool.version_args), env=tool.environment, capture=True, timeout=VERSION_PATIENCE
         )
     except MxError as error:
-        error.hint = f"Install {tool.name} anew: {tool.install}"
+        error.hint = f"Reinstall {tool.name}: {tool.install}"
         raise
     # "version 1.2.3", "ruff 1.2.3", "Terraform v1.2.3"; warnings go to stderr, which therefore is not looked at.
     match = re.search(rb"\bv?(\d+(?:\.\d+)+)", result.stdout)
@@ -175,7 +175,7 @@ def find(tool: str | Tool) -> Program:
         shown = (result.stderr or result.stdout).decode("utf-8", "replace").strip() or "nothing"
         raise MxError(
             f"{command[0]} does not say its version (exit code {result.code}). It printed:\n{shown[-2000:]}",
-            hint=f"Install {tool.name} anew: {tool.install}",
+            hint=f"Reinstall {tool.name}: {tool.install}",
         )
     version = match[1].decode()
     if tool.minimum and older(version, tool.minimum):
