@@ -363,6 +363,18 @@ def test_a_render_imports_what_it_needs_and_not_rich(samples: Path, tmp_path: Pa
     assert parts(modules) >= {"jinja2", "yaml", "acme_samples"}
     assert not parts(modules) & {"rich", "mlflow", "torch", "tomlkit", "difflib", "asyncio"}
     assert not modules & {"importlib.metadata", "mxdev.plugins.checked_plan"}
+    # Of the standard library, what no rendering needs: two milliseconds each. `locate` needs sysconfig outside of environments.
+    assert not modules & {"configparser", "socket", "zipfile", "importlib.resources"}
+    assert "sysconfig" not in modules or sys.prefix == sys.base_prefix
+
+
+def test_a_new_skeleton_that_is_only_shown_imports_no_more(tmp_path: Path) -> None:
+    imported(tmp_path, "generate")  # makes the index
+    command = ("generate", "MLProjectSkeleton", "demo", "--dry-run", "--no-input")
+    modules, out = imported(tmp_path, *command, CLOUDSDK_CONFIG=str(tmp_path))  # a machine without gcloud
+    assert "create" in out
+    extra = modules & {"rich", "configparser", "socket", "zipfile", "importlib.resources"}
+    assert not extra
 
 
 # --- what plugins may not do ------------------------------------------------------------------------------------------

@@ -11,6 +11,13 @@ _HOW = {
     "zsh": 'eval "$(mx completion zsh)"    # in ~/.zshrc',
     "fish": "mx completion fish | source     # in ~/.config/fish/config.fish",
 }
+# What click's scripts get wrong, and what stands there instead.
+_MENDED = {
+    # Behind `region=` the value is typed, without a blank.
+    "bash": ("    return 0\n", "    [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n\n    return 0\n"),
+    # What an option does may have commas in it.
+    "fish": ('string split "," $completion', 'string split --max 1 "," $completion'),
+}
 
 
 @click.command(epilog="\b\n" + "\n".join(_HOW.values()))
@@ -23,4 +30,5 @@ def completion(shell: str) -> None:
 
     cls = get_completion_class(shell)
     assert cls is not None  # click has these three
-    console.out(cls(root, {}, "mx", "_MX_COMPLETE").source(), data=True)
+    script = cls(root, {}, "mx", "_MX_COMPLETE").source().replace(*_MENDED.get(shell, ("", "")))
+    console.out(script, data=True)

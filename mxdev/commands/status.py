@@ -46,7 +46,7 @@ def status(
 
     A file or folder, from where you stand, shows what concerns it only.
 
-    With --exit-code: 1 if an update is waiting, a file has conflict markers, mx's records are damaged, or a run was interrupted; your edits are no fault.
+    With --exit-code: 1 if an update is waiting, a file has conflict markers, mx's records are damaged, or a run was interrupted; your edits do not count.
 
     --live is a table of what is rendered, edited and deployed, for the whole project: `terraform plan -detailed-exitcode`, `kubectl diff`,
     and the commit of the images that run; with -E of that environment. What cannot be reached is said. With --exit-code then also 1 if what runs differs, else 4 if something could not be reached.

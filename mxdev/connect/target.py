@@ -59,7 +59,7 @@ def of(project: Project, environment: str | None = None) -> Target:
     cloud = str(options.get("cloud") or "existing")
     if not name:
         raise MxError(
-            "mx.yaml says no `name`, so nothing can be named after the project.",
+            "mx.yaml has no `name`, so nothing can be named after the project.",
             hint="`mx set name=NAME` sets it, in a project that a skeleton has made.",
         )
     own = environments.find(project, environment) if environment is not None else None

@@ -26,7 +26,7 @@ def bucket(project: Project, given: str | None) -> str:
         if prefix := told.get("bucket_prefix"):
             return f"gs://{prefix}-data"
     raise MxError(
-        "Nothing says where the project's data lies.",
+        "Nothing says where the project's data is.",
         hint="Name it with `--bucket gs://…`, `s3://…` or a folder; with CVATLabelingTool `mx set data=URI` keeps it.",
     )
 

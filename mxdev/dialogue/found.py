@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -64,11 +63,17 @@ def _of_gcloud(variables: Mapping[str, str], name: str) -> Default | None:
         return Default(value, f"CLOUDSDK_CORE_{name.upper()}")
     home = Path(variables.get("CLOUDSDK_CONFIG") or Path(variables.get("HOME", "/")) / ".config" / "gcloud")
     active = variables.get("CLOUDSDK_ACTIVE_CONFIG_NAME")
-    settings = configparser.ConfigParser(interpolation=None)
     try:
         active = active or (home / "active_config").read_text(encoding="utf-8").strip()
-        settings.read_string((home / "configurations" / f"config_{active}").read_text(encoding="utf-8"))
-    except (OSError, ValueError, configparser.Error):
+        text = (home / "configurations" / f"config_{active}").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    import configparser
+
+    settings = configparser.ConfigParser(interpolation=None)
+    try:
+        settings.read_string(text)
+    except configparser.Error:
         return None
     value = settings.get("core", name, fallback="")
     return Default(value, f"gcloud's configuration {active}") if value else None

@@ -149,6 +149,6 @@ def _edited(path: str, place: Place, edit: Callable[[str, str], str | None] | No
     if saved is None:
         return None
     if has_markers(saved.encode()):
-        console.err("  There are conflict markers in it still.")
+        console.err("  It still has conflict markers.")
         return None
     return saved.encode()

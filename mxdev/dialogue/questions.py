@@ -80,7 +80,7 @@ def confirm(answers: Mapping[str, Any]) -> None:
     console.err()
     for name, value in answers.items():
         console.err(f"  {name:<{max(map(len, answers))}}  {defaults.shown(value)}")
-    if not console.agreed("Generate it so?", default=True):
+    if not console.agreed("Generate it like this?", default=True):
         raise Refused(
             "Nothing was written.", hint="Run it again; options on the command line are not asked for."
         )

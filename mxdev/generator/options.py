@@ -166,14 +166,14 @@ class Option:
             items = raw if isinstance(raw, list | tuple) else [raw]
             return tuple(self._one(item, recorded) for item in items)
         if isinstance(raw, list | tuple | dict):
-            raise click.BadParameter(f"one value is wanted, not {len(raw)}")
+            raise click.BadParameter(f"expected one value, got {len(raw)}")
         return self._one(raw, recorded)
 
     def _one(self, raw: Any, recorded: bool) -> Any:
         if raw is None:
             if self.default is None:
                 return None
-            raise click.BadParameter("a value is wanted, and there is none")
+            raise click.BadParameter("a value is required, and there is none")
         if self.is_flag:
             return click.BOOL.convert(raw if isinstance(raw, bool) else str(raw), None, None)
         if isinstance(raw, bool):
@@ -181,7 +181,7 @@ class Option:
             # and so can a type that makes something else of a word, as a template's question does.
             if isinstance(self.type, Pattern | click.types.StringParamType):
                 raise click.BadParameter(
-                    'YAML takes this word for a flag, and text is wanted: write it in quotes, such as "no".'
+                    'YAML reads this word as a boolean, and text is expected: put it in quotes, such as "no".'
                 )
             raw = str(raw).lower()
         convert = self.type.formed if recorded and isinstance(self.type, Pattern) else self.type.convert

@@ -107,13 +107,13 @@ def load(
 
 _MENDING = (
     ("mapping values are not allowed", 'Put quotes around a value that has a colon in it: `key: "one: two"`.'),
-    ("cannot start any token", "Indent with blanks, not with tabs, and put quotes around a value that begins with @, ` or %."),
-    ("tab character", "Indent with blanks, not with tabs."),
+    ("cannot start any token", "Indent with spaces, not tabs, and put quotes around a value that begins with @, ` or %."),
+    ("tab character", "Indent with spaces, not tabs."),
     ("quoted scalar", "Close the quote, here or on a line above."),
     ("flow sequence", "Close the bracket `]`, here or on a line above."),
     ("flow mapping", "Close the brace `}`, here or on a line above."),
     ("block mapping", "Write `key: value`, and begin all keys of one mapping in the same column, here and on the line above."),
-    ("simple key", "Write `key: value`, with a colon and a blank, here or on the line above."),
+    ("simple key", "Write `key: value`, with a colon and a space, here or on the line above."),
     ("undefined alias", "Put quotes around a value that begins with *."),
 )  # fmt: skip
 

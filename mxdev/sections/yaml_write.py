@@ -38,9 +38,8 @@ _WORDS = {
 _NUMBER_LIKE = re.compile(r"[-+._]*[0-9][0-9a-fA-FxXoOeEtTzZ_.:+ -]*|[-+]?\.(?:inf|nan)", re.IGNORECASE)
 _PLAIN = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|-(?=[^\s,\[\]{}]))(?:.*\S)?", re.ASCII)
 # What may stand unescaped: YAML's printable characters without those that some reader takes for a line break, and the BOM.
-_ESCAPED = re.compile(
-    "[^\\t\\n\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
-)
+_ESCAPED = r"[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+_ESCAPED_ASCII = r"[\x00-\x08\x0b-\x1f\x7f]"
 _SHORT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _LONGEST_KEY = 1024
 """A YAML 1.1 simple key is at most this long."""
@@ -111,12 +110,20 @@ def _block(value: Any, column: int, step: int) -> list[str]:
 
 def _comment_lines(comment: str | None, column: int) -> list[str]:
     lines = [] if comment is None else [line.strip() for line in comment.splitlines() if line.strip()]
-    return [" " * column + "# " + _ESCAPED.sub("?", line) for line in lines]
+    return [" " * column + "# " + re.sub(_escaped(line), "?", line) for line in lines]
 
 
 def _comment_behind(comment: str | None) -> str:
     text = "" if comment is None else " ".join(comment.split())
-    return f"  # {_ESCAPED.sub('?', text)}" if text else ""
+    return f"  # {re.sub(_escaped(text), '?', text)}" if text else ""
+
+
+def _escaped(text: str) -> str:
+    """The pattern of the characters of `text` that may not stand unescaped.
+
+    To compile the one of all characters takes longer than to write a small file; most texts never need it.
+    """
+    return _ESCAPED_ASCII if text.isascii() else _ESCAPED
 
 
 def _key(key: Any) -> str:
@@ -174,7 +181,7 @@ def _float(value: float) -> str:
 def _is_plain(text: str) -> bool:
     return (
         _PLAIN.fullmatch(text) is not None
-        and _ESCAPED.search(text) is None
+        and not re.search(_escaped(text), text)
         and not re.search(r"[\n\t]|: | #|:$|^---|^\.\.\.|\s$|^\s", text)
         and text.lower() not in _WORDS
         and _NUMBER_LIKE.fullmatch(text) is None
@@ -186,7 +193,7 @@ def _literal_carries(text: str) -> bool:
     return (
         "\n" in text.removesuffix("\n")
         and not text.endswith("\n\n")  # `|+` would depend on the lines that follow
-        and _ESCAPED.search(text) is None
+        and not re.search(_escaped(text), text)
         and not re.search(r"[ \t\xa0]$", text, re.MULTILINE)
         and "\n\n\n\n" not in "x\n" + text  # more blank lines than yamllint allows
     )
@@ -202,4 +209,4 @@ def _quoted(text: str) -> str:
             raise MxError("A text for YAML holds half a character (a lone surrogate).")
         return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
-    return '"' + re.sub(_ESCAPED.pattern + '|[\\\\"\\n\\t]', escape, text) + '"'
+    return '"' + re.sub(_escaped(text) + '|[\\\\"\\n\\t]', escape, text) + '"'

@@ -242,6 +242,16 @@ def initialize(folder: Path) -> str:
     return own or MAIN
 
 
+def scratch(folder: Path) -> Repository:
+    """Make a repository of an empty folder that is soon removed; the person's own template for that holds, as in any other.
+
+    Raises:
+        GitError: Git is missing, or failed.
+    """
+    _run(folder, ("init", "--quiet"), (f"init.defaultBranch={MAIN}",))
+    return Repository(folder.resolve(), "")
+
+
 def run_at(git_dir: Path, *arguments: str) -> bytes:
     """Ask a repository that mx made in the user's cache; Git's output.
 

@@ -136,11 +136,14 @@ def get(tool: str | Tool) -> Tool:
 def locate(tool: str | Tool) -> tuple[str, ...] | None:
     """The words that start `tool`: beside this Python first, then on the PATH, then as a module; None: not here."""
     import shutil
-    import sysconfig
 
     tool = get(tool)
     # Not the resolved link: a virtual environment's python is a link to one that knows nothing of the environment.
-    here = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
+    here = [str(Path(sys.executable).parent)]
+    if sys.prefix == sys.base_prefix:  # in a virtual environment scripts are where its Python is
+        import sysconfig
+
+        here.append(sysconfig.get_path("scripts"))
     # A relative entry, or an empty one, means the current folder, and so whatever a project put there.
     named = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(part)]  # noqa: PTH117
     for path in (os.pathsep.join(here), os.pathsep.join(named)):
@@ -173,7 +176,7 @@ def find(tool: str | Tool) -> Program:
     except MxError as error:
         error.hint = (
             f"Run `{' '.join((tool.name, *tool.version_args))}` yourself: if it answers, the machine was busy, so try again. "
-            f"If not, install {tool.name} anew: {tool.install}"
+            f"If not, reinstall {tool.name}: {tool.install}"
         )
         raise
     # "version 1.2.3", "ruff 1.2.3", "Terraform v1.2.3"; warnings go to stderr, which therefore is not looked at.
@@ -182,7 +185,7 @@ def find(tool: str | Tool) -> Program:
         shown = (result.stderr or result.stdout).decode("utf-8", "replace").strip() or "nothing"
         raise MxError(
             f"{command[0]} does not say its version (exit code {result.code}). It printed:\n{shown[-2000:]}",
-            hint=f"Install {tool.name} anew: {tool.install}",
+            hint=f"Reinstall {tool.name}: {tool.install}",
         )
     version = match[1].decode()
     if tool.minimum and older(version, tool.minimum):

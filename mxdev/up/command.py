@@ -67,7 +67,7 @@ def up(
         code = run_steps(way.target.command("mx up"), stages.steps_up(way, to), mode, word=way.target.name)
     if not mode.json:
         for one in owed(rewritten.project(Project.load(root), environment)):
-            console.err(f"Owed by a person: {one.what}\n  {one.how}")
+            console.err(f"Left for a person to do: {one.what}\n  {one.how}")
         console.err(f"`{way.target.command('mx down')}` takes it down again.")
     return code
 

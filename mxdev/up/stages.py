@@ -156,7 +156,10 @@ class Preflight(Check):
         problems = [one for one in self._findings() if one.state == "problem"]
         if not problems:
             return State.done()
-        text = "; ".join(f"{one.title}: {one.text}" for one in problems)
+        # Some are a sentence with their title, such as "kubectl" and "is missing".
+        text = "; ".join(
+            f"{one.title}{' ' if one.text.startswith('is ') else ': '}{one.text}" for one in problems
+        )
         return State.blocked(text, "\n".join(one.remedy for one in problems), code=4)
 
     def _findings(self) -> Iterator[Finding]:

@@ -152,8 +152,8 @@ def _how(option: Option, sources: Sources) -> str:
     """How to give a value that is missing; what is recorded already is rendered again without asking for any."""
     if not sources.environment and not sources.file:
         return f"Set it: `mx set {option.name}=VALUE`."
-    line = "its place on the command line" if option.positional else f"{option.spelling} VALUE"
-    return f"Set it by {line}, --values FILE or {environment_name(option.name)}."
+    line = "Give it on the command line, by" if option.positional else f"Set it by {option.spelling} VALUE,"
+    return f"{line} --values FILE or {environment_name(option.name)}."
 
 
 def _company(option: Option, sources: Sources) -> Default | None:
@@ -225,7 +225,7 @@ def read_values_file(path: Path, known: Iterable[Option]) -> dict[str, Any]:
         raise MxError(f"{path}: the values cannot be read: {error}") from error
     if not isinstance(data, dict):
         raise UsageProblem(
-            f"{path}: a mapping from option names to values is wanted, such as `region: europe-west4`."
+            f"{path}: expected a mapping from option names to values, such as `region: europe-west4`."
         )
     names = {name for option in known for name in option.names}
     values = {str(key).removeprefix("--").replace("_", "-"): value for key, value in data.items()}

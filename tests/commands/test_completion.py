@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 from conftest import Mx, installed
 from sites import make_distribution
@@ -108,6 +109,33 @@ def test_bash_itself_completes(samples: Path, tmp_path: Path, mx: Mx) -> None:
         check=False,
     )
     assert done.stdout.strip() == "sample-base", done.stderr
+
+
+def test_bash_leaves_no_blank_between_a_key_and_its_value(
+    samples: Path, tmp_path: Path, mx: Mx, project: Path
+) -> None:
+    """A bash of its own, on a terminal, with the keys pressed."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/mx").write_text(f"#!{sys.executable}\nfrom mxdev.cli import main\nmain()\n")
+    (tmp_path / "bin/mx").chmod(0o755)
+    (tmp_path / "script").write_text(mx("completion", "bash").out)
+    bash = pexpect.spawn(
+        "bash", ["--norc", "--noprofile", "-i"], cwd=str(project), encoding="utf-8", timeout=20, dimensions=(24, 200),
+        env={**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "PS1": "@ ", "TERM": "dumb"},
+    )  # fmt: skip
+    try:
+        bash.sendline(f". {tmp_path / 'script'}; bind 'set enable-bracketed-paste off'; echo rea''dy")
+        bash.expect("ready")
+        bash.send("mx set regi\t")
+        bash.expect("region=")
+        bash.sendline("elsewhere --dry-run")
+        bash.expect("Dry run: nothing was written.")
+    finally:
+        bash.close(force=True)
+
+
+def test_fish_keeps_the_commas_of_a_description(mx: Mx) -> None:
+    assert 'set -l metadata (string split --max 1 "," $completion);' in mx("completion", "fish").out
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -126,7 +126,7 @@ def test_short_questions_a_way_back_and_one_confirmation(talk: Talk, tmp_path: P
     child.sendline("us-central1")
     child.expect(r"GPU \([^)]*\) \[none\]: ")
     child.sendline("")
-    child.expect(r"Generate it so\? \[Y/n\]")
+    child.expect(r"Generate it like this\? \[Y/n\]")
     summary = [line.split() for line in child.before.splitlines() if line.startswith("  ")]
     assert summary == [
         ["cloud", "gcp"], ["project-id", "acme-live"], ["region", "us-central1"], ["accelerator", "none"],

@@ -28,7 +28,7 @@ def test_a_misspelt_line_of_mx_yaml_is_an_error_and_stays(mx: Mx, project: Path)
     [
         ("  description: one: two", ":6:", "Put quotes around a value that has a colon"),
         ("  description: 'open", ":6:", "Close the quote"),
-        ("\tdescription: tab", ":6:", "Indent with blanks"),
+        ("\tdescription: tab", ":6:", "Indent with spaces"),
         ("  tags: [a, b", ":7:", "Close the bracket"),
         ("  just words", ":7:", "with a colon"),
     ],

@@ -39,7 +39,7 @@ def test_arrows_letters_and_help(tmp_path: Path) -> None:
         ("Cloud", "?"),
         ("bring your own cluster", f"{DOWN}\r"),
         ("GPU", f"{UP}{DOWN}nvidia-l\r"),
-        ("Generate it so", "y\r"),
+        ("Generate it like this", "y\r"),
     )
     assert said.code == 0, said.stdout
     assert "Cloud: existing" in said.stdout
@@ -56,7 +56,7 @@ def test_back_is_the_left_arrow_or_its_sign_and_the_cursor_is_on_what_was_chosen
         ("GPU", "<"),
         ("> gcp", "\n"),
         ("GPU", "\r"),
-        ("Generate it so", "n\r"),
+        ("Generate it like this", "n\r"),
     )
     assert said.code == 1, said.stdout
     assert "cloud        gcp" in said.stdout
@@ -74,7 +74,12 @@ def test_stopping_is_as_in_every_question(tmp_path: Path, key: str) -> None:
 
 @pytest.mark.parametrize("plain", [{"TERM": "dumb"}, {"TERM": ""}, {"NO_COLOR": "1"}], ids=str)
 def test_elsewhere_it_is_typed(tmp_path: Path, plain: dict[str, str]) -> None:
-    answers = [("Cloud (gcp, existing, none) [gcp]", "<"), ("Cloud", "exi"), ("GPU (none, ", ""), ("so", "n")]
+    answers = [
+        ("Cloud (gcp, existing, none) [gcp]", "<"),
+        ("Cloud", "exi"),
+        ("GPU (none, ", ""),
+        ("like this", "n"),
+    ]
     said = testing.converse(*SKELETON, cwd=tmp_path, env={**TERMINAL, **plain}, answers=answers)
     assert said.code == 1, said.stdout
     assert "cloud        existing" in said.stdout

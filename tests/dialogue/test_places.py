@@ -63,7 +63,7 @@ def test_an_editor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     result = places.settle("a.txt", merge_lines(BASE, MINE, ITS).data, edit)
     assert result == b"1\nmine and its\n2\nB\n3\nC\n4\n"
     assert seen[0] == ("<<<<<<< yours\nA\n=======\nx\n>>>>>>> generator\n", ".txt")
-    assert "There are conflict markers in it still." in capsys.readouterr().err
+    assert "It still has conflict markers." in capsys.readouterr().err
     assert next(left, None) is None
 
 

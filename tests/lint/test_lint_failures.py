@@ -106,7 +106,7 @@ def test_one_that_cannot_say_its_version_is_broken(mx: Any, fake: Any, write: An
     result = mx("lint")
     assert result.code == 4
     assert "does not say its version (exit code 1). It printed:\ncannot import name x" in result.err
-    assert "Install yamllint anew: " in result.err
+    assert "Reinstall yamllint: " in result.err
 
 
 def test_one_that_cannot_start_is_broken(

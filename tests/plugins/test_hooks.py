@@ -214,7 +214,7 @@ def test_hook_mx_up_steps(install: Install, mx: Mx, tmp_path: Path) -> None:
     said = mx("down", "-E", "typo", "--yes", cwd=root)
     assert (said.code, "no environment called typo" in said.err) == (1, True), said.err
     (root / "none").touch()
-    assert "mx.yaml says no `name`" in mx("up", cwd=root).err
+    assert "mx.yaml has no `name`" in mx("up", cwd=root).err
 
 
 def test_steps_that_know_of_no_environments_are_those_of_none(

@@ -60,7 +60,7 @@ def test_killed_at_every_step_it_reaches_the_same_end_and_does_nothing_twice(
     by_hand.write_text("owed:\n  client:\n    what: a client of your own\n    how: docs/edge.md says how\n")
     again = project.mx("up")
     assert (again.code, "all of it holds" in again.stdout) == (0, True), again.stdout + again.stderr
-    assert "Owed by a person: a client of your own\n  docs/edge.md says how" in again.stderr
+    assert "Left for a person to do: a client of your own\n  docs/edge.md says how" in again.stderr
     by_hand.unlink()
     assert (tmp_path / "done").read_text().split() == ["namespace", "train", "gitlab"]
 

@@ -104,7 +104,7 @@ def test_one_error_tells_all_that_is_wrong_and_all_that_is_missing() -> None:
     assert lines[1] == "--domain (v.yaml): 'A b': it must be a DNS name"
     assert lines[2] == "--owner is missing: Who. Set it by --owner VALUE, --values FILE or MX_OPT_OWNER."
     assert lines[3] == (
-        "NAME is missing: The name. Set it by its place on the command line, --values FILE or MX_OPT_NAME."
+        "NAME is missing: The name. Give it on the command line, by --values FILE or MX_OPT_NAME."
     )
     assert caught.value.code == 2
 
@@ -161,12 +161,12 @@ def test_several_values_of_one_option() -> None:
 
 @pytest.mark.parametrize("raw", [["a"], {"a": 1}, ()])
 def test_one_value_is_not_several(raw: Any) -> None:
-    with pytest.raises(UsageProblem, match="one value is wanted"):
+    with pytest.raises(UsageProblem, match="expected one value"):
         resolve([NAME], quiet(file={"project-name": raw}))
 
 
 def test_nothing_is_a_value_only_where_it_is_the_default() -> None:
-    with pytest.raises(UsageProblem, match="a value is wanted, and there is none"):
+    with pytest.raises(UsageProblem, match="a value is required, and there is none"):
         resolve([NAME], quiet(file={"project-name": None}))
     port = option("--port", type=int, default=None)
     result = resolve([port], quiet())

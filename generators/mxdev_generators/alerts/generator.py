@@ -72,7 +72,7 @@ class Alerts(Generator):
         if values["billing_account"]:
             tree.next_step(
                 f"gcloud auth application-default set-quota-project {values['project_id']}",
-                "Google's API of budgets wants to know whose quota a person's login uses; a service account needs it not",
+                "Google's API of budgets wants to know whose quota a person's login uses; a service account does not need it",
             )
         tree.next_step(
             "infrastructure/terraform/bootstrap.sh && terraform -chdir=infrastructure/terraform apply",

@@ -152,7 +152,7 @@ class DeploymentInfrastructure(Generator):
         if values["oauth_client"] == "custom" and not values["iap_client_id"]:
             yield (
                 "oauth-client",
-                "an OAuth client for people outside of your organisation, which Google lets nobody make but a person",
+                "an OAuth client for people outside of your organisation, which only a person can make at Google",
                 f"docs/edge.md says how; then: mx set {instance}.iap-client-id=ID",
             )
         if not self.values.iap_audience:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import click
 
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Values
-from mxdev_generators.ml_project_skeleton import devspace, laptop, scripts, tasks
+from mxdev_generators.ml_project_skeleton import devspace, laptop, tasks
 from mxdev_generators.names.rules import package_name
 from mxdev_generators.project import platform
 from mxdev_generators.project.gpus import cluster_zone, zones
@@ -33,6 +33,8 @@ from mxdev_generators.project.naming import (
 )
 from mxdev_generators.project.package_index import PACKAGE_INDEX, docker_argument, docker_login
 from mxdev_generators.project.terraform_tests import head
+
+_DATABASE = Path(__file__).with_name("scripts") / "database.py"
 
 
 def _on_google(values: Mapping[str, Any]) -> bool:
@@ -123,7 +125,7 @@ class MLProjectSkeleton(Generator):
             "docker_login": docker_login(values),
             "machine": MACHINES.get(self.values.accelerator) if self.values.cloud == "gcp" else None,
             **platform.variables(values, prefix, accounts["mlflow_account"]),
-            "database_script": files(scripts).joinpath("database.py").read_text("utf-8").rstrip(),
+            "database_script": _DATABASE.read_text("utf-8").rstrip(),
         }
 
     def _keeps(self, template: str) -> bool:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +68,8 @@ def _release(path: str) -> None:
 
 def _machine() -> str:
     """This machine since it was started, and the processes that see each other on it."""
+    import socket
+
     found = [socket.gethostname()]
     with contextlib.suppress(OSError):
         found.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())

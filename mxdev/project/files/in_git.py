@@ -98,11 +98,9 @@ def would_ignore(root: Path, rules: Mapping[str, bytes], paths: Iterable[str]) -
     with tempfile.TemporaryDirectory(prefix="mx-ignored-") as name:
         folder = Path(name)
         try:
-            git.initialize(folder)
-            repository_of_rules = git.find(folder)
+            repository_of_rules = git.scratch(folder)
         except git.NoGit:
             return found
-        assert repository_of_rules is not None  # it was just made
         for path, text in rules.items():
             place = folder / path
             place.parent.mkdir(parents=True, exist_ok=True)

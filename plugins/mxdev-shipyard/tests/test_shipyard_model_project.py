@@ -48,7 +48,7 @@ def test_the_five_questions(tmp_path: Path) -> None:
         ("Wiki", "https://wiki.acme.example/iris"),
         ("Tracker", "https://jira.acme.example/browse/IRIS"),
         ("Author's e-mail", "ada@acme.example"),
-        ("Generate it so?", ""),
+        ("Generate it like this?", ""),
     ]
     told = converse("generate", "ModelProject", cwd=tmp_path, answers=answers)
     assert told.code == 0, told.stdout

@@ -333,3 +333,12 @@ def test_a_model_is_retired(platform: Platform, tmp_path: Path) -> None:
     back = onboard(tmp_path)
     assert back.code == 1
     assert "it was retired, and is archived" in back.stderr
+
+
+@pytest.mark.parametrize(("command", "path"), [("onboard", "shipyard.yaml"), ("retire", "nope.yml")])
+def test_a_file_that_is_not_there_is_named_without_a_number_of_the_system(
+    tmp_path: Path, command: str, path: str
+) -> None:
+    done = mx(command, "nope.yml", cwd=tmp_path)
+    assert done.code == 2
+    assert f"{path} cannot be read: No such file or directory." in done.stderr

@@ -12,7 +12,7 @@ def ec2() -> None:
     """Deploy the model server on EC2, look at it, and go back."""
 
 
-@ec2.command()
+@ec2.command(short_help="Bring a release to the server.")
 @click.argument("release")
 @click.option(
     "--check", is_flag=True, help="Run the playbook on the instance with --check: it changes nothing there."

@@ -23,7 +23,7 @@ def sagemaker() -> None:
     """Configure and start training pipelines on SageMaker; accept or refuse their models."""
 
 
-@sagemaker.command()
+@sagemaker.command(short_help="Show what a pipeline's configuration lacks.")
 @click.argument("name", type=PIPELINE)
 @click.argument("verb", type=click.Choice(["show", "set", "validate"]), default="show")
 @click.argument("pairs", metavar="[KEY=VALUE]...", nargs=-1)
@@ -77,7 +77,7 @@ def config(
     return 1 if verb == "validate" and found.problems else 0
 
 
-@sagemaker.command()
+@sagemaker.command(short_help="Start a run of a pipeline now.")
 @click.argument("name", type=PIPELINE)
 @_BUCKET
 @_REGION
@@ -103,7 +103,7 @@ def start(name: str, bucket: str | None, region: str | None, mode: Mode) -> int:
     return run_steps(f"mx sagemaker start {name}", [step], mode)
 
 
-@sagemaker.group()
+@sagemaker.group(short_help="List, compare, accept or refuse models.")
 def models() -> None:
     """List, compare, accept or refuse what the runs of a pipeline have registered."""
 
@@ -201,7 +201,7 @@ def refuse(name: str, version: int, reason: str, region: str | None, mode: Mode)
     return run_steps(f"mx sagemaker models refuse {name} {version}", [step], mode)
 
 
-@models.command()
+@models.command(short_help="Compare the metrics of versions.")
 @click.argument("name", type=PIPELINE)
 @click.argument("versions", type=click.IntRange(1), nargs=-1)
 @_REGION

@@ -21,7 +21,7 @@ def experiment() -> None:
     """Train a model outside of any release, keep its weights, and compare them with those that run."""
 
 
-@experiment.command()
+@experiment.command(short_help="Train a model in the current folder.")
 @click.argument("model")
 @click.option("--training", required=True, metavar="FILE", help="The training set: a path, or s3://….")
 @click.option("--evaluation", required=True, metavar="FILE", help="The evaluation set: a path, or s3://….")
@@ -52,7 +52,7 @@ def train(
     return 0
 
 
-@experiment.command()
+@experiment.command(short_help="Store the weights of the last training.")
 @_SETTINGS
 @step_options()
 def store(settings: Path, mode: Mode) -> int:
@@ -76,7 +76,7 @@ def store(settings: Path, mode: Mode) -> int:
     return run_steps("mx experiment store", made, mode)
 
 
-@experiment.command()
+@experiment.command(short_help="Compare the last training with what runs.")
 @click.argument("model")
 @click.option(
     "--environment",

@@ -22,7 +22,7 @@ def feedback() -> None:
     """Bring predictions that were served back into the data set, corrected by people."""
 
 
-@feedback.command()
+@feedback.command(short_help="Write sampled predictions without a label.")
 @click.argument("model")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--most", type=click.IntRange(1), default=200, show_default=True, help="So many rows at most.")
@@ -52,7 +52,7 @@ def collect(model: str, file: Path, most: int, settings: Path) -> int:
     return 0
 
 
-@feedback.command()
+@feedback.command(short_help="Bring corrected labels back in.")
 @click.argument("model")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_SETTINGS
@@ -77,7 +77,7 @@ def add(model: str, file: Path, settings: Path, mode: Mode) -> int:
     return run_steps(f"mx feedback add {model}", [step], mode)
 
 
-@feedback.command()
+@feedback.command(short_help="Make a version of the data set.")
 @click.argument("model")
 @_SETTINGS
 @step_options()
@@ -103,7 +103,7 @@ def dataset(model: str, settings: Path, mode: Mode) -> int:
     return run_steps(f"mx feedback dataset {model}", [step], mode)
 
 
-@feedback.command()
+@feedback.command(short_help="Print where the newest version is.")
 @click.argument("model")
 @_SETTINGS
 def latest(model: str, settings: Path) -> int:

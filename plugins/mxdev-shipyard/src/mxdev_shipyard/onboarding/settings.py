@@ -64,7 +64,11 @@ def read(path: Path) -> Settings:
     """
     try:
         data = parse(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageProblem(
+            f"{path} cannot be read: {error.strerror}.", hint="Name another by --settings."
+        ) from error
+    except ValueError as error:
         raise UsageProblem(f"{path} cannot be read: {error}", hint="Name another by --settings.") from error
     given: dict[str, Any] = data if isinstance(data, dict) else {}
     missing = [name for name in _TEXTS if not isinstance(given.get(name), str) or not given[name]]

@@ -48,7 +48,9 @@ def read(path: Path) -> Boarding:
     """
     try:
         data = parse(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageProblem(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
         raise UsageProblem(f"{path} cannot be read: {error}") from error
     names = [field.name for field in fields(Boarding)]
     given = data if isinstance(data, dict) else {}
