@@ -268,6 +268,29 @@ def test_what_others_put_there_is_there(store: saver.Saver, tmp_path: Path) -> N
     assert [hit.version.kind for hit in store.search("hand")] == ["file"]
 
 
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        ({"saver-metadata": "{x"}, "is not what put"),
+        ({"saver-metadata": "[1]"}, "is not what put"),
+        ({"saver-metadata-at": "0" * 64}, "is gone: there is no "),
+    ],
+)
+def test_metadata_that_nobody_can_read_stops_no_search(
+    store: saver.Saver, tmp_path: Path, headers: dict[str, str], why: str
+) -> None:
+    store.put("mine.json", object=1, metadata={"a": "mine"})
+    store._bucket.client.put_object(
+        Bucket=BUCKET, Key=f"{tmp_path.name}/theirs.bin", Body=b"raw", Metadata=headers
+    )
+    assert [hit.version.filename for hit in store.search("mine")] == ["mine.json"]
+    with pytest.raises(saver.Damaged, match=why):
+        store.about("theirs.bin")
+    # Its bytes and its versions are there all the same.
+    assert store.get("theirs.bin") == b"raw"
+    assert [one.metadata for one in store.versions("theirs.bin")] == [{}]
+
+
 @pytest.mark.parametrize("name", ["", "/a", "a/", "../a", "a//b", "a/./b", ".saver/x", "a\nb", "x" * 901])
 def test_names_that_are_none(store: saver.Saver, name: str) -> None:
     with pytest.raises(saver.SaverError, match="no name of a file"):
@@ -281,10 +304,15 @@ def test_what_cannot_be_stored_is_said(store: saver.Saver) -> None:
         ({"object": [1]}, r"known are \.json"),
         ({"dataframe": None}, r"known are \.parquet, \.csv"),
         ({"object": b"", "metadata": {"a": {1, 2}}}, "what JSON can say"),
+        ({"object": b"", "metadata": "words"}, "a mapping of keys, and this is a str"),
         ({"object": b"", "metadata": {"a": float("nan")}}, "what JSON can say"),
     ):
         with pytest.raises(saver.SaverError, match=words):
             store.put("a.bin", **arguments)
+    with pytest.raises(saver.SaverError, match=r"a\.csv: this list cannot be stored as csv: "):
+        store.put("a.csv", dataframe=[1])
+    with pytest.raises(saver.SaverError, match="is no name of a file, but a int"):
+        store.put(3, object=b"")  # type: ignore[arg-type]
     assert store.list() == []
 
 
@@ -293,6 +321,16 @@ def test_a_bucket_without_versions_is_refused(s3: Any, tmp_path: Path) -> None: 
     plain = saver.Saver("acme-plain", client=s3, index=tmp_path / "i.sqlite")
     with pytest.raises(saver.NotVersioned, match="put-bucket-versioning --bucket acme-plain"):
         plain.put("a.bin", object=b"")
+    # What lies there can be read.
+    s3.put_object(Bucket="acme-plain", Key="a.bin", Body=b"raw")
+    assert (plain.get("a.bin"), plain.about("a.bin").id) == (b"raw", "null")
+
+
+def test_a_bucket_that_is_not_there_is_named(s3: Any, tmp_path: Path) -> None:  # noqa: F811
+    nowhere = saver.Saver("acme-nowhere", client=s3, index=tmp_path / "i.sqlite")
+    for ask in (lambda: nowhere.put("a.bin", object=b""), lambda: nowhere.get("a.bin"), nowhere.list):
+        with pytest.raises(saver.NotFound, match="there is no bucket acme-nowhere: see SAVER_BUCKET"):
+            ask()
 
 
 def test_the_functions_of_the_module_use_the_bucket_that_is_named(

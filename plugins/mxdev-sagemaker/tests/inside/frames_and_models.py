@@ -37,13 +37,33 @@ def test_frames(store: saver.Saver) -> None:
     pd.testing.assert_frame_equal(store.get(filename="frame.csv"), frame[["n", "x", "t"]])
 
 
+def test_a_frame_that_would_not_come_back_is_refused(store: saver.Saver) -> None:
+    twice = pd.DataFrame([[1, 2]], columns=["a", "a"])
+    levels = pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")]))
+    for frame, name, why in (
+        (pd.DataFrame(), "a.csv", "it has no column"),
+        (twice, "a.csv", "one line of names, each once"),
+        (levels, "a.csv", "one line of names"),
+        (twice, "a.parquet", "this DataFrame cannot be stored as parquet: Duplicate column names"),
+        (pd.DataFrame({"a": [1, "x"]}), "a.parquet", "cannot be stored as parquet: .*Conversion failed"),
+    ):
+        with pytest.raises(saver.SaverError, match=why):
+            store.put(name, dataframe=frame)
+    assert store.list() == []
+    for name, frame in (("no-rows.csv", pd.DataFrame({"a": []})), ("empty.parquet", pd.DataFrame())):
+        store.put(name, dataframe=frame)
+        assert store.get(name).shape == frame.shape
+    store.put("levels.parquet", dataframe=levels)
+    pd.testing.assert_frame_equal(store.get("levels.parquet"), levels)
+
+
 def test_arrays(store: saver.Saver) -> None:
     array = np.arange(6.0).reshape(2, 3)
     store.put("a.npy", object=array)
     store.put("a.npz", object={"x": array, "y": array + 1})
     np.testing.assert_array_equal(store.get("a.npy"), array)
     np.testing.assert_array_equal(store.get("a.npz")["y"], array + 1)
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(saver.SaverError, match=r"stored as npy: .*allow_pickle"):
         store.put("o.npy", object=np.array([object()]))
 
 

@@ -97,6 +97,59 @@ def test_its_tests_accept_or_refuse_with_the_reason(account: None) -> None:
     assert package(3)["ModelApprovalStatus"] == "PendingManualApproval"
 
 
+GOOD = {"metric.accuracy": "0.9", "metric.f1_macro": "0.9", "minimum.accuracy": "0.8"}
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "why"),
+    [
+        ({"accepted.metric.accuracy": "0.9"}, 0, "accuracy is good enough: 0.9000 after 0.9000"),
+        ({"accepted.metric.accuracy": "0.91"}, 1, "accuracy is worse: 0.9000 after 0.9100"),
+        ({"accepted.metric.accuracy": "0.91", "tolerance": "0.02"}, 0, "good enough: 0.9000 after 0.9100"),
+        ({"accepted.error": "ValueError: no column"}, 1, "could not be measured: ValueError: no column"),
+    ],
+)
+def test_one_that_is_worse_than_the_accepted_is_refused(
+    account: None, told: dict[str, str], code: int, why: str
+) -> None:
+    run("accept", "churn", "1", "--yes")
+    register({**GOOD, "accepted.version": "1", **told})
+    assert run("accept", "churn", "4", "--by-tests", "--yes") == code
+    assert package(4)["ModelApprovalStatus"] == ("Rejected" if code else "Approved")
+    assert why in package(4)["ApprovalDescription"]
+
+
+def test_the_accepted_one_is_that_of_today(account: None) -> None:
+    register({**GOOD, "accepted.version": "none"})
+    run("accept", "churn", "1", "--yes")
+    with pytest.raises(Refused, match="was measured beside none, and version 1 is accepted today"):
+        run("accept", "churn", "4", "--by-tests", "--yes")
+    assert package(4)["ModelApprovalStatus"] == "PendingManualApproval"
+    # What is below its minimum is refused in any case, and what is accepted stays so.
+    assert run("accept", "churn", "2", "--by-tests", "--yes") == 1
+    assert run("accept", "churn", "1", "--by-tests", "--yes") == 0
+
+
+def test_the_comparison_is_that_of_the_test(account: None, capsys: pytest.CaptureFixture[str]) -> None:
+    run("accept", "churn", "1", "--yes")
+    before = {"accepted.metric.accuracy": "0.95", "accepted.metric.f1_macro": "0.8"}
+    register({**GOOD, "accepted.version": "1", **before})
+    capsys.readouterr()
+    assert run("compare", "churn") == 0
+    printed = capsys.readouterr()
+    head, accuracy, f1 = printed.out.splitlines()
+    assert head.split() == ["METRIC", "1", "(accepted)", "4", "(draft)"]
+    # On the rows of version 4: on those of its own run version 1 had 0.91.
+    assert accuracy.split() == ["accuracy", "0.9500", "0.9000", "worse"]
+    assert f1.split() == ["f1_macro", "0.8000", "0.9000"]
+    assert printed.err == ""
+    assert run("compare", "churn", "4", "1", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["same_rows"], found["worse"]) == (True, ["accuracy"])
+    assert run("compare", "churn", "1", "2") == 0
+    assert "the rows of its own run" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("metric", ["nan", None])
 def test_a_metric_that_is_no_number_or_not_there_is_refused(account: None, metric: str | None) -> None:
     register({"minimum.accuracy": "0.1", **({"metric.accuracy": metric} if metric else {})})

@@ -61,13 +61,23 @@ class Bucket:
             NotVersioned: it does not.
         """
         if not self._checked:
-            state = self.client.get_bucket_versioning(Bucket=self.name).get("Status")
+            try:
+                state = self.client.get_bucket_versioning(Bucket=self.name).get("Status")
+            except self.client.exceptions.ClientError as error:
+                self._no_bucket(error)
+                raise
             if state != "Enabled":
                 raise NotVersioned(
                     f"the bucket {self.name} keeps no versions, so a second put would replace the first. Switch it on: "
                     f"aws s3api put-bucket-versioning --bucket {self.name} --versioning-configuration Status=Enabled"
                 )
             self._checked = True
+
+    def _no_bucket(self, error: Any) -> None:
+        if error.response["Error"]["Code"] == "NoSuchBucket":
+            raise NotFound(
+                f"there is no bucket {self.name}: see SAVER_BUCKET, or the name given to use(), and whose account is logged in"
+            ) from error
 
     def put(
         self, filename: str, file: IO[bytes], kind: str, metadata: Mapping[str, Any], expect: str | None
@@ -165,32 +175,59 @@ class Bucket:
     def _aside(self, name: str) -> str:
         return f"{self.prefix}{ASIDE}metadata/{name}.json"
 
-    def about(self, filename: str, version: str | None, *, latest: bool) -> Version:
+    def about(self, filename: str, version: str | None, *, latest: bool, lost: bool = False) -> Version:
         """What the headers of a version say (None: of the latest).
+
+        Args:
+            lost: whether metadata that is damaged or gone counts as none.
 
         Raises:
             NotFound: there is no such version.
+            Damaged: the metadata is not what was stored.
         """
-        return self._version(filename, self._call("head_object", filename, version), latest)
+        return self._version(filename, self._call("head_object", filename, version), latest, lost=lost)
 
-    def _version(self, filename: str, answer: Mapping[str, Any], latest: bool) -> Version:
+    def _version(self, filename: str, answer: Mapping[str, Any], latest: bool, *, lost: bool) -> Version:
         said = answer["Metadata"]
-        text = said.get("saver-metadata", "{}")
-        if name := said.get("saver-metadata-at"):
-            raw = self.client.get_object(Bucket=self.name, Key=self._aside(name))["Body"].read()
-            if hashlib.sha256(raw).hexdigest() != name:
-                raise Damaged(f"the metadata of {filename} in {self._aside(name)} is not what was stored")
-            text = raw.decode()
+        try:
+            metadata = self._metadata(filename, said)
+        except Damaged:
+            if not lost:
+                raise
+            metadata = {}
         return Version(
             filename=filename,
-            id=answer["VersionId"],
+            # S3 names none where a bucket has never kept versions; "null" is what it calls that one later.
+            id=answer.get("VersionId", "null"),
             size=answer["ContentLength"],
             stored=answer["LastModified"],
             kind=said.get("saver-kind", FILE),
             sha256=said.get("saver-sha256", ""),
-            metadata=json.loads(text),
+            metadata=metadata,
             latest=latest,
         )
+
+    def _metadata(self, filename: str, said: Mapping[str, str]) -> dict[str, Any]:
+        """Damaged if it is not what `put` writes: another writer's header, or an object beside it that is gone."""
+        text, where = said.get("saver-metadata", "{}"), "its headers"
+        if name := said.get("saver-metadata-at"):
+            where = self._aside(name)
+            try:
+                raw = self.client.get_object(Bucket=self.name, Key=where)["Body"].read()
+            except self.client.exceptions.NoSuchKey as error:
+                raise Damaged(
+                    f"the metadata of {filename} is gone: there is no {where} in {self.name}"
+                ) from error
+            if hashlib.sha256(raw).hexdigest() != name:
+                raise Damaged(f"the metadata of {filename} in {where} is not what was stored")
+            text = raw.decode()
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise Damaged(f"the metadata of {filename} in {where} is not what put() writes")
+        return found
 
     def read(self, filename: str, version: str | None, target: IO[bytes]) -> Version:
         """Write a version's bytes (None: the latest's) to `target`, piece by piece, and compare their hash with the stored one.
@@ -200,7 +237,7 @@ class Bucket:
             Damaged: the bytes are not those that were stored.
         """
         answer = self._call("get_object", filename, version)
-        found = self._version(filename, answer, version is None)
+        found = self._version(filename, answer, version is None, lost=True)
         digest, size = hashlib.sha256(), 0
         for chunk in answer["Body"].iter_chunks(_CHUNK):
             digest.update(chunk)
@@ -220,6 +257,7 @@ class Bucket:
         try:
             return getattr(self.client, name)(**asked)
         except self.client.exceptions.ClientError as error:
+            self._no_bucket(error)
             if error.response["Error"]["Code"] in (
                 "NoSuchKey", "NoSuchVersion", "404", "405", "MethodNotAllowed", "InvalidArgument",
             ):  # fmt: skip

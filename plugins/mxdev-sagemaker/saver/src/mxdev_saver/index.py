@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev_saver.bucket import Listed
-from mxdev_saver.errors import NotFound
+from mxdev_saver.errors import Damaged, NotFound
 from mxdev_saver.model import Version
 
 _FORMAT = 1
@@ -182,7 +182,7 @@ def _writing(connection: sqlite3.Connection) -> Iterator[None]:
 def _or_none(about: Callable[[Listed], Version], one: Listed) -> Version | None:
     try:
         return about(one)
-    except NotFound:  # removed since it was listed
+    except (NotFound, Damaged):  # removed since it was listed, or of a writer whose metadata nobody can read
         return None
 
 

@@ -38,6 +38,18 @@ def _module(name: str) -> Any:
         ) from error
 
 
+def _write_csv(frame: Any, path: Path) -> None:
+    """The columns only, as ever. What would come back as another frame, or not at all, is refused."""
+    columns = frame.columns
+    if not len(columns):
+        raise ValueError("it has no column, and nothing could be read again. Store it as .parquet")
+    if columns.nlevels > 1 or not columns.is_unique:
+        raise ValueError(
+            "a CSV has one line of names, each once. Rename its columns, or store several levels as .parquet"
+        )
+    frame.to_csv(path, index=False)
+
+
 def _write_json(value: Any, path: Path) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, allow_nan=False), encoding="utf-8")
 
@@ -100,7 +112,7 @@ def _read_npz(path: Path, _: bool) -> Any:
 FRAMES = (
     Kind("parquet", (".parquet",), lambda frame, path: frame.to_parquet(path),
          lambda path, _: _module("pandas").read_parquet(path)),
-    Kind("csv", (".csv",), lambda frame, path: frame.to_csv(path, index=False),
+    Kind("csv", (".csv",), _write_csv,
          lambda path, _: _module("pandas").read_csv(path)),
 )  # fmt: skip
 OBJECTS = (

@@ -81,6 +81,10 @@ class Saver:
         given = [dataframe is not _NOTHING, object is not _NOTHING, path is not None, stream is not None]
         if sum(given) != 1:
             raise SaverError(f"{filename}: give one of dataframe=, object=, path=, stream=")
+        if not isinstance(metadata, Mapping | None):
+            raise SaverError(
+                f"{filename}: metadata is a mapping of keys, and this is a {type(metadata).__name__}"
+            )
         said = dict(metadata or {})
         with ExitStack() as stack:
             kind = kinds.AS_IT_IS
@@ -97,7 +101,11 @@ class Saver:
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="saver-"))
                 # Frameworks look at the ending too.
                 written = Path(folder) / ("object" + "".join(Path(filename).suffixes[-1:]))
-                kind.write(value, written)
+                try:
+                    kind.write(value, written)
+                except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+                    what = f"this {type(value).__name__} cannot be stored as {kind.name}"
+                    raise SaverError(f"{filename}: {what}: {error}") from error
                 file = stack.enter_context(written.open("rb"))
             expected = expect.id if isinstance(expect, Version) else expect
             identity = self._bucket.put(filename, file, kind.name, said, expected)
@@ -203,7 +211,13 @@ class Saver:
         """
         _check(filename)
         with ThreadPoolExecutor(8) as pool:
-            found = list(pool.map(self._about, self._bucket.versions(filename)))
+            # One whose metadata is gone is listed all the same: its bytes can be read.
+            found = list(
+                pool.map(
+                    lambda one: self._bucket.about(one.filename, one.id, latest=one.latest, lost=True),
+                    self._bucket.versions(filename),
+                )
+            )
         if not found:
             raise NotFound(f"{filename}: no such file in s3://{self._bucket.name}/{self._bucket.prefix}")
         return found
@@ -254,6 +268,8 @@ class Saver:
 
 
 def _check(filename: str) -> None:
+    if not isinstance(filename, str):
+        raise SaverError(f"{filename!r} is no name of a file, but a {type(filename).__name__}")
     bad = not filename or filename.startswith(("/", ASIDE)) or filename.endswith("/")
     if bad or re.search(r"[\x00-\x1f]|(^|/)\.{0,2}(/|$)", filename) or len(filename.encode()) > 900:
         raise SaverError(

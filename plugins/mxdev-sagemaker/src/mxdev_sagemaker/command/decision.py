@@ -22,19 +22,23 @@ class Verdict:
     """What the automatic test says of a version.
 
     Attributes:
-        good: all metrics reach what they must.
-        reason: each metric beside what it must reach.
+        good: all metrics reach what they must, and none is worse than that of the accepted version.
+        reason: each metric beside what it must reach, and after that of the accepted version.
     """
 
     good: bool
     reason: str
 
 
-def verdict(package: Package) -> Verdict:
-    """Compare the metrics of a version with what its configuration demanded.
+def verdict(package: Package, accepted: Package | None) -> Verdict:
+    """Compare the metrics of a version with what its configuration demanded, and with those of the accepted version on the same rows.
+
+    Args:
+        package: the version.
+        accepted: the version that is accepted today; None if there is none.
 
     Raises:
-        Refused: there is no automatic test: its run demanded nothing.
+        Refused: there is no automatic test: its run demanded nothing, or measured another version than the one that is accepted today.
     """
     if not package.minimums:
         raise Refused(
@@ -49,7 +53,30 @@ def verdict(package: Package) -> Verdict:
         good &= met
         said = "is not there" if reached is None else f"is {reached:g}"
         lines.append(f"{name} {said}, and must be {minimum:g} or more")
+        if reached is not None and name in package.before:
+            word = "worse" if package.worse(name) else "good enough"
+            good &= not package.worse(name)
+            lines.append(f"{name} is {word}: {reached:.4f} after {package.before[name]:.4f}")
+    if package.not_measured:
+        good = False
+        lines.append(
+            f"version {package.measured_against}, which is accepted, could not be measured: {package.not_measured}"
+        )
+    if good and accepted is not None and accepted.version != package.version:
+        _of_today(package, accepted)
     return Verdict(good, "; ".join(lines))
+
+
+def _of_today(package: Package, accepted: Package) -> None:
+    """Refused unless it was measured beside the version that is accepted today."""
+    against = package.measured_against
+    if against == str(accepted.version):
+        return
+    beside = f"beside version {against}" if against not in (None, "none") else "beside none"
+    raise Refused(
+        f"Version {package.version} was measured {beside}, and version {accepted.version} is accepted today.",
+        hint="Start the pipeline again: its run measures both on the same rows. Or a person decides, without --by-tests.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -161,7 +161,7 @@ def accept(name: str, version: int, by_tests: bool, reason: str, region: str | N
     where = place.find(name, None, region)
     good, why = True, reason or "a person accepted it"
     if by_tests:
-        said = decision.verdict(packages.version(where, version))
+        said = decision.verdict(packages.version(where, version), packages.accepted(where))
         good, why = said.good, f"by its test: {said.reason}"
     status = decision.ACCEPTED if good else decision.REFUSED
     title = f"{name} {version}, {'accepted' if good else 'refused'}"
@@ -209,6 +209,9 @@ def refuse(name: str, version: int, reason: str, region: str | None, mode: Mode)
 def compare(name: str, versions: tuple[int, ...], region: str | None, as_json: bool) -> int:
     """Compare the metrics of VERSIONS; without any, of the newest one and of the last that was accepted.
 
+    A version that was measured beside the accepted one is compared with it on the same rows, as its automatic test does.
+    Any others were measured on the rows of their own runs.
+
     \b
     Exit codes: 0 done, 2 wrong usage, 4 AWS could not.
     Examples:
@@ -232,14 +235,27 @@ def compare(name: str, versions: tuple[int, ...], region: str | None, as_json: b
             hint=f"See `mx sagemaker models list {name}`, and name two.",
         )
     measured = {one.version: packages.metrics(where, one) for one in chosen}
+    newer = packages.beside(chosen)
+    worse = sorted(filter(newer.worse, newer.before)) if newer else []
+    if newer:
+        measured[int(newer.measured_against or 0)] = newer.before
     if as_json:
-        click.echo(json.dumps({"version": 1, "metrics": measured}))
+        click.echo(
+            json.dumps({"version": 1, "metrics": measured, "same_rows": newer is not None, "worse": worse})
+        )
         return 0
     names = sorted({metric for found in measured.values() for metric in found})
     head = ("METRIC", *(f"{one.version} ({one.word})" for one in chosen))
-    _table(
-        head, [(metric, *(_number(measured[one.version].get(metric)) for one in chosen)) for metric in names]
-    )
+    rows = [(metric, *(_number(measured[one.version].get(metric)) for one in chosen)) for metric in names]
+    if newer:
+        head, rows = (*head, ""), [(*row, "worse" if row[0] in worse else "") for row in rows]
+    _table(head, rows)
+    told = "" if newer else "Each version was measured on the rows of its own run."
+    for one in chosen if not newer else ():
+        if one.not_measured:
+            told = f"Version {one.measured_against} could not be measured beside version {one.version}: {one.not_measured}"
+    if told:
+        click.echo(told, err=True)
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from mxdev_sagemaker.command.place import Place
 
 WORDS = {"PendingManualApproval": "draft", "Approved": "accepted", "Rejected": "refused"}
 # How the last step of a pipeline names what it tells the registry.
-METRIC, MINIMUM = "metric.", "minimum."
+METRIC, MINIMUM, BEFORE = "metric.", "minimum.", "accepted.metric."
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,31 @@ class Package:
     def metrics(self) -> dict[str, float]:
         """What the run told of its metrics."""
         return _numbers(self.properties, METRIC)
+
+    @property
+    def measured_against(self) -> str | None:
+        """The number of the version that was accepted when its run measured it, or "none"; None if its run did not look."""
+        return self.properties.get("accepted.version")
+
+    @property
+    def before(self) -> dict[str, float]:
+        """What that version makes of the same rows."""
+        return _numbers(self.properties, BEFORE)
+
+    @property
+    def not_measured(self) -> str:
+        """Why its run could not measure that version; "" if it did."""
+        return self.properties.get("accepted.error", "")
+
+    @property
+    def tolerance(self) -> float:
+        """How much worse than that version it may be."""
+        return _numbers(self.properties, "tolerance").get("", 0.0)
+
+    def worse(self, metric: str) -> bool:
+        """Whether it is worse than that version, by more than is tolerated."""
+        old, new = self.before.get(metric), self.metrics.get(metric)
+        return old is not None and new is not None and old - new > self.tolerance
 
     @property
     def minimums(self) -> dict[str, float]:
@@ -107,6 +132,22 @@ def describe(place: Place, arn: str) -> Package:
         found.get("CustomerMetadataProperties", {}),
         quality.get("S3Uri"),
     )
+
+
+def accepted(place: Place) -> Package | None:
+    """The newest version that is accepted; None before the first acceptance. MxError if AWS refuses, or there is no such group."""
+    found = (describe(place, arn) for arn in arns(place).values())
+    return next((one for one in found if one.word == "accepted"), None)
+
+
+def beside(chosen: Sequence[Package]) -> Package | None:
+    """The one of two versions that was measured beside the other, on the same rows; None if none was, or they are more."""
+    if len(chosen) != 2:
+        return None
+    for newer, older in (chosen, chosen[::-1]):
+        if newer.measured_against == str(older.version) and newer.before:
+            return newer
+    return None
 
 
 def version(place: Place, number: int) -> Package:

@@ -102,30 +102,16 @@ data "aws_iam_policy_document" "publish" {
     resources = ["arn:${local.partition}:sagemaker:${local.here}:model-package-group/*"]
   }
 
-  # The kernel images that Studio offers.
+  # Versions of the kernels that Studio offers; the images are made with the squad.
   statement {
     sid = "Kernels"
     actions = [
       "sagemaker:AddTags",
-      "sagemaker:CreateImage",
       "sagemaker:CreateImageVersion",
       "sagemaker:DescribeImage",
       "sagemaker:DescribeImageVersion",
-      "sagemaker:UpdateImage",
     ]
     resources = [for kind in ["image", "image-version"] : "arn:${local.partition}:sagemaker:${local.here}:${kind}/${local.platform}-*"]
-  }
-
-  statement {
-    sid       = "Pass"
-    actions   = ["iam:PassRole"]
-    resources = [aws_iam_role.experiments.arn]
-
-    condition {
-      test     = "StringEquals"
-      variable = "iam:PassedToService"
-      values   = ["sagemaker.amazonaws.com"]
-    }
   }
 }
 

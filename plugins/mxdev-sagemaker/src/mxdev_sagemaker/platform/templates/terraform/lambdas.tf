@@ -35,22 +35,11 @@ resource "aws_secretsmanager_secret" "gitlab" {
   description = "Access token of ${local.deployments_project}, scope api."
 }
 
-data "aws_iam_policy_document" "assume_lambda" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["lambda.amazonaws.com"]
-    }
-  }
-}
-
 resource "aws_iam_role" "lambda" {
   for_each = local.functions
 
   name               = "${local.platform}-${replace(each.key, "_", "-")}"
-  assume_role_policy = data.aws_iam_policy_document.assume_lambda.json
+  assume_role_policy = data.aws_iam_policy_document.assume["lambda"].json
 }
 
 data "aws_iam_policy_document" "log" {

@@ -12,6 +12,11 @@ resource "aws_ecr_repository" "this" {
   }
 }
 
+# The tag that the platform's pipeline builds of base/Dockerfile.
+locals {
+  base_image = "${aws_ecr_repository.this["base"].repository_url}:${trimspace(file("${path.module}/../base/version"))}"
+}
+
 resource "aws_ecr_lifecycle_policy" "this" {
   for_each = aws_ecr_repository.this
 

@@ -13,21 +13,25 @@ locals {
 }
 
 data "aws_iam_policy_document" "assume" {
-  for_each = { sagemaker = ["sagemaker.amazonaws.com"], scheduler = ["scheduler.amazonaws.com"] }
+  for_each = toset(["lambda", "sagemaker", "scheduler"])
 
   statement {
     actions = ["sts:AssumeRole"]
 
     principals {
       type        = "Service"
-      identifiers = each.value
+      identifiers = ["${each.value}.amazonaws.com"]
     }
 
-    # Not on behalf of another account.
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
+    # Not on behalf of another account; Lambda does not say for whom it assumes a role.
+    dynamic "condition" {
+      for_each = each.value == "lambda" ? [] : [local.account]
+
+      content {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [condition.value]
+      }
     }
   }
 }

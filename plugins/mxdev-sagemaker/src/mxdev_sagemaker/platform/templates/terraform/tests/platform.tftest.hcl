@@ -211,6 +211,8 @@ run "a_squad" {
     git            = "https://gitlab.com/acme/ml/vision"
     domain_id      = "d-mock"
     execution_role = "arn:aws:iam::123456789012:role/experiments"
+    base_image     = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/acme-ml/base:1.0.0"
+    idle           = { minutes = 60, at_most = 240 }
     role_names     = { write = "experiments", read = "training" }
   }
 
@@ -227,6 +229,23 @@ run "a_squad" {
   assert {
     condition     = output.experiments["tracker"].git == "https://gitlab.com/acme/ml/vision/tracker.git"
     error_message = "Each experiment must have its Git repository."
+  }
+
+  assert {
+    condition = [for one in one(one(aws_sagemaker_user_profile.this["ada"].user_settings).jupyter_lab_app_settings).custom_image : join(" ", [one.image_name, one.app_image_config_name])] == [
+      for name in ["detector", "tracker"] : "acme-ml-vision-${name} acme-ml-vision-${name}"
+    ]
+    error_message = "Studio must offer the kernel of each experiment to the squad's members."
+  }
+
+  assert {
+    condition     = one(one(one(one(aws_sagemaker_user_profile.this["ada"].user_settings).jupyter_lab_app_settings).app_lifecycle_management).idle_settings).idle_timeout_in_minutes == 60
+    error_message = "An instance of a member must stop when nobody uses it."
+  }
+
+  assert {
+    condition     = alltrue([for one in aws_sagemaker_image_version.this : one.base_image == var.base_image]) && output.experiments["detector"].kernel == "acme-ml-vision-detector"
+    error_message = "The first version of each kernel must be the base image."
   }
 
   assert {
@@ -250,6 +269,8 @@ run "an_experiment_with_a_long_name_is_refused" {
     git            = "https://gitlab.com/acme/ml/vision"
     domain_id      = "d-mock"
     execution_role = "arn:aws:iam::123456789012:role/experiments"
+    base_image     = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/acme-ml/base:1.0.0"
+    idle           = { minutes = 60, at_most = 240 }
     role_names     = { write = "experiments", read = "training" }
   }
 

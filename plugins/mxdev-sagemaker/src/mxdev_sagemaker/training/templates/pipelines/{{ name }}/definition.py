@@ -144,6 +144,7 @@ def _evaluation(given: Json, tag: str) -> Json:
             "configuration": _output("Processing", "configuration"),
         },
         outputs={"evaluation": f"{ML}/processing/evaluation"},
+        environment={"MODEL_PACKAGE_GROUP": given["name"]},
     )
 
 

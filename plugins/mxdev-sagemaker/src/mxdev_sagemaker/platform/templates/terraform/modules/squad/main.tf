@@ -131,6 +131,28 @@ resource "aws_sagemaker_user_profile" "this" {
 
   user_settings {
     execution_role = var.execution_role
+
+    # The times are the domain's. They are said again, because the kernels of the squad are settings of the same app.
+    jupyter_lab_app_settings {
+      app_lifecycle_management {
+        idle_settings {
+          lifecycle_management        = "ENABLED"
+          idle_timeout_in_minutes     = var.idle.minutes
+          min_idle_timeout_in_minutes = var.idle.minutes
+          max_idle_timeout_in_minutes = var.idle.at_most
+        }
+      }
+
+      # Without a number it is the newest version.
+      dynamic "custom_image" {
+        for_each = aws_sagemaker_image_version.this
+
+        content {
+          image_name            = custom_image.value.image_name
+          app_image_config_name = aws_sagemaker_app_image_config.this[custom_image.key].app_image_config_name
+        }
+      }
+    }
   }
 }
 

@@ -4,12 +4,13 @@ output "registry" {
 }
 
 output "experiments" {
-  description = "Of each experiment its bucket, its registry and its Git repository."
+  description = "Of each experiment its bucket, its registry, its Git repository and the image that Studio offers."
   value = {
     for name in var.experiments : name => {
       bucket   = aws_s3_bucket.this[name].bucket
       registry = aws_ecr_repository.this[name].repository_url
       git      = one(aws_sagemaker_code_repository.this[name].git_config).repository_url
+      kernel   = aws_sagemaker_image.this[name].image_name
     }
   }
 }

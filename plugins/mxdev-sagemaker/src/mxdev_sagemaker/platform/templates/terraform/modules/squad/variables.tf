@@ -50,6 +50,16 @@ variable "execution_role" {
   type        = string
 }
 
+variable "base_image" {
+  description = "The shared base image with its tag, in ECR: the kernel of an experiment before its pipeline has built one."
+  type        = string
+}
+
+variable "idle" {
+  description = "After how many minutes Studio stops an instance that nobody uses, and what a person may choose at most."
+  type        = object({ minutes = number, at_most = number })
+}
+
 variable "role_names" {
   description = "The names of the roles that get at the buckets: `write` of experiments, `read` of training pipelines."
   type        = object({ write = string, read = string })

@@ -17,6 +17,7 @@ sys.path[:0] = [
     str(FOLDER / "etl"),
     str(FOLDER / "steps"),
     str(FOLDER / "steps/processing"),
+    str(FOLDER / "steps/evaluation"),
     str(FOLDER / "steps/registration"),
 ]
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import Any
 
 import boto3
 import configuration
+import gate
 from botocore.exceptions import BotoCoreError, ClientError
 
 
-def minimums(values: dict[str, Any]) -> dict[str, float]:
-    """What each metric must reach for the automatic test to accept the model."""
-    return {"accuracy": values["minimum_accuracy"], **values["minimums"]}
-
-
 def package(
-    values: dict[str, Any], metrics: dict[str, float], drawn: dict[str, Any]
+    values: dict[str, Any],
+    metrics: dict[str, float],
+    drawn: dict[str, Any],
+    accepted: dict[str, Any],
 ) -> dict[str, Any]:
-    """The request that makes the model package; `drawn` is what a search has found best."""
+    """The request that makes the model package.
+
+    `drawn` is what a search has found best, `accepted` what the evaluation has found of the model that is accepted.
+    """
     told = {name: f"{value:.6f}" for name, value in metrics.items()}
     return {
         "ModelPackageGroupName": os.environ["MODEL_PACKAGE_GROUP"],
@@ -46,13 +49,26 @@ def package(
         "CustomerMetadataProperties": {
             **{f"metric.{name}": value for name, value in told.items()},
             **{f"drawn.{name}": str(value) for name, value in drawn.items()},
-            **{f"minimum.{name}": str(value) for name, value in minimums(values).items()},
+            **{f"minimum.{name}": str(value) for name, value in gate.minimums(values).items()},
+            **measured(accepted),
+            "tolerance": str(values["tolerance"]),
             "input_data": values["input_data"],
             "seed": str(values["seed"]),
             "execution": os.environ["EXECUTION"],
             "tag": os.environ["TAG"],
         },
     }
+
+
+def measured(accepted: dict[str, Any]) -> dict[str, str]:
+    """What the registry is told of the model that the candidate was compared with, on the same rows."""
+    told = {"accepted.version": str(accepted.get("version", "none"))}
+    for name, value in accepted.get("metrics", {}).items():
+        told[f"accepted.metric.{name}"] = f"{value:.6f}"
+    if "error" in accepted:
+        # The registry takes no quotes and no brackets.
+        told["accepted.error"] = re.sub(r"[^\w.:/=+@-]+", " ", accepted["error"]).strip()[:256]
+    return told
 
 
 def ensure_group(client: Any, name: str) -> None:
@@ -71,28 +87,33 @@ def main() -> None:
     values = configuration.read(data / "configuration")
     report = json.loads((data / "evaluation/evaluation.json").read_text(encoding="utf-8"))
     drawn = json.loads((data / "evaluation/drawn.json").read_text(encoding="utf-8"))
+    accepted = json.loads((data / "evaluation/accepted.json").read_text(encoding="utf-8"))
     metrics = {name: it["value"] for name, it in report["classification_metrics"].items()}
     client = boto3.client("sagemaker")
     ensure_group(client, os.environ["MODEL_PACKAGE_GROUP"])
-    made = client.create_model_package(**package(values, metrics, drawn))
+    made = client.create_model_package(**package(values, metrics, drawn, accepted))
     arn = made["ModelPackageArn"]
     print(f"{arn} is a draft: accuracy {metrics['accuracy']:.4f}")
     if values["accept_automatically"]:
-        decide(client, arn, metrics, minimums(values))
+        now = gate.accepted(client, os.environ["MODEL_PACKAGE_GROUP"])
+        if now is not None and now.version != accepted.get("version"):
+            print(f"{arn} stays a draft: version {now.version} was accepted since it was measured")
+            return
+        before = accepted.get("metrics", {})
+        rows = gate.compare(gate.minimums(values), values["tolerance"], metrics, before)
+        decide(client, arn, rows, accepted)
 
 
-def decide(client: Any, arn: str, metrics: dict[str, float], minimums: dict[str, float]) -> None:
+def decide(client: Any, arn: str, rows: list[gate.Row], accepted: dict[str, Any]) -> None:
     """Accept or refuse the draft by its test; the registry says why. The platform must allow it to this pipeline.
 
-    A metric that is not there, or is no number, is below every minimum.
+    One that cannot be compared with the accepted model is refused: a person may accept it all the same.
     """
-    lines, good = [], True
-    for name, minimum in sorted(minimums.items()):
-        reached = metrics.get(name)
-        good &= reached is not None and reached >= minimum
-        said = "is not there" if reached is None else f"is {reached:g}"
-        lines.append(f"{name} {said}, and must be {minimum:g} or more")
-    status, reason = "Approved" if good else "Rejected", f"by its test: {'; '.join(lines)}"
+    reason = f"by its test: {gate.explain(rows)}"
+    if "error" in accepted:
+        reason += f"; version {accepted['version']}, which is accepted, could not be measured: {accepted['error']}"
+    good = all(row.good for row in rows) and "error" not in accepted
+    status = "Approved" if good else "Rejected"
     properties = client.describe_model_package(ModelPackageName=arn)["CustomerMetadataProperties"]
     client.update_model_package(
         ModelPackageArn=arn,
