@@ -16,8 +16,12 @@ from mxdev.commands.planning import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mxdev.plan.model import Plan
     from mxdev.project.project import Project
+
+_DEPLOYMENTS = "deployments."
 
 
 @with_options(*PLAN_OPTIONS)
@@ -40,6 +44,25 @@ def destroy(instances: tuple[str, ...], with_dependents: bool, **parameters: Any
         found = update.destroy(project, instance_names(project, instances), with_dependents=with_dependents)
         if not policy.dry_run and found.effective:
             found.notes.append("`mx undo` brings back what was removed.")
+        found.notes += _still_up(found, dry_run=policy.dry_run)
         return found
 
     return change_project("mx destroy", policy, plan)
+
+
+def _still_up(plan: Plan, *, dry_run: bool) -> Iterator[str]:
+    """What runs on a cluster or in a cloud whatever becomes of its files, and the way to take it down while they are there."""
+    from mxdev.project import environments
+
+    going = [plan.project.instances[one.known_as] for one in plan.renderings if one.tree is None]
+    addresses = [one.address for record in going for one in record.sections if one.path == "devspace.yaml"]
+    deployed = [one.removeprefix(_DEPLOYMENTS) for one in addresses if one.startswith(_DEPLOYMENTS)]
+    ways = [f"mx purge {' '.join(deployed)}"] if deployed else []
+    files = {path for record in going for path in record.files}
+    ways += [f"mx down -E {name}" for name in environments.names(plan.root) if f"{environments.FOLDER}/{name}.yaml" in files]  # fmt: skip
+    for way in ways:
+        yield (
+            f"`{way}` first, if it was deployed: without its files mx does not know it."
+            if dry_run
+            else f"If it was deployed, it still runs: `mx undo`, `{way}`, then this again."
+        )

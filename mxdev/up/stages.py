@@ -118,18 +118,22 @@ def connected(way: Way) -> bool:
 
 
 def survivors(way: Way, *, with_data: bool) -> Iterator[tuple[str, str]]:
-    """What is left after the way down, and the command that removes it."""
+    """What is left after the way down, and the command that removes it.
+
+    The project's own context is gone by then: on a cluster of one's own, CONTEXT stands for one of the person's.
+    """
     name = way.target.name
+    purge = way.target.command("mx purge") + ("" if way.target.cloud == "gcp" else " --context CONTEXT")
     for one in way.shared:
         yield (
             f"{one.name} in the namespace {one.namespace}, which other environments may use",
-            way.target.command(f"mx purge {one.name}"),
+            f"{purge} {one.name}",
         )
     if not with_data and way.deployments:
         if way.target.cloud != "gcp":
             yield (
                 f"volumes and passwords in the namespace {name}",
-                way.target.command("mx purge") + " --volumes",
+                f"{purge} --volumes",
             )
         else:
             yield "the disk of the database", "gcloud compute disks list --project " + way.target.project_id

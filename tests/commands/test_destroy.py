@@ -40,6 +40,21 @@ def test_generate_and_destroy_give_back_the_tree(world: World) -> None:
     assert world.tree() == after
 
 
+def test_what_may_run_still_is_named_with_the_way_to_take_it_down(world: World) -> None:
+    world.base.sections = [("devspace.yaml", "version", "v2beta1")]
+    world.app.sections = [("devspace.yaml", "deployments.@short@", {"namespace": "x"})]
+    world.extra.files = {"infrastructure/environments/staging.yaml": "namespace: x\n"}
+    world.start()
+    for arguments in (["WorldApp", "one"], ["WorldApp", "two"], ["WorldExtra"]):
+        world.ok("generate", *arguments)
+    before = world.ok("destroy", "WorldApp:one", "WorldApp:two", "--dry-run").err
+    assert "`mx purge one two` first, if it was deployed" in before
+    after = world.ok("destroy", "WorldExtra", "WorldApp:two").err
+    assert "If it was deployed, it still runs: `mx undo`, `mx purge two`, then this again." in after
+    assert "`mx down -E staging`, then this again" in after
+    assert "purge" not in world.ok("undo").err
+
+
 def test_sections_of_the_others_stay_byte_for_byte(world: World) -> None:
     everything(world)
     world.ok("generate", "WorldApp", "one")

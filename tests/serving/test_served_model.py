@@ -178,6 +178,10 @@ def test_the_answer_is_the_models(server: str, trained: tuple[list[list[float]],
         ({"datatype": "INT64"}, "'x': the datatype is INT64, not FP32"),
         ({"data": [1, 2]}, "'x': 2 values"),
         ({"data": ["a", "b", "c"]}, "'x': the data is not FP32"),
+        ({"shape": [0, 3], "data": []}, "'x': the shape [0, 3] has no values"),
+        ({"shape": [6148914691236517206, 3], "data": [1, 2]}, "'x': 2 values"),
+        ({"data": [1e300, 2, 3]}, "'x': a value is infinite, or too large for FP32"),
+        ({"data": [float("nan"), 2, 3]}, "a value is NaN, and the model says: Input X contains NaN"),
     ],
 )
 def test_what_does_not_fit_is_a_400_that_names_the_field(

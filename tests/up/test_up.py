@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -68,9 +69,14 @@ def test_killed_at_every_step_it_reaches_the_same_end_and_does_nothing_twice(
     assert down.code == 0, down.stderr
     assert project.names("statefulsets") == []
     assert "data-postgresql-0" in project.names("persistentvolumeclaims")
-    assert "mx purge --volumes" in down.stdout
+    purge = re.search(r"mx (purge) --context CONTEXT (--volumes)$", down.stdout, re.MULTILINE)
+    assert purge, down.stdout
     assert f"mx-{project.name}" not in Path(project.env["KUBECONFIG"]).read_text()
     assert project.json("down")["outcome"] == "nothing"
+    # What is printed last works when the project's own context is gone.
+    gone = project.mx(purge[1], "--context", "mx-tests", purge[2], "--confirm", project.name)
+    assert gone.code == 0, gone.stderr
+    assert project.names("persistentvolumeclaims") == []
 
 
 def test_it_goes_as_far_as_it_is_told_and_shows_all_before(

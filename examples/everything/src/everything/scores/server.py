@@ -11,7 +11,7 @@ from kserve.errors import InvalidInput  # type: ignore[import-not-found, unused-
 from prometheus_client import Counter  # type: ignore[import-not-found, unused-ignore]
 
 from .request_log import RequestLog
-from .signature import NAMES, DoesNotFitError, Given, fields, inputs
+from .signature import NAMES, DoesNotFitError, Given, fields, inputs, lacks_values
 from .weights import NotLoadedError, Source, load
 
 REFUSED = Counter("served_refused", "Requests that do not fit the model's signature.", ["model"])
@@ -66,7 +66,14 @@ class Served(Model):  # type: ignore[misc, unused-ignore]
         except DoesNotFitError as problem:
             REFUSED.labels(self.name).inc()
             raise InvalidInput(str(problem)) from problem
-        answer = await asyncio.to_thread(self._model.predict, asked)
+        try:
+            answer = await asyncio.to_thread(self._model.predict, asked)
+        except ValueError as problem:
+            if not lacks_values(asked):
+                raise
+            REFUSED.labels(self.name).inc()
+            words = str(problem).partition("\n")[0]
+            raise InvalidInput(f"inputs: a value is NaN, and the model says: {words}") from problem
         outputs = [_output(name, array) for name, array in _arrays(answer).items()]
         self._note(number, given, outputs)
         return InferResponse(number, self.name, outputs, model_version=self.version)

@@ -1,5 +1,6 @@
 """Whether a request fits the signature of the model: what does not is said, with the name of the field."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,6 +95,8 @@ def inputs(signature: ModelSignature | None, given: Sequence[Given]) -> Any:
         DoesNotFitError: the request does not fit; names the field.
     """
     wanted = fields(signature)
+    if not given:
+        raise DoesNotFitError(f"inputs: there are none; the model takes {_listed(wanted)}")
     arrays = {}
     by_name = {one.name: one for one in given}
     if len(wanted) == 1 and len(given) == 1 and not wanted[0].name:
@@ -102,9 +105,8 @@ def inputs(signature: ModelSignature | None, given: Sequence[Given]) -> Any:
         known = {field.name for field in wanted}
         for one in given:
             if one.name not in known:
-                listed = ", ".join(sorted(known)) or "one input"
                 raise DoesNotFitError(
-                    f"inputs: {one.name!r} is not known; the model takes {listed}"
+                    f"inputs: {one.name!r} is not known; the model takes {_listed(wanted)}"
                 )
         for field in wanted:
             if field.name not in by_name:
@@ -118,13 +120,24 @@ def inputs(signature: ModelSignature | None, given: Sequence[Given]) -> Any:
     return pd.DataFrame(arrays)
 
 
+def lacks_values(asked: Any) -> bool:
+    """Whether a value of what the model is asked with is missing (NaN), which some models take and others refuse."""
+    tables = asked.values() if isinstance(asked, dict) else [asked]
+    return any(bool(np.any(pd.isna(table))) for table in tables)
+
+
+def _listed(wanted: Sequence[Field]) -> str:
+    return ", ".join(sorted(field.name for field in wanted if field.name)) or "one input"
+
+
 def _array(field: Field, given: Given) -> npt.NDArray[Any]:
     where = f"inputs: {given.name!r}"
     if given.datatype != field.datatype:
         raise DoesNotFitError(f"{where}: the datatype is {given.datatype}, not {field.datatype}")
+    if any(length < 1 for length in given.shape):
+        raise DoesNotFitError(f"{where}: the shape {list(given.shape)} has no values")
     fits = len(given.shape) == len(field.shape) and all(
-        length >= 0 and wanted in (-1, length)
-        for wanted, length in zip(field.shape, given.shape, strict=True)
+        wanted in (-1, length) for wanted, length in zip(field.shape, given.shape, strict=True)
     )
     if not fits:
         raise DoesNotFitError(f"{where}: the shape is {list(given.shape)}, not {list(field.shape)}")
@@ -133,11 +146,15 @@ def _array(field: Field, given: Given) -> npt.NDArray[Any]:
         # 1.7 is no whole number: it is refused, and not served as 1.
         if raw.size and not np.can_cast(raw.dtype, TYPES[field.datatype], "same_kind"):
             raise TypeError(f"it is {raw.dtype.name}")
-        array = np.asarray(given.data, dtype=TYPES[field.datatype])
+        with np.errstate(over="ignore"):  # what is too large is infinite then
+            array = np.asarray(given.data, dtype=TYPES[field.datatype])
     except (ValueError, TypeError, OverflowError) as problem:
         raise DoesNotFitError(f"{where}: the data is not {field.datatype}: {problem}") from problem
-    if array.size != np.prod(given.shape):
+    # The product of numbers of Python's: numpy's would come round to a small one.
+    if array.size != (size := math.prod(given.shape)):
         raise DoesNotFitError(
-            f"{where}: {array.size} values, and the shape {list(given.shape)} has {np.prod(given.shape)}"
+            f"{where}: {array.size} values, and the shape {list(given.shape)} has {size}"
         )
+    if array.dtype.kind == "f" and np.isinf(array).any():
+        raise DoesNotFitError(f"{where}: a value is infinite, or too large for {field.datatype}")
     return array.reshape(given.shape)
