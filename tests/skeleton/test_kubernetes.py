@@ -281,6 +281,18 @@ def test_jobs_ask_for_the_gpu_that_there_is(cloud: str, accelerator: str) -> Non
     assert one(tree, "Job", "cuda-smoke-test")["spec"]["activeDeadlineSeconds"] <= 3600
 
 
+def test_training_that_fills_its_disk_fails_and_does_not_begin_again() -> None:
+    """A pod that the node takes away for its own full disk counts as disrupted; one above a limit of its own does not."""
+    job = one(project(), "Job", "replaced-by-mlflow")
+    pod = job["spec"]["template"]["spec"]
+    paths = {mount["name"]: mount["mountPath"] for mount in container(job)["volumeMounts"]}
+    assert paths == {"shared-memory": "/dev/shm", "tmp": "/tmp"}
+    limits = {volume["name"]: volume["emptyDir"]["sizeLimit"] for volume in pod["volumes"]}
+    assert limits == {"shared-memory": "2Gi", "tmp": "50Gi"}
+    (rule,) = job["spec"]["podFailurePolicy"]["rules"]
+    assert rule["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
+
+
 def test_the_job_template_is_what_mlflow_takes() -> None:
     """mlflow/projects/kubernetes.py sets name, image and command of the first container and appends to its `env`."""
     job = one(project(), "Job", "replaced-by-mlflow")

@@ -2,7 +2,9 @@
 
 import os
 import pickle
+import resource
 import signal
+from contextlib import contextmanager
 
 import mlflow
 import pytest
@@ -218,6 +220,70 @@ def test_one_that_cannot_be_read_now_is_no_new_beginning(toy_config, train, mode
     monkeypatch.setattr(mlflow.artifacts, "download_artifacts", away)
     with pytest.raises(RuntimeError, match=r"cannot be read: the store does not answer"):
         train(toy_config(*EVERY_TWO))
+
+
+@pytest.fixture
+def full():
+    """Within it, no file gets larger than a few bytes: the operating system refuses it, as on a full disk."""
+
+    @contextmanager
+    def limited():
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited
+
+
+def test_on_a_full_disk_the_checkpoint_before_stays(started, tmp_path, monkeypatch, full):
+    said = []
+    monkeypatch.setattr(checkpoint.log, "warning", lambda text, *values: said.append(text % values))
+    keeper = Keeper(started, tmp_path, 1, 0)
+    keeper.keep(Progress(epoch=1), {"weights": torch.ones(1000)})
+    for _ in range(2):
+        with full():
+            keeper.keep(Progress(epoch=2, step=3), {"weights": torch.zeros(1000)})
+    assert len(said) == 2
+    assert "no checkpoint is kept after epoch 2 and 3 steps, training goes on: " in said[0]
+    assert "MB are free on its disk" in said[0]
+    assert list(tmp_path.iterdir()) == []
+    progress, state = checkpoint.read(Keeper(started, tmp_path, 1, 0).last())
+    assert (progress.epoch, state["weights"].sum().item()) == (1, 1000)
+    keeper.keep(Progress(epoch=3), {"weights": torch.zeros(1000)})
+    assert checkpoint.read(Keeper(started, tmp_path, 1, 0).last())[0].epoch == 3
+
+
+def test_weights_that_cannot_be_written_leave_those_before(tmp_path, full):
+    path = tmp_path / "best.pt"
+    checkpoint.save({"weights": torch.ones(1000)}, path)
+    with full(), pytest.raises(OSError, match=r"best.pt cannot be written: .* MB are free"):
+        checkpoint.save({"weights": torch.zeros(1000)}, path)
+    assert torch.load(path)["weights"].sum() == 1000
+
+
+def test_a_store_that_is_away_ends_no_training(started, tmp_path, monkeypatch):
+    keeper = Keeper(started, tmp_path, 1, 0)
+    keeper.keep(Progress(epoch=1), {})
+
+    def away(*_arguments, **_named):
+        raise OSError("the store does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow, "log_artifact", away)
+        keeper.keep(Progress(epoch=2), {})
+    assert checkpoint.read(Keeper(started, tmp_path, 1, 0).last())[0].epoch == 1
+
+
+def test_weights_that_are_no_numbers_are_not_kept(toy_config, started, train, tmp_path):
+    config = toy_config("training.learning_rate=1e30", "training.checkpoint_minutes=0.000001")
+    with pytest.raises(FloatingPointError):
+        train(config)
+    found = Keeper(started, tmp_path, 0, 0).last()
+    weights = checkpoint.read(found)[1]["model"] if found else {}
+    assert all(tensor.isfinite().all() for tensor in weights.values())
 
 
 def test_zero_is_never(toy_config, models, tmp_path):

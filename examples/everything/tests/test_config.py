@@ -29,9 +29,13 @@ def test_every_file_of_a_group_is_whole(group):
             "training.deterministic=maybe",
             "training.deterministic is 'maybe'; it is one of false, warn, true",
         ),
+        ("training.epochs=0", "training.epochs is 0; the least is 1"),
+        ("training.accumulate=0", "training.accumulate is 0; the least is 1"),
+        ("training.patience=-1", "training.patience is -1; the least is 0"),
+        ("training.learning_rate=nan", "training.learning_rate is nan; the least is 0"),
     ],
 )
-def test_a_word_that_is_none_is_said(override, said):
+def test_a_value_that_is_none_is_said(override, said):
     with pytest.raises(ValueError, match=said):
         config.trainer_config(composed("trainer", override))
 

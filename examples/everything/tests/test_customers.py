@@ -70,6 +70,8 @@ def test_a_run_has_the_description_and_the_version(path):
         ("20,a2,2", ",a2,2", r"line 4, column 'size': '' is not a number"),
         ("20,a2,2", "nan,a2,2", r"line 4, column 'size': 'nan' is not a number"),
         ("20,a2,2", "20,a2", r"line 4: 2 cells, and the table has 3 columns"),
+        ("20,a2,2", "1e39,a2,2", r"line 4, column 'size': '1e39' is not a number, or too large"),
+        ("20,a2,2", "2_0,a2,2", r"line 4, column 'size': '2_0' is not a number"),
         (",goal", ",aim", r"has no column 'goal'. Its columns are: size, label, aim"),
         ("size,", "goal,", r"has two columns 'goal'"),
     ],
@@ -77,6 +79,15 @@ def test_a_run_has_the_description_and_the_version(path):
 def test_what_is_wrong_with_a_table_is_said(path, old, new, answer):
     path.write_text(path.read_text().replace(old, new, 1))
     with pytest.raises(ValueError, match=answer):
+        configured(path).dataset.load()
+
+
+def test_a_file_that_is_no_csv_is_named(path):
+    path.write_bytes(path.read_text().encode("utf-16"))
+    with pytest.raises(ValueError, match=r"table.csv is no CSV in UTF-8: "):
+        configured(path).dataset.load()
+    path.write_text("label,goal\n" + "a,1\n" * 20)
+    with pytest.raises(ValueError, match=r"table.csv has no column to predict 'goal' from"):
         configured(path).dataset.load()
 
 

@@ -99,6 +99,39 @@ def test_a_loss_that_is_no_number_ends_it(toy_config, tmp_path):
         fitted(toy_config("training.learning_rate=1e30"), tmp_path)
 
 
+def test_validation_that_is_no_number_ends_it(toy_config, tmp_path, monkeypatch):
+    part = Toy.part
+
+    def spoiled(self, seed, size):
+        made = part(self, seed, size)
+        if seed == 1:
+            made.tensors[0][3] = float("nan")
+        return made
+
+    monkeypatch.setattr(Toy, "part", spoiled)
+    with pytest.raises(FloatingPointError, match=r"validation loss of epoch 1 is nan.*tion data"):
+        fitted(toy_config(), tmp_path)
+
+
+@pytest.mark.parametrize("overrides", [("training.batch_size=19",), ("training.accumulate=16",)])
+def test_a_single_example_is_refused_before_the_training(
+    toy_config, tmp_path, monkeypatch, overrides
+):
+    """96 examples: one is left for the last step, or each part has one."""
+    steps = []
+    monkeypatch.setattr(fit.Fit, "_wish", lambda self: steps.append(self) or fit.GO_ON)
+    settings = toy_config("training.epochs=1", *overrides)
+    fitted(settings, tmp_path)
+    assert steps, "a network without such a layer takes it"
+    steps.clear()
+    normalized = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    monkeypatch.setattr(Toy, "model", lambda self: normalized)
+    with pytest.raises(ValueError, match=r"has one example.*, of 96 examples in all"):
+        fitted(settings, tmp_path)
+    assert steps == []
+    fitted(toy_config("training.epochs=1"), tmp_path)
+
+
 def test_parts_of_a_step_change_the_rounding_only(toy_config, tmp_path):
     settings = (toy_config(f"training.accumulate={n}", dropout=0) for n in (1, 3))
     losses = [fitted(one, tmp_path)[1] for one in settings]

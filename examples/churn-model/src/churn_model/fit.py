@@ -1,5 +1,6 @@
 """The training itself: epochs, steps, validation, and going on from a checkpoint."""
 
+import copy
 import logging
 import math
 from collections.abc import Callable, Iterator
@@ -72,7 +73,7 @@ class Fit:
         self.model.load_state_dict(state["model"])
         self._optimization.load(state)
         if self.processes.first and state["best"]:
-            torch.save(state["best"], self._best)
+            checkpoint.save(state["best"], self._best)
         self._take_losses()
 
     def run(self, on_epoch: Callable[[Progress, Metrics], None]) -> None:
@@ -82,16 +83,38 @@ class Fit:
             on_epoch: called after every epoch with how far training is (epochs count from 1) and the epoch's metrics.
         """
         parallel = self.processes.parallel(self.model)
+        self._try_smallest_part()
         with self._stopping.held():
             while self.progress.epoch < self._config.epochs and not self._out_of_patience():
                 self._epoch(parallel)
                 metrics = self._measure()
                 if self.progress.note(metrics["validation_loss"]) and self.processes.first:
-                    torch.save(self.model.state_dict(), self._best)
+                    checkpoint.save(self.model.state_dict(), self._best)
                 on_epoch(self.progress, metrics)
                 if self._keeper and self._keeper.due_after(self.progress.epoch):
                     self._keep()
         self._take_best()
+
+    def _try_smallest_part(self) -> None:
+        """Say now, and not at the end of the first epoch, that a network which normalizes over the batch takes no single example.
+
+        Raises:
+            ValueError: it does not.
+        """
+        kinds = nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d
+        normalizes = any(isinstance(part, kinds) for part in self.model.modules())
+        if self._train.least > 1 or not normalizes:
+            return
+        inputs = moved(self._task.example()[:1], self.processes.device)
+        try:
+            with torch.no_grad(), self._cast:
+                copy.deepcopy(self.model).train()(inputs)
+        except ValueError as problem:
+            raise ValueError(
+                f"A part of a step has one example, which a network that normalizes over the batch cannot learn from: {problem}. "
+                f"Change training.batch_size ({self._config.batch_size}, of {self._train.size} examples in all) or "
+                f"training.accumulate ({self._config.accumulate})."
+            ) from problem
 
     def _epoch(self, parallel: nn.Module) -> None:
         """The steps of the epoch that is under way."""
@@ -128,6 +151,8 @@ class Fit:
         if wish == GO_ON:
             return
         self.progress.losses = self.processes.gather(self._losses.item())
+        # Weights that are no numbers would take the place of the last good ones.
+        _refuse("training", self.progress.epoch + 1, sum(self.progress.losses))
         self._keep()
         if wish == STOP:
             self._end()
@@ -148,15 +173,12 @@ class Fit:
         """The metrics of the epoch whose steps are done."""
         self.progress.losses = self.processes.gather(self._losses.item())
         train_loss = sum(self.progress.losses) / self._train.size
-        if not math.isfinite(train_loss):
-            raise FloatingPointError(
-                f"The training loss of epoch {self.progress.epoch + 1} is {train_loss}. A smaller training.learning_rate, "
-                "training.clip_norm, or training.precision=fp32 may help; or an example of the data is not a number."
-            )
+        _refuse("training", self.progress.epoch + 1, train_loss)
         self.model.eval()
         report = evaluation.measure(
             self._task, self.model, self._validation, self.processes, self._cast, self._after_batch
         )
+        _refuse("validation", self.progress.epoch + 1, report.metrics["loss"])
         self._losses.zero_()
         validation = {f"validation_{name}": value for name, value in report.metrics.items()}
         return {"train_loss": train_loss, **validation}
@@ -195,3 +217,12 @@ class Fit:
             self._best, map_location="cpu", mmap=True, weights_only=True
         )
         return weights
+
+
+def _refuse(part: str, epoch: int, loss: float) -> None:
+    """Raise FloatingPointError where a loss is no number: no epoch would be better than another."""
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"The {part} loss of epoch {epoch} is {loss}. A smaller training.learning_rate, training.clip_norm, or "
+            f"training.precision=fp32 may help; or an example of the {part} data is not a number."
+        )

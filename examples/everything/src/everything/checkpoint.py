@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -52,7 +53,25 @@ class Progress:
 
 def write(path: Path, progress: Progress, state: dict[str, Any]) -> None:
     """Write a checkpoint: `progress`, and the weights and whatever else is in `state`."""
-    torch.save({**state, "progress": asdict(progress)}, path)
+    save({**state, "progress": asdict(progress)}, path)
+
+
+def save(content: dict[str, Any], path: Path) -> None:
+    """Write weights into a file: all of them, or it stays as it was.
+
+    Raises:
+        OSError: there is no room for them, or the disk fails.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        torch.save(content, part)
+        part.replace(path)
+    except (OSError, RuntimeError) as problem:
+        part.unlink(missing_ok=True)
+        free = shutil.disk_usage(path.parent).free // 1_000_000
+        raise OSError(
+            f"{path} cannot be written: {problem}. {free} MB are free on its disk; TMPDIR names another place."
+        ) from problem
 
 
 def read(path: Path) -> tuple[Progress, dict[str, Any]]:
@@ -86,7 +105,18 @@ class Keeper:
         return bool(self._every) and epoch % self._every == 0
 
     def keep(self, progress: Progress, state: dict[str, Any]) -> None:
-        """Log a checkpoint to the run."""
+        """Log a checkpoint to the run.
+
+        Where that fails, it is said and training goes on: the run has the one before, and the next is due as always.
+        """
+        self._last = time.monotonic()
+        try:
+            self._keep(progress, state)
+        except (MlflowException, OSError) as problem:
+            done = f"epoch {progress.epoch} and {progress.step} steps"
+            log.warning("no checkpoint is kept after %s, training goes on: %s", done, problem)
+
+    def _keep(self, progress: Progress, state: dict[str, Any]) -> None:
         newest = self._known[0]["file"] if self._known else NAMES[1]
         path = self._folder / next(name for name in NAMES if name != newest)
         write(path, progress, state)
@@ -100,7 +130,6 @@ class Keeper:
         self._known = [entry, *self._known][: len(NAMES)]
         mlflow.MlflowClient().set_tag(self._run_id, TAG, json.dumps(self._known))
         path.unlink()
-        self._last = time.monotonic()
 
     def last(self) -> Path | None:
         """The last whole checkpoint of the run, as a file in the folder; None if it has none.

@@ -11,6 +11,24 @@ from .device import DETERMINISTIC, PRECISIONS
 from .optimization import SCHEDULES
 from .task import Task
 
+# The least that these values of `training` may be.
+_LEAST = {
+    "epochs": 1,
+    "batch_size": 1,
+    "accumulate": 1,
+    "learning_rate": 0,
+    "weight_decay": 0,
+    "warmup_steps": 0,
+    "clip_norm": 0,
+    "patience": 0,
+    "threads": 1,
+    "workers": 0,
+    "prefetch": 1,
+    "window": 1,
+    "checkpoint_every": 0,
+    "checkpoint_minutes": 0,
+}
+
 
 @dataclass
 class TrainingConfig:
@@ -90,6 +108,11 @@ def trainer_config(
     _check("training.deterministic", made.training.deterministic, DETERMINISTIC)
     _check("training.precision", made.training.precision, PRECISIONS)
     _check("training.schedule", made.training.schedule, SCHEDULES)
+    for field, least in _LEAST.items():
+        value = getattr(made.training, field)
+        # Not `<`: what is no number is not less.
+        if not value >= least:
+            raise ValueError(f"training.{field} is {value}; the least is {least}")
     return made
 
 

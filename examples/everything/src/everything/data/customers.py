@@ -57,10 +57,13 @@ class Table:
             raise FileNotFoundError(
                 f"{self.path} does not exist. Put the table there, or set dataset.path."
             )
-        with Path(self.path).open(newline="", encoding="utf-8-sig") as file:
-            table = csv.reader(file)
-            header = next(table, [])
-            rows = [(table.line_num, row) for row in table if row]
+        try:
+            with Path(self.path).open(newline="", encoding="utf-8-sig") as file:
+                table = csv.reader(file)
+                header = next(table, [])
+                rows = [(table.line_num, row) for row in table if row]
+        except (UnicodeDecodeError, csv.Error) as problem:
+            raise ValueError(f"{self.path} is no CSV in UTF-8: {problem}") from problem
         self._check(header, len(rows))
         columns = [name for name in header if name not in (self.target, *self.skip)]
         numbers = [self._numbers(header, line, row) for line, row in rows]
@@ -76,6 +79,8 @@ class Table:
                 )
         if doubled := sorted({name for name in header if header.count(name) > 1}):
             raise ValueError(f"{self.path} has two columns {doubled[0]!r}. Rename one of them.")
+        if set(header) <= {self.target, *self.skip}:
+            raise ValueError(f"{self.path} has no column to predict {self.target!r} from.")
         if not all(map(len, self.parts(size))):
             raise ValueError(
                 f"{self.path} has {size} rows, too few for training, validation and test data."
@@ -91,12 +96,14 @@ class Table:
             if name in self.skip:
                 continue
             try:
-                numbers[name] = float(cell)
+                # Python takes 1_000 for a number; a table hardly means it.
+                numbers[name] = math.nan if "_" in cell else float(cell)
             except ValueError:
                 numbers[name] = math.nan
-            if not math.isfinite(numbers[name]):
+            # Training has 32 bits for it: a larger one would be infinite.
+            if not abs(numbers[name]) <= torch.finfo(torch.float32).max:
                 raise ValueError(
-                    f"{where}, column {name!r}: {cell!r} is not a number. "
+                    f"{where}, column {name!r}: {cell!r} is not a number, or too large for one. "
                     "Correct it, or add the column to dataset.skip."
                 )
         return numbers

@@ -82,6 +82,11 @@ class Loader:
         """How many steps an epoch has."""
         return plan.steps(self.size, self._share)
 
+    @property
+    def least(self) -> int:
+        """How many examples the smallest part of a step has, in this process."""
+        return self._share.least(self.size)
+
     def epoch(self, seed: int, first: int = 0) -> Iterator[Step]:
         """An epoch in the order that `seed` gives, from its step `first` on."""
         if isinstance(self._data, Stream):

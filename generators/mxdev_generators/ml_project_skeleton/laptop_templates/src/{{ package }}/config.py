@@ -10,6 +10,16 @@ from omegaconf import DictConfig, OmegaConf
 from .device import DETERMINISTIC
 from .task import Task
 
+# The least that these values of `training` may be.
+_LEAST = {
+    "epochs": 1,
+    "batch_size": 1,
+    "learning_rate": 0,
+    "weight_decay": 0,
+    "patience": 0,
+    "threads": 1,
+}
+
 
 @dataclass
 class TrainingConfig:
@@ -76,6 +86,11 @@ def trainer_config(
     # YAML takes the words for what they say.
     made.training.deterministic = made.training.deterministic.lower()
     _check("training.deterministic", made.training.deterministic, DETERMINISTIC)
+    for field, least in _LEAST.items():
+        value = getattr(made.training, field)
+        # Not `<`: what is no number is not less.
+        if not value >= least:
+            raise ValueError(f"training.{field} is {value}; the least is {least}")
     return made
 
 

@@ -68,6 +68,11 @@ def train(
         train_loss = _epoch(config, datasets, processes, model, optimizer, epoch)
         model.eval()
         report = evaluation.measure(task, model, validation, processes)
+        if not math.isfinite(report.metrics["loss"]):
+            raise FloatingPointError(
+                f"The validation loss of epoch {epoch} is {report.metrics['loss']}. A smaller training.learning_rate may help; "
+                "or an example of the validation data is not a number."
+            )
         measured = {f"validation_{name}": value for name, value in report.metrics.items()}
         metrics = {"train_loss": train_loss, **measured}
         mlflow.log_metrics(metrics, step=epoch)

@@ -58,6 +58,13 @@ class Share:
         """How many examples of a step with `size` a process has."""
         return len(range(self.rank if rank is None else rank, size, self.count))
 
+    def least(self, size: int) -> int:
+        """How many examples the smallest part of an epoch of `size` examples has."""
+        full, rest = divmod(size, self.batch_size)
+        # Who has no example of the last step takes one.
+        mine = [max(1, self.of(step)) for step in (self.batch_size * bool(full), rest) if step]
+        return min(self.cut(share)[-1] for share in mine)
+
     def cut(self, size: int) -> list[int]:
         """The sizes of the parts of `size` examples."""
         parts = min(self.parts, size)
