@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError
+from mxdev.sections.yaml_loader import loader
 from mxdev.sections.yaml_write import render_entry
 from mxdev.system.files import plain
 
@@ -73,7 +74,7 @@ def read(path: Path) -> Manifest:
     import yaml
 
     try:
-        documents = [part for part in yaml.safe_load_all(plain.text(path)) if part is not None]
+        documents = [part for part in yaml.load_all(plain.text(path), Loader=loader()) if part is not None]
     except FileNotFoundError:
         raise MxError(
             f"{path} is missing: it is the template of the job that is submitted.",

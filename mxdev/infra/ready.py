@@ -13,6 +13,7 @@ from mxdev.infra.place import Place
 from mxdev.infra.terraform import Terraform
 from mxdev.steps import Say, State, Step
 from mxdev.system import gcloud
+from mxdev.system.files import plain
 
 _SERVICE = re.compile(r'"([a-z]+\.googleapis\.com)"')
 # Google takes so many at a time.
@@ -74,7 +75,7 @@ def _bucket(place: Place) -> str | None:
 def _code(place: Place) -> Iterable[str]:
     """The lines of all .tf files but comments."""
     for path in sorted(place.folder.glob("*.tf")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in plain.read(path).decode("utf-8", "replace").splitlines():
             if not line.lstrip().startswith(("#", "//")):
                 yield line
 

@@ -65,7 +65,7 @@ def read(path: Path) -> Settings:
 
     try:
         data = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError) as error:
         raise UsageProblem(f"{path} cannot be read: {error}", hint="Name another by --settings.") from error
     given: dict[str, Any] = data if isinstance(data, dict) else {}
     missing = [name for name in _TEXTS if not isinstance(given.get(name), str) or not given[name]]

@@ -38,7 +38,7 @@ def read(path: Path) -> Boarding:
 
     try:
         data = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError) as error:
         raise UsageProblem(f"{path} cannot be read: {error}") from error
     names = [field.name for field in fields(Boarding)]
     given = data if isinstance(data, dict) else {}

@@ -61,7 +61,7 @@ def _read(manifest: str) -> Any:
 
     try:
         return yaml.safe_load(manifest)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError) as error:
         raise Refused(f"The manifest is no YAML: {error}") from error
 
 

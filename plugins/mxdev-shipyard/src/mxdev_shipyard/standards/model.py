@@ -89,7 +89,7 @@ class Repository:
         Loader.add_multi_constructor("!", plain)
         try:
             return yaml.load(self.text(path), Loader)  # noqa: S506 (a subclass of the safe loader)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError) as error:
             mark = getattr(error, "problem_mark", None)
             unmet(f"it is no YAML: {getattr(error, 'problem', error)}", path, mark.line + 1 if mark else None)
 

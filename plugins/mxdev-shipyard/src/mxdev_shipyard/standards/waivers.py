@@ -40,7 +40,7 @@ def read(root: Path, known: frozenset[int]) -> Mapping[int, Waiver]:
         data = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError) as error:
         raise UsageProblem(f"{path} cannot be read: {error}", hint=_EXAMPLE) from error
     rows = data.get("waivers", []) if isinstance(data, dict) else None
     if not isinstance(rows, list):
