@@ -65,6 +65,30 @@ class JobRef:
         return f"{self.kind.name} {self.name}"
 
 
+def problem_of(thing: Mapping[str, Any]) -> str:
+    """Why a mapping cannot be an object of Kubernetes, whoever wrote it; "" if it can."""
+    for key in ("metadata", "spec"):
+        if not isinstance(thing.get(key, {}), dict | None):
+            return f"`{key}` is no mapping"
+    try:
+        return "" if _ends(thing, set(), set()) else "an alias stands for what it is in itself"
+    except RecursionError:
+        return "it is nested too deeply"
+
+
+def _ends(value: Any, above: set[int], seen: set[int]) -> bool:
+    """Whether no list or mapping holds itself."""
+    if not isinstance(value, dict | list) or id(value) in seen:
+        return True
+    if id(value) in above:
+        return False
+    above.add(id(value))
+    ends = all(_ends(one, above, seen) for one in (value.values() if isinstance(value, dict) else value))
+    above.discard(id(value))
+    seen.add(id(value))
+    return ends
+
+
 def read(path: Path) -> Manifest:
     """Read a job's template.
 
@@ -86,6 +110,8 @@ def read(path: Path) -> Manifest:
         raise MxError(f"{path} is not valid YAML: {problem}") from problem
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise MxError(f"{path} holds {len(documents)} YAML documents; a template is one, the job.")
+    if odd := problem_of(documents[0]):
+        raise MxError(f"{path} is no job: {odd}.", hint="Put its YAML right.")
     try:
         kind_of(documents[0])
     except MxError as problem:

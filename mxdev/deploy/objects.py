@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.cluster.kubectl import Kubectl, parsed
+from mxdev.cluster.manifest import problem_of
 from mxdev.cluster.refusals import ClusterError
 from mxdev.deploy.config import Deployment
 from mxdev.errors import MxError
@@ -173,6 +174,9 @@ def rendered(root: Path, kubectl: Kubectl, deployment: Deployment) -> list[Objec
             found += [one for one in yaml.load_all(text, Loader=loader()) if isinstance(one, dict)]
         except (ValueError, yaml.YAMLError, RecursionError) as error:
             raise MxError(f"{where} is not valid YAML: {error}") from error
+        for one in found:
+            if odd := problem_of(one):
+                raise MxError(f"{where} holds no object of Kubernetes: {odd}.", hint="Put its YAML right.")
     return found
 
 

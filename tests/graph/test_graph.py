@@ -244,6 +244,23 @@ def test_it_does_not_wait_for_a_pipe_in_the_place_of_a_file(path: str, project: 
     assert f"{path} cannot be read: it is a pipe or a device" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("kind: Job\nmetadata: text\n", "`metadata` is no mapping"),
+        ("kind: Job\nspec: [1]\n", "`spec` is no mapping"),
+        ("&x {kind: Job, spec: {template: *x}}\n", "an alias stands for what it is in itself"),
+        ("kind: Job\nspec: {a: !!bool maybe}\n", "it is no bool"),
+    ],
+)
+def test_a_manifest_that_is_no_object_is_named(text: str, says: str, project: Path) -> None:
+    (project / "infrastructure/kubernetes/web/web.yaml").write_text(text)
+    done = mx("graph", cwd=project)
+    assert done.code == 4
+    assert "infrastructure/kubernetes/web/web.yaml" in done.stderr
+    assert says in done.stderr
+
+
 def test_a_project_with_nothing_in_it_has_a_picture(tmp_path: Path) -> None:
     (tmp_path / "mx.yaml").write_text("version: 1\noptions: {}\n")
     assert mx("graph", cwd=tmp_path).stdout == "flowchart LR\n"
