@@ -14,6 +14,7 @@ from mxdev.environment.interpreter import Interpreter
 from mxdev.environment.on_disk import environment_of, has
 from mxdev.errors import MxError
 from mxdev.system import console
+from mxdev.system.files import plain
 
 SOURCE = "docs"
 SITE = "docs/_build/html"
@@ -62,7 +63,7 @@ def build(root: Path, *, output: Path | None, python: str | None, dry_run: bool)
 def _shows_picture(root: Path) -> bool:
     """Whether a page shows the picture of the project."""
     pages = (path for suffix in ("md", "rst") for path in (root / SOURCE).glob(f"*.{suffix}"))
-    return any(PICTURE.encode() in path.read_bytes() for path in pages if path.is_file())
+    return any(PICTURE.encode() in plain.read(path) for path in pages if path.is_file())
 
 
 def _draw(root: Path, *, dry_run: bool) -> None:

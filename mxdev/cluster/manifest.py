@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError
+from mxdev.sections.yaml_loader import loader
 from mxdev.sections.yaml_write import render_entry
 from mxdev.system.files import plain
 
@@ -64,6 +65,30 @@ class JobRef:
         return f"{self.kind.name} {self.name}"
 
 
+def problem_of(thing: Mapping[str, Any]) -> str:
+    """Why a mapping cannot be an object of Kubernetes, whoever wrote it; "" if it can."""
+    for key in ("metadata", "spec"):
+        if not isinstance(thing.get(key, {}), dict | None):
+            return f"`{key}` is no mapping"
+    try:
+        return "" if _ends(thing, set(), set()) else "an alias stands for what it is in itself"
+    except RecursionError:
+        return "it is nested too deeply"
+
+
+def _ends(value: Any, above: set[int], seen: set[int]) -> bool:
+    """Whether no list or mapping holds itself."""
+    if not isinstance(value, dict | list) or id(value) in seen:
+        return True
+    if id(value) in above:
+        return False
+    above.add(id(value))
+    ends = all(_ends(one, above, seen) for one in (value.values() if isinstance(value, dict) else value))
+    above.discard(id(value))
+    seen.add(id(value))
+    return ends
+
+
 def read(path: Path) -> Manifest:
     """Read a job's template.
 
@@ -73,7 +98,7 @@ def read(path: Path) -> Manifest:
     import yaml
 
     try:
-        documents = [part for part in yaml.safe_load_all(plain.text(path)) if part is not None]
+        documents = [part for part in yaml.load_all(plain.text(path), Loader=loader()) if part is not None]
     except FileNotFoundError:
         raise MxError(
             f"{path} is missing: it is the template of the job that is submitted.",
@@ -85,6 +110,8 @@ def read(path: Path) -> Manifest:
         raise MxError(f"{path} is not valid YAML: {problem}") from problem
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise MxError(f"{path} holds {len(documents)} YAML documents; a template is one, the job.")
+    if odd := problem_of(documents[0]):
+        raise MxError(f"{path} is no job: {odd}.", hint="Put its YAML right.")
     try:
         kind_of(documents[0])
     except MxError as problem:

@@ -11,6 +11,7 @@ from typing import Any
 from mxdev.deploy import named_files
 from mxdev.deploy.config import FILE
 from mxdev.errors import MxError
+from mxdev.system.files import plain
 
 # $PWD/x, ${here}/x and "$(dirname "$0")"/x are x, in the folder of the project or of the script.
 _FOLDER = re.compile(r"\"?\$(?:\{?\w+\}?|\((?:pwd|dirname [^()]*)\))\"?/")
@@ -130,9 +131,7 @@ def _with_what_it_names(root: Path, path: Path, seen: set[Path]) -> Iterator[Pat
 def _script(path: Path) -> str:
     """The text of a script; empty where the file is none."""
     try:
-        if path.stat().st_size > _LARGEST:
-            return ""
-        text = path.read_text(encoding="utf-8")
+        text = plain.text(path, _LARGEST)
     except (OSError, ValueError):
         return ""
     return text if path.suffix in _SCRIPTS or text.startswith("#!") else ""

@@ -10,6 +10,7 @@ from typing import Any
 from mxdev.deploy.config import FILE, Deployment
 from mxdev.errors import MxError
 from mxdev.sections import yaml_values
+from mxdev.system.files import plain
 
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 # What in a kustomization names other folders and files.
@@ -73,7 +74,7 @@ def _kustomized(root: Path, folder: Path, deployment: Deployment, seen: set[Path
     if found is None or found in seen:
         return
     seen.add(found)
-    whole: Any = yaml_values.load(found.read_bytes(), found.relative_to(root).as_posix())
+    whole: Any = yaml_values.load(plain.read(found), found.relative_to(root).as_posix())
     named = [name for key in _LEADS_TO for name in (whole or {}).get(key) or [] if isinstance(name, str)]
     for name in named:
         # An address, or text of a patch.

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.cluster.kubectl import Kubectl, parsed
+from mxdev.cluster.manifest import problem_of
 from mxdev.cluster.refusals import ClusterError
 from mxdev.deploy.config import Deployment
 from mxdev.errors import MxError, Refused
+from mxdev.sections.yaml_loader import loader
 from mxdev.system import programs
+from mxdev.system.files import plain
 
 Object = Mapping[str, Any]
 # How long kubectl may take for one thing, in seconds: kustomize fetches from afar.
@@ -196,15 +199,18 @@ def rendered(root: Path, kubectl: Kubectl, deployment: Deployment) -> list[Objec
         paths = sorted(place.glob("*.y*ml")) if place.is_dir() else [place]
         for path in paths:
             try:
-                texts.append((str(path), path.read_bytes()))
+                texts.append((str(path), plain.read(path)))
             except OSError as error:
                 raise MxError(f"{path} cannot be read: {error.strerror}.") from error
     found: list[Object] = []
     for where, text in texts:
         try:
-            found += [one for one in yaml.safe_load_all(text) if isinstance(one, dict)]
-        except (yaml.YAMLError, RecursionError) as error:
+            found += [one for one in yaml.load_all(text, Loader=loader()) if isinstance(one, dict)]
+        except (ValueError, yaml.YAMLError, RecursionError) as error:
             raise MxError(f"{where} is not valid YAML: {error}") from error
+        for one in found:
+            if odd := problem_of(one):
+                raise MxError(f"{where} holds no object of Kubernetes: {odd}.", hint="Put its YAML right.")
     return found
 
 

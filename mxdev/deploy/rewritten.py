@@ -19,7 +19,7 @@ from mxdev.project import environments
 from mxdev.project.environments import Environment
 from mxdev.project.project import Project
 from mxdev.sections import yaml_values
-from mxdev.system.files import private
+from mxdev.system.files import plain, private
 
 FOLDER = "build/environments"
 _SOURCE = "infrastructure"
@@ -109,7 +109,7 @@ def _files(of: Project) -> Iterator[tuple[str, bytes]]:
     there = {root / FILE, *(root / _SOURCE).rglob("*")}
     if (root / FILE).is_file():
         there.update(named_files.below(root, config.read(of)))
-        run.update(hook_files.below(root, yaml_values.load((root / FILE).read_bytes(), FILE)))
+        run.update(hook_files.below(root, yaml_values.load(plain.read(root / FILE), FILE)))
     for path in sorted(there | run):
         name = path.relative_to(root).as_posix()
         left_out = path not in run and any(name.startswith(f"{folder}/") for folder in _LEFT_OUT)
@@ -121,7 +121,7 @@ def _files(of: Project) -> Iterator[tuple[str, bytes]]:
                 hint="Put the file itself into the project.",
             )
         try:
-            yield name, path.read_bytes()
+            yield name, plain.read(path)
         except OSError as error:
             raise MxError(f"{path} cannot be read: {error.strerror}.") from error
 
@@ -153,7 +153,7 @@ def _keep_executable(first: Path, path: Path) -> None:
 def _write(path: Path, data: bytes) -> None:
     """Write a file that is not so already."""
     try:
-        if path.is_file() and path.read_bytes() == data:
+        if path.is_file() and plain.read(path) == data:
             return
     except OSError:
         pass

@@ -19,6 +19,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from mxdev.errors import DONE, MxError, Refused, UsageProblem
 from mxdev.flow.words import TEMPLATES
+from mxdev.sections.yaml_loader import loader
 from mxdev.system import console
 from mxdev.system.files import plain
 from mxdev.system.signals import as_control_c
@@ -177,7 +178,7 @@ def _namespace(root: Path) -> str:
 
     path = root / TEMPLATES["kubernetes"]
     try:
-        job = yaml.safe_load(plain.text(path))
+        job = yaml.load(plain.text(path), Loader=loader())  # noqa: S506 (a safe loader)
         return str(job["metadata"]["namespace"])
     except (OSError, ValueError, RecursionError, yaml.YAMLError, TypeError, KeyError) as problem:
         raise UsageProblem(

@@ -11,6 +11,7 @@ from mxdev.infra.plans.changes import Change, Plan, holds_data
 from mxdev.infra.terraform import Terraform
 from mxdev.steps import Say, State, Step
 from mxdev.system import gcloud
+from mxdev.system.files import plain
 
 _UNPROTECT = "deletion_protection=false"
 # Buckets may hold very many objects.
@@ -283,7 +284,7 @@ def _guard(values: dict[str, Any]) -> bool:
 
 def _declares(place: Place, variable: str) -> bool:
     return any(
-        f'variable "{variable}"' in path.read_text(encoding="utf-8", errors="replace")
+        f'variable "{variable}"' in plain.read(path).decode("utf-8", "replace")
         for path in place.folder.glob("*.tf")
     )
 

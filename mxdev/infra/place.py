@@ -11,6 +11,7 @@ from mxdev.errors import Refused
 from mxdev.project import cloudless, environments
 from mxdev.project.answers import assigned
 from mxdev.project.project import Project
+from mxdev.system.files import plain
 
 FOLDER = "infrastructure/terraform"
 ENVIRONMENTS = "environments"
@@ -44,7 +45,7 @@ class Place:
     def code(self) -> Iterator[str]:
         """The lines of all .tf files but comments."""
         for path in sorted(self.folder.glob("*.tf")):
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            for line in plain.read(path).decode("utf-8", "replace").splitlines():
                 if not line.lstrip().startswith(("#", "//")):
                     yield line
 
@@ -56,7 +57,7 @@ class Place:
     def written(self, key: str, file: str) -> str | None:
         """The value of `key = "value"` in a file of the folder; None if there is no such line, or no such file."""
         try:
-            data = (self.folder / file).read_bytes()
+            data = plain.read(self.folder / file)
         except OSError:
             return None
         return next((text for name, text, _ in assigned(data) if name == key and text), None)

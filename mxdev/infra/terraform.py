@@ -19,10 +19,12 @@ from mxdev.infra import failures, surroundings
 from mxdev.infra.failures import TerraformFailed
 from mxdev.infra.place import Place
 from mxdev.system import foreground, git, programs
+from mxdev.system.files import plain
 
 # `init -json`, and conditions over several variables, are of 1.9; the rendered versions.tf wants 1.10.
 MINIMUM = "1.10"
 # How long Terraform may take to read its state or a plan, in seconds. What changes the world has no limit, and shows progress.
+_MOST_FILES = 5_000
 READS = 120.0
 # How long a plan may take that nobody watches.
 PLANS = 900.0
@@ -68,6 +70,11 @@ class Terraform:
                 hint=place.commands(
                     "Remove it from Git and from the disk, and make your own with `mx infra init`."
                 ),
+            )
+        if endless := _endless(place):
+            raise MxError(
+                f"{endless} is a pipe or a device: Terraform would wait for it, or read without an end.",
+                hint="Remove it, or put a file in its place.",
             )
         tool = replace(programs.get("terraform"), minimum=MINIMUM)
         surroundings.refuse_another_workspace(place)
@@ -194,6 +201,21 @@ class Terraform:
         problem = failures.error(f"terraform {command}", [_said(text) for text in texts], code=code)
         problem.hint = self.place.commands(problem.hint) if problem.hint else None
         return problem
+
+
+def _endless(place: Place) -> Path | None:
+    """The first pipe or device among what Terraform may open in its folder and that of its data."""
+    looked_at = 0
+    for top in dict.fromkeys((place.folder, place.data)):
+        for here, folders, names in os.walk(top):
+            folders[:] = [name for name in folders if name != "providers"]
+            for name in names:
+                looked_at += 1
+                if plain.is_endless(Path(here, name)):
+                    return Path(here, name)
+            if looked_at > _MOST_FILES:
+                break
+    return None
 
 
 def _speaker(program: str, folder: str) -> Any:

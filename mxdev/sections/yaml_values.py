@@ -8,6 +8,7 @@ from typing import Any
 
 from mxdev.errors import MxError
 from mxdev.sections.yaml_document import Document, Node
+from mxdev.sections.yaml_loader import careful, loader
 
 
 def equal(one: Any, other: Any) -> bool:
@@ -76,10 +77,9 @@ def load(
 
     given, hint = hint, hint or "Repair the file, then run the command again."
     refuse_large(data, where, hint=hint, largest=largest)
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         text = data.decode("utf-8-sig")
-        loaded = yaml.load(text, Loader=loader)  # noqa: S506 (a safe loader)
+        loaded = yaml.load(text, Loader=loader())  # noqa: S506 (a safe loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         if "quoted scalar" in (
@@ -200,7 +200,7 @@ def value_of(document: Document, node: Node | None) -> Any:
 
     if node is None:
         return None
-    constructor: Any = yaml.constructor.SafeConstructor()
+    constructor: Any = careful(yaml.constructor.SafeConstructor)()
     where = f"{document.path}:{document.line_of(node.start) + 1}"
     try:
         return constructor.construct_document(_node(document, node, {}, yaml.resolver.Resolver(), yaml))

@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from mxdev.errors import MxError
+from mxdev.sections.yaml_loader import loader
 from mxdev.sections.yaml_values import equal
 
 _WORDS = {
@@ -70,8 +71,7 @@ def _checked(make: Any, meant: Any) -> list[str]:
 
     try:
         lines: list[str] = make()
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        read = yaml.load("\n".join(lines) + "\n", Loader=loader)  # noqa: S506  (both are safe loaders)
+        read = yaml.load("\n".join(lines) + "\n", Loader=loader())  # noqa: S506  (a safe loader)
         right = equal(read, meant)
     except RecursionError as error:
         raise MxError("A value for YAML is nested too deeply, or holds itself.") from error

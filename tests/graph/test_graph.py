@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -223,6 +226,39 @@ def test_a_file_that_cannot_be_read_is_named_with_its_line(project: Path) -> Non
     assert done.code == 4
     assert re.search(r"infrastructure/terraform/main\.tf:[34] cannot be read as HCL", done.stderr)
     assert "terraform fmt" in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name")
+@pytest.mark.parametrize(
+    "path", ["infrastructure/kubernetes/web/web.yaml", "infrastructure/terraform/main.tf", "devspace.yaml"]
+)
+def test_it_does_not_wait_for_a_pipe_in_the_place_of_a_file(path: str, project: Path) -> None:
+    place = project / path
+    place.parent.mkdir(exist_ok=True)
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    done = subprocess.run(
+        [sys.executable, "-m", "mxdev", "graph"], cwd=project, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 4
+    assert f"{path} cannot be read: it is a pipe or a device" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("kind: Job\nmetadata: text\n", "`metadata` is no mapping"),
+        ("kind: Job\nspec: [1]\n", "`spec` is no mapping"),
+        ("&x {kind: Job, spec: {template: *x}}\n", "an alias stands for what it is in itself"),
+        ("kind: Job\nspec: {a: !!bool maybe}\n", "it is no bool"),
+    ],
+)
+def test_a_manifest_that_is_no_object_is_named(text: str, says: str, project: Path) -> None:
+    (project / "infrastructure/kubernetes/web/web.yaml").write_text(text)
+    done = mx("graph", cwd=project)
+    assert done.code == 4
+    assert "infrastructure/kubernetes/web/web.yaml" in done.stderr
+    assert says in done.stderr
 
 
 def test_a_project_with_nothing_in_it_has_a_picture(tmp_path: Path) -> None:

@@ -103,6 +103,21 @@ def test_a_project_without_terraform(mx: Any, tmp_path: Path) -> None:
     assert "runs on a cluster that exists already" in result.err
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name")
+@pytest.mark.parametrize("brought", ["odd.tf", "modules/a/odd.tf", ".terraform/terraform.tfstate"])
+def test_terraform_is_not_run_where_it_would_wait_for_a_pipe(
+    mx: Any, churn: Path, folder: Path, stand_in: StandIn, brought: str
+) -> None:
+    place = stand_in("terraform", VERSION)
+    (folder / brought).parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(folder / brought)
+    for command in (("infra", "plan"), ("infra", "output")):
+        result = mx(*command, cwd=churn)
+        assert result.code == 4
+        assert f"{brought} is a pipe or a device" in result.out + result.err
+    assert not (place / "terraform.calls").exists()
+
+
 def test_python_terraform_is_missing(
     mx: Any, churn: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

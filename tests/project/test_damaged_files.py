@@ -43,7 +43,7 @@ FILES = (
 )
 ODD = (
     "", "2024-01-01", "2024-01-01 10:00:00", "2024-99-99", "null", "true", "0", "-1", ".nan", "1e999", "9" * 400, "0x" + "f" * 5000, "[]", "{}",
-    "[1, {a: 2024-01-01}]", "{1: 2}", "? [a]\n: b", "!!binary aGk=", "!!set {a, b}", "!!omap [a: 1]", "!!python/name:os.system",
+    "[1, {a: 2024-01-01}]", "{1: 2}", "? [a]\n: b", "!!binary aGk=", "!!set {a, b}", "!!omap [a: 1]", "!!python/name:os.system", "!!bool odd", "!!timestamp odd", '!!int ""', '!!float ""',
     "&a [*a]", "*nothing", "<<: 1", "!custom x", "\"\\0\"", "\"\\ud800\"", "\"\\x1b[31m\"", "'", '"', "|", ">+", "- - -", "%TAG ! x", "---",
     "...", "\t", "../../etc/passwd", "/etc/passwd", ".git/config", ".mx/lock", "a" * 300, "[" * 3000, "- " * 3000, "{a: " * 500,
     "<<<<<<< HEAD\n", "=======\n", ">>>>>>> other\n", "# >>> mx:SampleBase\n", "# <<< mx:SampleBase\n", "\ufeff", "\u2028", "\x85", "\r",
@@ -152,9 +152,14 @@ BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
         (".mx/overrides/shared.yaml", "base:\n", f"base:\n  odd: 0x{'f' * 5000}\n", ("status",), "a number has more than 4000 digits"),
         (RECORD, "sections:\n", f'sections:\n  - {{path: x.yaml, address: x, sha256: "{HASH}", trace: {{containers: 2024-01-01}}}}\n', ("destroy", "SampleBase", "--dry-run"), "is not a list of texts (containers of a section)"),
         (".mx/overrides/shared.yaml", "base:\n", f"base:\n  deep: {DEEP}\n", ("status",), "cannot be read: while increasing flow level"),
+        ("mx.yaml", "options:\n", "options:\n  odd: !!bool maybe\n", ("status",), "mx.yaml:5:8 cannot be read: it is no bool (line 5)"),
+        ("mx.yaml", "options:\n", "options:\n  odd: !!timestamp maybe\n", ("status",), "it is no timestamp (line 5)"),
+        (RECORD, "version: 1", 'version: !!int ""', ("status",), "it is no int (line 2)"),
+        ("shared.yaml", "size: 2", "size: !!bool maybe", ("update", "--dry-run"), ""),
+        (".mx/overrides/shared.yaml", "size: 2", "size: !!bool maybe", ("update", "--dry-run"), "it is no bool"),
         (".mx/overrides/shared.yaml", "size: 2", f"size: {'[' * 900}{']' * 900}", ("update", "--dry-run"), ""),
     ],
-    ids=["date", "binary", "cycle", "bomb", "large", "NUL", "number for a name", "number", "number for a key", "sexagesimal", "number in an override", "trace", "deep", "rather deep"],
+    ids=["date", "binary", "cycle", "bomb", "large", "NUL", "number for a name", "number", "number for a key", "sexagesimal", "number in an override", "trace", "deep", "no flag", "no time", "no number", "no flag in a section", "no flag in an override", "rather deep"],
 )  # fmt: skip
 def test_each_kind_of_damage_is_said(
     path: str, old: str, new: str, command: tuple[str, ...], says: str, mx: Any, whole: Path

@@ -172,7 +172,7 @@ def _documents(template: Template, path: str, text: str, depth: int = 0) -> list
     Loader.add_constructor("!include", include)
     try:
         loaded = list(yaml.load_all(text, Loader=Loader))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError) as error:
         raise MxError(f"{path} of the template {template.title} cannot be read: {error}") from error
     return [item for item in _flat(loaded) if isinstance(item, dict)]
 

@@ -11,6 +11,7 @@ from typing import Any
 from mxdev.cluster import adapt
 from mxdev.errors import MxError
 from mxdev.project import environments
+from mxdev.system.files import plain
 
 _FOLDER = "infrastructure/terraform"
 # All pods of a job run at the same time, each on a node of its own: so many the pool has for them at least.
@@ -27,7 +28,7 @@ def largest(root: Path, environment: str | None = None) -> int | None:
     found: dict[re.Pattern[str], int] = {}
     for path in paths:
         with contextlib.suppress(OSError, ValueError):
-            text = path.read_text(encoding="utf-8")
+            text = plain.text(path)
             found |= {
                 one: max(map(int, numbers)) for one in (_DISTRIBUTED, _MAX) if (numbers := one.findall(text))
             }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError, UsageProblem
+from mxdev.sections.yaml_loader import loader
 from mxdev.system.files import plain
 
 # MLflow runs a file with one of these endings as an entry point of its own.
@@ -70,7 +71,7 @@ def read(root: Path) -> MLProject:
 
     path = find(root)
     try:
-        content = yaml.safe_load(plain.text(path))
+        content = yaml.load(plain.text(path), Loader=loader())  # noqa: S506 (a safe loader)
     except (OSError, ValueError, RecursionError) as problem:
         raise MxError(f"{path} cannot be read: {problem}.") from problem
     except yaml.YAMLError as problem:

@@ -13,7 +13,7 @@ from pathlib import Path
 from mxdev.disk.locks.lock import hold
 from mxdev.errors import MxError
 from mxdev.infra.place import Place
-from mxdev.system.files import private
+from mxdev.system.files import plain, private
 
 # Of no consequence for what Terraform does.
 _ASIDE = (".md", ".sh", ".tfplan", ".log", ".backup", ".tftest.hcl", ".tfmock.hcl")
@@ -73,7 +73,7 @@ def remember(place: Place, files: str, *, destroys_all: bool = False) -> Saved:
 def find(place: Place) -> Saved | None:
     """The saved plan; None if there is none, or what lies there is broken."""
     try:
-        saved = Saved(**json.loads(_about(place).read_text(encoding="utf-8")))
+        saved = Saved(**json.loads(plain.text(_about(place))))
     except (OSError, ValueError, TypeError):
         return None
     return saved if saved.applied or plan_file(place).is_file() else None
@@ -108,7 +108,7 @@ def _aside(path: Path) -> bool:
 
 def _modules(place: Place) -> list[Path]:
     try:
-        listed = json.loads((place.data / "modules" / "modules.json").read_text(encoding="utf-8"))
+        listed = json.loads(plain.text(place.data / "modules" / "modules.json"))
         folders = [(place.folder / one["Dir"]).resolve() for one in listed["Modules"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mxdev.lint.rule import Finding
+from mxdev.system.files import plain
 
 
 def fingerprints(findings: Sequence[Finding], root: Path) -> list[str]:
@@ -46,6 +47,6 @@ def location(path: Path, start: Path) -> str:
 
 def _lines(path: Path) -> list[bytes]:
     try:
-        return path.read_bytes().split(b"\n")
+        return plain.read(path).split(b"\n")
     except OSError:
         return []
