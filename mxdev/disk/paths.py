@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 from mxdev.errors import MxError
+from mxdev.system.output.visible import visible
 
 OF_GIT = "it is Git's own"
 UNDO_IGNORED = ".mx/undo/.gitignore"
@@ -111,6 +112,14 @@ def problem_of(path: str) -> str | None:
         if length > _LONGEST:
             return f"one of its parts is longer than {_LONGEST} bytes"
     return None
+
+
+def unseen(path: str) -> str | None:
+    """Why a path cannot be shown, and so not be recorded, in words; None if it can."""
+    if any("\ud800" <= character <= "\udfff" for character in path):
+        return "its bytes are no UTF-8"
+    # A tab is an odd letter in a name, but it shows; a line break would make a line of its own.
+    return "it has characters that do not show" if "\n" in path or visible(path) != path else None
 
 
 def _follow(link: str, real_top: str, path: str) -> str:

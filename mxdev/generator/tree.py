@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from mxdev.disk.paths import problem_of, unseen
 from mxdev.errors import MxError
 from mxdev.generator.freetext import FreeTextError, contains
 
@@ -255,6 +256,8 @@ def check_path(path: str) -> None:
         )
     if parts[0].lower() == ".mx" or ".git" in map(str.lower, parts) or path.lower() == "mx.yaml":
         raise MxError(f"a generator rendered {path!r}, which is not for generators to write")
+    if problem := unseen(path) or problem_of(path):
+        raise MxError(f"a generator rendered the path {path!r}, which no record can hold: {problem}")
 
 
 def _plain(value: Any, address: str) -> Any:

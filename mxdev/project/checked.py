@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mxdev.disk.paths import problem_of
+from mxdev.disk.paths import problem_of, unseen
 from mxdev.errors import MxError
 from mxdev.project.records import PROJECT_FILE, Record, record_path
-from mxdev.system.output.visible import one_line, visible
+from mxdev.system.output.visible import one_line
 
 _FLAGS = ("executable", "adopted", "declined")
 _DEEPEST = 50
@@ -59,7 +59,7 @@ def _problems(record: Record, where: str) -> Iterator[tuple[str, str]]:
             yield section.address, "is not an address of a section: it contains a NUL character."
         yield from _flags(section.path, section)
     for path in record.templates:
-        if problem := _unseen(path) or problem_of(path):
+        if problem := unseen(path) or problem_of(path):
             yield path, f"cannot be a template: {problem}."
     for name, value in record.options.items():
         if not isinstance(name, str) or not name or one_line(name) != name:
@@ -70,15 +70,10 @@ def _problems(record: Record, where: str) -> Iterator[tuple[str, str]]:
 
 def problem_of_target(path: str) -> str | None:
     """Why a generator may not have a file at `path`, in words; None if it may. Nothing is looked at."""
-    problem = _unseen(path) or problem_of(path)
+    problem = unseen(path) or problem_of(path)
     if problem is None and (path.split("/")[0].casefold() == ".mx" or path.casefold() == PROJECT_FILE):
         return "it is mx's own"
     return problem
-
-
-def _unseen(path: str) -> str | None:
-    # A tab is an odd letter in a name, but it shows; a line break would make a line of its own.
-    return "it has characters that do not show" if "\n" in path or visible(path) != path else None
 
 
 def _flags(path: str, item: object) -> Iterator[tuple[str, str]]:

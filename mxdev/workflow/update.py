@@ -25,6 +25,22 @@ def unasked_lines(result: Run) -> list[str]:
     return [*result.moved, *(f"{name} is {value}." for name, value in result.defaulted.items())]
 
 
+def _unanswered(result: Run) -> list[str]:
+    """The project options that mx.yaml does not have, lost or not yet asked for, of which the default is taken."""
+    by_default = {
+        name for origins in result.origin.values() for name, origin in origins.items() if origin == "default"
+    }
+    known = result.project.options
+    new = [name for name in result.options if name in by_default and name not in known] if known else []
+    if not new:
+        return []
+    taken = ", ".join(f"{name} ({defaults.shown(result.options[name]) or 'empty'})" for name in new)
+    return [
+        f"mx.yaml has no answer for what follows, and the defaults are taken: {taken}.",
+        "If it had one, take mx.yaml back from version control, and run mx again.",
+    ]
+
+
 def installed_instances(
     project: Project, names: Sequence[str] | None, sources: Sources
 ) -> tuple[list[str], dict[str, MxError]]:
@@ -55,7 +71,7 @@ def update(
     result = rerun(project, ones, downgrade=downgrade)
     if names is not None and result.failed:
         raise next(iter(result.failed.values()))
-    notes = [*_drop_undeclared(result, ones), *unasked_lines(result)]
+    notes = [*_drop_undeclared(result, ones), *unasked_lines(result), *_unanswered(result)]
     _check_wishes(project, wishes)
     plan = build(project, result.renderings, result.options, result.order, wishes)
     plan.notes = [*notes, *template_records.check_accepted(plan)]
@@ -90,7 +106,8 @@ def change_options(
     for name in result.failed:
         if given[name]:  # what the option was to change is what cannot be rendered
             raise result.failed[name]
-    notes = [*_drop_undeclared(result, ones), *unasked_lines(result), *_now_asked_for(result, ones, given)]
+    unsaid = _now_asked_for(result, ones, given) or _unanswered(result)
+    notes = [*_drop_undeclared(result, ones), *unasked_lines(result), *unsaid]
     plan = build(project, result.renderings, result.options, result.order, notes=notes)
     plan.failed = failed | result.failed
     return plan

@@ -8,6 +8,13 @@ import pytest
 import yaml
 from changing import World
 from disks import snapshot
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mxdev.errors import MxError
+from mxdev.generator.tree import check_path
+from mxdev.project.checked import problem_of_target
+from mxdev.project.records import scalar
 
 COMMANDS = (
     ("status",),
@@ -133,3 +140,26 @@ def test_a_file_that_a_person_named_oddly_is_followed_where_the_name_shows(world
     assert rows["a\tb.txt"] == "update"
     assert rows["b.txt"] == "keep"
     world.ok("status")
+
+
+NAMES = st.text(
+    st.characters() | st.sampled_from("a/.:~ \t\x01\x7f\u200b\u00ad\ufeff\U000e0041\udcff"),
+    min_size=1,
+    max_size=8,
+)
+
+
+@example("a\udcffb")
+@example("C:x")
+@example("b" * 256)
+@example("bell\x07")
+@example("no\u200bspace")
+@given(NAMES)
+def test_what_a_generator_may_render_can_be_recorded(path: str) -> None:
+    """Else a project would be broken by the record that mx itself wrote."""
+    try:
+        check_path(path)
+    except MxError:
+        return
+    assert problem_of_target(path) is None
+    assert yaml.safe_load(f"{scalar(path)}: 1") == {path: 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,15 @@ def test_a_small_folder_that_tasks_made_and_the_template_ignores(mx: Any, here: 
     assert "you deleted it" not in again.out
     (git.path / "sub/key.pem").unlink()
     assert "missing  sub/key.pem" in mx("status", cwd=git.path).out
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no such names")
+def test_a_name_that_is_no_utf_8_is_refused_before_it_is_lost_in_a_record(
+    mx: Any, here: Path, tmp_path: Path
+) -> None:
+    source = write(tmp_path / "odd", {"copier.yml": "a: 1\n", "a.txt": "a\n"})
+    (source / "b\udcffin.txt").write_text("odd\n")
+    refused = mx("generate", "Template", source, cwd=here)
+    assert refused.code == 4, refused.err
+    assert "b\\udcffin.txt', which no record can hold: its bytes are no UTF-8" in refused.err
+    assert list(here.iterdir()) == []

@@ -100,6 +100,24 @@ def test_generate_does_not_make_records_anew_that_git_has(world: World) -> None:
     assert "git checkout -- .mx" in answer.err
 
 
+@pytest.mark.parametrize("command", [["update", "--no-input"], ["set", "WorldBase.size=3", "--no-input"]])
+def test_answers_that_mx_yaml_has_lost_are_named(world: World, command: list[str]) -> None:
+    """The end of mx.yaml at the end of a line is YAML like any other, and a default is no answer."""
+    start(world)
+    lines = world.text("mx.yaml").splitlines(keepends=True)
+    assert "client" in lines[-1]
+    world.write("mx.yaml", "".join(lines[:-1]))
+    done = world.mx(*command)
+    assert done.code == 0, done.err
+    assert (
+        "mx.yaml has no answer for what follows, and the defaults are taken: client (empty)"
+        in done.out + done.err
+    )
+    assert "take mx.yaml back from version control" in done.out + done.err
+    again = world.ok("update", "--no-input")
+    assert "no answer" not in again.out + again.err
+
+
 def test_what_is_lost_for_good_is_generated_again(world: World) -> None:
     start(world)
     shutil.rmtree(world.root / ".git")

@@ -19,6 +19,7 @@ from shipyard_environment import NAME, project
 
 from mxdev_shipyard.standards import catalogue, page
 from mxdev_shipyard.standards.command import check
+from mxdev_shipyard.standards.model import Standard
 
 Break = Callable[[Path], object]
 
@@ -391,3 +392,33 @@ def test_another_plugin_adds_a_standard(
     assert code == 1
     assert "OWNERS: nobody owns it" in told
     assert [row["outcome"] for row in rows if row["standard"] == 101] == ["failed"]
+
+
+ENDINGS = {
+    "pytest.exit": "import pytest\n\n\ndef test_it(repository):\n    pytest.exit('done', returncode=0)\n",
+    "os._exit": "import os\n\n\ndef test_it(repository):\n    os._exit(0)\n",
+    "no test": "x = 1\n",
+    "skipped whole": "import pytest\n\npytest.skip('not here', allow_module_level=True)\n",
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_standard_without_a_result_is_not_green(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor is one that did not run because another one ended the run."""
+    files = {"test_a.py": ENDINGS[ending], "test_b.py": "def test_b(repository):\n    pass\n"}
+    standards = []
+    for number, (name, text) in enumerate(files.items(), 201):
+        (tmp_path / name).write_text(text)
+        standards.append(Standard(number, name, "-", "-", str(tmp_path / name)))
+    monkeypatch.setattr(catalogue, "everything", lambda: standards)
+    (tmp_path / NAME).mkdir()
+    report = tmp_path / "report.json"
+    code = check.main([str(tmp_path / NAME), "--json", str(report)], standalone_mode=False)
+    assert code == 4
+    rows = json.loads(report.read_text())["tests"]
+    assert "broken" in {row["outcome"] for row in rows if row["standard"] == 201}, rows
+    assert {row["standard"] for row in rows} == {201, 202}
+    if ending != "os._exit":
+        assert "Standard 201 was not checked: no test of it has a result" in capsys.readouterr().err

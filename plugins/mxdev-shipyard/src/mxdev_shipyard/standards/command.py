@@ -77,6 +77,11 @@ def check(
     repository = Repository(root, image, online)
     today = datetime.datetime.now(datetime.UTC).date()
     code, results = run(repository, standards, waived, today=today, junit=junit)
+    for result in results:
+        if result.outcome == "broken" and not result.test:
+            click.echo(
+                f"error: Standard {result.standard.number} was not checked: {result.message}", err=True
+            )
     if any(result.outcome == "broken" for result in results) or code not in (0, 1):
         code = 4
     if sarif:

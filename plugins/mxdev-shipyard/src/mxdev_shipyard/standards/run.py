@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import pytest
 
@@ -45,7 +45,7 @@ def run(
     """Check a repository; pytest prints what it finds.
 
     Returns:
-        pytest's exit code (0 all met, 1 not all), and how each test ended.
+        pytest's exit code (0 all met, 1 not all), and how each test ended; a standard of which no test has a result is broken.
     """
     checks = Path(__file__).with_name("checks")
     tested = [standard for standard in standards if standard.file]
@@ -62,8 +62,30 @@ def run(
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
             patch.delenv(name, raising=False)
-        code = pytest.main(arguments, plugins=[plugin])
-    return int(code), plugin.results
+        patch.setattr(os, "_exit", _stays())
+        try:
+            code = int(pytest.main(arguments, plugins=[plugin]))
+        except SystemExit as error:  # in what pytest does not look after, such as a thread that it waits for
+            code = error.code if isinstance(error.code, int) and error.code else 4
+    seen = {result.standard.number for result in plugin.results}
+    missing = [standard for standard in tested if standard.number not in seen]
+    told = "no test of it has a result: the run was ended, or there is none in its file"
+    return code, [
+        *plugin.results,
+        *(Result(standard, "", "broken", f"{told} ({standard.file})") for standard in missing),
+    ]
+
+
+def _stays() -> Callable[[int], NoReturn]:
+    """In the place of `os._exit`, with which a test would end the run without a word; a forked process may."""
+    own, leave = os.getpid(), os._exit
+
+    def stay(status: int) -> NoReturn:
+        if os.getpid() != own:
+            leave(status)
+        raise SystemExit(status)
+
+    return stay
 
 
 @dataclass
