@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+_MOST_BITS = 13_287  # of 4000 digits: Python writes no number of more than 4300, though it reads one that is not decimal
+
 
 def loader() -> Any:
     """PyYAML's safe loader, the fast one where it is there, for `yaml.load` and `yaml.load_all`.
@@ -25,7 +27,10 @@ def careful(base: type) -> Any:
     class Careful(base):  # type: ignore[misc]  # it is given
         def construct_object(self, node: Any, deep: bool = False) -> Any:
             try:
-                return super().construct_object(node, deep)
+                value = super().construct_object(node, deep)
+                if type(value) is not int or value.bit_length() <= _MOST_BITS:
+                    return value
+                problem = "a number has more than 4000 digits"
             except ValueError as error:  # the 13th month, a number of too many digits
                 problem = str(error).partition("; use sys.")[0]
             except (LookupError, AttributeError, TypeError):

@@ -251,6 +251,7 @@ def test_it_does_not_wait_for_a_pipe_in_the_place_of_a_file(path: str, project: 
         ("kind: Job\nspec: [1]\n", "`spec` is no mapping"),
         ("&x {kind: Job, spec: {template: *x}}\n", "an alias stands for what it is in itself"),
         ("kind: Job\nspec: {a: !!bool maybe}\n", "it is no bool"),
+        (f"kind: 0x{'f' * 5000}\n", "a number has more than 4000 digits"),
     ],
 )
 def test_a_manifest_that_is_no_object_is_named(text: str, says: str, project: Path) -> None:

@@ -146,7 +146,7 @@ BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
         ("mx.yaml", "options:\n", f"x: '{'y' * (1 << 20)}'\noptions:\n", ("status",), "mx.yaml is too large (1.0 MB; mx reads 1 MB)"),
         (RECORD, "files:\n", f'files:\n  "a\\0b": {{sha256: "{HASH}"}}\n', ("status",), "it has characters that do not"),
         (RECORD, "options:\n", "options:\n  5: w\n", ("status",), ""),
-        ("mx.yaml", "version: 1", "version: 0x" + "f" * 5000, ("status",), "mx.yaml cannot be read: a number has more than 4000 digits"),
+        ("mx.yaml", "version: 1", "version: 0x" + "f" * 5000, ("status",), "mx.yaml:2:10 cannot be read: a number has more than 4000 digits (line 2)"),
         ("mx.yaml", "options:\n", f"options:\n  ? 0b{'1' * 15000}\n  : 1\n", ("status",), "a number has more than 4000 digits"),
         (RECORD, "version: 1", f"version: {':'.join(['59'] * 3000)}", ("status",), "a number has more than 4000 digits"),
         (".mx/overrides/shared.yaml", "base:\n", f"base:\n  odd: 0x{'f' * 5000}\n", ("status",), "a number has more than 4000 digits"),
