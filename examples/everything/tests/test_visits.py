@@ -108,7 +108,9 @@ def test_a_bad_record_has_a_reason(other, reason):
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
+        ("a.csv", "", "the file has no column age"),
         ("a.csv", "age,left\n1,true\n", "the file has no column place"),
+        ("a.csv", "age,left,age,place\n", "the file has the column age more than once"),
         ("a.csv", "age,left,place\n1,true\n", "another number of cells than the header has"),
         ("a.jsonl", "{", "no JSON"),
         ("a.jsonl", "[1]", "no JSON object"),
@@ -118,6 +120,16 @@ def test_a_bad_record_has_a_reason(other, reason):
 def test_what_cannot_be_read_does_not_end_the_run(name, text, reason):
     (bad,) = read(name, text)
     assert bad.reason == reason
+
+
+@pytest.mark.parametrize("last", ["2,true,here\n", '2,true,"here"\n'])
+def test_a_quote_too_many_costs_its_own_line(last):
+    """Whether another one closes it or none does, what stands between is no text of that record."""
+    others = "".join(f"{age},true,here\n" for age in range(100))
+    bad, *good = read("a.csv", 'age,left,place\n1,true,"here\n' + others + last)
+    assert bad.reason.startswith("no CSV: ")
+    assert bad.content == '1,true,"here'
+    assert [record["age"] for record in good] == [*range(100), 2]
 
 
 def test_a_run_makes_a_version_with_its_lineage(configured):
