@@ -50,7 +50,7 @@ def test_two_environments_on_one_cluster(tmp_path: Path, control_plane: ControlP
 
     down = project.mx("down", "-E", "staging")
     assert down.code == 0, down.stderr
-    assert "mx purge -E staging --volumes" in down.stdout
+    assert "mx purge -E staging --context CONTEXT --volumes" in down.stdout
     assert stateful(namespaces["staging"]) == []
     assert stateful(namespaces["production"]) != []
     contexts = Path(project.env["KUBECONFIG"]).read_text()
