@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from mxdev.errors import MxError
+from mxdev.errors import MxError, Refused
 from mxdev.project.project import Project
 
 SERVICE, PORT = "service/cvat-backend-service", 8080
@@ -23,6 +23,7 @@ def cvat(project: Project, url: str | None, context: str | None) -> Iterator[dic
     """The address of CVAT and a login: `CVAT_ACCESS_TOKEN`, or `CVAT_USERNAME` and `CVAT_PASSWORD`, or the cluster's Secret.
 
     Raises:
+        Refused: the project has no cluster in which CVAT could be.
         MxError: there is no login, or the cluster has no CVAT.
     """
     login = _login()
@@ -37,9 +38,12 @@ def cvat(project: Project, url: str | None, context: str | None) -> Iterator[dic
     from mxdev.cluster.forward import Forward
     from mxdev.cluster.kubectl import Kubectl
     from mxdev.connect import target
+    from mxdev.project import cloudless
     from mxdev.system.ports import check_port, free_port
 
     where = target.of(project)
+    if way := cloudless.way_out({"cloud": where.cloud}):
+        raise Refused("There is no CVAT of the project's own.", hint=f"--url names another one. {way}")
     kubectl = Kubectl(context or where.own, where.name)
     if not login:
         data = kubectl.json("get", "secret", SECRET)["data"]

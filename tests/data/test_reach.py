@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mxdev.testing import mx
+
 KUBECTL = """\
 #!{python}
 import http.server, os, sys
@@ -86,3 +88,12 @@ def test_a_cluster_without_it_is_told(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "CVAT in the namespace pets cannot be reached" in said
     assert "cvat-backend-service" in said
+
+
+def test_a_project_of_one_machine_asks_no_cluster(tmp_path: Path) -> None:
+    (tmp_path / "mx.yaml").write_text("version: 1\noptions:\n  name: pets\n  cloud: none\n")
+    said = mx("labels", "status", "cats", cwd=tmp_path, env={"PATH": str(tmp_path)})
+    assert said.code == 1
+    assert "There is no CVAT of the project's own." in said.stderr
+    assert "--url" in said.stderr
+    assert "mx set cloud=" in said.stderr
