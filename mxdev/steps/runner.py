@@ -208,7 +208,7 @@ class _Run:
             found = _found(step, self.mode.environment)
             if found.verb != "done":
                 raise MxError(
-                    f"{step.title}: it was done, but it does not hold: {found.why or found.verb}",
+                    f"it was done, but it does not hold: {found.why or found.verb}",
                     hint=found.remedy or f"Run `{self.title}` again.",
                 )
         except MxError as error:
