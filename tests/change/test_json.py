@@ -73,7 +73,7 @@ def test_in_a_broken_project(world: World, command: list[str], broken: str) -> N
 @pytest.mark.parametrize(
     "command",
     [
-        ["set", "nothing=1"], ["set"], ["update", "Nobody"], ["destroy"], ["destroy", "Nobody"], ["update", "--on-conflict", "maybe"],
+        ["set", "nothing=1"], ["set", "nothing"], ["update", "Nobody"], ["destroy"], ["destroy", "Nobody"], ["update", "--on-conflict", "maybe"],
         ["undo", "--what"], ["generate", "Nobody"], ["adopt", "nothing.yaml"],
     ],
     ids=" ".join,
