@@ -35,8 +35,7 @@ class TerraformFmt(Rule):
 
     def check(self, context: Context) -> Iterator[Finding]:
         """One finding for each file, at the first line that would change, or where the syntax is wrong."""
-        for file in large.divide(context.files, LARGEST)[1]:
-            yield large.finding(self.name, file, LARGEST, "leave it out with .gitignore")
+        yield from large.findings(self.name, large.divide(context.files, LARGEST)[1], LARGEST, context.root)
         unformatted, errors = _fmt(context, ("-check", "-list=true"))
         yield from errors
         for file in unformatted:
