@@ -37,13 +37,17 @@ _ONE_FILE = "which are one file on macOS and Windows, where capitals do not coun
 
 
 class File(NamedTuple):
-    """A rendered file; `source` names the template it comes from, `by` whose that is if it stands for the generator's own."""
+    """A rendered file; `source` names the template it comes from, `by` whose that is if it stands for the generator's own.
+
+    `if_taken` says what a person does when another instance renders it, too.
+    """
 
     path: str
     data: bytes
     executable: bool
     source: str
     by: str = ""
+    if_taken: str = ""
 
 
 class Section(NamedTuple):
@@ -164,16 +168,22 @@ class Tree:
             self._renderer = Renderer(self.generator.variables(), filters=self.filters, cache=default_cache())
         return self._renderer.render(source, where)
 
-    def file(self, path: str, data: str | bytes, *, executable: bool = False) -> None:
-        """Add a file whose content the generator made itself."""
+    def file(self, path: str, data: str | bytes, *, executable: bool = False, if_taken: str = "") -> None:
+        """Add a file whose content the generator made itself.
+
+        Args:
+            if_taken: what a person does when another instance renders it, too; the hint of that error.
+        """
         if contains(data):
             raise FreeTextError(
                 f"free text cannot be the content of {path}; use a function of mxdev.generator.languages"
             )
         if not isinstance(data, str | bytes | bytearray | memoryview):
             raise MxError(f"the content of {path} is {type(data).__name__}, and text or bytes are wanted")
+        if contains(if_taken):
+            raise FreeTextError("free text cannot stand in a message")
         content = data.encode("utf-8") if isinstance(data, str) else bytes(data)
-        self._add(File(path, content, executable, type(self.generator).__name__))
+        self._add(File(path, content, executable, type(self.generator).__name__, if_taken=if_taken))
 
     def section(self, path: str, address: str, value: Any, *, if_taken: str = "") -> None:
         """Add a section of a shared file: `value` at `address`.

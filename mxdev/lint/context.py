@@ -105,22 +105,49 @@ def run_chunks(
     codes: Sequence[int],
 ) -> Iterator[Result]:
     """See `Context.run`."""
+    cwd = cwd or context.root
+    for names in chunks([name(file, cwd) for file in files]):
+        result = run_once(context, (*arguments, *names), cwd=cwd, env=env)
+        if result.code not in codes:
+            raise broke(context, result)
+        yield result
+
+
+def run_once(
+    context: Context,
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str | None] | None = None,
+    input: bytes | None = None,
+) -> Result:
+    """One command line of the rule's program, whatever its exit code.
+
+    Args:
+        context: the rule's.
+        arguments: what stands behind the program.
+        cwd: where it runs.
+        env: variables laid over the tool's own.
+        input: what it reads.
+
+    Raises:
+        LinterBroke: the rule names no program.
+        MxError: it cannot be started, or took too long.
+    """
     from mxdev.system import programs
 
     program = context.program
     if program is None:
         raise LinterBroke("the rule runs a program but names none in `tool`")
-    cwd = cwd or context.root
-    environment = {**ENVIRONMENT, **program.tool.environment, **(env or {})}
-    for names in chunks([name(file, cwd) for file in files]):
-        context.alive()
-        result = programs.run(
-            (*program.command, *arguments, *names), cwd=cwd, env=environment, capture=True,
-            timeout=context.timeout,
+    context.alive()
+    try:
+        return programs.run(
+            (*program.command, *arguments), cwd=cwd, capture=True, input=input, timeout=context.timeout,
+            env={**ENVIRONMENT, **program.tool.environment, **(env or {})},
         )  # fmt: skip
-        if result.code not in codes:
-            raise broke(context, result)
-        yield result
+    except programs.TooLong as error:
+        error.hint = "`mx lint --timeout SECONDS` gives it longer."
+        raise
 
 
 def chunks(names: Sequence[str], longest: int | None = None) -> Iterator[list[str]]:

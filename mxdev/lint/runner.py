@@ -188,9 +188,13 @@ def _check(task: Task[_Job]) -> None:
         for finding in job.known.rule.check(job.context):
             if task.left:
                 return
+            task.alive()
+            if len(job.findings) == _MOST:
+                raise LinterBroke(
+                    f"it has more than {_MOST} findings; the first {_MOST} are shown.",
+                    hint=f"Name fewer files or folders, or leave the rule out: `mx lint --skip {job.known.name}`.",
+                )
             job.findings.append(_checked(finding, job))
-            if len(job.findings) > _MOST:
-                raise ValueError(f"it has more than {_MOST} findings")
 
 
 def _alone(work: Callable[[_Job], None], job: _Job, limit: float | None) -> bool:

@@ -101,12 +101,12 @@ def each(work: Callable[[Task[T]], None], items: Sequence[T], limit: float | Non
             arm()
             with changed:
                 changed.wait(_TICK)
+            _raise_first(tasks)
             for task in tasks:
-                if task._error is not None and not task.left:
-                    raise task._error
                 if patience is not None and not task.left and task.silent(patience):
                     task.left = True
                     _start(serve)
+        _raise_first(tasks)  # the last one ends the loop before its error is looked at
     except BaseException:
         waiting.clear()
         end = time.monotonic() + 2
@@ -123,6 +123,13 @@ def each(work: Callable[[Task[T]], None], items: Sequence[T], limit: float | Non
         programs.stop_captured()
         _end(left)
     return [task.item for task in left]
+
+
+def _raise_first(tasks: Sequence[Task[T]]) -> None:
+    """The error of the first task that has one and that is waited for."""
+    for task in tasks:
+        if task._error is not None and not task.left:
+            raise task._error
 
 
 def _start(serve: Callable[[], None]) -> None:

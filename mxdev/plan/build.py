@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -34,6 +35,7 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
     files: dict[str, str] = {}
     sections: dict[tuple[str, str], str] = {}
     shared: dict[str, set[str]] = {}
+    hints: dict[str, str] = {}
     running = {rendering.known_as for rendering in renderings}
     for name, record in project.instances.items():
         if name not in running:
@@ -44,8 +46,10 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
     for rendering in renderings:
         if rendering.tree is None:
             continue
-        for path in rendering.tree.files:
-            _claim(project, files, path, path, rendering.instance)
+        for path, file in rendering.tree.files.items():
+            _claim(project, files, path, path, rendering.instance, file.if_taken)
+            if file.if_taken:
+                hints[path] = file.if_taken
         for section in rendering.tree.sections:
             key = (section.path, section.address)
             what = f"the section {section.address} of {section.path}"
@@ -59,7 +63,7 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
                 (files[other], owner),
                 f"{files[other]} renders {other}, and {owner} renders {path}: one file on macOS and Windows, where capitals "
                 "do not count.",
-                hint=_advice(project, files[other], owner),
+                hint=hints.get(path) or _advice(project, path, files[other], owner),
             )
         if owner in shared.get(path, ()):
             raise OwnersClash((owner, owner), f"{owner} renders {path} whole, and a section of it too.")
@@ -70,7 +74,7 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
                 raise OwnersClash(
                     (files[above], owner),
                     f"{files[above]} renders the file {above}, and {owner} renders {path} below it.",
-                    hint=_advice(project, files[above], owner),
+                    hint=hints.get(path) or _advice(project, path, files[above], owner),
                 )
 
 
@@ -82,15 +86,19 @@ def _claim(
         raise OwnersClash(
             (other, instance),
             f"{other} and {instance} both render {what}.",
-            hint=hint or _advice(project, other, instance),
+            hint=hint or _advice(project, what, other, instance),
         )
 
 
-def _advice(project: Project, *instances: str) -> str:
-    """What a person can do about two that are in each other's way."""
+def _advice(project: Project, what: str, *instances: str) -> str:
+    """What a person can do about two that are in each other's way.
+
+    Another name helps only where the path or the address, `what`, comes from it.
+    """
     there = [name for name in instances if name in project.instances]
     new = [name for name in instances if name not in project.instances]
-    if new and ":" in new[-1]:
+    kinds = {name.partition(":")[0] for name in instances}
+    if new and ":" in new[-1] and (len(kinds) == 1 or _is_part(new[-1].partition(":")[2], what)):
         return f"Give {new[-1]} another name: it is new." if there else f"Give {new[-1]} another name."
     tell = "tell the authors of their plugins"
     return (
@@ -98,6 +106,12 @@ def _advice(project: Project, *instances: str) -> str:
         if there
         else f"Leave one of them out, or {tell}."
     )
+
+
+def _is_part(name: str, what: str) -> bool:
+    """Whether a name is part of a path or an address, also as a module is called."""
+    name, what = (text.casefold().replace("-", "_") for text in (name, what))
+    return re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", what) is not None
 
 
 def build(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -274,20 +273,20 @@ def reach(home: Path, *arguments: str) -> bytes:
     Raises:
         GitError: Git is missing, or failed.
     """
-    environment = {name: value for name, value in os.environ.items() if _is_kept(name, network=True)}
+    environment: dict[str, str | None] = dict.fromkeys(misleading(os.environ))
     environment |= {**_always(), "GIT_CEILING_DIRECTORIES": os.fspath(home.resolve().parent)}
-    limit = git_limit.seconds()
+    git, limit = _git(), git_limit.seconds()
     try:
         # In mx's own session: ssh may want to ask for the passphrase of a key.
-        done = subprocess.run(
-            [*_git(), *_settings(), *arguments], cwd=home, env=environment, capture_output=True, check=False,
-            stdin=subprocess.DEVNULL, timeout=limit,
+        done = programs.run(
+            [*git, *_settings(), *arguments], cwd=home, env=environment, capture=True, terminal=True,
+            timeout=limit, looks={_LONG: lambda: _tell(None, arguments, limit)},
         )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise _slow(None, arguments, error.timeout) from error
-    except OSError as error:
-        raise _failed(None, arguments, 1, f"Git cannot be started: {error.strerror or error}") from error
-    return _judged(None, arguments, done.returncode, done.stdout, done.stderr, (0,)).out
+    except programs.TooLong as error:
+        raise _slow(None, arguments, limit or 0.0) from error
+    except MxError as error:
+        raise _failed(None, arguments, 1, error.message) from error
+    return _judged(None, arguments, done.code, done.stdout, done.stderr, (0,)).out
 
 
 def misleading(environment: Iterable[str]) -> set[str]:
@@ -424,12 +423,13 @@ def _verb(arguments: Collection[str]) -> str:
     return next((word for word in arguments if not word.startswith("-")), "")
 
 
-def _tell(folder: Path, arguments: Collection[str], limit: float | None) -> bool:
+def _tell(folder: Path | None, arguments: Collection[str], limit: float | None) -> bool:
     from mxdev.system import console
 
+    place = "" if folder is None else f" in {folder}"
     end = "without an end" if limit is None else f"until {limit:g} seconds are over"
     console.status(
-        f"`git {_verb(arguments)}` in {folder} has run for {_LONG:g} seconds; mx waits {end} ({git_limit.SETTING})."
+        f"`git {_verb(arguments)}`{place} has run for {_LONG:g} seconds; mx waits {end} ({git_limit.SETTING})."
     )
     return False
 

@@ -193,6 +193,9 @@ def find(tool: str | Tool) -> Program:
     return Program(tool, command, version)
 
 
+_TIDYING = 2.0
+"""How many seconds a program that is to end may take to remove what it has half made."""
+
 _captured: set[subprocess.Popen[bytes]] = set()
 _lock = threading.Lock()
 
@@ -207,6 +210,7 @@ def run(
     timeout: float | None = None,
     grace: float = 10.0,
     looks: Mapping[float, Callable[[], bool]] | None = None,
+    terminal: bool = False,
 ) -> Result:
     """Run a program to its end.
 
@@ -223,6 +227,8 @@ def run(
         grace: seconds between ^C and the kill.
         looks: what is asked once each, when the program has run for so many seconds: whether it will never end, so that
             it is stopped at once.
+        terminal: though it is captured, it may ask on the terminal, as ssh does; so it stays in this process's group. What
+            it started ends with it all the same.
 
     Raises:
         TooLong: it ran into the timeout, or will never end.
@@ -237,23 +243,33 @@ def run(
         with signals.deferred():
             child = subprocess.Popen(
                 list(command), cwd=cwd, env=_environment(env), stdin=stdin, stdout=pipe, stderr=pipe,
-                start_new_session=capture,
+                start_new_session=capture and not terminal,
             )  # fmt: skip
     except OSError as error:
         raise MxError(f"{command[0]} cannot be started: {error.strerror or error}.") from error
     except BaseException:
         if child is not None:
-            _end(child, capture)
+            _end(child, capture and not terminal)
         raise
-    with _ending_with_mx(child) if capture else _sigterm_passed_on(child):
+    if terminal:
+        around: contextlib.AbstractContextManager[None] = signals.first(lambda: _end_family(child))
+    else:
+        around = _ending_with_mx(child) if capture else _sigterm_passed_on(child)
+    with around:
         try:
             stdout, stderr = _output(child, input, timeout, looks or {})
         except subprocess.TimeoutExpired as error:
-            _end(child, capture)
+            if terminal:
+                _end_family(child)
+            else:
+                _end(child, capture)
             raise TooLong(
                 f"{command[0]} did not finish in {error.timeout:g} seconds and was stopped."
             ) from None
         except BaseException:
+            if terminal:
+                _end_family(child)
+                raise
             if not capture:
                 _let_stop(child, grace)
             _end(child, capture)
@@ -363,3 +379,53 @@ def _kill(child: subprocess.Popen[bytes], group: bool) -> None:
             os.killpg(child.pid, signal.SIGKILL)
         elif child.poll() is None:
             child.kill()
+
+
+def _end_family(child: subprocess.Popen[bytes]) -> None:
+    """End a program that is in this process's group, with all that it started: it may tidy up, then the rest is killed.
+
+    Its pipes are closed, not read to their end: what was started in the meantime could hold them.
+    """
+    family = _descendants(child.pid)
+    child.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(_TIDYING)
+    if child.returncode is None:
+        family |= _descendants(child.pid)
+        child.kill()
+    for pid in family:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    child.wait()
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+
+def _descendants(pid: int) -> set[int]:
+    """The processes that a process started, and those that they did; none where that cannot be told."""
+    children: dict[int, list[int]] = {}
+    for one, parent in _parents():
+        children.setdefault(parent, []).append(one)
+    found: set[int] = set()
+    waiting = [pid]
+    while waiting:
+        new = set(children.get(waiting.pop(), ())) - found
+        found |= new
+        waiting += new
+    return found
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Each process with the one that started it: as /proc says (proc(5)), else as `ps` does."""
+    places = [*Path("/proc").glob("[0-9]*/stat")]
+    for place in places:
+        with contextlib.suppress(OSError):  # it has ended
+            yield int(place.parent.name), int(place.read_bytes().rpartition(b")")[2].split()[1])
+    if not places:
+        with contextlib.suppress(OSError):
+            listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, check=False)
+            for line in listed.stdout.splitlines():
+                one, parent = line.split()
+                yield int(one), int(parent)

@@ -56,10 +56,13 @@ def options(project: Project) -> tuple[list[Listed], dict[str, MxError]]:
         seen = dict(known)
         naming = (one.generator.instance_argument or "").lower()
         for option in sorted(one.generator.declared(), key=lambda option: not option.shared):
-            if option.secret or option.name == naming or option.name in shared:
+            if option.secret or option.name == naming or (option.shared and option.name in shared):
                 continue
             value, source = _value(project, one, option, seen, places)
-            seen.setdefault(option.key, value)
+            if option.shared:
+                seen.setdefault(option.key, value)
+            else:  # it stands before one of the project that has its name
+                seen[option.key] = value
             key = option.name if option.shared else f"{one.name}.{option.name}"
             listed = Listed(key, value, source)
             if option.shared:

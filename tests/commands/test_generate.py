@@ -410,6 +410,11 @@ def test_two_that_render_the_same_are_an_error_naming_both(mx: Mx, project: Path
     result = mx("generate", "SampleApp", "two", "--path", "apps/one.yaml", cwd=project)
     assert "SampleApp:one and SampleApp:two both render apps/one.yaml" in result.err
     assert "Give SampleApp:two another name: it is new." in result.err
+    result = mx("generate", "SampleApp", "two", "--path", "README.md", cwd=project)
+    assert "SampleBase and SampleApp:two both render README.md" in result.err
+    assert "another name" not in result.err  # README.md would be README.md
+    result = mx("generate", "SampleApp", "readme", "--path", "README.md", cwd=project)
+    assert "Give SampleApp:readme another name: it is new." in result.err
     result = mx("generate", "SampleApp", "two", "--section", "apps.one", cwd=project)
     assert "SampleApp:one and SampleApp:two both render the section apps.one of shared.yaml" in result.err
     assert look(project / "apps") == before

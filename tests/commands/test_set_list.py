@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import Mx, State
 
+from mxdev import option
+from mxdev.generator import Pattern
+
 
 def rows(out: str) -> dict[str, tuple[str, str]]:
     head, *lines = out.splitlines()
@@ -58,6 +61,27 @@ def test_what_is_recorded_nowhere_is_a_default(
     assert found["SampleBase.size"] == (str(tmp_path / "config/defaults.yaml"), "3")
     assert found["SampleBase.kind"] == ("default", "small")
     assert found["region"] == ("default", "demo-1")  # which is made from the name
+
+
+def test_an_option_of_one_instance_that_has_the_name_of_a_project_option(
+    mx: Mx, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from acme_samples.app import SampleApp
+
+    word = Pattern("[a-z-]+", "letters and -")
+    own = (
+        option("--region", type=word, default="mine", help="Of its own."),
+        option("--zone", type=word, default=lambda values: f"{values['region']}-a", help="In its region."),
+    )
+    monkeypatch.setattr(SampleApp, "options", (*SampleApp.options, *own))
+    assert mx("generate", "SampleApp", "one", "--region", "there", cwd=project).code == 0
+    record = project / ".mx/generators/SampleApp.one.yaml"
+    assert "region: there" in record.read_text()
+    record.write_text(record.read_text().replace("  zone: there-a\n", ""))
+    found = rows(mx("set", cwd=project).out)
+    assert found["SampleApp:one.region"] == (".mx/generators", "there")
+    assert found["SampleApp:one.zone"] == ("default", "there-a")
+    assert found["region"][1] == "demo-1"
 
 
 def test_a_line_that_no_generator_reads_is_told(mx: Mx, project: Path) -> None:

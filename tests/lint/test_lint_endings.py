@@ -37,6 +37,13 @@ class Sleeps(Leaves):
         yield Finding(context.files[0], 1, 1, "", "warning", "before")
         time.sleep(100)
 
+class Strolls(Leaves):
+    name, summary = "strolls", "Finds slowly, and says nothing else."
+    def check(self, context):
+        for line in range(1, 13):
+            time.sleep(0.1)
+            yield Finding(context.files[0], line, 1, "", "warning", "on the way")
+
 class Turns(Leaves):
     name, summary = "turns", "Never comes to an end, and talks."
     def check(self, context):
@@ -70,7 +77,7 @@ class Mends(Leaves):
 
 @hookimpl
 def mx_lint_rules():
-    return [Leaves(), Talks(), Sleeps(), Turns(), Chooses(), Floods(), Holds(), Mends()]
+    return [Leaves(), Talks(), Sleeps(), Strolls(), Turns(), Chooses(), Floods(), Holds(), Mends()]
 """
 
 
@@ -104,14 +111,19 @@ def test_it_is_named_and_the_report_is_whole(lint: Lint) -> None:
 def test_one_that_finds_without_an_end_is_named(lint: Lint) -> None:
     done = lint("floods", "talks")
     assert done.returncode == 4, done.stderr
-    assert "it has more than 100000 findings" in done.stderr
+    assert "it has more than 100000 findings; the first 100000 are shown." in done.stderr
+    assert "`mx lint --skip floods`" in done.stderr
+    assert "runner.py" not in done.stderr
 
 
 def test_one_that_hangs_is_left_behind_and_named(lint: Lint) -> None:
-    done = lint("sleeps", "turns", "chooses", "talks", "mends", more=("--timeout", "0.2", "--fix"))
+    done = lint("sleeps", "strolls", "turns", "chooses", "talks", "mends", more=("--timeout", "0.2", "--fix"))
     assert done.returncode == 4, done.stderr
     answer = json.loads(done.stdout)
     assert {one["rule"] for one in answer["broken"]} == {"sleeps", "turns", "chooses", "mends"}
+    assert [finding["line"] for finding in answer["findings"] if finding["rule"] == "strolls"] == [
+        *range(1, 13)
+    ]
     assert {"said", "before"} <= {finding["message"] for finding in answer["findings"]}
     said = "sleeps has no result: the rule of leaving-rules gave no sign of life for 0.2 seconds"
     assert said in done.stderr

@@ -124,13 +124,15 @@ def test_one_that_cannot_start_is_broken(
 
 
 def test_one_that_hangs_is_stopped(mx: Any, fake: Any, write: Any, tmp_path: Path) -> None:
-    fake("yamllint", "import time\ntime.sleep(60)\n")
-    write(tmp_path, YAML)
+    for name in ("yamllint", "terraform"):
+        fake(name, "import time\ntime.sleep(60)\n")
+    write(tmp_path, YAML | {"a.tf": ""})
     start = time.monotonic()
     result = mx("lint", "--timeout", "0.5")
     assert time.monotonic() - start < 20
     assert result.code == 4
-    assert "did not finish in 0.5 seconds and was stopped" in result.err
+    assert result.err.count("did not finish in 0.5 seconds and was stopped") == 2
+    assert result.err.count("`mx lint --timeout SECONDS` gives it longer.") == 2
 
 
 def test_linters_run_side_by_side(mx: Any, fake: Any, write: Any, tmp_path: Path) -> None:

@@ -358,7 +358,13 @@ def test_in_a_worktree_and_with_an_empty_device_git_answers(root: Path, tmp_path
 
 
 SLOW = """#!/bin/sh
-case " $* " in *" status "*|*" ls-remote "*) exec sleep 60;; esac
+case " $* " in
+*" status "*) exec sleep 60;;
+*" ls-remote "*)  # as git-remote-http does: what Git started works on when Git is gone
+  trap 'touch "$0.tidied"; exit 1' TERM
+  sleep 60 & echo $! > "$0.helper"
+  wait;;
+esac
 exec {git} "$@"
 """
 
@@ -393,6 +399,20 @@ def test_a_git_that_hangs_is_stopped_and_the_limit_is_the_persons(
     home.mkdir()
     with pytest.raises(git.GitFailed, match=r"`git ls-remote` did not end within 0.5 seconds"):
         git.reach(home, "ls-remote", str(root))
+    assert "`git ls-remote` has run for 0.2 seconds; mx waits" in capsys.readouterr().err
+    helper = int((tmp_path / "bin/git.helper").read_text())
+    until = time.monotonic() + 5
+    while (alive := _is_alive(helper)) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not alive
+    assert (tmp_path / "bin/git.tidied").exists()  # Git could remove its half of a clone
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf", "1e300"])

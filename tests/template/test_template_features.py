@@ -186,6 +186,7 @@ def test_two_templates_in_one_project(mx: Any, here: Path, tmp_path: Path) -> No
     assert "--as NAME" in other.err
     clash = mx("generate", "Template", two, "--as", "second", "--name", "y", cwd=here)
     assert "both render .copier-answers.yml" in clash.err
+    assert "another folder of the project: --into FOLDER." in clash.err
     both = mx(
         "generate",
         "Template",

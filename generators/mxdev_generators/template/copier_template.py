@@ -23,6 +23,7 @@ _COMMON = "--dry-run --pretend --diff --json --no-input --on-conflict --allow-do
 _BELOW = r"(?!/)(?!.*(?:^|/)\.{1,2}(?:/|$))[^\\]*"
 _FOLDER = Pattern(_BELOW, "a folder below the project", metavar="FOLDER")
 _FILE = Pattern(_BELOW, "a file below the project", metavar="FILE")
+_ELSEWHERE = "Render the template into another folder of the project: --into FOLDER."
 DIRECTORY = Pattern(_BELOW, "a folder of the repository", metavar="FOLDER")
 
 
@@ -134,7 +135,7 @@ class CopierTemplate(Generator):
             if path in rendered.skipped:
                 found = self._as_it_is(place, content)
             if found is not None:
-                tree.file(place, found[0], executable=found[1])
+                tree.file(place, found[0], executable=found[1], if_taken=_ELSEWHERE)
         asked = self.questionnaire.questions
         answers = {n: q.recorded(rendered.answers[n]) for n, q in asked.items() if n in rendered.answers}
         self._remember(tree, {asked[name].option.name: value for name, value in answers.items()})

@@ -68,7 +68,8 @@ class Mirror:
             except MxError as error:
                 raise MxError(
                     f"The template {without_password(self.url)} cannot be fetched: {error.message}",
-                    hint="Check the address and your access to it, and try again when you are online.",
+                    hint=error.hint
+                    or "Check the address and your access to it, and try again when you are online.",
                 ) from error
         _fetched.add(self.url)
 

@@ -30,8 +30,7 @@ class Hadolint(Rule):
     def check(self, context: Context) -> Iterator[Finding]:
         """One finding for each diagnostic, by the configuration that is nearest to the file."""
         fitting, too_large = large.divide(context.files, LARGEST)
-        for file in too_large:
-            yield large.finding(self.name, file, LARGEST, "leave it out with .gitignore")
+        yield from large.findings(self.name, too_large, LARGEST, context.root)
         for config, files in context.configs.group(fitting, (".hadolint.yaml", ".hadolint.yml")).items():
             configs.check(config)
             names = Names(files, context.root)

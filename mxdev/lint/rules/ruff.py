@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 
 LARGEST = 16 << 20
+LARGEST_NOTEBOOK = 256 << 20
+"""Nearly all of it is the images of its outputs, which Ruff passes over."""
+_CONFIGS = (".ruff.toml", "ruff.toml", "pyproject.toml")
 
 
 class RuffCheck(Rule):
@@ -92,8 +95,8 @@ def _grouped(context: Context, files: Sequence[Path] | None = None) -> Iterable[
         MxError: with one of the configurations Ruff would come to no end.
     """
     if files is None:
-        files, _ = large.divide(context.files, LARGEST)
-    groups = context.configs.group(files, (".ruff.toml", "ruff.toml", "pyproject.toml"), _configures_ruff)
+        files = [file for some, bound in _by_bound(context.files) for file in large.divide(some, bound)[0]]
+    groups = context.configs.group(files, _CONFIGS, _configures_ruff)
     for config in groups:
         configs.check(config, _extended)
     own = sorted(file for config, files in groups.items() if config is not None for file in files)
@@ -119,14 +122,33 @@ def _extended(file: Path, data: bytes) -> Iterator[Path]:
 
 def _large(rule: str, context: Context) -> Iterator[Finding]:
     """One finding for each file that is too large and that no configuration excludes."""
-    _, files = large.divide(context.files, LARGEST)
-    for options, some in _grouped(context, files) if files else ():
-        for file in some:
-            for result in context.run(("check", "--show-files", *options), [file], codes=(0,)):
-                if file.suffix == ".md":  # of which Ruff does not tell whether it would format it
-                    yield large.finding(rule, file, LARGEST, "leave it out with .gitignore")
-                elif result.stdout.strip():
-                    yield large.finding(rule, file, LARGEST, "name it under `extend-exclude` in ruff.toml")
+    for some, bound in _by_bound(context.files):
+        _, files = large.divide(some, bound)
+        for options, group in _grouped(context, files) if files else ():
+            for file in group:
+                config = context.configs.nearest(file, _CONFIGS, _configures_ruff)
+                where = None if config is None else (_setting(config), config)
+                if file.suffix == ".md":  # of which Ruff does not tell whether a configuration excludes it
+                    yield from large.findings(rule, [file], bound, context.root)
+                elif _is_shown(context, options, file):
+                    yield from large.findings(rule, [file], bound, context.root, where)
+
+
+def _by_bound(files: Iterable[Path]) -> tuple[tuple[list[Path], int], ...]:
+    """Notebooks, and the others, each with how many bytes one may have."""
+    notebooks = [file for file in files if file.suffix == ".ipynb"]
+    return (notebooks, LARGEST_NOTEBOOK), ([file for file in files if file.suffix != ".ipynb"], LARGEST)
+
+
+def _is_shown(context: Context, options: Sequence[str], file: Path) -> bool:
+    return any(
+        result.stdout.strip()
+        for result in context.run(("check", "--show-files", *options), [file], codes=(0,))
+    )
+
+
+def _setting(config: Path) -> str:
+    return "`extend-exclude` of `[tool.ruff]`" if config.name == "pyproject.toml" else "`extend-exclude`"
 
 
 def _cache(files: Sequence[Path]) -> list[str]:

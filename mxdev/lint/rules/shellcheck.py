@@ -10,7 +10,9 @@ from mxdev.lint import configs
 from mxdev.lint.context import Context, Names, as_json, broke
 from mxdev.lint.rule import Finding, Rule
 from mxdev.lint.rules import kinds, large
-from mxdev.lint.rules.hadolint import LARGEST, LEVELS
+from mxdev.lint.rules.hadolint import LEVELS
+
+LARGEST = 512 << 10
 
 
 class Shellcheck(Rule):
@@ -27,8 +29,7 @@ class Shellcheck(Rule):
     def check(self, context: Context) -> Iterator[Finding]:
         """One finding for each comment. A `.shellcheckrc` of the repository is used; one of the person's is not."""
         fitting, too_large = large.divide(context.files, LARGEST)
-        for file in too_large:
-            yield large.finding(self.name, file, LARGEST, "leave it out with .gitignore")
+        yield from large.findings(self.name, too_large, LARGEST, context.root)
         for config, files in context.configs.group(fitting, (".shellcheckrc", "shellcheckrc")).items():
             configs.check(config)
             options = ("--norc",) if config is None else ("--rcfile", str(config))

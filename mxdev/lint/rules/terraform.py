@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mxdev.lint.context import ENVIRONMENT, Context, Names, broke, chunks, name
+from mxdev.lint.context import Context, Names, broke, chunks, name, run_once
 from mxdev.lint.rule import Finding, Rule
 from mxdev.lint.rules import kinds, large
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mxdev.system.programs import Result
 
 # Formatting needs no configuration of the command line; a broken one must not get in the way.
-_QUIET: Mapping[str, str | None] = {**ENVIRONMENT, "TF_CLI_CONFIG_FILE": os.devnull, "TF_CLI_ARGS_fmt": None}
+_QUIET: Mapping[str, str | None] = {"TF_CLI_CONFIG_FILE": os.devnull, "TF_CLI_ARGS_fmt": None}
 LARGEST = 4 << 20
 _ERROR = re.compile(r"Error: ([^\n]+)\n\n {2}on ([^\n]+) line (\d+)(?:, in [^\n]*)?:")
 
@@ -35,8 +35,7 @@ class TerraformFmt(Rule):
 
     def check(self, context: Context) -> Iterator[Finding]:
         """One finding for each file, at the first line that would change, or where the syntax is wrong."""
-        for file in large.divide(context.files, LARGEST)[1]:
-            yield large.finding(self.name, file, LARGEST, "leave it out with .gitignore")
+        yield from large.findings(self.name, large.divide(context.files, LARGEST)[1], LARGEST, context.root)
         unformatted, errors = _fmt(context, ("-check", "-list=true"))
         yield from errors
         for file in unformatted:
@@ -103,12 +102,4 @@ def _syntax(context: Context, file: Path, result: Result) -> Finding:
 
 
 def _terraform(context: Context, arguments: Sequence[str], input: bytes | None = None) -> Result:
-    from mxdev.system import programs
-
-    assert context.program is not None  # the runner finds it before it calls a rule
-    environment = {**context.program.tool.environment, **_QUIET}
-    context.alive()
-    return programs.run(
-        (*context.program.command, *arguments),
-        cwd=context.root, env=environment, capture=True, input=input, timeout=context.timeout,
-    )  # fmt: skip
+    return run_once(context, arguments, cwd=context.root, env=_QUIET, input=input)

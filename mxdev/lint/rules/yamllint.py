@@ -52,8 +52,9 @@ class Yamllint(Rule):
                     yield Finding(file, problem[0], 1, f"{self.name}/encoding", "error", problem[1])
                 else:
                     readable.append(file)
-            for file in _wanted(context, large, cwd, chosen):
-                yield too_large.finding(self.name, file, LARGEST, "name it under `ignore` in .yamllint")
+            left = [*_wanted(context, large, cwd, chosen)]
+            where = None if config is None else ("`ignore`", config)
+            yield from too_large.findings(self.name, left, LARGEST, context.root, where)
             names = Names(readable, cwd)
             line = _line_pattern([name(file, cwd) for file in readable])
             arguments = ("--format", "parsable", *chosen, "--")
