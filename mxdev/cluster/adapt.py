@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mxdev.cluster.manifest import Manifest, kind_of
+from mxdev.cluster.manifest import Manifest, check, kind_of
 from mxdev.errors import MxError
 
 GPU = "nvidia.com/gpu"
@@ -107,7 +107,21 @@ def _size(manifest: Manifest, gpus: int) -> None:
 
 
 def _resources(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The resources of the containers that train, one for each kind of pod."""
+    """The resources of the containers that train, one for each kind of pod.
+
+    Raises:
+        MxError: a container is lacking, or something else is in the place of one.
+    """
+    check(manifest)
+    found = _found(manifest)
+    if not all(
+        isinstance(one, dict) and all(isinstance(part, dict) for part in one.values()) for one in found
+    ):
+        raise MxError("In the job's template a container's resources are no mapping of limits and requests.")
+    return found
+
+
+def _found(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     kind = kind_of(manifest)
     spec = manifest.get("spec") or {}
     if kind.name == "TrainJob":

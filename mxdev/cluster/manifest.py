@@ -67,9 +67,14 @@ class JobRef:
 
 def problem_of(thing: Mapping[str, Any]) -> str:
     """Why a mapping cannot be an object of Kubernetes, whoever wrote it; "" if it can."""
-    for key in ("metadata", "spec"):
-        if not isinstance(thing.get(key, {}), dict | None):
+    metadata = thing.get("metadata", {})
+    if not isinstance(metadata, dict):
+        return "`metadata` is no mapping" if metadata is not None else "`metadata` is empty"
+    for key, value in (("spec", thing.get("spec")), ("metadata.labels", metadata.get("labels"))):
+        if not isinstance(value, dict | None):
             return f"`{key}` is no mapping"
+    if not isinstance(metadata.get("namespace"), str | None):
+        return "`metadata.namespace` is no text"
     try:
         return "" if _ends(thing, set(), set()) else "an alias stands for what it is in itself"
     except RecursionError:
@@ -184,6 +189,15 @@ def fill(
     return manifest
 
 
+def check(template: Mapping[str, Any]) -> None:
+    """Look at every place of a template that `fill` would fill in.
+
+    Raises:
+        MxError: one is lacking, or is something else.
+    """
+    fill(template, name="", image="", command="", environment={}, labels={})
+
+
 def dump(manifest: Mapping[str, Any]) -> str:
     """The manifest as YAML, in the order in which people write it; every reader takes it for the same.
 
@@ -203,7 +217,8 @@ def _fill_pytorch(
     manifest: Manifest, name: str, container: Mapping[str, Any], labels: Mapping[str, str]
 ) -> None:
     """The container `pytorch` of every replica."""
-    for replica in _at(manifest, "spec", "pytorchReplicaSpecs"):
+    _at(manifest, "spec", "pytorchReplicaSpecs")
+    for replica in _mapping(manifest["spec"], "pytorchReplicaSpecs"):
         _fill_pod(
             _at(manifest, "spec", "pytorchReplicaSpecs", replica, "template"), container, labels, "pytorch"
         )
@@ -214,7 +229,7 @@ def _fill_train(
 ) -> None:
     """The trainer's own fields. Pods can be labelled by a patch of the runtime only."""
     _set(_mapping(_at(manifest, "spec"), "trainer"), container)
-    patches = manifest["spec"].setdefault("runtimePatches", [])
+    patches = _mappings(manifest["spec"], "runtimePatches")
     pods = {"spec": {"template": {"metadata": {"labels": dict(labels)}}}}
     jobs = {"replicatedJobs": [{"name": TRAIN_NODES, "template": pods}]}
     # The trainer's webhook wants a manager in the form domain/name.
@@ -224,8 +239,10 @@ def _fill_train(
 def _fill_pod(
     pod: Manifest, container: Mapping[str, Any], labels: Mapping[str, str], name: str | None = None
 ) -> None:
-    containers = _at(pod, "spec", "containers")
-    chosen = [entry for entry in containers if name is None or entry.get("name") == name]
+    _at(pod, "spec", "containers")
+    chosen = [
+        entry for entry in _mappings(pod["spec"], "containers") if name is None or entry.get("name") == name
+    ]
     if not chosen:
         raise MxError(f"The job's template has a pod without a container{f' named {name}' if name else ''}.")
     _set(chosen[0], container)
@@ -239,15 +256,35 @@ def _set(target: Manifest, container: Mapping[str, Any]) -> None:
     target["command"] = list(container["command"])
     # The image's or the template's arguments would follow the command.
     target.pop("args", None)
-    kept = [entry for entry in target.get("env") or () if entry.get("name") not in environment]
+    kept = [entry for entry in _mappings(target, "env") if entry.get("name") not in environment]
     target["env"] = [*kept, *({"name": key, "value": value} for key, value in environment.items())]
 
 
 def _mapping(parent: Manifest, key: str) -> Manifest:
-    """The mapping at `key`, made if it is not there."""
+    """The mapping at `key`, made if it is not there.
+
+    Raises:
+        MxError: something else is there.
+    """
     if parent.get(key) is None:
         parent[key] = {}
     value: Manifest = parent[key]
+    if not isinstance(value, dict):
+        raise MxError(f"In the job's template `{key}` is no mapping.")
+    return value
+
+
+def _mappings(parent: Manifest, key: str) -> list[Manifest]:
+    """The list of mappings at `key`, made if it is not there.
+
+    Raises:
+        MxError: something else is there.
+    """
+    if parent.get(key) is None:
+        parent[key] = []
+    value: list[Manifest] = parent[key]
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise MxError(f"In the job's template `{key}` is no list of mappings.")
     return value
 
 
@@ -257,7 +294,7 @@ def _at(parent: Manifest, *keys: str) -> Any:
     for number, key in enumerate(keys):
         value = value.get(key) if isinstance(value, dict) else None
         if value is None:
-            raise MxError(f"The job's template has no {'.'.join(keys[: number + 1])}.")
+            raise MxError(f"The job's template has no {'.'.join(map(str, keys[: number + 1]))}.")
     return value
 
 

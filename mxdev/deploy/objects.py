@@ -89,8 +89,18 @@ def namespace_exists(root: Path, kubectl: Kubectl, name: str) -> bool:
 
 
 def ending(root: Path, kubectl: Kubectl, name: str) -> str:
-    """What holds a namespace that is being deleted, as the end of a sentence; empty: it is not being deleted."""
-    found = _namespace(root, kubectl, name)
+    """What holds a namespace that is being deleted, as the end of a sentence; empty: it is not being deleted, or nobody may look at it.
+
+    Raises:
+        ClusterError: it cannot be known for another reason.
+    """
+    try:
+        found = _namespace(root, kubectl, name)
+    except ClusterError as error:
+        # A Role has rights in a namespace, and seldom that to read the namespace itself.
+        if error.reason != "Forbidden":
+            raise
+        return ""
     return _going(found) if found else ""
 
 

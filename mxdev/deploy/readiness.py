@@ -93,7 +93,9 @@ def of_pod(pod: Object, events: Sequence[Object]) -> str:
         return f"it {text}"
     ended = next(filter(None, map(waiting.of_end, late)), "")
     if not any("running" in (one.get("state") or {}) for one in late):
-        return f"its container {ended or 'ended by itself with exit code 0'}, and is started again"
+        # A pod that is over is not started again; another one may take its place.
+        over = pod["status"].get("phase") in ("Failed", "Succeeded")
+        return f"its container {ended or 'ended by itself with exit code 0'}{'' if over else ', and is started again'}"
     probe = "its readiness probe does not succeed yet"
     return f"it runs again, after its container {ended}, and {probe}" if ended else f"it runs, and {probe}"
 

@@ -107,7 +107,7 @@ def apply(environment: str | None, mode: Mode) -> int:
 
     place = _place(environment)
     step = SavedPlan(name="apply", title="The saved plan", place=place)
-    with saved.alone(place):
+    with saved.alone(place, dry_run=mode.dry_run):
         return run_steps(place.command("apply"), [step], mode, word=place.name)
 
 
@@ -128,7 +128,7 @@ def destroy(environment: str | None, with_data: bool, mode: Mode) -> int:
 
     place = _place(environment)
     steps = applying.destroying(place, with_data=with_data)
-    with saved.alone(place):
+    with saved.alone(place, dry_run=mode.dry_run):
         return run_steps(place.command("destroy"), steps, mode, word=place.name)
 
 

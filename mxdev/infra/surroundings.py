@@ -8,14 +8,32 @@ import re
 import shlex
 from collections.abc import Mapping
 
-from mxdev.errors import Refused
+from mxdev.errors import MxError, Refused
 from mxdev.infra.place import FOLDER, Place
-from mxdev.system import console
+from mxdev.system import console, git
 
 # Arguments for one command of Terraform; those for all of them are taken away from every run.
 _ARGUMENTS = re.compile(r"TF_CLI_ARGS_\w+")
 # Where the workspace is the platform's to choose, it is the project's own.
 _PLATFORM = re.compile(r"""^\s*(?:cloud\s*\{|backend\s+"remote")""", re.MULTILINE)
+
+
+def refuse_brought(place: Place) -> None:
+    """Stop where the folder that `terraform init` makes, or one of providers, came with the repository.
+
+    Raises:
+        MxError: one of them did.
+    """
+    # The folder above an environment's may be a link. Terraform installs providers from `terraform.d`, too, untold.
+    above = (place.data.parent.parent,) if place.environment else ()
+    for folder in (*above, place.data, place.folder / "terraform.d"):
+        if git.tracks(place.folder, folder):
+            raise MxError(
+                f"{folder} is part of the repository: Terraform would run the providers in it as programs of yours.",
+                hint=place.commands(
+                    "Remove it from Git and from the disk, and make your own with `mx infra init`."
+                ),
+            )
 
 
 def refuse_another_workspace(place: Place) -> None:
@@ -62,6 +80,6 @@ def _tell(names: tuple[str, ...]) -> None:
     """Once, however often Terraform runs."""
     verb = "is" if len(names) == 1 else "are"
     console.warn(
-        f"{', '.join(names)} in the environment {verb} not heeded. Values belong into a .tfvars file, which a saved plan is "
-        "compared with."
+        f"{', '.join(names)} in the environment {verb} not heeded. Variables belong into a .tfvars file, "
+        "settings of the backend into backend.tf; other arguments cannot be given."
     )

@@ -18,13 +18,14 @@ from mxdev.errors import MxError
 from mxdev.infra import failures, surroundings
 from mxdev.infra.failures import TerraformFailed
 from mxdev.infra.place import Place
-from mxdev.system import foreground, git, programs
+from mxdev.system import foreground, programs
 from mxdev.system.files import plain
 
 # `init -json`, and conditions over several variables, are of 1.9; the rendered versions.tf wants 1.10.
 MINIMUM = "1.10"
-# How long Terraform may take to read its state or a plan, in seconds. What changes the world has no limit, and shows progress.
+# How many files of a folder are looked at for one that Terraform would wait for.
 _MOST_FILES = 5_000
+# How long Terraform may take to read its state or a plan, in seconds. What changes the world has no limit, and shows progress.
 READS = 120.0
 # How long a plan may take that nobody watches.
 PLANS = 900.0
@@ -61,16 +62,7 @@ class Terraform:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        # Terraform installs providers from `terraform.d`, too, without being told to.
-        for folder in (place.data, place.folder / "terraform.d"):
-            if not git.tracks(place.folder, folder):
-                continue
-            raise MxError(
-                f"{folder} is part of the repository: Terraform would run the providers in it as programs of yours.",
-                hint=place.commands(
-                    "Remove it from Git and from the disk, and make your own with `mx infra init`."
-                ),
-            )
+        surroundings.refuse_brought(place)
         if endless := _endless(place):
             raise MxError(
                 f"{endless} is a pipe or a device: Terraform would wait for it, or read without an end.",
@@ -143,19 +135,29 @@ class Terraform:
             ) from None
 
     def alter(self, command: str, *arguments: str, **options: Any) -> None:
-        """Run a command that changes the state or its lock at once, and has no events: ^C lets it end in order.
+        """Run a command that changes the state or its lock at once, asks nothing, and has no events: ^C lets it end in order.
+
+        Such a command takes no notice of ^C, so mx keeps the terminal and is told of it itself.
 
         Raises:
             TerraformFailed: it failed.
             MxError: it could not be started.
             KeyboardInterrupt: it was interrupted, and has ended.
         """
-        self.work(
-            command, *arguments, say=_unsaid, **{"json": None, "input": None, "no_color": None, **options}
-        )
+        plain_words = {"json": None, "input": None, "no_color": None, **options}
+        self.work(command, *arguments, say=_unsaid, keeps_terminal=True, **plain_words)
 
-    def work(self, command: str, *arguments: str, say: Say, **options: Any) -> Run:
+    def work(
+        self, command: str, *arguments: str, say: Say, keeps_terminal: bool = False, **options: Any
+    ) -> Run:
         """Run a command that may take long, with its progress shown; ^C lets it end in order, a third one kills it.
+
+        Args:
+            command: Terraform's command.
+            arguments: what follows its options.
+            say: gets its progress.
+            keeps_terminal: mx keeps the terminal, and hands ^C on as SIGTERM; for a command that does not end by ^C.
+            options: as those of `words`.
 
         Raises:
             TerraformFailed: it failed.
@@ -164,7 +166,7 @@ class Terraform:
         """
         words = self.words(command, *arguments, **{"json": True, "input": False, "no_color": True, **options})
         events: list[dict[str, Any]] = []
-        plain: list[str] = []
+        texts: list[str] = []
         interrupted = False
 
         def line(data: bytes) -> None:
@@ -172,7 +174,7 @@ class Terraform:
             text = data.decode("utf-8", "replace").rstrip("\n")
             event = _event(text)
             if event is None:
-                plain.append(text)
+                texts.append(text)
                 return
             events.append(event)
             message = str(event.get("@message", ""))
@@ -187,12 +189,14 @@ class Terraform:
             environment.pop(name, None)
         sys.stdout.flush()
         try:
-            ended = foreground.run(words, cwd=self.place.folder, environ=environment, lines=line)
+            ended = foreground.run(
+                words, cwd=self.place.folder, environ=environment, lines=line, server=keeps_terminal
+            )
         except OSError as problem:
             raise MxError(f"{words[0]} cannot be started: {problem.strerror or problem}.") from problem
         if ended.interrupted or interrupted:
             raise KeyboardInterrupt
-        run = Run(ended.code, tuple(events), "\n".join(plain).strip())
+        run = Run(ended.code, tuple(events), "\n".join(texts).strip())
         if ended.code:
             raise self._failed(command, run.problems(), ended.code)
         return run

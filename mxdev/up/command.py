@@ -63,7 +63,7 @@ def up(
         )
         return run_steps(title, added if reached else [], mode, word=plugged.word(root))
     way = _way(environment, account, context, timeout, mode, added, every=False)
-    with stages.alone(way):
+    with stages.alone(way, dry_run=mode.dry_run):
         code = run_steps(way.target.command("mx up"), stages.steps_up(way, to), mode, word=way.target.name)
     if not mode.json:
         for one in owed(rewritten.project(Project.load(root), environment)):
@@ -101,7 +101,7 @@ def down(environment: str | None, with_data: bool, timeout: int, mode: Mode) -> 
             environments.command("mx down", environment), taken_back(added), mode, word=plugged.word(root)
         )
     way = _way(environment, None, None, timeout, mode, added, every=True)
-    with stages.alone(way):
+    with stages.alone(way, dry_run=mode.dry_run):
         steps = stages.steps_down(way, with_data=with_data)
         code = run_steps(way.target.command("mx down"), steps, mode, word=way.target.name)
     if not mode.json:

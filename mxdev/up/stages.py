@@ -62,13 +62,13 @@ def steps_up(way: Way, to: str) -> list[Step]:
     return found
 
 
-def alone(way: Way) -> AbstractContextManager[None]:
+def alone(way: Way, *, dry_run: bool) -> AbstractContextManager[None]:
     """Inside the `with` block no other mx plans or applies the Terraform of the way; nothing where it has none.
 
     Raises:
         Refused: another one is at it.
     """
-    return nullcontext() if way.terraform is None else saved.alone(way.terraform)
+    return nullcontext() if way.terraform is None else saved.alone(way.terraform, dry_run=dry_run)
 
 
 def _stage(way: Way, stage: str) -> list[Step]:

@@ -100,3 +100,15 @@ def test_a_queue_is_a_label_of_the_job_alone(runtime: str) -> None:
     for name in ("Team", "a b", "-a", ""):
         with pytest.raises(MxError, match="cannot be the name of a queue"):
             adapt.adapted(before, gpus=None, queue=name)
+
+
+@pytest.mark.parametrize(
+    "containers", [{}, ["a"], [{"resources": ["a"]}], [{"resources": {"limits": "a"}}], None]
+)
+def test_a_template_with_something_else_in_the_place_of_a_container_is_refused(containers: Any) -> None:
+    job = template("job")
+    job["spec"]["template"]["spec"]["containers"] = containers
+    with pytest.raises(MxError, match=r"the job's template|The job's template has no spec\.containers"):
+        adapt.adapted(job, gpus=1, queue=None)
+    with pytest.raises(MxError, match="he job's template"):
+        adapt.has_gpu(job)

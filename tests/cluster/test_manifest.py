@@ -176,6 +176,9 @@ def test_read(tmp_path: Path, text: str, name: str) -> None:
         ("kind: Pod\napiVersion: v1\n", r"job.yaml: a job of kind Pod \(v1\) is not known"),
         ("kind: Job\napiVersion: batch/v2\n", "is not known"),
         (b"\xff\xfe\xfa", "job.yaml cannot be read"),
+        ("kind: Job\napiVersion: batch/v1\nmetadata:\n", "job.yaml is no job: `metadata` is empty"),
+        ("kind: Job\napiVersion: batch/v1\nmetadata: {namespace: [a]}\n", "`metadata.namespace` is no text"),
+        ("kind: Job\napiVersion: batch/v1\nmetadata: {labels: [a]}\n", "`metadata.labels` is no mapping"),
     ],
 )
 def test_a_template_that_is_none(tmp_path: Path, text: str | bytes | None, said: str) -> None:
@@ -200,6 +203,26 @@ def test_a_template_without_a_place_for_the_image(text: str, said: str) -> None:
     with pytest.raises(MxError, match=said.split(maxsplit=1)[0]) as caught:
         fill(text)
     assert said.split(maxsplit=1)[1].rsplit(".", 1)[-1] in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "said"),
+    [
+        (JOB, "  labels: {app: churn}", "  labels: [a]", "`labels` is no mapping"),
+        (JOB, "  template:\n", "  template:\n    metadata: [q]\n", "`metadata` is no mapping"),
+        (JOB.partition("        - name")[0] + "[a]", "containers:\n[a]", "containers: [a]", "`containers` is no list"),
+        (JOB.partition("        - name")[0] + "{}", "containers:\n{}", "containers: {}", "`containers` is no list"),
+        (JOB, "args: [from, the, template]\n          env:", "env: [a]\n          envFrom:", "`env` is no list"),
+        (TRAIN, "{numNodes: 2}", "[a]", "`trainer` is no mapping"),
+        (TRAIN, "  trainer:", "  runtimePatches: {}\n  trainer:", "`runtimePatches` is no list"),
+        ("kind: PyTorchJob\napiVersion: kubeflow.org/v1\nspec: {pytorchReplicaSpecs: [1]}", "[1]", "[{}]", "is no mapping"),
+    ],
+)  # fmt: skip
+def test_a_template_with_something_else_in_a_place(text: str, old: str, new: str, said: str) -> None:
+    assert old in text
+    template = yaml.safe_load(text.replace(old, new))
+    with pytest.raises(MxError, match=said):
+        manifest.check(template)
 
 
 def test_an_unknown_kind_by_name() -> None:

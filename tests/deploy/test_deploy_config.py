@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from mxdev.cluster.kubectl import Kubectl
+from mxdev.cluster.refusals import ClusterError
 from mxdev.deploy import config, objects, readiness, tools
 from mxdev.deploy.steps import _chart_differs
 from mxdev.errors import MxError
@@ -151,12 +152,35 @@ def test_why_a_pod_is_not_ready() -> None:
         (pod(state={"running": {}}, lastState=oom), "it runs again, after its container was killed because it used more memory than its limit (OOMKilled), and its readiness probe does not succeed yet"),
         (pod(state=oom), "its container was killed because it used more memory than its limit (OOMKilled), and is started again"),
         (pod(state={"terminated": {"exitCode": 0}}), "its container ended by itself with exit code 0, and is started again"),
+        (pod("Failed", state={"terminated": {"exitCode": 1}}), "its container ended with exit code 1"),
+        (pod("Succeeded", state={"terminated": {"exitCode": 0}}), "its container ended by itself with exit code 0"),
         (pod(state=back_off, lastState={"terminated": {"exitCode": 0}}), "it is started again after a pause: its container ended by itself with exit code 0, though it has to stay"),
         (pod(state=wait), "the image x cannot be pulled: not found"),
         (evicted, "it was ended (Evicted): low on memory"),
         (pod(state={"running": {}}, ready=True), ""),
     ):  # fmt: skip
         assert readiness.of_pod(found, []) == words
+
+
+def test_a_namespace_that_nobody_may_look_at_is_not_said_to_be_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kubectl is a double: it says what the API server says of a ServiceAccount with a Role in the namespace."""
+    kubectl = tmp_path / "kubectl"
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    def says(words: str) -> None:
+        version = 'case "$*" in version*) echo "Client Version: v1.34.1"; exit;; esac'
+        kubectl.write_text(f"#!/bin/sh\n{version}\necho '{words}' >&2\nexit 1\n")
+        kubectl.chmod(0o755)
+
+    says(
+        'Error from server (Forbidden): namespaces "churn" is forbidden: User "ada" cannot get resource "namespaces"'
+    )
+    assert objects.ending(tmp_path, Kubectl("c", "churn"), "churn") == ""
+    says("Error from server (InternalError): no")
+    with pytest.raises(ClusterError):
+        objects.ending(tmp_path, Kubectl("c", "churn"), "churn")
 
 
 KSERVE = {

@@ -258,11 +258,23 @@ def test_which_run(look: Look, cluster: Cluster) -> None:
             command()
 
 
+def search(**other: str) -> str:
+    """What a search of the project notes of its cluster."""
+    noted = {"image": "r/run:1", "namespace": "team", "tracking_uri": "http://t", "queue": None}
+    return json.dumps({**noted, "context": None, "name": "tiny", **other})
+
+
 def test_a_search_whose_trials_are_jobs_has_none_itself(
     look: Look, cluster: Cluster, server: Tracking
 ) -> None:
     cluster.add(A)
-    server.add(C, mx_trials="{}")
+    server.add(C, mx_trials=search())
+    server.add("cd" * 16, mx_trials=search(name="another"))
+    server.add("ce" * 16, mx_trials=search(context="elsewhere"))
+    server.add("cf" * 16, mx_trials=search(namespace="elsewhere"))
+    server.add("c0" * 16, mx_trials="{}")
+    with pytest.raises(Refused, match="no job of this project"):
+        commands.status(look(), "cd", as_json=False)
     for command in (
         lambda: commands.status(look(), C, as_json=False),
         lambda: commands.logs(look(), "cc", follow=False),
@@ -270,6 +282,20 @@ def test_a_search_whose_trials_are_jobs_has_none_itself(
     ):
         with pytest.raises(Refused, match=r"c{10} is a search that runs on a machine[^`]*`mx flow status`"):
             command()
+    with pytest.raises(Refused, match=r"c{10} is a search") as found:  # of the others none is the project's
+        commands.status(look(), "c", as_json=False)
+    assert "`mx flow resume cccccccccc`" in str(found.value.hint)
+
+
+def test_a_search_that_has_finished_is_not_said_to_run(look: Look, server: Tracking) -> None:
+    server.add(C, "FINISHED", mx_trials=search())
+    with pytest.raises(Refused, match=r"c{10} is a search that ran on a machine, and has finished") as found:
+        commands.status(look(), C, as_json=False)
+    assert "`mx flow rerun cccccccccc`" in str(found.value.hint)
+    assert "resume" not in str(found.value.hint)
+    server.add("cd" * 16, mx_trials=search())
+    with pytest.raises(UsageProblem, match=r"c is the beginning of several runs: c{32}, (cd){16}"):
+        commands.status(look(), "c", as_json=False)
 
 
 def test_without_a_tracking_server(look: Look, cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,6 +62,7 @@ def test_arguments_for_a_shells_own_terraform_are_not_heeded_and_that_is_said(
     result = mx("infra", "plan", cwd=planned)
     assert (result.code, "2 to create" in result.out) == (0, True), result.err
     assert result.err.count("TF_CLI_ARGS_output, TF_CLI_ARGS_plan in the environment are not heeded") == 1
+    assert "settings of the backend into backend.tf; other arguments cannot be given" in result.err
     assert mx("infra", "output", cwd=planned).code == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,9 @@ from typing import Any
 import pytest
 from traps import plain_git
 
-from mxdev.infra import terraform
+from mxdev.errors import MxError
+from mxdev.infra import place, terraform
+from mxdev.infra.plans import saved
 
 VERSION = 'if words == ["version"]:\n    print("Terraform v1.11.4")\n    sys.exit()\n'
 StandIn = Callable[[str, str], Path]
@@ -96,6 +99,44 @@ def test_one_that_ignores_control_c_ends_with_the_third(
         os.kill(child, 0)
 
 
+ALTER = """\
+import pathlib, sys
+from mxdev.infra import place, terraform
+terraform.Terraform(place.find(pathlib.Path("."))).alter("state rm", "google_storage_bucket.main")
+"""
+
+
+def test_control_c_on_a_terminal_stops_what_follows_a_change_of_the_state(
+    churn: Path, stand_in: StandIn
+) -> None:
+    """`terraform state rm` takes no notice of ^C, ends well, and everything would be destroyed next."""
+    pty = pytest.importorskip("pty")
+    stand = stand_in(
+        "terraform",
+        f"{VERSION}import signal\nfor one in (signal.SIGINT, signal.SIGTERM):\n    signal.signal(one, signal.SIG_IGN)\n"
+        '(folder / "up").touch()\nwhile not (folder / "go").exists():\n    time.sleep(0.02)\n(folder / "removed").touch()',
+    )
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(churn)
+        os.execv(sys.executable, [sys.executable, "-c", ALTER])
+    ends = time.monotonic() + 30
+    while not (stand / "up").exists() and time.monotonic() < ends:
+        time.sleep(0.02)
+    os.write(terminal, b"\x03")
+    time.sleep(0.3)
+    (stand / "go").touch()
+    output = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while piece := os.read(terminal, 65536):
+            output += piece
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    assert (stand / "removed").exists(), "what runs is finished"
+    assert b"KeyboardInterrupt" in output, output
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGINT
+
+
 def test_a_project_without_terraform(mx: Any, tmp_path: Path) -> None:
     (tmp_path / "mx.yaml").write_text("version: 1\noptions:\n  name: churn\n  cloud: existing\n")
     result = mx("infra", "plan", cwd=tmp_path)
@@ -156,3 +197,30 @@ def test_providers_that_came_with_the_repository_are_not_run(
         result = mx(*command, cwd=churn)
         assert f"{brought.partition('/')[0]} is part of the repository" in result.out + result.err, command
         assert not (place / "terraform.calls").exists(), command
+
+
+@pytest.mark.parametrize("command", ["plan", "cost", "apply", "destroy"])
+def test_a_link_that_came_with_the_repository_is_followed_by_no_command(
+    mx: Any, churn: Path, folder: Path, stand_in: StandIn, tmp_path: Path, command: str
+) -> None:
+    stand_in("terraform", VERSION)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o755)
+    (folder / ".terraform").mkdir()
+    (folder / ".terraform" / "mx").symlink_to(elsewhere)
+    with pytest.raises(MxError, match="is a link"):
+        saved.prepare(place.find(churn))
+    plain_git(churn, "init", "--quiet")
+    plain_git(churn, "add", "--force", "--all")
+    result = mx("infra", command, cwd=churn)
+    assert (result.code, ".terraform is part of the repository" in result.err) == (4, True), result.err
+    assert elsewhere.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("command", ["apply", "destroy"])
+def test_a_dry_run_writes_nothing(
+    mx: Any, churn: Path, folder: Path, stand_in: StandIn, command: str
+) -> None:
+    stand_in("terraform", f'{VERSION}print("{{}}")')
+    mx("infra", command, "--dry-run", cwd=churn)
+    assert [one.name for one in folder.iterdir()] == ["main.tf"]

@@ -119,18 +119,26 @@ def _one(jobs: Jobs, run: str) -> Job | TrackedRun:
     if gone:
         return gone[0]
     if search := jobs.search(run):
-        raise Refused(
-            f"the run {search.id[:SHORT]} is a search that runs on a machine: each of its trials is a job and a run of its own.",
-            hint=environments.commands(
-                "`mx flow status` lists those that there are. ^C where it runs cancels them all, and "
-                f"`mx flow resume {search.id[:SHORT]}` goes on with it.",
-                jobs.environment,
-            ),
-        )
+        raise _is_search(search, jobs.environment)
     raise Refused(
         f"no job of this project in {jobs.places} belongs to a run {run}.",
         hint="`mx flow status` lists those that there are.",
     )
+
+
+def _is_search(search: TrackedRun, environment: str | None) -> Refused:
+    short = search.id[:SHORT]
+    each = "each of its trials is a job and a run of its own"
+    if search.status == "FINISHED":
+        said = f"the run {short} is a search that ran on a machine, and has finished: {each}."
+        hint = f"`mx flow status` lists those that there are. `mx flow rerun {short}` searches once more."
+    else:
+        said = f"the run {short} is a search that runs on a machine: {each}."
+        hint = (
+            "`mx flow status` lists those that there are. ^C where it runs cancels them all, and "
+            f"`mx flow resume {short}` goes on with it."
+        )
+    return Refused(said, hint=environments.commands(hint, environment))
 
 
 def _job(one: Job | TrackedRun) -> Job:

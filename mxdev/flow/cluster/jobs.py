@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -124,9 +124,8 @@ class Jobs:
         # The runs first: a job that is submitted in between is not a job that is missing.
         runs = {found.id: found for found in self._runs(run)}
         jobs = [job for kubectl in self._kubectls for job in self._on(kubectl) if job.run_id.startswith(run)]
-        if run and len({job.run_id for job in jobs} | runs.keys()) > 1:
-            names = ", ".join(sorted({job.run_id for job in jobs} | runs.keys()))
-            raise UsageProblem(f"{run} is the beginning of several runs: {names}.")
+        if run:
+            _only({job.run_id for job in jobs} | runs.keys(), run)
         jobs = [self._settled(replace(job, run=runs.pop(job.run_id, None))) for job in jobs]
         gone = [
             self._closed(found, "gone", "its job is not on the cluster any more") for found in runs.values()
@@ -149,7 +148,14 @@ class Jobs:
         return True
 
     def search(self, run: str) -> TrackedRun | None:
-        """The search on a machine whose trials are Jobs, by its run's id or the beginning of it; None: there is none."""
+        """The project's search on a machine whose trials are Jobs where we look, by its run's id or the beginning of it.
+
+        Returns:
+            None: there is none.
+
+        Raises:
+            UsageProblem: `run` is the beginning of several.
+        """
         if self._server is None:
             return None
         try:
@@ -157,7 +163,12 @@ class Jobs:
         except NoAnswer as problem:
             console.warn(problem.message)
             return None
-        return next((one for one in found if one.id.startswith(run)), None)
+        fits = [one for one in found if one.id.startswith(run) and self._searches(one)]
+        _only([one.id for one in fits], run)
+        return fits[0] if fits else None
+
+    def _searches(self, run: TrackedRun) -> bool:
+        return any(trials.is_of(run.tags, self._prefix, one.namespace, one.context) for one in self._kubectls)
 
     def _on(self, kubectl: Kubectl) -> Iterator[Job]:
         """The jobs in one namespace."""
@@ -225,6 +236,11 @@ class Jobs:
         self._server.set_status(run.id, _STATUS[phase])
         console.status(f"run {run.id[:SHORT]} was {run.status}, but {why}: it is {_STATUS[phase]} now")
         return replace(run, status=_STATUS[phase])
+
+
+def _only(found: Collection[str], run: str) -> None:
+    if len(found) > 1:
+        raise UsageProblem(f"{run} is the beginning of several runs: {', '.join(sorted(found))}.")
 
 
 def _items(kubectl: Kubectl, kind: JobKind) -> Sequence[Any]:

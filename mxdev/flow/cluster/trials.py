@@ -26,6 +26,8 @@ VARIABLE = "MX_TRIALS"
 TAG = "mx.trials"
 KUBERNETES = "kubernetes"
 _NOTED = ("image", "context", "namespace", "tracking_uri", "queue")
+# By which project's, as its jobs are called.
+_NAME = "name"
 _SUBMITTER = [sys.executable, "-P", "-m", "mxdev.flow.cluster.trial"]
 
 
@@ -90,7 +92,22 @@ def check_pool(root: Path, jobs: int, environment: str | None = None) -> None:
 def tags(variables: Mapping[str, str]) -> dict[str, str]:
     """The tags by which a search that goes on finds its cluster again."""
     config = json.loads(variables[VARIABLE])
-    return {TAG: json.dumps({key: config[key] for key in _NOTED})}
+    return {TAG: json.dumps({key: config[key] for key in (*_NOTED, _NAME)})}
+
+
+def is_of(tags: Mapping[str, str], name: str, namespace: str, context: str) -> bool:
+    """Whether the search with these tags has its trials there, and is a project's; one that noted no project may be.
+
+    Args:
+        tags: the run's.
+        name: what the names of the project's jobs begin with.
+        namespace: where trials are looked for.
+        context: in which cluster, as kubectl calls it.
+    """
+    options = recorded(tags)
+    if options is None or options.namespace != namespace or options.context not in (None, context):
+        return False
+    return json.loads(tags[TAG]).get(_NAME) in (None, name)
 
 
 def recorded(tags: Mapping[str, str]) -> Options | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from mxdev.errors import Refused
 from mxdev.infra.place import Place
@@ -37,7 +38,7 @@ def make(
     place = terraform.place
     path = saved.prepare(place)
     files = saved.digest(place)
-    options: dict[str, object] = {"var_file": list(place.values)}
+    options: dict[str, Any] = {"var_file": list(place.values)}
     if destroy:
         options["destroy"] = True
     terraform.work("plan", say=say, out=str(path), var=list(variables), target=list(targets), **options)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mxdev.disk.locks.lock import hold
 from mxdev.errors import MxError
+from mxdev.infra import surroundings
 from mxdev.infra.place import Place
 from mxdev.system.files import plain, private
 
@@ -42,15 +43,22 @@ def plan_file(place: Place) -> Path:
 
 
 @contextlib.contextmanager
-def alone(place: Place) -> Iterator[None]:
+def alone(place: Place, *, dry_run: bool = False) -> Iterator[None]:
     """Inside the `with` block no other mx plans or applies in this place, so that what was shown is what is applied.
+
+    Args:
+        place: whose Terraform.
+        dry_run: nothing may be written: without a lock where there is nothing yet that two could be at.
 
     Raises:
         Refused: another one is at it; the message says which, since when, and what it runs.
-        MxError: the lock cannot be taken.
+        MxError: the lock cannot be taken, or its folder came with the repository.
     """
-    folder = _folder(place)
-    with hold(folder):
+    surroundings.refuse_brought(place)
+    if dry_run and not plan_file(place).parent.is_dir():
+        yield
+        return
+    with hold(_folder(place)):
         yield
 
 
@@ -118,6 +126,13 @@ def _modules(place: Place) -> list[Path]:
 
 def _folder(place: Place) -> Path:
     folder = plan_file(place).parent
+    # Where Terraform's data lie is the person's to choose, by a link, too; below it is nothing that somebody links.
+    below = (place.data.parent, place.data, folder) if place.environment else (folder,)
+    if link := next((one for one in below if one.is_symlink()), None):
+        raise MxError(
+            f"{link} is a link: what saved plans hold would lie in a folder that is somebody else's.",
+            hint="Remove the link; mx makes a folder in its place.",
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)

@@ -185,3 +185,36 @@ def test_a_project_without_a_server_has_none_of_it(tmp_path: Path) -> None:
     from mxdev_ec2 import mx_up_steps
 
     assert mx_up_steps(tmp_path) is None
+
+
+def test_neither_another_workspace_nor_a_warning_hides_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real Terraform, with a resource that needs no provider."""
+    from mxdev.errors import Refused
+
+    from mxdev_ec2.up.terraform import Terraform
+
+    (tmp_path / "main.tf").write_text('resource "terraform_data" "server" {}\n')
+    (tmp_path / "rc").write_text(f'provider_installation {{\n  dev_overrides = {{ "example.com/a/b" = "{tmp_path}" }}\n  direct {{}}\n}}\n')  # fmt: skip
+    monkeypatch.delenv("TF_WORKSPACE", raising=False)
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / "rc"))
+    terraform = Terraform(tmp_path)
+    terraform.init()
+    assert terraform.state() == []
+    terraform.plan(tmp_path / "plan")
+    terraform.apply(tmp_path / "plan", lambda text: None)
+    assert terraform.state() == ["terraform_data.server"]
+
+    monkeypatch.setenv("TF_LOG", "")
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / "no-such-file"))  # of that it warns
+    assert terraform.state() == ["terraform_data.server"]
+    monkeypatch.setenv("TF_WORKSPACE", "try")
+    with pytest.raises(Refused, match="workspace is try"):
+        terraform.state()
+    monkeypatch.delenv("TF_WORKSPACE")
+    (tmp_path / ".terraform").mkdir(exist_ok=True)
+    (tmp_path / ".terraform/environment").write_text("try")
+    with pytest.raises(Refused, match="workspace is try") as refused:
+        terraform.plan(tmp_path / "plan")
+    assert "`terraform workspace select default`" in str(refused.value.hint)

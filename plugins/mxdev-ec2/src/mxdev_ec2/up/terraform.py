@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mxdev.errors import MxError
+from mxdev.errors import MxError, Refused
 
 # Seconds. What changes the world has no limit: a certificate waits for a person's DNS record.
 READS = 600
@@ -78,9 +78,9 @@ class Terraform:
             raise _failed("apply", "".join(said))
 
     def _read(self, *arguments: str) -> str:
-        with self._started(["terraform", *arguments]) as process:
+        with self._started(["terraform", *arguments], apart=True) as process:
             try:
-                text, _ = process.communicate(timeout=READS)
+                text, said = process.communicate(timeout=READS)
             except subprocess.TimeoutExpired as error:
                 process.kill()
                 raise MxError(
@@ -90,10 +90,17 @@ class Terraform:
                 process.terminate()
                 raise
         if process.returncode:
-            raise _failed(arguments[0], text)
+            raise _failed(arguments[0], f"{text}{said}")
         return text
 
-    def _started(self, command: list[str]) -> subprocess.Popen[str]:
+    def _started(self, command: list[str], *, apart: bool = False) -> subprocess.Popen[str]:
+        """Terraform, started; `apart`: what it warns of is not among what it prints.
+
+        Raises:
+            Refused: another workspace than `default` is selected.
+            MxError: it is missing.
+        """
+        self._refuse_another_workspace()
         # Its own words are read: neither somebody's flags nor a question may come between.
         unwanted = ("TF_CLI_ARGS", "TF_LOG", "TF_INPUT")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
@@ -104,7 +111,7 @@ class Terraform:
                 env={**environment, "TF_IN_AUTOMATION": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL if "-json" in command else subprocess.STDOUT,
+                stderr=subprocess.PIPE if apart else subprocess.STDOUT,
                 text=True,
                 encoding="utf-8",
                 errors="replace",
@@ -113,6 +120,22 @@ class Terraform:
             raise MxError(
                 "terraform is not installed.", hint="See https://developer.hashicorp.com/terraform/install."
             ) from error
+
+    def _refuse_another_workspace(self) -> None:
+        """Its state is another one: everything would be made a second time, and nothing would be found to take down."""
+        named = os.environ.get("TF_WORKSPACE", "")
+        chosen = self.folder / (os.environ.get("TF_DATA_DIR") or ".terraform") / "environment"
+        try:
+            selected = named or chosen.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            selected = ""
+        if selected in ("", "default"):
+            return
+        way = "`unset TF_WORKSPACE`" if named else f"In {self.folder}: `terraform workspace select default`"
+        raise Refused(
+            f"Terraform's workspace is {selected}, which has a state of its own: the server is not in it.",
+            hint=f"{way}, then again.",
+        )
 
 
 # What Terraform says, and what to do about it.
