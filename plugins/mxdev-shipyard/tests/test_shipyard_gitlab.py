@@ -193,6 +193,13 @@ def test_what_is_wrong_with_one_model_leaves_none_of_the_others(
         ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "https://gitlab.acme.example@evil.example/m.git", "sent to https://evil.example"),
         ("CI_SERVER_URL", "https://gitlab.acme.example", "https://gitlab.acme.example.evil.example", "/srv/m.git", "sent to https://gitlab.acme.example.evil.example"),
         ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example:x", "/srv/m.git", "sent to https://gitlab.acme.example:x"),
+        ("GITLAB_HOST", "http://gitlab.acme.example", "http://evil.example\\@gitlab.acme.example", "/srv/m.git", "sent to http://evil.example"),
+        ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "ftp::http://evil.example/x.git", "sent to ftp::http://evil.example/x.git"),
+        ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "ftps::http://evil.example/x.git", "sent to ftps::http://evil.example/x.git"),
+        ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "ftp://evil.example/x.git", "sent to ftp://evil.example/x.git"),
+        ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "https://evil.example\t@gitlab.acme.example/x.git", "sent to https://evil.example"),
+        ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "ssh://git@elsewhere.example/m.git", ""),
+        ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "/srv/my manifests/m.git", ""),
         ("GITLAB_HOST", "", "https://gitlab.acme.example", "/srv/m.git", "nothing says that GITLAB_TOKEN is for it"),
     ],
 )  # fmt: skip
