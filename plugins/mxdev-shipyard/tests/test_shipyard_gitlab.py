@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -170,6 +171,8 @@ def test_what_is_wrong_with_one_model_leaves_none_of_the_others(
         assert f"error: {slug}.yml: Nothing was done." in done.stderr
         assert f"the policy does not let ada@acme.example onboard {slug}" in done.stderr
     assert "2 of 2 were not onboarded." in done.stderr
+    answered = mx("onboard", "iris.yml", "--trust", "--json", cwd=tmp_path)
+    assert (answered.code, json.loads(answered.stdout)["outcome"]) == (1, "blocked")
     # Nothing is asked of a GitLab that the token is not of.
     monkeypatch.setenv("GITLAB_HOST", "gitlab.example.com")
     for command in (
