@@ -106,6 +106,11 @@ GOOD = {"metric.accuracy": "0.9", "metric.f1_macro": "0.9", "minimum.accuracy": 
         ({"accepted.metric.accuracy": "0.9"}, 0, "accuracy is good enough: 0.9000 after 0.9000"),
         ({"accepted.metric.accuracy": "0.91"}, 1, "accuracy is worse: 0.9000 after 0.9100"),
         ({"accepted.metric.accuracy": "0.91", "tolerance": "0.02"}, 0, "good enough: 0.9000 after 0.9100"),
+        (
+            {"metric.accuracy": "0.94", "accepted.metric.accuracy": "0.95", "tolerance": "0.01"},
+            0,
+            "0.9400 after 0.9500",
+        ),
         ({"accepted.error": "ValueError: no column"}, 1, "could not be measured: ValueError: no column"),
     ],
 )

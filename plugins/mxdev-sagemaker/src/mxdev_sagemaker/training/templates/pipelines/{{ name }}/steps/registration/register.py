@@ -66,9 +66,13 @@ def measured(accepted: dict[str, Any]) -> dict[str, str]:
     for name, value in accepted.get("metrics", {}).items():
         told[f"accepted.metric.{name}"] = f"{value:.6f}"
     if "error" in accepted:
-        # The registry takes no quotes and no brackets.
-        told["accepted.error"] = re.sub(r"[^\w.:/=+@-]+", " ", accepted["error"]).strip()[:256]
+        told["accepted.error"] = _cleaned(accepted["error"])
     return told
+
+
+def _cleaned(text: str) -> str:
+    """What the registry takes of a text: no quotes, no brackets and no line breaks, and not more of it."""
+    return re.sub(r"[^\w.:/=+@-]+", " ", text).strip()[:256]
 
 
 def ensure_group(client: Any, name: str) -> None:
@@ -111,7 +115,7 @@ def decide(client: Any, arn: str, rows: list[gate.Row], accepted: dict[str, Any]
     """
     reason = f"by its test: {gate.explain(rows)}"
     if "error" in accepted:
-        reason += f"; version {accepted['version']}, which is accepted, could not be measured: {accepted['error']}"
+        reason += f"; version {accepted['version']}, which is accepted, could not be measured: {_cleaned(accepted['error'])}"
     good = all(row.good for row in rows) and "error" not in accepted
     status = "Approved" if good else "Rejected"
     properties = client.describe_model_package(ModelPackageName=arn)["CustomerMetadataProperties"]
