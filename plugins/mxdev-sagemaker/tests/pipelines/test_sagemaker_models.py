@@ -135,6 +135,19 @@ def test_the_accepted_one_is_that_of_today(account: None) -> None:
     assert run("accept", "churn", "1", "--by-tests", "--yes") == 0
 
 
+@pytest.mark.parametrize("told", [{"accepted.metric.accuracy": "0.99"}, {"accepted.error": "no column"}])
+def test_one_that_is_worse_than_what_is_accepted_no_more_is_not_refused(
+    account: None, told: dict[str, str]
+) -> None:
+    register({**GOOD, "accepted.version": "1", **told})
+    with pytest.raises(Refused, match="was measured beside version 1, and none is accepted today"):
+        run("accept", "churn", "4", "--by-tests", "--yes")
+    run("accept", "churn", "3", "--yes")
+    with pytest.raises(Refused, match="was measured beside version 1, and version 3 is accepted today"):
+        run("accept", "churn", "4", "--by-tests", "--yes")
+    assert package(4)["ModelApprovalStatus"] == "PendingManualApproval"
+
+
 def test_the_comparison_is_that_of_the_test(account: None, capsys: pytest.CaptureFixture[str]) -> None:
     run("accept", "churn", "1", "--yes")
     before = {"accepted.metric.accuracy": "0.95", "accepted.metric.f1_macro": "0.8"}

@@ -246,6 +246,23 @@ def test_an_accepted_model_that_cannot_be_measured_lets_the_test_accept_nothing(
     assert len(register.measured(error)["accepted.error"]) == 256
 
 
+@pytest.mark.parametrize(
+    ("now", "measured", "another"),
+    [
+        (None, {}, ""),
+        (2, {"version": 2}, ""),
+        (2, {}, "version 2"),
+        (3, {"version": 2}, "version 3"),
+        (None, {"version": 2}, "no version"),
+    ],
+)
+def test_it_is_judged_beside_what_is_accepted_now(
+    now: int | None, measured: dict[str, Any], another: str
+) -> None:
+    today = gate.Accepted(now, "") if now else None
+    assert register.accepted_since(today, measured) == another
+
+
 def test_an_incomplete_configuration_ends_the_run(
     given: dict[str, Any], data: str, tmp_path: Path
 ) -> None:

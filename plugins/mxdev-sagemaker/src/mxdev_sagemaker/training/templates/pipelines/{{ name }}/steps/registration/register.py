@@ -100,12 +100,20 @@ def main() -> None:
     print(f"{arn} is a draft: accuracy {metrics['accuracy']:.4f}")
     if values["accept_automatically"]:
         now = gate.accepted(client, os.environ["MODEL_PACKAGE_GROUP"])
-        if now is not None and now.version != accepted.get("version"):
-            print(f"{arn} stays a draft: version {now.version} was accepted since it was measured")
+        if another := accepted_since(now, accepted):
+            print(f"{arn} stays a draft: {another} is accepted now, not what it was measured with")
             return
         before = accepted.get("metrics", {})
         rows = gate.compare(gate.minimums(values), values["tolerance"], metrics, before)
         decide(client, arn, rows, accepted)
+
+
+def accepted_since(now: gate.Accepted | None, accepted: dict[str, Any]) -> str:
+    """What is accepted now; "" if it is still what the candidate was measured with."""
+    today = str(now.version) if now else "none"
+    if today == str(accepted.get("version", "none")):
+        return ""
+    return f"version {today}" if now else "no version"
 
 
 def decide(client: Any, arn: str, rows: list[gate.Row], accepted: dict[str, Any]) -> None:
