@@ -81,7 +81,6 @@ LOOKED: list[tuple[int, object, str, str]] = [
     (200, {}, "answers with something else than a project", "Look at gitlab in shipyard.yaml."),
     (200, [1], "cannot be asked", "Look at gitlab in shipyard.yaml."),
     (200, theirs(path_with_namespace="others/flowers"), f"{NAME} is called others/flowers now.", "its old name again"),
-    (200, theirs(marked_for_deletion_at="2026-01-01"), f"{NAME} is marked for deletion.", "Restore it"),
 ]  # fmt: skip
 
 
@@ -114,6 +113,25 @@ def test_an_author_in_the_description_owns_nothing(settings: Settings, answers: 
     # Nor does she retire it.
     assert "is somebody else's." in eve.look_back().why
     assert project(settings).look_back().verb == "remove"
+
+
+@pytest.mark.parametrize(
+    ("more", "onboarded", "why", "retired"),
+    [
+        ({"marked_for_deletion_at": "2026-01-01"}, "blocked", f"{NAME} is marked for deletion.", "done"),
+        ({"marked_for_deletion_on": "2026-01-01"}, "blocked", f"{NAME} is marked for deletion.", "done"),
+        ({"description": "Iris, second edition"}, "blocked", f"{NAME} exists already, for somebody else.", "remove"),
+        ({"description": None}, "blocked", f"{NAME} exists already, for somebody else.", "remove"),
+        ({"archived": True}, "blocked", "it was retired, and is archived", "done"),
+    ],
+)  # fmt: skip
+def test_a_project_that_was_changed_in_gitlab_can_be_retired(
+    settings: Settings, answers: Answer, more: dict[str, object], onboarded: str, why: str, retired: str
+) -> None:
+    answers(200, theirs(**more))
+    found = project(settings).look()
+    assert (found.verb, found.why) == (onboarded, why)
+    assert project(settings).look_back().verb == retired
 
 
 def test_manifests_are_committed_to_the_branch_that_is_deployed_from(
