@@ -282,6 +282,9 @@ def test_the_weights_of_a_release_are_fetched(ready: Aws, tmp_path: Path) -> Non
         program.weights(ready.world, address.replace("2026", "1970"), tmp_path)
     with pytest.raises(DeployError, match="is no s3://BUCKET/PATH"):
         program.weights(ready.world, "", tmp_path)
-    s3.put_object(Bucket="churn-deploy-123456789012", Key=f"{key}/../../evil", Body=b"b")
-    with pytest.raises(DeployError, match="would lie outside"):
-        program.weights(ready.world, address, tmp_path / "in")
+    for evil in ("../../evil", f"{tmp_path}/evil"):
+        s3.put_object(Bucket="churn-deploy-123456789012", Key=f"{key}/{evil}", Body=b"b")
+        with pytest.raises(DeployError, match="would lie outside"):
+            program.weights(ready.world, address, tmp_path / "in")
+        s3.delete_object(Bucket="churn-deploy-123456789012", Key=f"{key}/{evil}")
+    assert not list(tmp_path.rglob("evil"))

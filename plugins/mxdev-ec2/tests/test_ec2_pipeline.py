@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -93,6 +94,15 @@ def test_nobody_else_decides_what_a_job_runs(project: Path) -> None:
     assert check_shell(gitlab_scripts(text)) == []
 
 
+def role_of(pipeline: dict[str, Any], folder: Path, **settings: str) -> str:
+    """The role of a job, where these variables are in GitLab's settings, which override those of the job."""
+    given = {"PATH": os.environ["PATH"], "AWS_WEB_IDENTITY_TOKEN_FILE": str(folder / "token")}
+    place = {**given, **pipeline[".ec2"]["variables"], **given, **settings}
+    script = "\n".join([*pipeline[".ec2"]["before_script"], "printenv AWS_ROLE_ARN"])
+    done = subprocess.run(["sh", "-ec", script], env=place, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def test_beside_the_jobs_of_a_model_project(tmp_path: Path) -> None:
     """Stages, role and weights: what the pipeline that it includes has otherwise than this one."""
     options = {"deploy_stage": "staging", "build_stage": "image", "weights_bucket": "shipyard-models"}
@@ -102,7 +112,8 @@ def test_beside_the_jobs_of_a_model_project(tmp_path: Path) -> None:
     assert check_shell(gitlab_scripts(text)) == []
     pipeline = yaml.safe_load(text)
     assert {pipeline[".ec2-deploy"]["stage"], pipeline["ec2-build"]["stage"]} == {"staging", "image"}
-    assert pipeline[".ec2"]["variables"]["AWS_ROLE_ARN"] == "$EC2_ROLE_ARN"
+    assert role_of(pipeline, tmp_path, EC2_ROLE_ARN="deploys", AWS_ROLE_ARN="of the other jobs") == "deploys"
+    assert role_of(pipeline, tmp_path, AWS_ROLE_ARN="the only one") == "the only one"
     script = pipeline["ec2-build"]["script"]
     built = next(at for at, line in enumerate(script) if "dummy" in line)
     fetched, written, again, pushed = script[built + 1 :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,7 +81,6 @@ LOOKED: list[tuple[int, object, str, str]] = [
     (200, {}, "answers with something else than a project", "Look at gitlab in shipyard.yaml."),
     (200, [1], "cannot be asked", "Look at gitlab in shipyard.yaml."),
     (200, theirs(path_with_namespace="others/flowers"), f"{NAME} is called others/flowers now.", "its old name again"),
-    (200, theirs(marked_for_deletion_at="2026-01-01"), f"{NAME} is marked for deletion.", "Restore it"),
 ]  # fmt: skip
 
 
@@ -113,6 +113,25 @@ def test_an_author_in_the_description_owns_nothing(settings: Settings, answers: 
     # Nor does she retire it.
     assert "is somebody else's." in eve.look_back().why
     assert project(settings).look_back().verb == "remove"
+
+
+@pytest.mark.parametrize(
+    ("more", "onboarded", "why", "retired"),
+    [
+        ({"marked_for_deletion_at": "2026-01-01"}, "blocked", f"{NAME} is marked for deletion.", "done"),
+        ({"marked_for_deletion_on": "2026-01-01"}, "blocked", f"{NAME} is marked for deletion.", "done"),
+        ({"description": "Iris, second edition"}, "blocked", f"{NAME} exists already, for somebody else.", "remove"),
+        ({"description": None}, "blocked", f"{NAME} exists already, for somebody else.", "remove"),
+        ({"archived": True}, "blocked", "it was retired, and is archived", "done"),
+    ],
+)  # fmt: skip
+def test_a_project_that_was_changed_in_gitlab_can_be_retired(
+    settings: Settings, answers: Answer, more: dict[str, object], onboarded: str, why: str, retired: str
+) -> None:
+    answers(200, theirs(**more))
+    found = project(settings).look()
+    assert (found.verb, found.why) == (onboarded, why)
+    assert project(settings).look_back().verb == retired
 
 
 def test_manifests_are_committed_to_the_branch_that_is_deployed_from(
@@ -170,6 +189,8 @@ def test_what_is_wrong_with_one_model_leaves_none_of_the_others(
         assert f"error: {slug}.yml: Nothing was done." in done.stderr
         assert f"the policy does not let ada@acme.example onboard {slug}" in done.stderr
     assert "2 of 2 were not onboarded." in done.stderr
+    answered = mx("onboard", "iris.yml", "--trust", "--json", cwd=tmp_path)
+    assert (answered.code, json.loads(answered.stdout)["outcome"]) == (1, "blocked")
     # Nothing is asked of a GitLab that the token is not of.
     monkeypatch.setenv("GITLAB_HOST", "gitlab.example.com")
     for command in (
@@ -193,6 +214,13 @@ def test_what_is_wrong_with_one_model_leaves_none_of_the_others(
         ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "https://gitlab.acme.example@evil.example/m.git", "sent to https://evil.example"),
         ("CI_SERVER_URL", "https://gitlab.acme.example", "https://gitlab.acme.example.evil.example", "/srv/m.git", "sent to https://gitlab.acme.example.evil.example"),
         ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example:x", "/srv/m.git", "sent to https://gitlab.acme.example:x"),
+        ("GITLAB_HOST", "http://gitlab.acme.example", "http://evil.example\\@gitlab.acme.example", "/srv/m.git", "sent to http://evil.example"),
+        ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "ftp::http://evil.example/x.git", "sent to ftp::http://evil.example/x.git"),
+        ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "ftps::http://evil.example/x.git", "sent to ftps::http://evil.example/x.git"),
+        ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "ftp://evil.example/x.git", "sent to ftp://evil.example/x.git"),
+        ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "https://evil.example\t@gitlab.acme.example/x.git", "sent to https://evil.example"),
+        ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "ssh://git@elsewhere.example/m.git", ""),
+        ("GITLAB_HOST", "gitlab.acme.example", "https://gitlab.acme.example", "/srv/my manifests/m.git", ""),
         ("GITLAB_HOST", "", "https://gitlab.acme.example", "/srv/m.git", "nothing says that GITLAB_TOKEN is for it"),
     ],
 )  # fmt: skip
@@ -217,6 +245,9 @@ def test_the_token_goes_to_its_own_gitlab(
     [
         ({"project_description": "x" * 1001}, "project_description has more than 1000 characters"),
         ({"project_name": "a\nb"}, "project_name is no line of text"),
+        ({"project_name": "a\u2028b"}, "project_name is no line of text"),
+        ({"project_name": "a\x1bb"}, "project_name is no line of text"),
+        ({"project_description": "Who\u00a0leaves,\tand why? 👩\u200d🔬"}, ""),
         ({"project_name": ["a"]}, "project_name is no line of text"),
         ({"project_slug": 12}, "project_slug is no line of text"),
         ({"author_email": "a" * 250 + "@acme.example"}, "author_email has more than 254 characters"),
@@ -230,7 +261,8 @@ def test_values_that_nobody_could_take_are_refused(
     path = tmp_path / "values.yml"
     path.write_text(yaml.safe_dump({**dataclasses.asdict(BOARDING), **more}))
     if not sentence:
-        assert values.read(path).project_name == "Ïris 花 🚢"
+        taken = dataclasses.asdict(values.read(path))
+        assert {name: taken[name] for name in more} == more
         return
     with pytest.raises(UsageProblem, match=sentence):
         values.read(path)

@@ -17,7 +17,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 DOCUMENT = "AWS-ApplyAnsiblePlaybooks"
@@ -234,11 +234,11 @@ def weights(world: World, address: str, folder: Path) -> None:
     if not keys:
         raise DeployError(f"There are no weights at {address}: train first, and name them in WEIGHTS.")
     for key in keys:
-        path = folder / key.removeprefix(prefix)
-        if ".." in path.parts:
+        below = PurePosixPath(key.removeprefix(prefix))
+        if below.is_absolute() or ".." in below.parts:
             raise DeployError(f"s3://{bucket}/{key} would lie outside of {folder}.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        client.download_file(bucket, key, str(path))
+        (folder / below).parent.mkdir(parents=True, exist_ok=True)
+        client.download_file(bucket, key, str(folder / below))
 
 
 def bundle(folder: Path) -> bytes:

@@ -106,6 +106,11 @@ GOOD = {"metric.accuracy": "0.9", "metric.f1_macro": "0.9", "minimum.accuracy": 
         ({"accepted.metric.accuracy": "0.9"}, 0, "accuracy is good enough: 0.9000 after 0.9000"),
         ({"accepted.metric.accuracy": "0.91"}, 1, "accuracy is worse: 0.9000 after 0.9100"),
         ({"accepted.metric.accuracy": "0.91", "tolerance": "0.02"}, 0, "good enough: 0.9000 after 0.9100"),
+        (
+            {"metric.accuracy": "0.94", "accepted.metric.accuracy": "0.95", "tolerance": "0.01"},
+            0,
+            "0.9400 after 0.9500",
+        ),
         ({"accepted.error": "ValueError: no column"}, 1, "could not be measured: ValueError: no column"),
     ],
 )
@@ -128,6 +133,19 @@ def test_the_accepted_one_is_that_of_today(account: None) -> None:
     # What is below its minimum is refused in any case, and what is accepted stays so.
     assert run("accept", "churn", "2", "--by-tests", "--yes") == 1
     assert run("accept", "churn", "1", "--by-tests", "--yes") == 0
+
+
+@pytest.mark.parametrize("told", [{"accepted.metric.accuracy": "0.99"}, {"accepted.error": "no column"}])
+def test_one_that_is_worse_than_what_is_accepted_no_more_is_not_refused(
+    account: None, told: dict[str, str]
+) -> None:
+    register({**GOOD, "accepted.version": "1", **told})
+    with pytest.raises(Refused, match="was measured beside version 1, and none is accepted today"):
+        run("accept", "churn", "4", "--by-tests", "--yes")
+    run("accept", "churn", "3", "--yes")
+    with pytest.raises(Refused, match="was measured beside version 1, and version 3 is accepted today"):
+        run("accept", "churn", "4", "--by-tests", "--yes")
+    assert package(4)["ModelApprovalStatus"] == "PendingManualApproval"
 
 
 def test_the_comparison_is_that_of_the_test(account: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 from mxdev import State, Step
@@ -38,44 +39,50 @@ def verdict(package: Package, accepted: Package | None) -> Verdict:
         accepted: the version that is accepted today; None if there is none.
 
     Raises:
-        Refused: there is no automatic test: its run demanded nothing, or measured another version than the one that is accepted today.
+        Refused: there is no automatic test: its run demanded nothing, or it reaches what it must, and was measured beside another version
+            than the one that is accepted today.
     """
     if not package.minimums:
         raise Refused(
             f"Version {package.version} has no automatic test: its run told the registry no minimum of a metric.",
             hint="A person decides: accept it without --by-tests, or refuse it.",
         )
-    good, lines = True, []
+    # A metric that is no number is below every minimum.
+    good = all(package.metrics.get(name, nan) >= minimum for name, minimum in package.minimums.items())
+    of_today = _of_today(package, accepted)
+    if good and not of_today:
+        raise _of_another_day(package, accepted)
+    lines = []
     for name, minimum in sorted(package.minimums.items()):
         reached = package.metrics.get(name)
-        # A metric that is no number is below every minimum.
-        met = reached is not None and reached >= minimum
-        good &= met
         said = "is not there" if reached is None else f"is {reached:g}"
         lines.append(f"{name} {said}, and must be {minimum:g} or more")
-        if reached is not None and name in package.before:
+        if of_today and reached is not None and name in package.before:
             word = "worse" if package.worse(name) else "good enough"
             good &= not package.worse(name)
             lines.append(f"{name} is {word}: {reached:.4f} after {package.before[name]:.4f}")
-    if package.not_measured:
+    if of_today and package.not_measured:
         good = False
         lines.append(
             f"version {package.measured_against}, which is accepted, could not be measured: {package.not_measured}"
         )
-    if good and accepted is not None and accepted.version != package.version:
-        _of_today(package, accepted)
     return Verdict(good, "; ".join(lines))
 
 
-def _of_today(package: Package, accepted: Package) -> None:
-    """Refused unless it was measured beside the version that is accepted today."""
-    against = package.measured_against
-    if against == str(accepted.version):
-        return
-    beside = f"beside version {against}" if against not in (None, "none") else "beside none"
-    raise Refused(
-        f"Version {package.version} was measured {beside}, and version {accepted.version} is accepted today.",
-        hint="Start the pipeline again: its run measures both on the same rows. Or a person decides, without --by-tests.",
+def _of_today(package: Package, accepted: Package | None) -> bool:
+    """Whether it was measured beside the version that is accepted today, or is that version itself."""
+    if accepted is not None and accepted.version == package.version:
+        return True
+    return (package.measured_against or "none") == (str(accepted.version) if accepted else "none")
+
+
+def _of_another_day(package: Package, accepted: Package | None) -> Refused:
+    against = package.measured_against or "none"
+    beside = "none" if against == "none" else f"version {against}"
+    today = f"version {accepted.version}" if accepted else "none"
+    return Refused(
+        f"Version {package.version} was measured beside {beside}, and {today} is accepted today.",
+        hint="Start the pipeline again: its run measures what is accepted then on the same rows. Or a person decides, without --by-tests.",
     )
 
 

@@ -72,7 +72,8 @@ class Package:
     def worse(self, metric: str) -> bool:
         """Whether it is worse than that version, by more than is tolerated."""
         old, new = self.before.get(metric), self.metrics.get(metric)
-        return old is not None and new is not None and old - new > self.tolerance
+        # Rounded, because 0.95 - 0.94 is a little more than 0.01.
+        return old is not None and new is not None and round(old - new - self.tolerance, 6) > 0
 
     @property
     def minimums(self) -> dict[str, float]:

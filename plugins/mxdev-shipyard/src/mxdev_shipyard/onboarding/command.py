@@ -51,10 +51,10 @@ def onboard(values: tuple[Path, ...], settings: Path, trust: bool, mode: Mode) -
         raise UsageProblem("--json takes one file of values.", hint="Run it once for each.")
     platform, boardings = read_settings(settings), [read(path) for path in values]
     check(platform, trust=trust)
-    failed: list[MxError] = []
+    code, failed = 0, list[MxError]()
     for path, boarding in zip(values, boardings, strict=True):
         try:
-            run_steps(f"mx onboard {path}", onboarding(platform, boarding, trust=trust), mode)
+            code = run_steps(f"mx onboard {path}", onboarding(platform, boarding, trust=trust), mode)
         except MxError as error:
             # What is wrong with one model is no reason to leave the others.
             if len(values) == 1 or error.code == INTERRUPTED:
@@ -63,7 +63,7 @@ def onboard(values: tuple[Path, ...], settings: Path, trust: bool, mode: Mode) -
             failed.append(error)
     if failed:
         raise MxError(f"{len(failed)} of {len(values)} were not onboarded.", code=failed[0].code)
-    return 0
+    return code
 
 
 @click.command()

@@ -61,10 +61,6 @@ def found(settings: Settings, name: str) -> Any:
             f"{wanted} is called {known['path_with_namespace']} now.",
             hint="Choose another project_slug, or give it its old name again in GitLab.",
         )
-    if known.get("marked_for_deletion_at") or known.get("marked_for_deletion_on"):
-        raise Refused(
-            f"{wanted} is marked for deletion.", hint="Restore it in GitLab, or wait until it is deleted."
-        )
     return project
 
 
@@ -105,7 +101,12 @@ class Project(Step):
         project = found(self.settings, self.boarding.repository)
         if project is None:
             return State.create(f"{self.settings.group}/{self.boarding.repository}")
-        if self._is_others(project):
+        if self._is_leaving(project):
+            return State.blocked(
+                f"{self.settings.group}/{self.boarding.repository} is marked for deletion.",
+                "Restore it in GitLab, or wait until it is deleted.",
+            )
+        if self._author(project) != self.boarding.author_email:
             return State.blocked(
                 f"{self.settings.group}/{self.boarding.repository} exists already, for somebody else.",
                 "Choose another project_slug.",
@@ -143,7 +144,10 @@ class Project(Step):
         project = found(self.settings, self.boarding.repository)
         if project is None or project.attributes.get("archived"):
             return State.done("archived" if project else "not there")
-        if self._is_others(project):
+        if self._is_leaving(project):
+            return State.done("marked for deletion")
+        # Whose description was edited since, and names nobody any more, is retired by whoever has its file.
+        if self._author(project) not in (None, self.boarding.author_email):
             return State.blocked(
                 f"{self.settings.group}/{self.boarding.repository} is somebody else's.",
                 "Name the file that it was onboarded with.",
@@ -160,10 +164,14 @@ class Project(Step):
         except (gitlab.GitlabError, requests.RequestException) as error:
             raise _refusal(self.settings, error) from error
 
-    def _is_others(self, project: Any) -> bool:
-        """Whether the last author that its description names is another; what a person wrote may look like one."""
+    def _author(self, project: Any) -> str | None:
+        """The last author that its description names; what a person wrote may look like one. None: it names nobody."""
         authors = re.findall(r"\(onboarded for ([^()\s]+)\)", project.attributes.get("description") or "")
-        return authors[-1:] != [self.boarding.author_email]
+        return authors[-1] if authors else None
+
+    def _is_leaving(self, project: Any) -> bool:
+        known = project.attributes
+        return bool(known.get("marked_for_deletion_at") or known.get("marked_for_deletion_on"))
 
 
 @dataclass(frozen=True, kw_only=True)

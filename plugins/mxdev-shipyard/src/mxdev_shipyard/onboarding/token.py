@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from urllib.parse import urlsplit
 
 from mxdev.errors import Refused
@@ -13,6 +14,11 @@ from mxdev_shipyard.onboarding.settings import Settings
 # Whose token it is: what GitLab's own program reads, and what each job of GitLab's pipelines is given.
 HOMES = ("GITLAB_HOST", "CI_SERVER_URL")
 _PORTS = {"http": 80, "https": 443}
+_SCHEME = re.compile(r"([A-Za-z0-9][A-Za-z0-9+.-]*)://")
+_HELPER = re.compile(r"[A-Za-z0-9+.-]+::")  # git-remote-NAME
+_UNCLEAR = re.compile(r"[\\\s\x00-\x1f\x7f]")
+# Of Git's own; none stands for a path, and for HOST:PATH, which is SSH.
+_CARRY_NO_HEADER = ("", "ssh", "git+ssh", "ssh+git", "git", "file")
 
 
 def check(settings: Settings, *, trust: bool) -> None:
@@ -25,7 +31,7 @@ def check(settings: Settings, *, trust: bool) -> None:
         return
     named = {settings.gitlab, *settings.environments.values()}
     hosts = {origin for address in named if (origin := _origin(address))}
-    home = next((value for name in HOMES if (value := os.environ.get(name))), "")
+    home = next((value for name in HOMES if (value := os.environ.get(name, "").strip())), "")
     others = sorted(hosts - {_origin(home if "://" in home else f"https://{home}")})
     if not others:
         return
@@ -42,12 +48,21 @@ def check(settings: Settings, *, trust: bool) -> None:
 
 
 def _origin(address: str) -> str:
-    """Scheme, host and port of an address that Git and GitLab are asked at by HTTP; empty for any other, which gets no token."""
+    """Scheme, host and port of an address that is asked by HTTP; empty for one that cannot carry the token; else the address itself.
+
+    What readers of addresses disagree about (`http://elsewhere\\@home` is elsewhere to some of them) is nobody's home, nor is what Git
+    gives to a helper of another name, which may speak HTTP too (`ftp::http://elsewhere`).
+    """
+    if address.startswith(("/", ".")):  # a path, whatever is in it
+        return ""
+    if _UNCLEAR.search(address) or _HELPER.match(address):
+        return address
+    scheme = found[1].lower() if (found := _SCHEME.match(address)) else ""
+    if scheme not in _PORTS:
+        return "" if scheme in _CARRY_NO_HEADER else address
     try:
-        parts = urlsplit(address.strip())
-        port = parts.port or _PORTS.get(parts.scheme)
+        parts = urlsplit(address)
+        port = parts.port or _PORTS[scheme]
     except ValueError:
         return address
-    if parts.scheme not in _PORTS:
-        return ""
-    return f"{parts.scheme}://{parts.hostname}{'' if port == _PORTS[parts.scheme] else f':{port}'}"
+    return f"{scheme}://{parts.hostname}{'' if port == _PORTS[scheme] else f':{port}'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -79,4 +80,7 @@ def read(path: Path) -> Boarding:
 
 
 def _is_line(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and value.strip().isprintable()
+    if not isinstance(value, str) or not value:
+        return False
+    # A tab, a no-break space and what joins an emoji are part of a line; controls and other ends of lines are not.
+    return all(one == "\t" or unicodedata.category(one) not in ("Cc", "Zl", "Zp") for one in value.strip())

@@ -82,7 +82,8 @@ def compare(
     rows = []
     for metric, minimum in sorted(wanted.items()):
         old, new = before.get(metric), candidate.get(metric)
-        worse = old is not None and new is not None and old - new > tolerance
+        # Rounded, because 0.95 - 0.94 is a little more than 0.01.
+        worse = old is not None and new is not None and round(old - new - tolerance, 6) > 0
         rows.append(Row(metric, minimum, old, new, worse))
     return rows
 

@@ -158,6 +158,7 @@ def test_the_test_decides_where_it_may(
         ({"accuracy": 0.9}, 0, "Approved", "accuracy is good enough: 0.9000 after 0.9000"),
         ({"accuracy": 0.91}, 0, "Rejected", "accuracy is worse: 0.9000 after 0.9100"),
         ({"accuracy": 0.91}, 0.02, "Approved", "accuracy is good enough: 0.9000 after 0.9100"),
+        ({"accuracy": 0.91}, 0.01, "Approved", "accuracy is good enough: 0.9000 after 0.9100"),
         ({"accuracy": 0.8, "f1_macro": 0.7}, 0, "Rejected", "f1_macro is worse: 0.6000 after 0.7"),
     ],
 )
@@ -233,14 +234,33 @@ def test_an_accepted_model_that_cannot_be_measured_lets_the_test_accept_nothing(
         assert found["error"].startswith(why)
     candidate = draft(client, group)
     rows = gate.compare({"accuracy": 0.5}, 0, {"accuracy": 0.9}, {})
-    register.decide(client, candidate, rows, found)
+    register.decide(client, candidate, rows, {**found, "error": "ValueError: no\n'column'"})
     told = client.describe_model_package(ModelPackageName=candidate)
     assert told["ModelApprovalStatus"] == "Rejected"
-    assert "version 2, which is accepted, could not be measured" in told["ApprovalDescription"]
+    assert told["ApprovalDescription"].endswith(
+        "; version 2, which is accepted, could not be measured: ValueError: no column"
+    )
     # The registry takes few characters, and not many of them.
     error = {"version": 2, "error": "'a' is [no] \"column\"\n" * 40}
     assert register.measured(error)["accepted.error"].startswith("a is no column a is")
     assert len(register.measured(error)["accepted.error"]) == 256
+
+
+@pytest.mark.parametrize(
+    ("now", "measured", "another"),
+    [
+        (None, {}, ""),
+        (2, {"version": 2}, ""),
+        (2, {}, "version 2"),
+        (3, {"version": 2}, "version 3"),
+        (None, {"version": 2}, "no version"),
+    ],
+)
+def test_it_is_judged_beside_what_is_accepted_now(
+    now: int | None, measured: dict[str, Any], another: str
+) -> None:
+    today = gate.Accepted(now, "") if now else None
+    assert register.accepted_since(today, measured) == another
 
 
 def test_an_incomplete_configuration_ends_the_run(

@@ -66,9 +66,13 @@ def measured(accepted: dict[str, Any]) -> dict[str, str]:
     for name, value in accepted.get("metrics", {}).items():
         told[f"accepted.metric.{name}"] = f"{value:.6f}"
     if "error" in accepted:
-        # The registry takes no quotes and no brackets.
-        told["accepted.error"] = re.sub(r"[^\w.:/=+@-]+", " ", accepted["error"]).strip()[:256]
+        told["accepted.error"] = _cleaned(accepted["error"])
     return told
+
+
+def _cleaned(text: str) -> str:
+    """What the registry takes of a text: no quotes, no brackets and no line breaks, and not more of it."""
+    return re.sub(r"[^\w.:/=+@-]+", " ", text).strip()[:256]
 
 
 def ensure_group(client: Any, name: str) -> None:
@@ -96,12 +100,20 @@ def main() -> None:
     print(f"{arn} is a draft: accuracy {metrics['accuracy']:.4f}")
     if values["accept_automatically"]:
         now = gate.accepted(client, os.environ["MODEL_PACKAGE_GROUP"])
-        if now is not None and now.version != accepted.get("version"):
-            print(f"{arn} stays a draft: version {now.version} was accepted since it was measured")
+        if another := accepted_since(now, accepted):
+            print(f"{arn} stays a draft: {another} is accepted now, not what it was measured with")
             return
         before = accepted.get("metrics", {})
         rows = gate.compare(gate.minimums(values), values["tolerance"], metrics, before)
         decide(client, arn, rows, accepted)
+
+
+def accepted_since(now: gate.Accepted | None, accepted: dict[str, Any]) -> str:
+    """What is accepted now; "" if it is still what the candidate was measured with."""
+    today = str(now.version) if now else "none"
+    if today == str(accepted.get("version", "none")):
+        return ""
+    return f"version {today}" if now else "no version"
 
 
 def decide(client: Any, arn: str, rows: list[gate.Row], accepted: dict[str, Any]) -> None:
@@ -111,7 +123,7 @@ def decide(client: Any, arn: str, rows: list[gate.Row], accepted: dict[str, Any]
     """
     reason = f"by its test: {gate.explain(rows)}"
     if "error" in accepted:
-        reason += f"; version {accepted['version']}, which is accepted, could not be measured: {accepted['error']}"
+        reason += f"; version {accepted['version']}, which is accepted, could not be measured: {_cleaned(accepted['error'])}"
     good = all(row.good for row in rows) and "error" not in accepted
     status = "Approved" if good else "Rejected"
     properties = client.describe_model_package(ModelPackageName=arn)["CustomerMetadataProperties"]
