@@ -195,7 +195,7 @@ def interpreter(name: str, *requirements: str | Path, options: Iterable[str] = (
     Args:
         name: what it is for; part of the folder's name.
         *requirements: as in `uv pip install`; a path is a file of them. With other ones it is another environment.
-        options: more options of `uv pip install`, such as `--require-hashes`.
+        options: more options of `uv pip install`, such as `--require-hashes`. With other ones it is another environment, too.
 
     Raises:
         subprocess.CalledProcessError: uv could not make it, and has said why.
@@ -206,8 +206,9 @@ def interpreter(name: str, *requirements: str | Path, options: Iterable[str] = (
 
     from mxdev.environment.packages import uv
 
+    options = [*options]
     told = [one.read_text("utf-8") if isinstance(one, Path) else one for one in requirements]
-    key = hashlib.sha256("\n".join([sys.version, sys.platform, *told]).encode()).hexdigest()[:16]
+    key = hashlib.sha256("\n".join([sys.version, sys.platform, *told, *options]).encode()).hexdigest()[:16]
     folder = cache_folder() / f"{name}-{key}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     python = folder / "bin/python"

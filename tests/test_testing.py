@@ -194,8 +194,11 @@ def test_an_interpreter_is_made_once_for_the_same_packages(
     venv, install = said.read_text().splitlines()
     assert venv == f"venv --quiet --clear --python {sys.executable} {made.parents[1]}"
     assert install == f"pip install --quiet --require-hashes --python {made} -r {files[0]} jinja2"
-    assert testing.interpreter("of-a-test", files[1], "jinja2") == made  # the same packages
+    assert testing.interpreter("of-a-test", files[1], "jinja2", options=["--require-hashes"]) == made
     assert len(said.read_text().splitlines()) == 2
+    assert (
+        testing.interpreter("of-a-test", files[1], "jinja2") != made
+    )  # another one, that asked for no hashes
     assert testing.interpreter("of-a-test", files[0]) != made
 
 

@@ -129,6 +129,11 @@ def place(project: Project, word: str) -> str:
     return here if owners(project, here) or not owners(project, plain) else plain
 
 
+def shared_paths(project: Project) -> list[str]:
+    """The files that generators share here."""
+    return sorted({section.path for record in project.instances.values() for section in record.sections})
+
+
 def shared_file(project: Project, word: str) -> str:
     """The file that generators share and that a person named, from the project's root: meant from where one stands, or from the root.
 
@@ -138,7 +143,7 @@ def shared_file(project: Project, word: str) -> str:
     import difflib
 
     path = place(project, word)
-    shared = sorted({section.path for record in project.instances.values() for section in record.sections})
+    shared = shared_paths(project)
     if path in shared:
         return path
     near = difflib.get_close_matches(path, shared, n=1)

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from mxdev.commands.planning import PLAN_OPTIONS, place, policy_of, shared_file, with_options
+from mxdev.commands.planning import PLAN_OPTIONS, place, policy_of, shared_file, shared_paths, with_options
 from mxdev.disk.journal_format import Operation
 from mxdev.errors import Refused
 from mxdev.merge.by_lines import has_markers
@@ -49,11 +49,6 @@ def project_file(root: Path) -> tuple[Content, Content] | None:
             hint="Resolve that file by hand, then run `mx update`.",
         )
     return disk, Content(merged.data, disk.executable)
-
-
-def shared_paths(project: Project) -> list[str]:
-    """The files that generators share here."""
-    return sorted({section.path for record in project.instances.values() for section in record.sections})
 
 
 def resolve_shared(project: Project, path: str) -> tuple[Content, Content] | None:

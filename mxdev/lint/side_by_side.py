@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import threading
 import time
@@ -16,6 +17,8 @@ T = TypeVar("T")
 WORKERS = 8
 _TICK = 0.2
 _LAST_WORDS = 0.5
+_HOLDING = 2.0  # seconds more, after which something keeps all of Python waiting
+_STOPPED = 1.0  # a tick that takes so many seconds without work is no tick: the process was stopped
 
 
 @dataclass(eq=False)
@@ -43,6 +46,11 @@ class Task(Generic[T]):
         if self.left:
             raise SystemExit
         self._heard = time.monotonic()
+
+    def stopped(self, seconds: float) -> None:
+        """The whole process was stopped for so long, which is nobody's silence."""
+        if self._heard is not None:
+            self._heard = min(self._heard + seconds, time.monotonic())
 
     def silent(self, seconds: float) -> bool:
         """Whether it is at work and was not heard of for so long."""
@@ -91,9 +99,13 @@ def each(work: Callable[[Task[T]], None], items: Sequence[T], limit: float | Non
 
     def arm() -> None:
         if patience is not None:
-            faulthandler.dump_traceback_later(patience + 2, exit=True, file=2)
+            faulthandler.dump_traceback_later(patience + _HOLDING, exit=True, file=2)
 
+    watching = contextlib.ExitStack()
     try:
+        if patience is not None:
+            watching.enter_context(signals.around_stop(faulthandler.cancel_dump_traceback_later, arm))
+        began, worked = time.monotonic(), time.process_time()
         arm()  # before there is a thread that could keep all of Python
         for _ in range(min(WORKERS, len(tasks))):
             _start(serve)
@@ -102,7 +114,13 @@ def each(work: Callable[[Task[T]], None], items: Sequence[T], limit: float | Non
             with changed:
                 changed.wait(_TICK)
             _raise_first(tasks)
+            now, work_now = time.monotonic(), time.process_time()
+            # Not the time in which a rule kept all of Python for itself: that it worked.
+            gap = now - began - (work_now - worked) - _TICK
+            began, worked = now, work_now
             for task in tasks:
+                if gap > _STOPPED:
+                    task.stopped(gap)
                 if patience is not None and not task.left and task.silent(patience):
                     task.left = True
                     _start(serve)
@@ -116,6 +134,7 @@ def each(work: Callable[[Task[T]], None], items: Sequence[T], limit: float | Non
             time.sleep(0.02)
         raise
     finally:
+        watching.close()
         if patience is not None:
             faulthandler.cancel_dump_traceback_later()
     left = [task for task in tasks if task.left]

@@ -67,6 +67,32 @@ def first(work: Callable[[], None]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def around_stop(before: Callable[[], None], after: Callable[[], None]) -> Iterator[None]:
+    """Inside the block ^Z calls `before`, stops this process as it does anywhere, and calls `after` when the process goes on.
+
+    Where ^Z is handled already, is ignored or is unknown, and in another thread than the main one, this does nothing.
+    """
+    number = getattr(signal, "SIGTSTP", None)
+    here = threading.current_thread() is threading.main_thread()
+    if number is None or not here or signal.getsignal(number) is not signal.SIG_DFL:
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        before()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+        signal.signal(number, stop)
+        after()
+
+    signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        signal.signal(number, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
 def _handled_by(
     handler: Callable[[int, FrameType | None], None], only: tuple[signal.Handlers, ...] | None = None
 ) -> Iterator[None]:
