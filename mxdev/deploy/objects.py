@@ -13,6 +13,7 @@ from typing import Any
 from mxdev.cluster.kubectl import Kubectl, parsed
 from mxdev.cluster.manifest import problem_of
 from mxdev.cluster.refusals import ClusterError
+from mxdev.deploy import named_files
 from mxdev.deploy.config import Deployment
 from mxdev.errors import MxError, Refused
 from mxdev.sections.yaml_loader import loader
@@ -28,11 +29,16 @@ _SERVED = ("InferenceService", "SeldonDeployment")
 _QUIET = {"KUBECTL_EXTERNAL_DIFF": None, "KUBECTL_COMMAND_HEADERS": None}
 
 
-def files(deployment: Deployment) -> list[str]:
-    """What tells kubectl which manifests are meant."""
+def files(root: Path, deployment: Deployment) -> list[str]:
+    """What tells kubectl which manifests are meant.
+
+    Raises:
+        MxError: kubectl would wait for one of them.
+    """
     part = deployment.kubectl or {}
     if part.get("inlineManifest"):
         return ["--filename=-"]
+    named_files.refuse_endless(root, deployment)
     flag = "--kustomize" if part.get("kustomize") else "--filename"
     return [f"{flag}={path}" for path in part.get("manifests") or []]
 
@@ -130,7 +136,9 @@ def differs(root: Path, kubectl: Kubectl, deployment: Deployment) -> str:
     """
     side = ["--server-side", "--force-conflicts"] if "--server-side" in apply_arguments(deployment) else []
     try:
-        done = call(root, kubectl, "diff", *side, *files(deployment), input=inline(deployment), fine=(0, 1))
+        done = call(
+            root, kubectl, "diff", *side, *files(root, deployment), input=inline(deployment), fine=(0, 1)
+        )
     except ClusterError as error:
         # A kind that this very deployment brings: nothing of it is there yet.
         if error.reason == "NoKind":
@@ -158,7 +166,7 @@ def there(root: Path, kubectl: Kubectl, deployment: Deployment) -> list[Object]:
         kinds = ",".join(kind.lower() for kind in _WORKLOADS)
         done = call(root, kubectl, "get", kinds, label, "--output=json")
     else:
-        words = ("get", *files(deployment), "--ignore-not-found", "--output=json")
+        words = ("get", *files(root, deployment), "--ignore-not-found", "--output=json")
         try:
             done = call(root, kubectl, *words, input=inline(deployment))
         except ClusterError as error:
@@ -203,6 +211,7 @@ def rendered(root: Path, kubectl: Kubectl, deployment: Deployment) -> list[Objec
         texts.append((deployment.name, data))
     for name in part.get("manifests") or []:
         if part.get("kustomize"):
+            named_files.refuse_endless(root, deployment)
             texts.append((name, call(root, kubectl, "kustomize", str(name)).stdout))
             continue
         place = root / str(name)

@@ -106,14 +106,17 @@ def _files(of: Project) -> Iterator[tuple[str, bytes]]:
     """What a deployment may be made of, by its path in the project: all of `infrastructure/`, and what devspace.yaml names elsewhere."""
     root = of.root
     run: set[Path] = set()
+    named: set[Path] = set()
     there = {root / FILE, *(root / _SOURCE).rglob("*")}
     if (root / FILE).is_file():
-        there.update(named_files.below(root, config.read(of)))
+        named.update(named_files.below(root, config.read(of)))
         run.update(hook_files.below(root, yaml_values.load(plain.read(root / FILE), FILE)))
-    for path in sorted(there | run):
+    for path in sorted(there | named | run):
         name = path.relative_to(root).as_posix()
         left_out = path not in run and any(name.startswith(f"{folder}/") for folder in _LEFT_OUT)
-        if not path.is_file() or left_out:
+        # A pipe that is named is refused where it is read; any other is none of a deployment's.
+        is_there = path.is_file() or (path in named and plain.is_endless(path))
+        if not is_there or left_out:
             continue
         if not path.resolve().is_relative_to(root.resolve()):
             raise MxError(

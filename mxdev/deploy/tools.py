@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mxdev.cluster.kubectl import Kubectl
-from mxdev.deploy import objects
+from mxdev.deploy import named_files, objects
 from mxdev.deploy.config import Deployment
 from mxdev.errors import MxError
 from mxdev.steps.model import Say
@@ -56,6 +56,7 @@ def by_devspace(
         MxError: it failed, or did not finish in time.
         KeyboardInterrupt: it was interrupted.
     """
+    named_files.refuse_endless(root, deployment)
     command = [
         *programs.find(DEVSPACE).command, verb, deployment.name, "--kube-context", context,
         "--namespace", namespace, "--no-warn",
@@ -99,6 +100,7 @@ def apply(root: Path, kubectl: Kubectl, deployment: Deployment, say: Say, timeou
     Raises:
         MxError: something failed.
     """
+    named_files.refuse_endless(root, deployment)
     if not objects.namespace_exists(root, kubectl, deployment.namespace):
         objects.call(root, kubectl, "create", "namespace", deployment.namespace)
         say(f"made the namespace {deployment.namespace}")
@@ -107,7 +109,7 @@ def apply(root: Path, kubectl: Kubectl, deployment: Deployment, say: Say, timeou
     if deployment.helm is not None:
         _upgrade(root, kubectl, deployment, timeout)
     else:
-        words = ("apply", *objects.apply_arguments(deployment), *objects.files(deployment))
+        words = ("apply", *objects.apply_arguments(deployment), *objects.files(root, deployment))
         done = objects.call(root, kubectl, *words, input=objects.inline(deployment))
         for line in done.stdout.decode("utf-8", "replace").splitlines():
             if not line.endswith((" unchanged", " serverside-applied")):

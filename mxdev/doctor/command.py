@@ -93,7 +93,7 @@ def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
     if target is None or rendered is None:
         yield from machine.clock(None)
         return
-    yield from guarded("owed", "owed by a person", lambda: edge.by_hand(rendered))
+    yield from guarded("owed", "left for a person", lambda: edge.by_hand(rendered))
     google = "https://www.googleapis.com" if gcp else None
     yield from guarded("clock", "clock", lambda: machine.clock(project.address(target) or google))
     yield from guarded("login", "login to Google Cloud", lambda: project.logins(target))

@@ -49,7 +49,7 @@ def owed(project: Project) -> list[Owed]:
 def by_hand(project: Project) -> Iterator[Finding]:
     """What is owed, as the doctor's findings: nothing is wrong, but it is not finished either."""
     for one in owed(project):
-        yield Finding(f"owed-{one.name}", "owed by a person", "unknown", one.what, one.how)
+        yield Finding(f"owed-{one.name}", "left for a person", "unknown", one.what, one.how)
 
 
 def names(project: Project) -> Iterator[Finding]:

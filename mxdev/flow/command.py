@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,14 @@ class _PassingOn(click.Command):
         left = super().parse_args(ctx, args)
         if ctx.args and not ctx.resilient_parsing:
             many = "s" * (len(ctx.args) > 1)
-            what = " ".join(ctx.args)
-            raise click.UsageError(
-                f"Got unexpected extra argument{many} ({what}). Values for Hydra, and options of MLflow, go after `--`: "
-                f"`{ctx.command_path} -- {what}`.",
-                ctx,
-            )
+            what = shlex.join(ctx.args)
+            if all("=" in word for word in ctx.args):
+                way = (
+                    f"Values for Hydra, and options of MLflow, stand behind `--`: put `-- {what}` at the end."
+                )
+            else:
+                way = "An entry point is named by `-e NAME`; what is meant for Hydra or MLflow stands behind `--`, at the end."
+            raise click.UsageError(f"Got unexpected extra argument{many} ({what}). {way}", ctx)
         return left
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:

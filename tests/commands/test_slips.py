@@ -108,7 +108,7 @@ def test_a_word_in_place_of_a_number(mx: Mx, project: Path) -> None:
 def test_a_value_for_hydra_before_the_dashes(mx: Mx, project: Path) -> None:
     done = mx("flow", "run", "model.channels=16", "a=b", cwd=project)
     assert done.code == 2
-    assert "go after `--`: `mx flow run -- model.channels=16 a=b`." in done.err
+    assert "put `-- model.channels=16 a=b` at the end." in done.err
 
 
 def test_after_a_merge_every_command_names_resolve(mx: Mx, project: Path) -> None:

@@ -118,6 +118,53 @@ def test_helm_is_called_as_its_documentation_says(tmp_path: Path, monkeypatch: p
         tools.apply(tmp_path, Kubectl("mx-churn", "churn"), chart, print, 60)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name")
+@pytest.mark.parametrize(
+    ("part", "pipe"),
+    [
+        ("kubectl: {manifests: [web/]}", "web/web.yaml"),
+        ("kubectl: {manifests: [web.yaml]}", "web.yaml"),
+        ("kubectl: {manifests: [../web.yaml]}", "../web.yaml"),
+        ("kubectl: {manifests: [../web]}", "../web/web.yaml"),
+        ("kubectl: {kustomize: true, manifests: [overlay]}", "base/web.yaml"),
+        ("kubectl: {kustomize: true, manifests: [overlay]}", "overlay/kustomization.yaml"),
+        ("helm: {chart: {name: base, repo: https://example.com}, valuesFiles: [values.yaml]}", "values.yaml"),
+    ],
+)
+def test_no_program_is_started_that_would_wait_for_a_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, pipe: str
+) -> None:
+    """The programs are stand-ins that say their version, and keep how they were called."""
+    root = tmp_path / "churn"
+    (root / "overlay").mkdir(parents=True)
+    (root / "overlay/kustomization.yaml").write_text("resources: [../base]\n")
+    place = Path(os.path.normpath(root / pipe))
+    place.parent.mkdir(exist_ok=True)
+    if pipe.startswith("base/"):
+        (root / "base/kustomization.yaml").write_text("resources: [web.yaml]\n")
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    for name in ("helm", "kubectl", "devspace"):
+        (tmp_path / name).write_text(f'{KUBECTL}[ "$1" = version ] || echo "$*" >> $CALLS\n')
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    [one] = config.read(project(root, f"deployments: {{web: {{{part}}}}}\n"))
+    kubectl = Kubectl("mx-churn", "churn")
+    starts = [
+        lambda: tools.apply(root, kubectl, one, print, 60),
+        lambda: tools.by_devspace(root, "deploy", one, "mx-churn", "churn", 60),
+    ]
+    if one.helm is None:
+        starts += [lambda: objects.there(root, kubectl, one), lambda: objects.differs(root, kubectl, one)]
+        starts += [lambda: objects.rendered(root, kubectl, one)]
+    for start in starts:
+        with pytest.raises(MxError, match=r"is a pipe or a device") as refused:
+            start()
+        assert place.name in refused.value.message
+    assert not (tmp_path / "calls").exists()
+
+
 def workload(kind: str, status: dict[str, Any], **spec: Any) -> dict[str, Any]:
     return {"kind": kind, "metadata": {"name": "x", "generation": 2}, "spec": spec, "status": status}
 

@@ -66,7 +66,7 @@ def test_the_command_shows_what_is_owed(tmp_path: Path) -> None:
     assert mx("generate", "MLProjectSkeleton", "ab", "--domain=ml.example.com", "--skip-git", "--no-input", cwd=tmp_path).code == 0  # fmt: skip
     assert mx("generate", "DeploymentInfrastructure", "--no-input", cwd=tmp_path / "ab").code == 0
     done = mx("doctor", cwd=tmp_path / "ab")
-    assert "owed by a person: what Google signs for" in done.stdout
+    assert "left for a person: what Google signs for" in done.stdout
 
 
 class NameServer:

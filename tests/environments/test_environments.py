@@ -169,6 +169,27 @@ def test_what_devspace_names_elsewhere_is_an_environments_too(project: Path) -> 
     ).read_text() == "url: http://mlflow.churn-staging:5000\n"
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name")
+def test_a_pipe_that_devspace_names_is_refused_and_no_other(project: Path) -> None:
+    (project / "k8s").mkdir()
+    (project / "devspace.yaml").write_text("version: v2beta1\nname: churn\n" + NAMED_ELSEWHERE)
+    os.mkfifo(project / "infrastructure/mine")
+    rewritten.project(Project.load(project), "staging")
+    os.mkfifo(project / "k8s/web.yaml")
+    with pytest.raises(MxError, match=r"k8s/web\.yaml cannot be read: it is a pipe or a device"):
+        rewritten.project(Project.load(project), "staging")
+
+
+@pytest.mark.parametrize("text", ["[a]\n", "resources: text\n"])
+def test_a_kustomization_that_is_none_is_named(project: Path, text: str) -> None:
+    (project / "deploy").mkdir()
+    (project / "deploy/kustomization.yaml").write_text(text)
+    overlaid = "deployments: {a: {namespace: churn, kubectl: {kustomize: true, manifests: [deploy]}}}\n"
+    (project / "devspace.yaml").write_text(overlaid)
+    with pytest.raises(MxError, match=r"deploy/kustomization\.yaml is no kustomization"):
+        rewritten.project(Project.load(project), "staging")
+
+
 HOOKS = """
 pipelines:
   deploy:

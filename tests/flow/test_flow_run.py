@@ -85,7 +85,13 @@ def test_everything_after_two_dashes_is_passed_on(root: Path) -> None:
         *["run", ".", "-e", "trainer"],
         *["--experiment-id", "7", "-P", "odd=1", "--env-manager=uv", "--", "-e"],
     ]
-    assert mx("flow", "run", "extra", cwd=root).returncode == 2
+    for words, way in (
+        (("extra",), "An entry point is named by `-e NAME`"),
+        (("extra", "lr=1"), "An entry point is named by `-e NAME`"),
+        (("lr=[1, 2]", "-e", "train", "a=b"), "put `-- 'lr=[1, 2]' a=b` at the end."),
+    ):
+        refused = mx("flow", "run", *words, cwd=root)
+        assert (refused.returncode, way in refused.stderr) == (2, True), refused.stderr
 
 
 def test_experiment_and_run_name(root: Path) -> None:
