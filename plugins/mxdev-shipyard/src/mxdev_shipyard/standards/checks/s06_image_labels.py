@@ -35,7 +35,8 @@ LABELS = {
 _OLD, _NEW = "org.label-schema.", "org.opencontainers.image."
 
 
-_HEREDOC = re.compile(r"(?:^|\s)\d*<<(-?)([\"']?)([A-Za-z_]\w*)\2(?=\s|$)")
+_WORD = re.compile(r"""(?:\\.|"(?:\\.|[^"\\])*"|'[^']*'|[^\s"'\\])+""", re.DOTALL)
+_HEREDOC = re.compile(r"\d*<<(-?)([\"']?)([A-Za-z_]\w*)\2")
 
 
 def _instructions(dockerfile: str) -> Iterator[tuple[str, str]]:
@@ -44,23 +45,38 @@ def _instructions(dockerfile: str) -> Iterator[tuple[str, str]]:
     escape = "`" if directive else "\\"
     parts: list[str] = []
     documents: list[tuple[str, str]] = []
-    for line in [*dockerfile.splitlines(), ""]:
+    for line in dockerfile.splitlines():
         if documents:
             dash, end = documents[0]
             if (line.lstrip("\t") if dash else line) == end:
                 del documents[0]
             continue
-        if line.lstrip().startswith("#"):
+        # Docker leaves them out, also within an instruction.
+        if not line.strip() or line.lstrip().startswith("#"):
             continue
         if line.rstrip().endswith(escape):
             parts.append(line.rstrip().removesuffix(escape))
             continue
-        word, *rest = " ".join([*parts, line]).split(None, 1) or [""]
+        word, rest = _split([*parts, line])
         parts = []
-        if word.upper() in ("RUN", "COPY", "ADD"):
-            documents = [(dash, end) for dash, _, end in _HEREDOC.findall("".join(rest))]
-        if word:
-            yield word.upper(), "".join(rest).strip()
+        if word in ("RUN", "COPY", "ADD"):
+            documents = _documents(rest)
+        yield word, rest
+    if parts:  # it ends with the file
+        yield _split(parts)
+
+
+def _split(lines: list[str]) -> tuple[str, str]:
+    word, *rest = " ".join(lines).split(None, 1) or [""]
+    return word.upper(), "".join(rest).strip()
+
+
+def _documents(text: str) -> list[tuple[str, str]]:
+    """The here-documents that an instruction opens, each with its dash and its last line: what has quotes around it opens none."""
+    if _WORD.sub("", text).strip():  # a quote that is never closed
+        return []
+    opened = (_HEREDOC.fullmatch(word) for word in _WORD.findall(text))
+    return [(one[1], one[3]) for one in opened if one]
 
 
 def labels_of(dockerfile: str) -> dict[str, str]:

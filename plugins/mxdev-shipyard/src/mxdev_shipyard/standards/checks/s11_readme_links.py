@@ -25,7 +25,10 @@ FILE = "README.md"
 _LINK = re.compile(
     r"(?<!\\)\]\(\s*(<[^<>]*>|(?:[^()\s<]|\([^()\s]*\))(?:[^()\s]|\([^()\s]*\))*)(?:\s+[\"'(][^)]*)?\s*\)"
 )
-_DEFINITION = re.compile(r" {0,3}\[(?!\^)[^\]]+\]:\s*(<[^<>]*>|\S+)")
+# After the address stands a title or nothing: else it is a sentence.
+_DEFINITION = re.compile(
+    r"^[ >]*\[(?!\^)[^\]]+\]:\s*(<[^<>]*>|\S+)(?:\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\)))?\s*$"
+)
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
 
 
@@ -33,7 +36,8 @@ def _prose(text: str) -> Iterator[tuple[int, str]]:
     """The lines that are no code, with their numbers from 1; code within them is x."""
     fence = ""
     for number, line in enumerate(text.splitlines(), 1):
-        mark = re.match(r"\s*(`{3,}|~{3,})", line)
+        # Where backticks follow on the line, it is code within the line.
+        mark = re.match(r"\s*(`{3,}(?=[^`]*$)|~{3,})", line)
         if mark and (not fence or (mark[1].startswith(fence) and not line.strip(" `~\t"))):
             fence = "" if fence else mark[1]
         elif not fence and not line.startswith("    "):
