@@ -86,12 +86,16 @@ def trainer_config(
     # YAML takes the words for what they say.
     made.training.deterministic = made.training.deterministic.lower()
     _check("training.deterministic", made.training.deterministic, DETERMINISTIC)
+    return made
+
+
+def check_bounds(training: TrainingConfig) -> None:
+    """Raise ValueError where a training cannot begin with a value. A run of before may have had it and be read as it is."""
     for field, least in _LEAST.items():
-        value = getattr(made.training, field)
+        value = getattr(training, field)
         # Not `<`: what is no number is not less.
         if not value >= least:
             raise ValueError(f"training.{field} is {value}; the least is {least}")
-    return made
 
 
 def evaluation_config(config: DictConfig) -> EvaluationConfig:

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 def run(config: TrainerConfig) -> str:
     """Train, log everything that makes the run repeatable, and return the run's id."""
     training = config.training
+    configuration.check_bounds(training)
     processes = Processes(0, 1, choose_device(training.device))
     make_repeatable(config.seed, training.threads, training.deterministic)
     log.info("device: %s", describe(processes.device))
