@@ -181,7 +181,7 @@ def test_a_failure_stops_and_names_what_is_left(tmp_path: Path) -> None:
 
 
 def test_what_does_not_hold_after_it_was_done_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(MxError, match="^A: it was done, but it does not hold: missing"):
+    with pytest.raises(MxError, match=r"^A: it was done, but it does not hold: missing"):
         run_steps("mx try", [Made(name="a", title="A", world=tmp_path, forgets=True)], Mode())
 
 
