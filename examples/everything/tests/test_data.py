@@ -15,7 +15,6 @@ import pytest
 import torch
 from PIL import Image
 
-from everything.data import Part, divide
 from everything.data import folder as folders
 from everything.data.folder import Folder
 from everything.data.images import ImageFolder, decoded
@@ -491,35 +490,3 @@ class TestVersion:
         (tmp_path / "a.bin").unlink()
         with pytest.raises(ValueError, match=r"names, and there is no a.bin"):
             Folder(str(tmp_path)).version()
-
-
-class Numbers:
-    """Shards of different sizes; an example is its shard and its place in it."""
-
-    sizes = (3, 1, 4, 1, 5, 9, 2, 6)
-
-    def read(self, ranges):
-        return [(shard, place) for shard, low, high in ranges for place in range(low, high)]
-
-
-def test_shards_are_divided():
-    whole = Numbers()
-    test, validation, train = divide(whole, (0.2, 0.2), seed=1)
-    parts = [part.read(every(part)) for part in (test, validation, train)]
-    assert sorted(sum(parts, [])) == whole.read(every(whole))  # noqa: RUF017
-    assert all(len(part) >= 2 for part in parts)
-    assert len(parts[2]) > len(parts[0])
-    again = divide(whole, (0.2, 0.2), seed=1)
-    assert [list(part.numbers) for part in again] == [
-        list(p.numbers) for p in (test, validation, train)
-    ]
-    other = divide(whole, (0.2, 0.2), seed=2)
-    assert [list(part.numbers) for part in other] != [list(part.numbers) for part in again]
-    with pytest.raises(ValueError, match="8 shards are too few"):
-        divide(whole, (0.5, 0.5), seed=1)
-
-
-def test_a_part_knows_its_shards_only():
-    part = Part(Numbers(), [4, 2])
-    assert part.sizes.tolist() == [5, 4]
-    assert part.read([(1, 1, 3), (0, 0, 1)]) == [(2, 1), (2, 2), (4, 0)]
