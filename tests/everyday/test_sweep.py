@@ -65,7 +65,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_its_own_tests_pass_and_its_types_are_right(ml_python: Path, written: Path, tmp_path: Path) -> None:
     done = python(ml_python, written, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_search.py")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "15 passed" in done.stdout
+    assert "25 passed" in done.stdout
     done = python(ml_python, written, "-m", "mypy", "--cache-dir", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -78,7 +78,7 @@ def test_its_own_tests_are_red_when_it_is_broken(ml_python: Path, written: Path)
     done = python(ml_python, written, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_search.py")
     module.write_text(whole)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "2 failed, 13 passed" in done.stdout
+    assert "2 failed, 23 passed" in done.stdout
 
 
 def of_trials(store: Path) -> dict[str, str | None]:

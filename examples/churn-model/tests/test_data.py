@@ -15,7 +15,6 @@ import pytest
 import torch
 from PIL import Image
 
-from churn_model.data import Part, divide
 from churn_model.data import folder as folders
 from churn_model.data.folder import Folder
 from churn_model.data.images import ImageFolder, decoded
@@ -203,6 +202,81 @@ def test_files_of_parquet_with_other_columns_are_named(uri, columns, answer):
         Parquet(Folder(uri))
 
 
+def of_type(kind, *values):
+    return pa.array(values, kind)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (of_type(pa.list_(pa.null()), []), of_type(pa.list_(pa.float32()), [1.0])),
+        (of_type(pa.timestamp("us"), 1), of_type(pa.timestamp("ns"), 1)),
+        (of_type(pa.decimal128(5, 2), 1), of_type(pa.decimal128(9, 3), 1)),
+        (
+            of_type(pa.struct({"a": pa.int32(), "b": pa.null()}), {"a": 1}),
+            of_type(pa.struct({"b": pa.string(), "a": pa.int64()}), {"a": 1}),
+        ),
+        (of_type(pa.list_(pa.float32(), 2), [1, 2]), of_type(pa.list_(pa.float64()), [1, 2])),
+        (of_type(pa.string(), "a"), of_type(pa.string_view(), "a")),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_types_of_parquet_that_are_read_alike_are_alike(uri, one, other):
+    table(uri, "a.parquet", column=one)
+    table(uri, "b.parquet", column=other)
+    rows = Parquet(Folder(uri), empty=True)
+    assert len(rows.read(every(rows))) == 2
+    table(uri, "c.parquet", column=of_type(pa.bool_(), True))
+    with pytest.raises(ValueError, match=r"c.parquet: the column 'column' is bool, and"):
+        Parquet(Folder(uri))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        of_type(pa.list_(pa.float32(), 2), [1, 2], [3, 4], [5, None]),
+        of_type(pa.list_(pa.list_(pa.int64())), [[1], [2]], [], [[3], [4, None]]),
+        of_type(pa.struct({"a": pa.list_(pa.int64())}), {"a": [1]}, {"a": []}, {"a": [2, None]}),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_what_is_empty_within_a_cell_of_parquet_is_named(uri, column):
+    table(uri, "a.parquet", rows_of_a_group=3, column=column)
+    rows = Parquet(Folder(uri))
+    with pytest.raises(ValueError, match=r"a.parquet, row 3: 'column' is empty"):
+        rows.read(every(rows))
+    assert len(rows.read([(0, 0, 2)])) == 2
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.date32(), pa.time64("us")], ids=str)
+def test_an_empty_time_of_parquet_is_none(uri, kind):
+    table(uri, "a.parquet", time=of_type(kind, 1, None))
+    some = Parquet(Folder(uri), empty=True)
+    first, second = (row["time"] for row in some.read(every(some)))
+    assert first is not None
+    assert second is None
+
+
+def test_columns_of_parquet_that_nobody_wants_may_have_one_name(uri):
+    content = io.BytesIO()
+    made = pa.table([[1], [2], [3]], names=["number", "other", "other"])
+    pq.write_table(made, content)
+    write(uri, "a.parquet", content.getvalue())
+    assert Parquet(Folder(uri), columns=["number"]).sizes.tolist() == [1]
+    for columns in (None, ["other"]):
+        with pytest.raises(ValueError, match=r"a.parquet has two columns 'other'"):
+            Parquet(Folder(uri), columns=columns)
+
+
+def test_many_columns_of_parquet_are_looked_through_once(tmp_path):
+    names = [f"column-{number}" for number in range(5_000)]
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table([[1]] * len(names), names=names), file)
+    begin = time.process_time()
+    Parquet(Folder(str(tmp_path)), columns=names[:1])
+    assert time.process_time() - begin < 1
+
+
 def test_what_is_no_parquet_is_named(uri):
     table(uri, "a.parquet", number=pa.array([], pa.int64()))
     table(uri, "b.parquet", number=[7])
@@ -215,7 +289,7 @@ def test_what_is_no_parquet_is_named(uri):
         Parquet(Folder(uri))
 
 
-def test_arrays_of_zarr(uri):
+def test_arrays_of_zarr(uri, monkeypatch):
     zarr = pytest.importorskip("zarr")
     images = np.arange(7 * 2 * 2).reshape(7, 2, 2).astype("float32")
     group = zarr.open_group(f"{uri}/train.zarr", mode="w")
@@ -235,6 +309,11 @@ def test_arrays_of_zarr(uri):
     group.create_array("seed", shape=(), dtype="int64")
     with pytest.raises(ValueError, match=r"'seed' of .* is no array with an axis of examples"):
         folders_zarr().ZarrArrays(Folder(uri), ("seed",), "train.zarr")
+    with monkeypatch.context() as patch:
+        refused = lambda _group: pytest.fail("the group was listed")  # noqa: E731
+        patch.setattr(zarr.Group, "array_keys", refused)
+        patch.setattr(zarr.Group, "members", refused)
+        assert len(arrays.read([(0, 0, 2)])) == 2
     write(uri, "train.zarr/images/c/1/0/0", b"damaged")
     with pytest.raises(ValueError, match=r"array 'images', examples 3 to 5 cannot be read: "):
         arrays.read([(1, 0, 3)])
@@ -261,6 +340,31 @@ def test_what_is_no_file_is_named(tmp_path):
     (tmp_path / "a.png").unlink()
     os.mkfifo(tmp_path / "b.png")
     with pytest.raises(ValueError, match=r"b\.png is no file, but a pipe"):
+        _ = Folder(str(tmp_path)).files
+
+
+def test_what_cannot_be_listed_is_named_but_for_what_a_disk_has_at_its_top(tmp_path, monkeypatch):
+    """A double refuses to list folders: nothing is forbidden to an administrator."""
+    for name in ("lost+found/x", "a.bin", "deep/lost+found/b.bin"):
+        write(tmp_path, name, b"1")
+    scandir, locked = os.scandir, {tmp_path / "lost+found"}
+
+    def refused(path):
+        if Path(path) in locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        if not Path(path).exists() or Path(path) in gone:
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return scandir(path)
+
+    gone = set()
+    monkeypatch.setattr(os, "scandir", refused)
+    names = [file.name for file in Folder(str(tmp_path)).files]
+    assert names == ["a.bin", "deep/lost+found/b.bin"]
+    locked.add(tmp_path / "deep" / "lost+found")
+    with pytest.raises(PermissionError, match=r"deep/lost\+found cannot be listed: .* take it out"):
+        _ = Folder(str(tmp_path)).files
+    gone.add(tmp_path / "deep")
+    with pytest.raises(FileNotFoundError, match="deep"):
         _ = Folder(str(tmp_path)).files
 
 
@@ -386,35 +490,3 @@ class TestVersion:
         (tmp_path / "a.bin").unlink()
         with pytest.raises(ValueError, match=r"names, and there is no a.bin"):
             Folder(str(tmp_path)).version()
-
-
-class Numbers:
-    """Shards of different sizes; an example is its shard and its place in it."""
-
-    sizes = (3, 1, 4, 1, 5, 9, 2, 6)
-
-    def read(self, ranges):
-        return [(shard, place) for shard, low, high in ranges for place in range(low, high)]
-
-
-def test_shards_are_divided():
-    whole = Numbers()
-    test, validation, train = divide(whole, (0.2, 0.2), seed=1)
-    parts = [part.read(every(part)) for part in (test, validation, train)]
-    assert sorted(sum(parts, [])) == whole.read(every(whole))  # noqa: RUF017
-    assert all(len(part) >= 2 for part in parts)
-    assert len(parts[2]) > len(parts[0])
-    again = divide(whole, (0.2, 0.2), seed=1)
-    assert [list(part.numbers) for part in again] == [
-        list(p.numbers) for p in (test, validation, train)
-    ]
-    other = divide(whole, (0.2, 0.2), seed=2)
-    assert [list(part.numbers) for part in other] != [list(part.numbers) for part in again]
-    with pytest.raises(ValueError, match="8 shards are too few"):
-        divide(whole, (0.5, 0.5), seed=1)
-
-
-def test_a_part_knows_its_shards_only():
-    part = Part(Numbers(), [4, 2])
-    assert part.sizes.tolist() == [5, 4]
-    assert part.read([(1, 1, 3), (0, 0, 1)]) == [(2, 1), (2, 2), (4, 0)]

@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import TensorDataset
 from toy import Rows
 
-from churn_model.data import Stream
+from churn_model.data import Part, Stream, divide
 from churn_model.data.loader import Loader
 from churn_model.data.plan import Share
 from churn_model.processes import Processes
@@ -151,3 +151,40 @@ def test_a_step_has_something_for_every_process():
 def test_data_without_examples_is_said(loader):
     with pytest.raises(ValueError, match=r"no examples; see `Task.datasets`"):
         loader(TensorDataset(torch.zeros(0), torch.zeros(0)))
+
+
+class Numbers:
+    """Shards of different sizes; an example is its shard and its place in it."""
+
+    sizes = (3, 1, 4, 1, 5, 9, 2, 6)
+
+    def read(self, ranges):
+        return [(shard, place) for shard, low, high in ranges for place in range(low, high)]
+
+
+def every(shards):
+    """All shards, whole."""
+    return [(number, 0, int(size)) for number, size in enumerate(shards.sizes)]
+
+
+def test_shards_are_divided():
+    whole = Numbers()
+    test, validation, train = divide(whole, (0.2, 0.2), seed=1)
+    parts = [part.read(every(part)) for part in (test, validation, train)]
+    assert sorted(sum(parts, [])) == whole.read(every(whole))  # noqa: RUF017
+    assert all(len(part) >= 2 for part in parts)
+    assert len(parts[2]) > len(parts[0])
+    again = divide(whole, (0.2, 0.2), seed=1)
+    assert [list(part.numbers) for part in again] == [
+        list(p.numbers) for p in (test, validation, train)
+    ]
+    other = divide(whole, (0.2, 0.2), seed=2)
+    assert [list(part.numbers) for part in other] != [list(part.numbers) for part in again]
+    with pytest.raises(ValueError, match="8 shards are too few"):
+        divide(whole, (0.5, 0.5), seed=1)
+
+
+def test_a_part_knows_its_shards_only():
+    part = Part(Numbers(), [4, 2])
+    assert part.sizes.tolist() == [5, 4]
+    assert part.read([(1, 1, 3), (0, 0, 1)]) == [(2, 1), (2, 2), (4, 0)]

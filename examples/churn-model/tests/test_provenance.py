@@ -336,6 +336,25 @@ def test_a_secret_in_wide_letters_stays_here_too(committed, encoding):
     assert b"wide.ini" not in found.diff
 
 
+@pytest.mark.parametrize("now", [None, "a = 1\n"], ids=["deleted", "changed"])
+def test_a_secret_in_wide_letters_that_was_committed_is_not_brought_back(repository, now):
+    """What Git packs brings back the file of before as well."""
+    secret = "DB_PASSWORD = 'a1b2c3d4e5" + "f6g7h8i9'\n"
+    (repository / "wide.ini").write_bytes(secret.encode("utf-16"))
+    (repository / "plain.ini").write_bytes("a = 1\n".encode("utf-16"))
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "-m", "first")
+    for name in ("wide.ini", "plain.ini"):
+        if now is None:
+            (repository / name).unlink()
+        else:
+            (repository / name).write_text(now)
+    found = provenance.code(repository)
+    assert [word.partition(" ")[0] for word in found.left_out] == ["wide.ini"]
+    assert b"plain.ini" in found.diff
+    assert b"wide.ini" not in found.diff
+
+
 def test_a_submodule_that_changed_is_named(committed, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     shutil.copytree(committed, other, dirs_exist_ok=True)

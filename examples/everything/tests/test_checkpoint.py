@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import mlflow
 import pytest
 import torch
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from everything import checkpoint, fit, stopping, trainer
@@ -275,6 +276,43 @@ def test_a_store_that_is_away_ends_no_training(started, tmp_path, monkeypatch):
         patch.setattr(mlflow, "log_artifact", away)
         keeper.keep(Progress(epoch=2), {})
     assert checkpoint.read(Keeper(started, tmp_path, 1, 0).last())[0].epoch == 1
+
+
+def test_tags_that_cannot_be_set_leave_the_last_good_one(started, tmp_path, monkeypatch):
+    keeper = Keeper(started, tmp_path, 1, 0)
+    for epoch in (1, 2):
+        keeper.keep(Progress(epoch=epoch), {})
+
+    def away(*_arguments):
+        raise MlflowException("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_tag", away)
+        for epoch in (3, 4):
+            keeper.keep(Progress(epoch=epoch), {})
+    assert checkpoint.read(Keeper(started, tmp_path, 1, 0).last())[0].epoch == 2
+    keeper.keep(Progress(epoch=5), {})
+    assert checkpoint.read(Keeper(started, tmp_path, 1, 0).last())[0].epoch == 5
+
+
+def test_a_gradient_that_is_no_number_is_not_kept(
+    toy_config, started, train, tmp_path, monkeypatch
+):
+    """The losses up to here are finite; the weights are not."""
+    step, seen = Optimization.step, []
+
+    def spoiled(self, number, losses):
+        if number == 3:
+            seen.append(self._parameters[0].register_hook(lambda gradient: gradient * float("nan")))
+        step(self, number, losses)
+
+    monkeypatch.setattr(Optimization, "step", spoiled)
+    with pytest.raises(FloatingPointError, match=r"0 and 4 steps .*'0.weight' are no numbers"):
+        train(toy_config("training.checkpoint_minutes=0.000001"))
+    assert seen
+    progress, state = checkpoint.read(Keeper(started, tmp_path, 0, 0).last())
+    assert progress.step == 3
+    assert all(tensor.isfinite().all() for tensor in state["model"].values())
 
 
 def test_weights_that_are_no_numbers_are_not_kept(toy_config, started, train, tmp_path):

@@ -169,6 +169,51 @@ def test_it_ends_at_once_though_the_tracking_server_is_away(away, monkeypatch):
     assert len(away) == 9
 
 
+@pytest.fixture(params=["create_run", "get_run", "get_metric_history", "set_tag", "search_runs"])
+def unanswered(request, monkeypatch):
+    """Stands in for a tracking server that is away once the trials begin: so many questions of one kind are in vain."""
+    left, real, study = [], getattr(MlflowClient, request.param), search.Search._study
+
+    def asked(self, *arguments, **named):
+        if left and left.pop():
+            raise MlflowException("no answer")
+        return real(self, *arguments, **named)
+
+    monkeypatch.setattr(search, "PAUSE", 0.01)
+    monkeypatch.setattr(MlflowClient, request.param, asked)
+
+    def begin(count):
+        monkeypatch.setattr(
+            search.Search,
+            "_study",
+            lambda self, known: left.extend([True] * count) or study(self, known),
+        )
+
+    begin.left = left
+    return begin
+
+
+def unwatched(trial, _over):
+    return stand_in(trial, lambda: False)
+
+
+def test_a_question_in_vain_ends_no_search(unanswered):
+    unanswered(2)
+    run_id = search.run(configured("trials=1"), unwatched)
+    assert not unanswered.left
+    assert [trial.data.tags[search.STATE] for trial in trials(run_id)] == [search.COMPLETE]
+
+
+def test_while_it_asks_in_vain_it_can_be_told_to_end(unanswered, monkeypatch):
+    begun, run = [], search.Search.run
+    monkeypatch.setattr(search.Search, "run", lambda self: begun.append(self) or run(self))
+    monkeypatch.setattr(search.log, "warning", lambda *_: begun[0].end())
+    unanswered(1)
+    with pytest.raises(SystemExit) as ended:
+        search.run(configured("trials=1"), unwatched)
+    assert ended.value.code == search.EXIT_CODE
+
+
 def test_nothing_but_failures_ends_it():
     with pytest.raises(SystemExit, match="5 trials failed and none came to an end"):
         search.run(configured("trials=20"), lambda trial, over: 1)

@@ -132,6 +132,36 @@ def test_a_quote_too_many_costs_its_own_line(last):
     assert [record["age"] for record in good] == [*range(100), 2]
 
 
+@pytest.mark.parametrize(
+    ("lines", "place"),
+    [
+        ('"first line\n2,true,second line" \n', "first line\n2,true,second line"),
+        ('"here"\t\n', "here"),
+        ('"5"" pipe" \r\n', '5" pipe'),
+        ('"' + "line\n" * 30_000 + '"\n', "line\n" * 30_000),
+    ],
+    ids=["two lines", "space", "quote", "long"],
+)
+def test_what_stands_behind_a_quote_or_is_long_makes_no_records_up(lines, place):
+    plain = Format({"age": Column("int"), "left": Column("bool"), "place": Column("string")})
+    text = f"age,left,place\n1,true,{lines}3,true,ok\n"
+    found = list(records.read("a.csv", io.BytesIO(text.encode()), plain))
+    assert found == [
+        {"age": 1, "left": True, "place": place},
+        {"age": 3, "left": True, "place": "ok"},
+    ]
+
+
+@pytest.mark.parametrize("second", ['"c', '"say "hi" now"'])
+def test_two_quotes_too_many_make_no_record_of_what_is_between(second):
+    found = read("a.csv", f'age,left,place\n1,true,"here\n2,true,there\n3,true,{second}\n')
+    assert [one.content for one in found if isinstance(one, Bad)] == [
+        '1,true,"here',
+        f"3,true,{second}",
+    ]
+    assert [one["age"] for one in found if not isinstance(one, Bad)] == [2]
+
+
 def test_a_run_makes_a_version_with_its_lineage(configured):
     configuration = configured()
     put(configuration, "a.csv", table(*(GOOD | {"age": str(age)} for age in range(20))))
@@ -193,7 +223,8 @@ def test_a_name_that_is_no_utf_8_does_not_end_the_run(configured):
     assert told["counts"] == {"records": 1, "rejected": 1, "reasons": {"age is missing": 1}}
     assert kept(told) == {"\\udcff.jsonl": "{}"}
     inputs = json.loads(Folder(told["folder"]).version().lineage)["inputs"]
-    assert {file["name"] for file in inputs["files"]} == set(sums)
+    # As the listing of a folder names it, for people.
+    assert {file["name"] for file in inputs["files"]} == {"a.csv", "\\xff.jsonl"}
 
 
 def test_a_version_that_is_there_is_not_made_again(configured, monkeypatch):

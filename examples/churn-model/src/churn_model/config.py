@@ -23,8 +23,8 @@ _LEAST = {
     "patience": 0,
     "threads": 1,
     "workers": 0,
-    "prefetch": 1,
-    "window": 1,
+    # Of 0, it is as many as the largest part of the data needs.
+    "window": 0,
     "checkpoint_every": 0,
     "checkpoint_minutes": 0,
 }
@@ -108,12 +108,20 @@ def trainer_config(
     _check("training.deterministic", made.training.deterministic, DETERMINISTIC)
     _check("training.precision", made.training.precision, PRECISIONS)
     _check("training.schedule", made.training.schedule, SCHEDULES)
+    return made
+
+
+def check_bounds(training: TrainingConfig) -> None:
+    """Raise ValueError where a training cannot begin with a value. A run of before may have had it and be read as it is."""
     for field, least in _LEAST.items():
-        value = getattr(made.training, field)
+        value = getattr(training, field)
         # Not `<`: what is no number is not less.
         if not value >= least:
             raise ValueError(f"training.{field} is {value}; the least is {least}")
-    return made
+    if training.workers and training.prefetch < 1:
+        raise ValueError(
+            f"training.prefetch is {training.prefetch}; the least is 1 where training.workers read ahead"
+        )
 
 
 def evaluation_config(config: DictConfig) -> EvaluationConfig:

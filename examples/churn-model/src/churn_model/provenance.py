@@ -5,6 +5,7 @@ and with settings of its own, so that nothing of the repository changes and nobo
 code, or looks like a secret is left out and named.
 """
 
+import io
 import os
 import platform
 import re
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 # Of one changed file, and of all of them together, in bytes.
 MOST_OF_A_FILE = 1_000_000
@@ -88,6 +90,20 @@ class GitError(Exception):
     """Git failed, or is not there."""
 
 
+class _File(NamedTuple):
+    """A file that is not as it was committed.
+
+    Attributes:
+        name: its path from the top of the repository.
+        size: of what a diff of it holds, in bytes.
+        before: the id of its content as it was committed; empty: it was not.
+    """
+
+    name: bytes
+    size: int
+    before: bytes = b""
+
+
 def project_root() -> Path:
     """The folder with the `MLproject` file: where this package was installed from, else around the current folder."""
     here = Path.cwd()
@@ -134,13 +150,14 @@ def _changes(root: Path, top: Path, commit: str, folder: Path) -> Code:
     changed = list(_sizes(root, top, base, own, left_out))
     new = list(_new_files(root, top, own, left_out))
     taken = _within_limit(top, [*changed, *new], left_out)
-    new_taken = [name for name, _ in new if name in taken]
+    taken -= set(_secret_before(root, [one for one in changed if one.name in taken], own, left_out))
+    new_taken = [name for name, *_ in new if name in taken]
     if new_taken:
         names = b"\0".join(b":(top,literal)" + name for name in new_taken)
         extra = ("--pathspec-from-file=-", "--pathspec-file-nul")
         _git(root, "add", "--intent-to-add", "--force", *extra, environment=own, given=names)
     # All of it, unless something was left out: command lines have an end.
-    away = [name for name, _ in changed if name not in taken] + left_out.tracked
+    away = [name for name, *_ in changed if name not in taken] + left_out.tracked
     paths = [b":(top,exclude,literal)" + name for name in away]
     diff = _git(
         root, "diff-index", *_DIFF, base, "--", ".", *map(os.fsdecode, paths), environment=own
@@ -182,7 +199,7 @@ def _own_index(root: Path, folder: Path) -> dict[str, str]:
 
 def _sizes(
     root: Path, top: Path, base: str, own: dict[str, str], left_out: "_LeftOut"
-) -> Iterator[tuple[bytes, int]]:
+) -> Iterator[_File]:
     """The changed files that Git knows, with the size of what a diff of them holds."""
     settings = ("--raw", "--no-renames", "--no-abbrev", "--ignore-submodules=none", "-z")
     raw = _git(root, "diff-index", *settings, base, "--", ".", environment=own).split(b"\0")
@@ -196,12 +213,11 @@ def _sizes(
         if b"160000" in (modes[0][1:], modes[1]):
             left_out.add(name, None, "a submodule that is not at its commit", tracked=True)
         else:
-            yield name, before.get(old, 0) + _size(top, name)
+            size = before.get(old, 0) + _size(top, name)
+            yield _File(name, size, old if old in before else b"")
 
 
-def _new_files(
-    root: Path, top: Path, own: dict[str, str], left_out: "_LeftOut"
-) -> Iterator[tuple[bytes, int]]:
+def _new_files(root: Path, top: Path, own: dict[str, str], left_out: "_LeftOut") -> Iterator[_File]:
     """The files that Git does not know, does not ignore, and that are code."""
     for name in _listed(
         root, "ls-files", "--others", "--exclude-standard", "--full-name", "-z", environment=own
@@ -214,20 +230,18 @@ def _new_files(
         elif path.is_symlink() or not path.is_file():
             left_out.add(name, None, "new and no plain file")
         else:
-            yield name, _size(top, name)
+            yield _File(name, _size(top, name))
 
 
-def _within_limit(
-    top: Path, files: Iterable[tuple[bytes, int]], left_out: "_LeftOut"
-) -> set[bytes]:
+def _within_limit(top: Path, files: Iterable[_File], left_out: "_LeftOut") -> set[bytes]:
     """The names of those that go into the diff: the small ones first."""
     taken, total = set(), 0
-    for name, size in sorted(files, key=lambda one: one[1]):
+    for name, size, _ in sorted(files, key=lambda one: one.size):
         if _SECRET_NAME.search(os.fsdecode(name)):
             left_out.add(name, size, "named like a secret")
         elif size > MOST_OF_A_FILE or total + size > MOST:
             left_out.add(name, size, "too large")
-        elif _has_wide_secret(top / os.fsdecode(name)):
+        elif _has_wide_secret(_now(top / os.fsdecode(name))):
             left_out.add(name, size, "looks like it has a secret in it")
         else:
             taken.add(name)
@@ -235,11 +249,28 @@ def _within_limit(
     return taken
 
 
-def _has_wide_secret(path: Path) -> bool:
+def _secret_before(
+    root: Path, files: Iterable[_File], own: dict[str, str], left_out: "_LeftOut"
+) -> Iterator[bytes]:
+    """The names of those that had a secret in wide letters: a diff that Git packs brings back what was there, too."""
+    known = [one for one in files if one.before]
+    blobs = b"\n".join(one.before for one in known)
+    told = io.BytesIO(_git(root, "cat-file", "--batch", environment=own, given=blobs))
+    for name, size, _ in known:
+        # A line with its id, its type and its length; the content; and the end of a line.
+        length = int(told.readline().split()[2])
+        if _has_wide_secret(told.read(length + 1)):
+            left_out.add(name, size, "looks like it has a secret in it")
+            yield name
+
+
+def _now(path: Path) -> bytes:
+    """What a file has now; nothing, where it is none."""
+    return b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
+
+
+def _has_wide_secret(text: bytes) -> bool:
     """Whether a text of two or four bytes for each letter (UTF-16) looks like it has a secret: Git's diff does not show it."""
-    if path.is_symlink() or not path.is_file():
-        return False
-    text = path.read_bytes()
     return b"\0" in text and _SECRET.search(text.replace(b"\0", b"")) is not None
 
 

@@ -35,6 +35,7 @@ def run(config: TrainerConfig, stopping: Stopping | None = None) -> str:
 
     Of many processes the first one logs; the others only train, and return an empty id.
     """
+    configuration.check_bounds(config.training)
     processes = together.find(config.training.device)
     settle(config, processes)
     datasets = config.task.datasets()

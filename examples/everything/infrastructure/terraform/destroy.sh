@@ -56,7 +56,7 @@ terraform apply -var deletion_protection=false "${targets[@]}"
 if [[ -n $with_data ]]; then
   for bucket in "${buckets[@]}"; do
     gcloud storage rm --project "$project" --all-versions --recursive "gs://$bucket/**" ||
-      printf 'gs://%s has no objects to delete.\n' "$bucket"
+      printf 'Nothing was deleted from gs://%s: it has no objects, or the reason is above.\n' "$bucket"
   done
 elif terraform state list | grep -q '^google_storage_bucket\.main\['; then
   # Forgotten, so that they stay. The README says how to take them up again.

@@ -127,8 +127,10 @@ class Keeper:
             "sha256": _sha256(path),
         }
         mlflow.log_artifact(str(path), FOLDER, run_id=self._run_id)
-        self._known = [entry, *self._known][: len(NAMES)]
-        mlflow.MlflowClient().set_tag(self._run_id, TAG, json.dumps(self._known))
+        known = [entry, *self._known][: len(NAMES)]
+        mlflow.MlflowClient().set_tag(self._run_id, TAG, json.dumps(known))
+        # Only now: until the tag says so, the next one is written over this file again, and not over the last good one.
+        self._known = known
         path.unlink()
 
     def last(self) -> Path | None:

@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 Metrics = dict[str, float]
 # What a process may wish after a step; the largest wish of all is done by all.
 GO_ON, KEEP, STOP = range(3)
+_REMEDY = (
+    "A smaller training.learning_rate, training.clip_norm, or training.precision=fp32 may help"
+)
 
 
 class Fit:
@@ -151,7 +155,6 @@ class Fit:
         if wish == GO_ON:
             return
         self.progress.losses = self.processes.gather(self._losses.item())
-        # Weights that are no numbers would take the place of the last good ones.
         _refuse("training", self.progress.epoch + 1, sum(self.progress.losses))
         self._keep()
         if wish == STOP:
@@ -164,6 +167,9 @@ class Fit:
         end()
 
     def _keep(self) -> None:
+        # Weights that are no numbers would take the place of the last good ones. The losses do not tell: they are those of before
+        # the step. All processes look, so that none waits for one that has ended.
+        _refuse_weights(self.model, self.progress)
         if self._keeper:
             best = self._read_best()
             state = {"model": self.model.state_dict(), "best": best, **self._optimization.state()}
@@ -223,6 +229,17 @@ def _refuse(part: str, epoch: int, loss: float) -> None:
     """Raise FloatingPointError where a loss is no number: no epoch would be better than another."""
     if not math.isfinite(loss):
         raise FloatingPointError(
-            f"The {part} loss of epoch {epoch} is {loss}. A smaller training.learning_rate, training.clip_norm, or "
-            f"training.precision=fp32 may help; or an example of the {part} data is not a number."
+            f"The {part} loss of epoch {epoch} is {loss}. {_REMEDY}; or an example of the {part} data is not a number."
         )
+
+
+def _refuse_weights(model: nn.Module, progress: Progress) -> None:
+    """Raise FloatingPointError where weights are no numbers, though the losses were: a gradient was none."""
+    for name, tensor in chain(model.named_parameters(), model.named_buffers()):
+        # What is not trained may be infinite for a reason, as a mask is.
+        wrong = tensor.isfinite().logical_not() if tensor.requires_grad else tensor.isnan()
+        if wrong.any():
+            raise FloatingPointError(
+                f"After epoch {progress.epoch} and {progress.step} steps the weights {name!r} are no numbers, though the losses "
+                f"are. {_REMEDY}."
+            )

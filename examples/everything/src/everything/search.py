@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import hydra
 import mlflow
@@ -55,6 +56,8 @@ BEST = "best"
 COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
 # How often a training is looked at, in seconds, and how long one that is told to end may take for its checkpoint.
 TICK, LAST_WORDS = 1.0, 120.0
+# A tracking server that is away is asked again after so many seconds.
+PAUSE = 10.0
 # Of a search that was told to end: a cluster takes it for a failure, and starts it again.
 EXIT_CODE = 128 + signal.SIGTERM
 # Where nothing but failures comes, something else is wrong than the values.
@@ -93,6 +96,7 @@ class Trial:
     overrides: tuple[str, ...]
 
 
+Answer = TypeVar("Answer")
 # Trains one trial until it is done, or the function says that it is over; returns the exit code of the training.
 Train = Callable[[Trial, Callable[[], bool]], int]
 
@@ -234,7 +238,8 @@ class Search:
             NUMBER: str(number),
             VALUES: json.dumps(asked.params),
         }
-        run = self._client.create_run(self._experiment, tags=tags, run_name=f"{STAGE}-{number}")
+        name = f"{STAGE}-{number}"
+        run = self._ask(lambda: self._client.create_run(self._experiment, tags=tags, run_name=name))
         return asked, self._of(run)
 
     def _again(self, study: optuna.Study, run: Run) -> tuple[optuna.Trial, Trial]:
@@ -273,17 +278,18 @@ class Search:
         words = ", ".join(f"{name}={value}" for name, value in trial.values.items())
         log.info("trial %d begins: %s", trial.number, words)
         # Its training may have come to its end after the search that it belonged to was killed.
-        finished = self._client.get_run(trial.run_id).info.status == "FINISHED"
+        run = self._ask(lambda: self._client.get_run(trial.run_id))
+        finished = run.info.status == "FINISHED"
         code = 0 if finished else self._train(trial, over)
         if code and self._told.is_set() and not worse:
             return
-        value = self._best(self._history(trial.run_id))
+        value = self._best(self._ask(lambda: self._history(trial.run_id)))
         if code == 0 and value is not None:
             study.tell(asked, value)
             self._close(trial, COMPLETE, f"{self._config.metric} {value:.6g}")
         elif worse:
             study.tell(asked, state=TrialState.PRUNED)
-            self._client.set_terminated(trial.run_id, "KILLED")
+            self._ask(lambda: self._client.set_terminated(trial.run_id, "KILLED"))
             self._close(trial, PRUNED, f"given up after epoch {reported}")
         else:
             study.tell(asked, state=TrialState.FAIL)
@@ -295,15 +301,32 @@ class Search:
             self._check_failures()
 
     def _close(self, trial: Trial, state: str, words: str) -> None:
-        self._client.set_tag(trial.run_id, STATE, state)
+        self._ask(lambda: self._client.set_tag(trial.run_id, STATE, state))
         log.info("trial %d: %s", trial.number, words)
 
     def _check_failures(self) -> None:
-        states = [run.data.tags.get(STATE) for run in self._trials()]
+        states = [run.data.tags.get(STATE) for run in self._ask(self._trials)]
         if states.count(FAILED) >= MOST_FAILURES and COMPLETE not in states:
             raise SystemExit(
                 f"{states.count(FAILED)} trials failed and none came to an end: see what the last one says above"
             )
+
+    def _ask(self, question: Callable[[], Answer]) -> Answer:
+        """What the tracking server answers; while it is away it is asked again and again. What was trained is not lost for it.
+
+        Raises:
+            MlflowException: it refuses.
+            SystemExit: the search was told to end before there was an answer.
+        """
+        while True:
+            try:
+                return question()
+            except MlflowException as problem:
+                if problem.get_http_status_code() < 500:
+                    raise
+                log.warning("the tracking server does not answer, it is asked again: %s", problem)
+            if self._told.wait(PAUSE):
+                raise SystemExit(EXIT_CODE)
 
     def _history(self, run_id: str) -> dict[int, float]:
         """The metric by epochs."""
@@ -316,8 +339,8 @@ class Search:
 
     def _ranked(self) -> list[Run]:
         values = {}
-        for run in self._trials():
-            value = self._best(self._history(run.info.run_id))
+        for run in self._ask(self._trials):
+            value = self._best(self._ask(partial(self._history, run.info.run_id)))
             if run.data.tags.get(STATE) == COMPLETE and value is not None:
                 values[run.info.run_id] = (value, run)
         ranked = sorted(

@@ -62,11 +62,15 @@ class ZarrArrays:
         import zarr
 
         group = zarr.open_group(self._uri, mode="r")
-        there = sorted(group.array_keys())
-        for name in self._arrays:
-            if name not in group:
-                raise ValueError(f"{self._uri} has no array {name!r}; it has {', '.join(there)}")
-        return [group[name] for name in self._arrays]
+        try:
+            return [group[name] for name in self._arrays]
+        except KeyError:
+            # Only here: to list a group in a bucket takes a request for each of its members.
+            there = sorted(group.array_keys())
+            missing = next(name for name in self._arrays if name not in group)
+            raise ValueError(
+                f"{self._uri} has no array {missing!r}; it has {', '.join(there)}"
+            ) from None
 
     def _part(self, name: str, array: Any, low: int, high: int) -> Any:
         try:

@@ -232,7 +232,21 @@ def _is_local(system: Any) -> bool:
 
 
 def _local(root: str) -> Iterator[File]:
-    for folder, _, names in os.walk(root, onerror=_fail, followlinks=True):
+    def fail(problem: OSError) -> None:
+        """A folder that cannot be listed is not left out, unless it is the whole one that is not there."""
+        missing = isinstance(problem, FileNotFoundError | NotADirectoryError)
+        if missing and problem.filename == root:
+            return
+        if isinstance(problem, PermissionError):
+            raise PermissionError(
+                f"{problem.filename} cannot be listed: {problem.strerror}. Give yourself the right to read it, or take it out of the data."
+            ) from problem
+        raise problem
+
+    for folder, inside, names in os.walk(root, onerror=fail, followlinks=True):
+        if folder == root and "lost+found" in inside:
+            # A disk has it at its top, for its own repair.
+            inside.remove("lost+found")
         for name in names:
             path = Path(folder, name)
             state = path.stat()
@@ -241,12 +255,6 @@ def _local(root: str) -> Iterator[File]:
                     f"{path} is no file, but a pipe, a socket or a device: take it out of the data"
                 )
             yield File(path.relative_to(root).as_posix(), state.st_size)
-
-
-def _fail(problem: OSError) -> None:
-    """A folder that cannot be listed is not left out, unless it is the whole one that is not there."""
-    if not isinstance(problem, FileNotFoundError | NotADirectoryError):
-        raise problem
 
 
 def _remote(system: Any, root: str) -> Iterator[File]:

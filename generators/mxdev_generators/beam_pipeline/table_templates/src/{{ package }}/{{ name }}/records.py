@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any, NamedTuple
@@ -17,6 +18,11 @@ SUFFIXES = (".csv", ".jsonl")
 
 Record = dict[str, Any]
 _TYPES = {"float": pa.float64(), "int": pa.int64(), "bool": pa.bool_(), "string": pa.string()}
+# A cell has at most so many characters: what is longer is taken for a quote that nothing closes.
+_LONGEST = 1 << 24
+_ONE = r'(?:"{quoted}[^"]*(?:""[^"]*)*{end}"[ \t]*|{plain}(?:[^",\r\n][^,\r\n]*)?{end})'
+_SPACED = re.compile("{0}(?:,{0})*".format(_ONE.format(quoted="(?:", plain="(?:", end=")")))
+_CELL = re.compile("(?:^|,)" + _ONE.format(quoted="(?P<quoted>", plain="(?P<plain>", end=")"))
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -99,6 +105,10 @@ class _Lines:
         """Another record begins."""
         self._taken.clear()
 
+    def taken(self) -> list[str]:
+        """The lines of the record so far."""
+        return list(self._taken)
+
     def give_back(self) -> str:
         """Give back all lines of the record but the first, which is returned."""
         first, *others = self._taken
@@ -107,6 +117,7 @@ class _Lines:
 
 
 def _of_csv(text: io.TextIOWrapper, format: Format) -> Iterator[Record | Bad]:
+    csv.field_size_limit(_LONGEST)
     lines = _Lines(text)
     table = csv.reader(lines, strict=True)
     try:
@@ -128,13 +139,27 @@ def _of_csv(text: io.TextIOWrapper, format: Format) -> Iterator[Record | Bad]:
         except StopIteration:
             return
         except csv.Error as problem:
-            # A quote that nothing closes takes what follows for its text: one bad line, and not the rest of the file.
-            yield Bad(f"no CSV: {problem}", lines.give_back())
-            continue
+            found = _leniently("".join(lines.taken()).rstrip("\r\n"), len(header))
+            if found is None:
+                # A quote that nothing closes takes what follows for its text: one bad line, and not the rest of the file.
+                yield Bad(f"no CSV: {problem}", lines.give_back())
+                continue
+            cells = found
         if len(cells) == len(header):
             yield dict(zip(header, cells, strict=True))
         elif cells:
             yield Bad("another number of cells than the header has", json.dumps(cells))
+
+
+def _leniently(text: str, wanted: int) -> list[str] | None:
+    """The cells of a record that has nothing worse in it than spaces behind a closing quote; None: it has, or other cells."""
+    if not _SPACED.fullmatch(text):
+        return None
+    cells = [
+        plain if quoted is None else quoted.replace('""', '"')
+        for quoted, plain in ((one["quoted"], one["plain"]) for one in _CELL.finditer(text))
+    ]
+    return cells if len(cells) == wanted else None
 
 
 def _of_json(lines: io.TextIOWrapper) -> Iterator[Record | Bad]:
