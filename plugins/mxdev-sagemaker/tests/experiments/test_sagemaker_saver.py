@@ -365,4 +365,4 @@ def test_the_library_knows_nothing_of_mx_and_imports_no_framework(tmp_path: Path
 
 def test_frames_and_models_of_real_frameworks(tmp_path: Path) -> None:
     """In an environment that has them: see `inside/frames_and_models.py`."""
-    assert "6 passed" in inside("frames_and_models", SOURCE, folder=tmp_path)
+    assert "7 passed" in inside("frames_and_models", SOURCE, folder=tmp_path)

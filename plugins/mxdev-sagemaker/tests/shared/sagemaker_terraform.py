@@ -48,16 +48,24 @@ def own_tests(repository: Path) -> str:
 
 
 def loaded(path: Path) -> ModuleType:
-    """A rendered Python file as a module; what lies beside it can be imported."""
+    """A rendered Python file as a module; what lies beside it can be imported, and is forgotten again.
+
+    A function's own `gitlab.py` would hide the package of that name from every later test of the process.
+    """
     spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    names = {beside.stem for beside in path.parent.glob("*.py")}
+    others = {name: sys.modules.pop(name) for name in names & sys.modules.keys()}
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.parent))
+        for name in names & sys.modules.keys():
+            del sys.modules[name]
+        sys.modules.update(others)
     return module
 
 
