@@ -80,6 +80,15 @@ MODULES = {
     "tflint": Module({"tflint": "github.com/terraform-linters/tflint"}),
     # Without the clouds' service discovery, which is a fifth of it.
     "prometheus": Module({"promtool": "github.com/prometheus/prometheus/cmd/promtool"}, tags="remove_all_sd"),
+    # What the rendered CI builds images with, what reads a Dockerfile for it, and the client.
+    "buildkit": Module(
+        {
+            "buildkitd": "github.com/moby/buildkit/cmd/buildkitd",
+            "dockerfile-frontend": "github.com/moby/buildkit/frontend/dockerfile/cmd/dockerfile-frontend",
+            "buildx": "github.com/docker/buildx/cmd/buildx",
+        }
+    ),
+    "registry": Module({"registry": "github.com/google/go-containerregistry/cmd/registry"}),
     "actionlint": Module({"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}),
 }
 

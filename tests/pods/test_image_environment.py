@@ -223,6 +223,29 @@ def test_requirements_are_the_lock_file_where_there_is_one(folder: Path) -> None
     (folder / "requirements.lock").write_text("torch==2.15.0\n")
     script(folder)
     assert (folder / "run.txt").read_text() == "torch==2.15.0\n"
+    # What a stage installs beside it has to fit this, and not each version in the lock file.
+    assert (folder / "project.txt").read_text().splitlines() == project["dependencies"]
+
+
+def test_what_is_added_to_the_base_has_to_fit_the_project_and_no_single_version_of_it() -> None:
+    """A server may want an older version of something that the base has only because another package brings it."""
+    run = testing.render_all("StreamlitApp", name="demo", domain="ml.example.com")
+    section = next(
+        section.value
+        for one in run.renderings
+        for section in one.tree.sections
+        if section.path == DOCKERFILE and "pip install" in str(section.value)
+    )
+    (line,) = [line for line in re.sub(r"\\\n", " ", str(section)).splitlines() if "pip install" in line]
+    assert re.search(r"source=/requirements/project\.txt,target=(\S+) .* -r \1 ", line)
+    assert "--constraint" not in line
+    (dev,) = [line for line in read(rendered())["dev"] if "pip install" in line]
+    assert "-r /requirements/project.txt" in dev
+    assert "versions.txt" not in dev
+
+
+def test_mlflow_says_nothing_about_the_git_that_is_not_there(stages: dict[str, list[str]]) -> None:
+    assert "GIT_PYTHON_REFRESH=quiet" in " ".join(line for line in stages["base"] if line.startswith("ENV"))
 
 
 VERSIONS = """\

@@ -10,14 +10,16 @@ from mxdev_generators.project import package_index
 
 TOOLS = "project.optional-dependencies.dev"
 
-# What the base has stays as it is: a model is to run on the versions that it was trained with. What is installed comes before the
-# code, so that a commit changes the last layer only.
+# What the base has stays as it is wherever the server takes it, because uv keeps what is installed: a model is to run on the
+# versions that it was trained with. A server that wants an older version of something gets one that the project takes too; were
+# each version of the base a must, neither KServe nor Beam could be installed on a base of today. What is installed comes before
+# the code, so that a commit changes the last layer only.
 _STAGE = """\
 FROM base AS {{ label }}
 USER 0
 %sRUN --mount=from=uv,source=/uv,target=/bin/uv \\
-    --mount=from=requirements,source=/requirements/versions.txt,target=/run/versions.txt \\
-%s    && uv pip install --system --no-cache --link-mode hardlink --constraint /run/versions.txt "%s"
+    --mount=from=requirements,source=/requirements/project.txt,target=/run/project.txt \\
+%s    && uv pip install --system --no-cache --link-mode hardlink -r /run/project.txt "%s"
 %sCOPY MLproject pyproject.toml ./
 COPY src src
 ENV PYTHONPATH=/app/src

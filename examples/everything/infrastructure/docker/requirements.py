@@ -1,6 +1,7 @@
 """Writes what the images require.
 
-Without an argument: `run.txt`, the lock file, or without one what pyproject.toml asks for; `dev.txt`, the development tools.
+Without an argument: `project.txt`, what pyproject.toml asks for; `run.txt`, the lock file, or without one the same; `dev.txt`,
+the development tools.
 With a file of versions: the same in two parts, for two layers: `torch.txt`, PyTorch and the CUDA libraries; `rest.txt`.
 """
 
@@ -19,11 +20,9 @@ def main(arguments: list[str]) -> None:
         divide(Path(arguments[0]).read_text(encoding="utf-8"))
         return
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    Path("project.txt").write_text("\n".join(project["dependencies"]) + "\n", encoding="utf-8")
     lock = Path("requirements.lock")
-    if lock.exists():
-        shutil.copyfile(lock, "run.txt")
-    else:
-        Path("run.txt").write_text("\n".join(project["dependencies"]) + "\n", encoding="utf-8")
+    shutil.copyfile(lock if lock.exists() else "project.txt", "run.txt")
     extra = project["optional-dependencies"]["dev"]
     Path("dev.txt").write_text("\n".join(extra) + "\n", encoding="utf-8")
 
