@@ -13,7 +13,7 @@ from mxdev_generators.beam_pipeline import image
 from mxdev_generators.dataset.generator import PATH
 from mxdev_generators.names.modules import module_name
 from mxdev_generators.names.rules import package_name
-from mxdev_generators.project.naming import bucket_prefix, docker_hub
+from mxdev_generators.project.naming import bucket_prefix
 from mxdev_generators.project.platform import refusal
 from mxdev_generators.project.terraform_tests import head
 from mxdev_generators.served.names import dns_label, taken
@@ -87,7 +87,7 @@ class BeamPipeline(Generator):
             "package": package_name(project.name),
             "reads": values["reads"] or f"raw/{values['name']}",
             "columns": [{"name": name, "type": kind} for name, kind in columns],
-            "hub": docker_hub(project),
+            "boot_image": image.boot(project),
             "account": f"{label[:16].rstrip('-')}-beam-{digest}",
         }
 

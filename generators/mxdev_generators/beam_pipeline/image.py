@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from mxdev import Tree
 from mxdev.generator import Values
+from mxdev_generators.images.table import for_python, image, table
 from mxdev_generators.served.shared_files import add_stage
-
-# The image's part of it and the one that starts the job must be the same.
-VERSION = "2.77.0"
 
 _BOOT = """\
 # hadolint ignore=DL3029
-FROM --platform=$PLATFORM {{ hub }}apache/beam_python{{ project.python }}_sdk:%s AS {{ label }}-boot
+FROM --platform=$PLATFORM {{ boot_image }} AS {{ label }}-boot
 
 """
 # Dataflow mounts folders that only root may write to, on a machine that runs nothing else.
@@ -23,9 +21,16 @@ ENV RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1
 """
 
 
+def boot(project: Values) -> str:
+    """The image that Apache Beam's start of a worker is taken from."""
+    return image(
+        for_python("beam-python", project.python), {"docker_mirror": project.docker_mirror}, short=True
+    )
+
+
 def requirement(cloud: str) -> str:
-    """What pip takes for Apache Beam, with Google's part where there is one."""
-    return f"apache-beam{'[gcp]' if cloud == 'gcp' else ''}=={VERSION}"
+    """What pip takes for Apache Beam, with Google's part where there is one; the version is that of the image."""
+    return f"apache-beam{'[gcp]' if cloud == 'gcp' else ''}=={table()[for_python('beam-python', '3.11')].tag}"
 
 
 def add(tree: Tree, instance: str, project: Values) -> None:
@@ -39,7 +44,7 @@ def add(tree: Tree, instance: str, project: Values) -> None:
     needed = requirement(project.cloud)
     if project.cloud == "gcp":
         end = 'ENTRYPOINT ["/opt/apache/beam/boot"]\n'
-        add_stage(tree, instance, project, needed, end, begin=_BOOT % VERSION, user=_ROOT)
+        add_stage(tree, instance, project, needed, end, begin=_BOOT, user=_ROOT)
     else:
         end = 'CMD ["python", "-m", "{{ package }}.{{ name }}"]\n'
         add_stage(tree, instance, project, needed, end)

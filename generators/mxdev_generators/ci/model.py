@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mxdev_generators.images.table import table
+
 Event = Literal["review", "push", "tag", "schedule", "manual"]
 """A merge or pull request, a push to the default branch, a tag `v...`, a schedule, or a person who starts the pipeline."""
 
 EVENTS: tuple[Event, ...] = ("review", "push", "tag", "schedule", "manual")
 REPORTS = "build/reports"
 SITE = "docs/_build/html"
-UV_VERSION = "0.13.8"
+UV_VERSION = table()["uv"].tag
 
 # What a job needs beyond the code; each is a way in which a renderer prepares it.
 Need = Literal["mx", "project", "images", "packages", "cluster", "infrastructure"]

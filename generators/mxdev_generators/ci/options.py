@@ -13,10 +13,11 @@ from mxdev.freetext import reveal
 from mxdev.generator import Option, Pattern
 from mxdev_generators.ci import promotion
 from mxdev_generators.ci.model import Facts
+from mxdev_generators.images.table import for_python, image
 from mxdev_generators.names.rules import package_name
 from mxdev_generators.project.gpus import cluster_zone
 from mxdev_generators.project.mx_source import MX_SOURCE, index, requirement
-from mxdev_generators.project.naming import ACCOUNT_LENGTH, account_id, docker_image
+from mxdev_generators.project.naming import ACCOUNT_LENGTH, account_id
 from mxdev_generators.project.package_index import NAME
 
 _FIELD = r"(?:\*|[0-9]+(?:-[0-9]+)?)(?:/[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*"
@@ -41,10 +42,6 @@ SCHEDULE = Pattern(
 )
 BRANCH = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)*", "the name of a branch", metavar="BRANCH")
 NUMBER = Pattern(r"[0-9]{1,19}", "the number of the repository, or 0 while there is none", metavar="NUMBER")
-
-# The same images of Python as the project's own Dockerfile, with Git in them.
-PYTHON = {"3.11": "3.11.15", "3.12": "3.12.13", "3.13": "3.13.13"}
-GCLOUD_IMAGE = "gcr.io/google.com/cloudsdktool/google-cloud-cli:573.0.0"
 
 TRAIN_SCHEDULE = option(
     "--schedule", type=SCHEDULE, default="",
@@ -93,8 +90,8 @@ def cron(values: Mapping[str, Any]) -> str:
 
 
 def python_image(values: Mapping[str, Any]) -> str:
-    """The image that jobs run in."""
-    return docker_image(values, f"python:{PYTHON[values['python']]}-trixie")
+    """The image that jobs run in: the Python of the project's own Dockerfile, with Git in it."""
+    return image(for_python("python", values["python"]), values, short=True)
 
 
 def facts(values: Mapping[str, Any], *, lint_report: str, publish_docs: bool, release: bool = False) -> Facts:

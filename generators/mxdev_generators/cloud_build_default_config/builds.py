@@ -13,7 +13,6 @@ from mxdev_generators.ci import images, promotion, terraform
 from mxdev_generators.ci.graph import jobs
 from mxdev_generators.ci.model import REPORTS, SITE, UV_VERSION, Event, Job
 from mxdev_generators.ci.options import (
-    GCLOUD_IMAGE,
     account_email,
     environment,
     facts,
@@ -23,6 +22,7 @@ from mxdev_generators.ci.options import (
     python_registry,
 )
 from mxdev_generators.ci.text import document
+from mxdev_generators.images.table import image
 from mxdev_generators.project import package_index
 from mxdev_generators.project.naming import bucket_prefix
 
@@ -180,7 +180,7 @@ def _step(job: Job, here: set[str], values: Mapping[str, Any]) -> dict[str, Any]
     gcloud = job.name == "publish-docs"
     step: dict[str, Any] = {
         "id": job.name,
-        "name": GCLOUD_IMAGE if gcloud else python_image(values),
+        "name": image("gcloud", values) if gcloud else python_image(values),
         "waitFor": [PREPARE, *(name for name in job.after if name in here)],
         "timeout": f"{60 * job.minutes}s",
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-CVAT = "v2.80.0"
+from mxdev_generators.images.table import table
+
 FOLDER = "infrastructure/kubernetes/cvat"
 
 # POSIX shell, run by DevSpace itself; `$` without braces, which DevSpace would take for a variable of its own.
@@ -83,7 +84,10 @@ def _chart(name: str, options: Mapping[str, Any]) -> dict[str, object]:
         "namespace": name,
         "helm": {
             "releaseName": "cvat",
-            "chart": {"name": "oci://registry-1.docker.io/cvat/cvat", "version": CVAT.removeprefix("v")},
+            "chart": {
+                "name": "oci://registry-1.docker.io/cvat/cvat",
+                "version": table()["cvat-server"].tag.removeprefix("v"),
+            },
             "values": values(options),
             "upgradeArgs": ["--wait", "--timeout", "15m"],
         },
@@ -101,8 +105,8 @@ def values(options: Mapping[str, Any]) -> dict[str, Any]:
     if kind := options["shared_class"] if shared else options["volume_class"]:
         storage["storageClassName"] = kind
     backend: dict[str, Any] = {
-        "image": options["server_image"].rpartition(":")[0],
-        "tag": CVAT,
+        "image": options["server_repository"],
+        "tag": table()["cvat-server"].version,
         "imagePullPolicy": "IfNotPresent",
         # It would make everything everybody's; the volume gets the group of the pods instead.
         "permissionFix": {"enabled": False},
@@ -133,8 +137,8 @@ def values(options: Mapping[str, Any]) -> dict[str, Any]:
         "cvat": {
             "backend": backend,
             "frontend": {
-                "image": options["ui_image"].rpartition(":")[0],
-                "tag": CVAT,
+                "image": options["ui_repository"],
+                "tag": table()["cvat-ui"].version,
                 "imagePullPolicy": "IfNotPresent",
             },
             "opa": {"image": options["opa_image"]},

@@ -13,9 +13,9 @@ from mxdev_generators.edge.apps import App, expose
 from mxdev_generators.edge.certificates import gateway
 from mxdev_generators.edge.names import AUDIENCE, HOST, address
 from mxdev_generators.edge.text import documents
+from mxdev_generators.images.table import image, pinned, repository, table
 from mxdev_generators.names import rules
-from mxdev_generators.project.naming import docker_image
-from mxdev_generators.project.platform import OBJECT_NAME, POSTGRES, refusal
+from mxdev_generators.project.platform import OBJECT_NAME, refusal
 
 DATA = Pattern(
     r"(?:(?:gs|s3)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](?:/[A-Za-z0-9._=-]+)*|/?[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.-]+)*)?",
@@ -23,7 +23,6 @@ DATA = Pattern(
     check=rules.refused_uri,
     metavar="URI",
 )
-REDIS = "redis:7.4.9"
 FRONTEND = "cvat-frontend-service"
 FOLDER = "infrastructure/kubernetes/cvat"
 # What the chart's own ingress leads to the backend; all else is the frontend's.
@@ -68,14 +67,17 @@ class CVATLabelingTool(Generator):
         own_class = values["cloud"] == "gcp" and values["database"] == "in-cluster"
         return {
             **values,
-            "version": devspace.CVAT,
+            "version": table()["cvat-server"].tag,
             "address": address(self._host, values),
-            "server_image": docker_image(values, f"cvat/server:{devspace.CVAT}", hub="docker.io/"),
-            "ui_image": docker_image(values, f"cvat/ui:{devspace.CVAT}", hub="docker.io/"),
-            "opa_image": docker_image(values, "openpolicyagent/opa", hub="docker.io/"),
-            "kvrocks_image": docker_image(values, "apache/kvrocks", hub="docker.io/"),
-            "postgres_image": docker_image(values, POSTGRES, hub="docker.io/"),
-            "redis_image": docker_image(values, REDIS, hub="docker.io/"),
+            "server_repository": repository("cvat-server", values),
+            "server_pinned": pinned("cvat-server"),
+            "redis_pinned": pinned("redis"),
+            "server_image": image("cvat-server", values),
+            "ui_repository": repository("cvat-ui", values),
+            "opa_image": repository("cvat-opa", values),
+            "kvrocks_image": repository("cvat-kvrocks", values),
+            "postgres_image": image("postgres", values),
+            "redis_image": image("redis", values),
             "volume_class": values["storage_class"] or (f"{values['name']}-retain" if own_class else ""),
             "shared_class": values["shared_class"] or ("standard-rwx" if values["cloud"] == "gcp" else ""),
         }

@@ -12,6 +12,7 @@ from mxdev.generator import Pattern, Values
 from mxdev_generators.deployment_infrastructure import devspace
 from mxdev_generators.edge.apps import HOSTS
 from mxdev_generators.edge.names import GATEWAY, MEMBER, NO_AUDIENCE, patterns, project_domain
+from mxdev_generators.images.table import image, pinned
 from mxdev_generators.project.platform import refusal
 from mxdev_generators.project.terraform_tests import head
 
@@ -111,6 +112,8 @@ class DeploymentInfrastructure(Generator):
             "terraform_test": head(
                 {"engineers": "[]", "edge_logins": '["user:ada@example.com", "domain:client.example"]'}
             ),
+            "login_image": image("oauth2-proxy", values),
+            "login_pinned": pinned("oauth2-proxy"),
             "gateway": GATEWAY,
             "project_domain": project_domain(values),
             "iap_audience": values["iap_audience"] or NO_AUDIENCE,

@@ -17,13 +17,12 @@ from mxdev_generators.ci.options import (
 )
 from mxdev_generators.ci.text import document
 from mxdev_generators.gitlab_ci import google
-from mxdev_generators.project.naming import docker_hub
+from mxdev_generators.images.table import image
 
 PATH = ".gitlab/mx.gitlab-ci.yml"
 # Names must not meet those of a pipeline that is there already: GitLab would mix both jobs silently.
 PREFIX = "mx-"
 BASE, GOOGLE, RESULT = ".mx-job", ".mx-google", ".mx-train-result"
-BUILDKIT = "moby/buildkit:v0.29.0-rootless"
 
 RULES: Mapping[Event, str] = {
     "review": '$CI_PIPELINE_SOURCE == "merge_request_event"',
@@ -152,7 +151,7 @@ def _google(job: Job, values: Mapping[str, Any]) -> bool:
 def _buildkit(values: Mapping[str, Any]) -> dict[str, Any]:
     """A BuildKit beside the job, whose user has no rights: what a Dockerfile runs is other people's code."""
     command = ["--addr", "tcp://0.0.0.0:1234", "--oci-worker-no-process-sandbox"]
-    return {"name": docker_hub(values) + BUILDKIT, "alias": "buildkit", "command": command}
+    return {"name": image("buildkit", values, short=True), "alias": "buildkit", "command": command}
 
 
 def _variables(job: Job, values: Mapping[str, Any]) -> dict[str, str]:

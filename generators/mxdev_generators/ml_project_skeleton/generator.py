@@ -10,6 +10,7 @@ import click
 
 from mxdev import Generator, Tree, argument, option
 from mxdev.generator import Values
+from mxdev_generators.images.table import for_python, image
 from mxdev_generators.ml_project_skeleton import devspace, laptop, tasks
 from mxdev_generators.names.rules import package_name
 from mxdev_generators.project import platform
@@ -29,7 +30,6 @@ from mxdev_generators.project.naming import (
     bucket_prefix,
     bucket_problems,
     default_project_id,
-    docker_hub,
 )
 from mxdev_generators.project.package_index import PACKAGE_INDEX, docker_argument, docker_login
 from mxdev_generators.project.terraform_tests import head
@@ -120,7 +120,11 @@ class MLProjectSkeleton(Generator):
             "mx_install": install_line(values["mx_source"], values["mx_version"]),
             "node": node_label(self.values.cloud, self.values.accelerator),
             "pod": pod_size(self.values.cloud, self.values.accelerator),
-            "docker_hub": docker_hub(values),
+            "dockerfile_image": image("dockerfile", values, short=True),
+            "uv_image": image("uv", values, short=True),
+            "python_image": image(for_python("python-slim", values["python"]), values, short=True),
+            # For templates of a project's own, in .mx/overrides.
+            "docker_hub": f"{values['docker_mirror']}/" if values["docker_mirror"] else "",
             "docker_argument": docker_argument(values),
             "docker_login": docker_login(values),
             "machine": MACHINES.get(self.values.accelerator) if self.values.cloud == "gcp" else None,

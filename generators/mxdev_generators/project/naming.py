@@ -102,23 +102,6 @@ def default_project_id(values: Mapping[str, Any]) -> str:
     return name if len(name) >= 6 else f"{name}-project"
 
 
-def docker_hub(values: Mapping[str, Any]) -> str:
-    """What stands before the names of Docker Hub's images: the mirror with a slash, or nothing."""
-    return f"{values['docker_mirror']}/" if values["docker_mirror"] else ""
-
-
-def docker_image(values: Mapping[str, Any], name: str, *, hub: str = "") -> str:
-    """The name of an official image of Docker Hub such as `python:3.11.15`, wherever it is pulled from.
-
-    Args:
-        values: the options by key.
-        name: the image, with its tag.
-        hub: what stands for Docker Hub itself: nothing, or `docker.io/` for nodes that may look elsewhere for short names.
-    """
-    place = docker_hub(values) or hub
-    return f"{place}library/{name}" if place else name
-
-
 def bucket_prefix(project_id: str, name: str) -> str:
     """What the project's bucket names begin with: unique in the world because the cloud project's id is."""
     if name == project_id:

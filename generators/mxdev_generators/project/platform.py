@@ -9,8 +9,8 @@ import click
 
 from mxdev import option
 from mxdev.generator import Option, Pattern, Values
+from mxdev_generators.images.table import image, pinned
 from mxdev_generators.names import rules
-from mxdev_generators.project.naming import docker_image
 
 _PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 REGISTRY = Pattern(
@@ -35,14 +35,6 @@ ENDPOINT = Pattern(
     "an address such as http://minio.minio.svc.cluster.local:9000, or empty",
     metavar="URL",
 )
-
-# By digest where one is known: it is what public repositories pin under that tag (2026-09), for no registry was asked.
-POSTGRES = "postgres:17.10@sha256:7958605b474b3d264a969cb3a123d6aa00ad1e1fe9da8a69984dabb704d93317"
-PROXY_IMAGE = (
-    "gcr.io/cloud-sql-connectors/cloud-sql-proxy:2.23.0"
-    "@sha256:54e23cad9aeeedbf88ab75f993146631b878035f702b31c51885a932e0c7286c"
-)
-MLFLOW_IMAGE = "ghcr.io/mlflow/mlflow:v3.17.0-full"
 
 OPTIONS: tuple[Option, ...] = (
     option("--registry", type=REGISTRY, default="", shared=True,
@@ -110,9 +102,12 @@ def variables(values: Mapping[str, Any], bucket_prefix: str, mlflow_account: str
         "own_volume_class": own_class,
         "volume_class": f"{values['name']}-retain" if own_class else values["storage_class"],
         "database_uri": database_uri(values, mlflow_account),
-        "postgres_image": docker_image(values, POSTGRES, hub="docker.io/"),
-        "mlflow_image": MLFLOW_IMAGE,
-        "proxy_image": PROXY_IMAGE,
+        "postgres_image": image("postgres", values),
+        "mlflow_image": image("mlflow", values),
+        "proxy_image": image("cloud-sql-proxy", values),
+        "pause_image": image("pause", values),
+        # Whether a digest is known of every image that the tracking server's pods have.
+        "platform_pinned": all(pinned(key) for key in ("mlflow", "postgres", "cloud-sql-proxy")),
     }
 
 
