@@ -26,7 +26,7 @@ for _name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
     os.environ.pop(_name, None)
 sys.dont_write_bytecode = False
 
-pytest_plugins = ["strict_skips", "changing", "cluster_fixtures", "noted"]
+pytest_plugins = ["strict_skips", "changing", "cluster_fixtures", "noted", "longest_first"]
 
 # Examples are derived from each test, so that a run on a change of its own never fails on another's luck; the wide
 # profile (HYPOTHESIS_PROFILE=wide) looks further with new examples each time.
