@@ -26,7 +26,7 @@ for _name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
     os.environ.pop(_name, None)
 sys.dont_write_bytecode = False
 
-pytest_plugins = ["strict_skips", "changing", "cluster_fixtures", "noted"]
+pytest_plugins = ["strict_skips", "changing", "cluster_fixtures", "noted", "longest_first"]
 
 # Examples are derived from each test, so that a run on a change of its own never fails on another's luck; the wide
 # profile (HYPOTHESIS_PROFILE=wide) looks further with new examples each time.
@@ -54,6 +54,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name in ("MX_CACHE_DIR", "MX_CONFIG_DIR", "MX_STATE_DIR"):
         os.environ.pop(name, None)
     os.environ.update(kept)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_wait_for_the_disk() -> Iterator[None]:
+    """A sync in this process returns at once, as no test outlives a loss of power; a bad descriptor is an error still.
+
+    That mx syncs what it should is seen in its calls (`tests/disk/`). Waiting took a third of the time of small tests.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: os.fstat(descriptor) and None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,13 @@ links make nearly free the second time) and kept in the user's cache folder.
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+from platformdirs import user_cache_path
 
 from mxdev import testing
 from mxdev.environment import packages
@@ -54,6 +57,24 @@ def interpreter() -> Path:
 def made(name: str, requirements: Sequence[str]) -> Path:
     """The interpreter of an environment with these packages, which is made once and kept in the user's cache folder."""
     return testing.interpreter(name, *requirements)
+
+
+def check_types(python: Path, project: Path) -> None:
+    """Let mypy of that environment look at a project, as its `pyproject.toml` says.
+
+    What mypy knows of PyTorch and MLflow is kept in the user's cache folder, one for each environment: it takes most of a run
+    to find out. One at a time looks there, as all their projects have modules of the same names.
+    """
+    kept = user_cache_path("mx-devtool-tests") / f"mypy-{python.parent.parent.name}"
+    with FileLock(f"{kept}.lock"):
+        done = subprocess.run(
+            [python, "-m", "mypy", "--cache-dir", kept],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="session")

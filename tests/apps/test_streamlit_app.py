@@ -20,8 +20,7 @@ from checks_checkov import run_checkov
 from checks_kubernetes import check_devspace
 from covering import PAGES, Row, label, rows
 from golden import files
-from ml_environment import REQUIREMENTS, made
-from terraform_mirror import cache_folder
+from ml_environment import REQUIREMENTS, check_types, made
 
 from mxdev import testing
 from mxdev.serve import served as serve
@@ -226,8 +225,7 @@ def test_its_own_tests_pass_and_its_types_are_right(page_python: Path, task: str
     add(project, "StreamlitApp", "demo")
     done = python(page_python, project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_demo.py")
     assert done.returncode == 0, done.stdout + done.stderr
-    done = python(page_python, project, "-m", "mypy", "--cache-dir", cache_folder() / "mypy-pages")
-    assert done.returncode == 0, done.stdout + done.stderr
+    check_types(page_python, project)
 
 
 def in_its_pod(project: Path, name: str) -> tuple[list[str], dict[str, str]]:

@@ -11,7 +11,7 @@ import pytest
 from covering import EVERYDAY, Row, label, rows
 from everyday import python, start
 from golden import files
-from ml_environment import ml_python
+from ml_environment import check_types, ml_python
 
 from mxdev import testing
 from mxdev.flow.declared import mlproject
@@ -90,8 +90,7 @@ def test_its_own_tests_pass(ml_python: Path, tmp_path: Path) -> None:
 def test_its_types_are_right_without_a_cluster_too(ml_python: Path, tmp_path: Path) -> None:
     project = start(tmp_path, "m1", "--cloud=none")
     gate(project)
-    done = python(ml_python, project, "-m", "mypy", "--cache-dir", tmp_path / "mypy")
-    assert done.returncode == 0, done.stdout + done.stderr
+    check_types(ml_python, project)
 
 
 def registry(project: Path) -> tuple[dict[str, int], dict[int, dict[str, str]]]:

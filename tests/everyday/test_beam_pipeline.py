@@ -18,7 +18,7 @@ from checks_terraform import check_terraform
 from covering import BEAM, Row, label, rows
 from everyday import add, python, start
 from golden import files
-from ml_environment import REQUIREMENTS, made
+from ml_environment import REQUIREMENTS, check_types, made
 
 from mxdev import testing
 from mxdev.testing import Outcome, mx
@@ -105,15 +105,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @noted
-def test_their_own_tests_pass_and_their_types_are_right(
-    beam_python: Path, written: Path, tmp_path: Path
-) -> None:
+def test_their_own_tests_pass_and_their_types_are_right(beam_python: Path, written: Path) -> None:
     own = ("tests/test_visits.py", "tests/test_photos.py")
     done = python(beam_python, written, "-m", "pytest", "-q", "-p", "no:cacheprovider", *own)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "51 passed" in done.stdout
-    done = python(beam_python, written, "-m", "mypy", "--cache-dir", tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+    check_types(beam_python, written)
 
 
 @noted

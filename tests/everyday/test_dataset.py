@@ -11,7 +11,7 @@ import pytest
 from covering import EVERYDAY, Row, label, rows
 from everyday import LONGEST, TEMPLATES, add, python, start
 from golden import files
-from ml_environment import ml_python
+from ml_environment import check_types, ml_python
 
 from mxdev import testing
 from mxdev.flow.declared import mlproject
@@ -151,17 +151,16 @@ def written(project: Path) -> Path:
 
 
 @noted
-def test_its_own_tests_pass_and_types_are_right(ml_python: Path, written: Path, tmp_path: Path) -> None:
+def test_its_own_tests_pass_and_types_are_right(ml_python: Path, written: Path) -> None:
     own = [f"tests/test_{name}.py" for name in ("customers", LONGEST, "dataset_1", "path")]
     done = python(ml_python, written, "-m", "pytest", "-q", "-p", "no:cacheprovider", *own)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "56 passed" in done.stdout
-    done = python(ml_python, written, "-m", "mypy", "--cache-dir", tmp_path / "mypy")
-    assert done.returncode == 0, done.stdout + done.stderr
+    check_types(ml_python, written)
 
 
 @noted
-def test_a_table_is_described_and_a_task_trains_on_it(ml_python: Path, written: Path, tmp_path: Path) -> None:
+def test_a_table_is_described_and_a_task_trains_on_it(ml_python: Path, written: Path) -> None:
     done = python(ml_python, written, "-m", "m1.data.customers")
     assert done.returncode == 1
     assert done.stderr.endswith(
@@ -187,5 +186,4 @@ def test_a_table_is_described_and_a_task_trains_on_it(ml_python: Path, written: 
     assert done.returncode == 0, done.stdout + done.stderr
     (accuracy,) = re.findall(r"^test accuracy (\d\.\d{4})", done.stdout, re.M)
     assert float(accuracy) >= 0.85  # half of them left
-    done = python(ml_python, written, "-m", "mypy", "--cache-dir", tmp_path / "mypy")
-    assert done.returncode == 0, done.stdout + done.stderr
+    check_types(ml_python, written)

@@ -11,7 +11,7 @@ import yaml
 from covering import EVERYDAY, Row, label, rows
 from everyday import LONGEST, TEMPLATES, add, python, start
 from golden import files
-from ml_environment import ml_python
+from ml_environment import check_types, ml_python
 
 from mxdev import testing
 from mxdev.flow.declared import mlproject
@@ -160,6 +160,5 @@ def test_its_own_tests_are_red_when_it_is_broken(ml_python: Path, written: Path)
 
 
 @noted
-def test_types_are_right(ml_python: Path, written: Path, tmp_path: Path) -> None:
-    done = python(ml_python, written, "-m", "mypy", "--cache-dir", tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_types_are_right(ml_python: Path, written: Path) -> None:
+    check_types(ml_python, written)

@@ -10,7 +10,7 @@ import pytest
 from covering import EVERYDAY, Row, label, rows
 from everyday import LONGEST, add, python, start
 from golden import files
-from ml_environment import ml_python
+from ml_environment import check_types, ml_python
 
 from mxdev import testing
 from mxdev.flow.declared import mlproject
@@ -89,9 +89,8 @@ def test_it_is_measured_on_every_task(ml_python: Path, tmp_path: Path, task: str
 
 
 @noted
-def test_types_are_right(ml_python: Path, written: Path, tmp_path: Path) -> None:
-    done = python(ml_python, written, "-m", "mypy", "--cache-dir", tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_types_are_right(ml_python: Path, written: Path) -> None:
+    check_types(ml_python, written)
 
 
 @noted

@@ -15,7 +15,7 @@ import pytest
 from covering import EVERYDAY, Row, label, rows
 from everyday import add, python, start
 from golden import files
-from ml_environment import ml_python
+from ml_environment import check_types, ml_python
 
 from mxdev import testing
 from mxdev.flow.declared import mlproject
@@ -62,12 +62,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @noted
-def test_its_own_tests_pass_and_its_types_are_right(ml_python: Path, written: Path, tmp_path: Path) -> None:
+def test_its_own_tests_pass_and_its_types_are_right(ml_python: Path, written: Path) -> None:
     done = python(ml_python, written, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_search.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "25 passed" in done.stdout
-    done = python(ml_python, written, "-m", "mypy", "--cache-dir", tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+    check_types(ml_python, written)
 
 
 @noted

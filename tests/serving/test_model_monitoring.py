@@ -20,8 +20,7 @@ from checks_terraform import check_terraform
 from control_plane import build
 from covering import MONITORING, Row, label, rows
 from golden import files
-from ml_environment import ml_python
-from terraform_mirror import cache_folder
+from ml_environment import check_types, ml_python
 
 from mxdev.serve import served as serve
 from mxdev.testing import mx, render_all, text, write
@@ -288,8 +287,7 @@ def test_its_own_tests_pass_and_its_types_are_right(ml_python: Path, project: Pa
     done = python(ml_python, project, "-m", "pytest", "-q", "-p", "no:cacheprovider", own)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "23 passed" in done.stdout
-    done = python(ml_python, project, "-m", "mypy", "--cache-dir", cache_folder() / "mypy-pages")
-    assert done.returncode == 0, done.stdout + done.stderr
+    check_types(ml_python, project)
 
 
 # Asks the registered model about the data that nobody trained on, twice over a day, and writes requests and answers down as the

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from golden import files
-from ml_environment import ml_python
+from ml_environment import check_types, ml_python
 
 from mxdev import testing
 from mxdev.generator.tree import Tree
@@ -163,9 +163,8 @@ def test_a_stream_is_refused_with_what_to_do(ml_python: Path, trained: Path) -> 
 
 
 @noted
-def test_types_are_right(ml_python: Path, trained: Path, tmp_path: Path) -> None:
-    done = python(ml_python, trained, "-m", "mypy", "--cache-dir", tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_types_are_right(ml_python: Path, trained: Path) -> None:
+    check_types(ml_python, trained)
 
 
 def test_code_that_is_not_its_own_is_that_of_a_project_with_a_cluster() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ml_mutants
 import pytest
-from ml_environment import ml_python
+from ml_environment import check_types, ml_python
 from noted import package
 
 from mxdev import testing
@@ -108,13 +108,12 @@ def test_mutants_are_of_the_project() -> None:
     assert {mutant.name for mutant in ml_mutants.MUTANTS} >= ml_mutants.QUICK
 
 
-def test_types_are_right(ml_python: Path, project: Path, tmp_path: Path) -> None:
+def test_types_are_right(ml_python: Path, project: Path) -> None:
     """With the real types of PyTorch and MLflow, which mx's own environment lacks."""
-    command = [ml_python, "-m", "mypy", "--cache-dir", tmp_path]
-    if subprocess.run([*command, "--version"], capture_output=True, check=False).returncode != 0:
+    command = [ml_python, "-m", "mypy", "--version"]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
         pytest.skip(f"{ml_python} has no mypy: `uv pip install mypy` into its environment")
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    check_types(ml_python, project)
 
 
 def test_documentation_builds(ml_python: Path, project: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from ml_environment import ml_python
+from ml_environment import check_types, ml_python
 from noted import package
 
 from mxdev import testing
@@ -75,9 +75,8 @@ def test_its_own_tests_pass(ml_python: Path, project: Path) -> None:
 
 
 @noted
-def test_types_are_right(ml_python: Path, project: Path, tmp_path: Path) -> None:
-    done = python(ml_python, project, "-m", "mypy", "--cache-dir", tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_types_are_right(ml_python: Path, project: Path) -> None:
+    check_types(ml_python, project)
 
 
 def test_style(project: Path) -> None:
