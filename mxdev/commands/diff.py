@@ -16,6 +16,7 @@ from mxdev.commands.planning import below, complete_instances, named, owners
 from mxdev.errors import MxError
 from mxdev.merge.diff import unified
 from mxdev.plugins import catalog
+from mxdev.project.files import in_git
 from mxdev.project.files.content import Content, stored_content
 from mxdev.project.project import Project
 from mxdev.project.records import Record
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mxdev.merge.stat import Counted
     from mxdev.project.project import Project
 
+_LEFT_OUT = "S"  # by a sparse checkout
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -49,6 +51,8 @@ def edited(project: Project, records: list[Record], paths: Sequence[str] = (".",
     for edit in sorted(edits, key=lambda edit: edit.place):
         if not any(below(known, path) for known in (edit.path, edit.place) for path in paths):
             continue
+        if edit.disk is None and in_git.tracked(project.root).get(edit.place) == _LEFT_OUT:
+            continue  # as for `git diff`: nobody deleted it
         if edit.rendered != edit.disk or edit.path != edit.place:
             yield edit
 

@@ -195,19 +195,20 @@ def _within(row: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
 
 def _row(project: Project, name: str, memo: Memo) -> dict[str, Any]:
     from mxdev.plugins import registry
-    from mxdev.workflow import drift
+    from mxdev.workflow import drift, old_names
 
     record = project.instances[name]
     seen = memo.seen(record)
     installed = next((p.version for p in registry.installed() if p.dist == record.plugin), None)
     drifted = drift.of(project, record).as_dict()
-    overrides, plan, now = memo.overrides(name), None, None
+    overrides, refused, plan, now = memo.overrides(name), memo.refused(name), None, None
     waiting: list[str] | None = []
     problem: str | None = None
     # What renders as recorded needs no rendering, unless mx's own copies or a person's edit could stop an update.
     if overrides is None or drifted["damaged"] or drifted["conflicted"] or _unreadable(record, drifted):
         with memo.watching() as now:
             plan, problem = _planned(project, name)
+            refused = list(old_names.refused(project, record))
         waiting, overrides = _waiting(plan, name)
     row = {
         "instance": name,
@@ -218,6 +219,7 @@ def _row(project: Project, name: str, memo: Memo) -> dict[str, Any]:
         "update": waiting,
         "problem": problem,
         "overrides": overrides,
+        "refused": refused,
         **drifted,
     }
     memo.learn(row, record, seen, plan, now)
@@ -271,6 +273,8 @@ def _print(row: dict[str, Any]) -> None:
         elif one["unused"]:
             note = ": it replaces nothing, the generator has no such template"
         console.out(f"  {'override':>10}  {one['template']} ({one['by']}){note}")
+    for text in row["refused"]:
+        console.out(f"  {'old name':>10}  {text}")
     if row["problem"]:
         console.out(f"  {console.paint('cannot update', 'red')}: {row['problem']}")
     elif row["update"]:

@@ -16,6 +16,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -378,6 +379,24 @@ _REASONS = {
 }
 
 
+# A disk takes so many files as it was made for, however small they are; `df` alone shows room then.
+_NO_MORE_FILES = (
+    "the disk takes no more files, although it has room (`df -i`)",
+    "Remove files that you do not need and run the command again.",
+)
+_FEW, _MUCH = 64, 1 << 20
+
+
+def _takes_no_more_files(path: str | os.PathLike[str]) -> bool:
+    try:
+        place = next(folder for folder in Path(path).absolute().parents if folder.is_dir())
+        found = os.statvfs(place)
+    except (OSError, AttributeError):  # a system without it
+        return False
+    # Some file systems, as Btrfs, count no files.
+    return found.f_files > 0 and found.f_favail < _FEW and found.f_bavail * found.f_frsize > _MUCH
+
+
 def explain(error: OSError, doing: str, path: str | os.PathLike[str], *, after: str = "") -> MxError:
     """An OSError as text for a person.
 
@@ -390,6 +409,8 @@ def explain(error: OSError, doing: str, path: str | os.PathLike[str], *, after: 
     reason, hint = _REASONS.get(
         error.errno or 0, (error.strerror or str(error), "Correct this and run again.")
     )
+    if error.errno == errno.ENOSPC and _takes_no_more_files(path):
+        reason, hint = _NO_MORE_FILES
     return MxError(f"Cannot {doing} {os.fspath(path)}: {reason}.{' ' + after if after else ''}", hint=hint)
 
 

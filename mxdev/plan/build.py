@@ -9,6 +9,7 @@ from typing import Any
 
 from mxdev.errors import MxError
 from mxdev.merge.by_lines import refuse_markers
+from mxdev.plan import names
 from mxdev.plan.model import Change, Plan, Rendering, Status, Wishes
 from mxdev.project.files.content import Content, disk_content
 from mxdev.project.project import Project
@@ -27,7 +28,7 @@ class OwnersClash(MxError):
 
 
 def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
-    """Refuse two instances that render the same path or section, or a path below another's file.
+    """Refuse two instances that render the same path or section, a path below another's file, or one name for another tool.
 
     Raises:
         MxError: naming both.
@@ -76,6 +77,14 @@ def check_owners(project: Project, renderings: Iterable[Rendering]) -> None:
                     f"{files[above]} renders the file {above}, and {owner} renders {path} below it.",
                     hint=hints.get(path) or _advice(project, path, files[above], owner),
                 )
+    for given, owners, paths in names.taken(project, renderings):
+        raise OwnersClash(
+            owners,
+            f"{owners[0]} and {owners[1]} both render {given}"
+            + ("." if paths[0] == paths[1] else f" ({paths[0]} and {paths[1]})."),
+            hint=next((hints[path] for path in paths if path in hints), "")
+            or _advice(project, f"{given} {paths[1]}", *owners),
+        )
 
 
 def _claim(

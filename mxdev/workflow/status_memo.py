@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from mxdev.project.project import Project
     from mxdev.project.records import Record
 
-FORMAT = 1
+FORMAT = 2
 _FOLDER = "status"
 # What a rendering may depend on beside files; the rest of the environment is nothing to a generator.
 _ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "MX_CONFIG_DIR", "PYTHONUTF8", "XDG_CONFIG_HOME")
@@ -129,6 +129,11 @@ class Memo:
         found: list[dict[str, Any]] | None = self._instances.get(name, {}).get("overrides")
         return found
 
+    def refused(self, name: str) -> list[str]:
+        """What rules of today say against the names of an instance whose `overrides` are known; else nothing."""
+        found: list[str] = self._instances.get(name, {}).get("refused", [])
+        return found
+
     def seen(self, record: Record) -> tuple[list[str], str] | None:
         """The files of an instance and a digest of them; None where somebody edited one, or Git's settings have a say.
 
@@ -191,7 +196,7 @@ class Memo:
         certain = now is None or self._certain(plan, record, now)
         if self._key is None or not certain or row["problem"] is not None or row["update"]:
             return
-        known: dict[str, Any] = {"overrides": row["overrides"]}
+        known: dict[str, Any] = {name: row[name] for name in ("overrides", "refused")}
         if seen is not None and self.seen(record) == seen:
             known |= {"row": row, "paths": seen[0], "digest": seen[1]}
         if self._instances.get(record.name) != known:
@@ -340,7 +345,7 @@ def _as_recorded(tree: Any, record: Record) -> bool:
 
 
 _TEXTS = ("instance", "generator", "plugin", "rendered_version")
-_LISTS = ("update", "edited", "missing", "conflicted", "declined", "damaged", "adopted")
+_LISTS = ("update", "edited", "missing", "conflicted", "declined", "damaged", "adopted", "refused")
 _REST = ("installed_version", "problem", "overrides", "renamed")
 _OVERRIDE = {"template", "by", "outdated", "unused"}
 

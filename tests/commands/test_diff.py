@@ -198,6 +198,19 @@ def test_nothing_edited_is_nothing(world: World) -> None:
     assert world.ok("diff", "--stat").out == ""
 
 
+def test_what_a_sparse_checkout_leaves_out_is_no_edit(world: World) -> None:
+    """The patch would delete it elsewhere; what a person deleted stands in it."""
+    world.base.files = {"here/a.txt": "a\n", "here/b.txt": "b\n", "out/a.txt": "a\n"}
+    world.base.sections = [("out/s.yaml", "one", 1)]
+    world.start()
+    world.commit()
+    world.git("sparse-checkout", "set", "--cone", "here", ".mx")
+    world.delete("here/b.txt")
+    names = [line.split()[-1] for line in world.ok("diff").out.splitlines() if line.startswith("diff ")]
+    assert names == ["b/here/b.txt"]
+    assert "1 file changed" in world.ok("diff", "--stat").out
+
+
 def test_a_broken_shared_file_is_whole_in_the_patch(world: World, tmp_path: Path) -> None:
     start(world)
     world.write("s.yaml", "a: [\n")

@@ -186,3 +186,23 @@ def test_errors_in_words(number: int) -> None:
     assert "Errno" not in str(error)
     assert error.hint
     assert error.code == 4
+
+
+@pytest.mark.parametrize(
+    ("files", "left", "blocks", "says"),
+    [(1000, 0, 9999, "takes no more files"), (1000, 0, 0, "is full"), (1000, 900, 9999, "is full"), (0, 0, 9999, "is full")],
+)  # fmt: skip
+def test_a_disk_that_takes_no_more_files_is_not_called_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int, left: int, blocks: int, says: str
+) -> None:
+    """`df` shows room there; the last row is a file system that counts no files."""
+    asked = []
+
+    def answer(place: object) -> object:
+        asked.append(place)
+        return os.statvfs_result((4096, 4096, 10000, blocks, blocks, files, left, left, 0, 255))
+
+    monkeypatch.setattr(os, "statvfs", answer)
+    error = fs.explain(OSError(errno.ENOSPC, "x"), "write", tmp_path / "none" / "a")
+    assert says in error.message
+    assert asked == [tmp_path]

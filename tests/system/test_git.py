@@ -48,7 +48,7 @@ def found(folder: Path) -> git.Repository:
 READS: dict[str, Callable[[git.Repository], object]] = {
     "changed": lambda r: r.changed(),
     "commit": lambda r: r.commit(),
-    "diff": lambda r: r.ask("diff", "-M", "--name-status", "-z", "HEAD").out,
+    "diff": lambda r: r.ask("diff", "-M", "--diff-filter=R", "--name-status", "-z", "HEAD").out,
     "patch": lambda r: r.ask("diff", "HEAD").out,
     "show": lambda r: r.ask("show", "--format=%H", "HEAD").out,
     "log": lambda r: r.ask("log", "--format=%H", "-1", "-p").out,
@@ -67,6 +67,16 @@ def test_nothing_that_a_repository_configures_runs_or_changes_an_answer(
     trap.arm(root)
     assert READS[read](found(root / where)) == before
     assert trap.ran == ""
+
+
+@pytest.mark.parametrize("read", READS)
+def test_what_reads_writes_no_index(root: Path, read: str) -> None:
+    """Also where times say that files changed, which `git diff` would note there: on a full disk that failed."""
+    os.utime(root / "sub/ü.txt", (1, 1))
+    index = root / ".git/index"
+    before = index.read_bytes()
+    READS[read](found(root))
+    assert index.read_bytes() == before
 
 
 def test_the_trap_is_one(root: Path, trap: Trap) -> None:

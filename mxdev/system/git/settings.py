@@ -15,14 +15,15 @@ _OF_THE_NETWORK = re.compile(
 )
 
 
-# Laid over all configuration files. An empty value of core.fsmonitor is "none" for every version of Git.
+# Laid over all configuration files. An empty value of core.fsmonitor is "none" for every version of Git. `git diff` heeds
+# GIT_OPTIONAL_LOCKS not, so it must not refresh the index: `--name-status` then lists as M also what was only touched.
 _PINNED = (
     "core.fsmonitor=", f"core.hooksPath={os.devnull}", "core.pager=cat", "core.quotePath=false", "core.editor=:",
     "safe.bareRepository=explicit", "protocol.ext.allow=never", "protocol.fd.allow=never", "submodule.recurse=false",
     "log.showSignature=false", "log.follow=false", "log.mailmap=false", "color.ui=false", "column.ui=never",
     "diff.renames=true", "diff.renameLimit=1000", "diff.noprefix=false", "diff.mnemonicPrefix=false",
-    "diff.relative=false", "diff.wsErrorHighlight=none", "diff.colorMoved=no", "diff.submodule=short",
-    "status.renames=true", "status.branch=false", "status.showStash=false", "i18n.logOutputEncoding=UTF-8",
+    "diff.relative=false", "diff.autoRefreshIndex=false", "diff.wsErrorHighlight=none", "diff.colorMoved=no",
+    "diff.submodule=short", "status.renames=true", "status.branch=false", "status.showStash=false", "i18n.logOutputEncoding=UTF-8",
 )  # fmt: skip
 
 
