@@ -185,11 +185,15 @@ def agreed(question: str, *, default: bool = False) -> bool:
 
 
 def ask(question: str, default: str | None = None, *, hide: bool = False) -> str:
-    """Ask for a line of text on stderr; `hide` what is typed.
+    """Ask for a line of text on stderr, without blanks around it; `hide` what is typed, and keep it as it is.
 
     Raises:
         click.Abort: ^C or the end of input.
     """
+    if not hide and _has_line_editor():
+        return _edited(f"{_shown(question)}{f' [{visible(default)}]' if default else ''}: ").strip() or (
+            default or ""
+        )
     answer = click.prompt(
         _shown(question),
         default="" if default is None else default,
@@ -197,4 +201,32 @@ def ask(question: str, default: str | None = None, *, hide: bool = False) -> str
         hide_input=hide,
         show_default=bool(default) and not hide,
     )
-    return str(answer)
+    return str(answer) if hide else str(answer).strip() or (default or "")
+
+
+def _has_line_editor() -> bool:
+    """Whether arrows, Home and End can move within an answer: readline needs all of the terminal."""
+    if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+        return False
+    return all(map(is_terminal, (sys.stdin, sys.stdout, sys.stderr)))
+
+
+def _edited(prompt: str) -> str:
+    """Read a line with readline, where Python has it; it must know the prompt, or it moves the cursor to the wrong place.
+
+    Raises:
+        click.Abort: ^C or the end of input.
+    """
+    try:
+        import readline
+    except ImportError:
+        pass
+    else:
+        # A pasted line break is Enter, as everywhere else, and no part of an answer.
+        readline.parse_and_bind("set enable-bracketed-paste off")
+    try:
+        # What colours is no column of the line.
+        return input(re.sub(r"(\x1b\[[0-9;]*m)", "\x01\\1\x02", prompt))
+    except (KeyboardInterrupt, EOFError):
+        err()
+        raise click.Abort from None

@@ -22,8 +22,8 @@ def talk(samples: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk]:
     """Run mx on a terminal of its own."""
     running: list[pexpect.spawn] = []
 
-    def start(*arguments: str, cwd: Path) -> pexpect.spawn:
-        env = {**os.environ, "TERM": "dumb", "COLUMNS": "200"}
+    def start(*arguments: str, cwd: Path, term: str = "dumb") -> pexpect.spawn:
+        env = {**os.environ, "TERM": term, "COLUMNS": "200"}
         child = pexpect.spawn(
             sys.executable, ["-m", "mxdev", *arguments], cwd=str(cwd), env=env, encoding="utf-8", timeout=30, dimensions=(50, 200)
         )  # fmt: skip
@@ -84,6 +84,21 @@ def test_enter_takes_the_default(talk: Talk, tmp_path: Path) -> None:
     child.sendline("")
     assert finish(child)[0] == 0
     assert yaml.safe_load((tmp_path / "demo/mx.yaml").read_text())["options"]["description"] == "A sample."
+
+
+def test_keys_move_within_an_answer_and_blanks_around_it_are_no_part_of_it(
+    talk: Talk, tmp_path: Path
+) -> None:
+    left, end = "\x1b[D", "\x05"
+    child = talk("generate", "SampleBase", cwd=tmp_path, term="xterm")
+    child.expect("The project's name: ")
+    child.sendline(f"  dmo{left}{left}e{end} ")
+    child.expect(r"What it is for \[A sample.\]: ")
+    child.sendline("\x1b[A" + "\x15A pasted one.\t")  # what was answered before, and away with it
+    code, rest = finish(child)
+    assert code == 0, rest
+    made = yaml.safe_load((tmp_path / "demo/mx.yaml").read_text())
+    assert made["options"]["description"] == "A pasted one."
 
 
 def test_no_input_asks_nothing_on_a_terminal(talk: Talk, tmp_path: Path) -> None:

@@ -72,8 +72,11 @@ def test_a_run_has_the_description_and_the_version(path):
         ("20,a2,2", "20,a2", r"line 4: 2 cells, and the table has 3 columns"),
         ("20,a2,2", "1e39,a2,2", r"line 4, column 'size': '1e39' is not a number, or too large"),
         ("20,a2,2", "2_0,a2,2", r"line 4, column 'size': '2_0' is not a number"),
-        (",goal", ",aim", r"has no column 'goal'. Its columns are: size, label, aim"),
+        (",goal", ",aim", r"has no column 'goal'. Its first line names these: .*'aim'"),
         ("size,", "goal,", r"has two columns 'goal'"),
+        ("size,", ",", r"column 1 has no name; .* add '' to dataset.skip"),
+        ("10,a1,1", '"10,a1,1', r"the row from line 3 on: unexpected end of data"),
+        ("10,a1,1", "10,a1,yes", r"line 3, column 'goal': 'yes' is not .*one\. Correct it\.$"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_said(path, old, new, answer):
@@ -86,9 +89,33 @@ def test_a_file_that_is_no_csv_is_named(path):
     path.write_bytes(path.read_text().encode("utf-16"))
     with pytest.raises(ValueError, match=r"table.csv is no CSV in UTF-8: "):
         configured(path).dataset.load()
+    path.write_text("size;label;goal\n1,5;a;1\n")
+    with pytest.raises(ValueError, match=r"line 1: ';' stands between the cells"):
+        configured(path).dataset.load()
     path.write_text("label,goal\n" + "a,1\n" * 20)
     with pytest.raises(ValueError, match=r"table.csv has no column to predict 'goal' from"):
         configured(path).dataset.load()
+
+
+def test_rows_that_repeat_another_are_counted(path):
+    path.write_text(path.read_text() + "0,a0,0\n10,a1,1\n")
+    assert dataset.describe(configured(path).dataset)["repeated"] == 2
+
+
+def test_what_teaches_nothing_is_refused(path):
+    path.write_text("size,label,goal\n" + "".join(f"{row},a,1\n" for row in range(20)))
+    with pytest.raises(ValueError, match="'goal' is 1 in every row"):
+        configured(path).dataset.load()
+    with pytest.raises(ValueError, match=r"dataset.skip has the target, 'goal'"):
+        configured(path, "dataset.skip=[goal]").dataset.load()
+
+
+def test_a_path_that_is_no_file_is_said(path):
+    with pytest.raises(IsADirectoryError, match=r"is a folder\. Set dataset.path to a file"):
+        configured(path.parent).dataset.load()
+    with pytest.raises(ValueError, match="is a URI") as refused:
+        configured("https://user:word@example.com/a.csv").dataset.load()
+    assert "word" not in str(refused.value)
 
 
 def test_too_few_rows_and_no_file_are_said(path):

@@ -98,6 +98,13 @@ def test_an_image_has_the_folder_of_its_class(uri):
         ImageFolder(Folder(uri), "train")
 
 
+def test_what_is_no_image_is_left_out_and_said(uri, caplog):
+    for name in ("cat/a.gif", "dog/b.heic"):
+        write(uri, name, png(0))
+    assert ImageFolder(Folder(uri)).classes == ["cat"]
+    assert "not those of images: 1, such as dog/b.heic" in caplog.text
+
+
 def saved(image, kind, **options):
     content = io.BytesIO()
     image.save(content, kind, **options)
@@ -127,11 +134,8 @@ def test_an_image_is_seen_as_it_was_taken():
     assert seen[0, 0, 1] == 255
     inks = Image.new("CMYK", (4, 3), (255, 0, 0, 0))
     assert decoded(saved(inks, "tiff"))[:, 0, 0].tolist() == [0, 255, 255]
-    assert decoded(saved(Image.new("RGBA", (1, 1), (9, 8, 7, 6)), "png")).tolist() == [
-        [[9]],
-        [[8]],
-        [[7]],
-    ]
+    clear = decoded(saved(Image.new("RGBA", (1, 1), (9, 8, 7, 6)), "png"))
+    assert clear.flatten().tolist() == [9, 8, 7]
 
 
 def test_an_image_that_cannot_be_read_is_named(uri):
@@ -331,6 +335,8 @@ def test_nothing_to_read_is_said(uri):
         Parquet(Folder(uri), "train")
     with pytest.raises(FileNotFoundError, match="no files below"):
         _ = Folder(f"{uri}/nowhere").files
+    with pytest.raises(ValueError, match=r"^the URI of the data has a password in it, which"):
+        Folder("https://me:secret@example.com/data")
 
 
 def test_what_is_no_file_is_named(tmp_path):

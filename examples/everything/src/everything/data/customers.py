@@ -53,30 +53,70 @@ class Table:
             FileNotFoundError: there is no such file.
             ValueError: it is no such table; the message says where.
         """
-        if not Path(self.path).is_file():
-            raise FileNotFoundError(
-                f"{self.path} does not exist. Put the table there, or set dataset.path."
-            )
-        try:
-            with Path(self.path).open(newline="", encoding="utf-8-sig") as file:
-                table = csv.reader(file)
-                header = next(table, [])
-                rows = [(table.line_num, row) for row in table if row]
-        except (UnicodeDecodeError, csv.Error) as problem:
-            raise ValueError(f"{self.path} is no CSV in UTF-8: {problem}") from problem
+        header, rows = self._read()
         self._check(header, len(rows))
         columns = [name for name in header if name not in (self.target, *self.skip)]
         numbers = [self._numbers(header, line, row) for line, row in rows]
         inputs = [[row[name] for name in columns] for row in numbers]
-        return columns, torch.tensor(inputs), torch.tensor([row[self.target] for row in numbers])
+        targets = torch.tensor([row[self.target] for row in numbers])
+        if targets.min() == targets.max():
+            raise ValueError(
+                f"{self.path}: {self.target!r} is {targets[0]:g} in every row, so nothing can be learned."
+            )
+        return columns, torch.tensor(inputs), targets
+
+    def _read(self) -> tuple[list[str], list[tuple[int, list[str]]]]:
+        """The names of the columns, and each row with the line that it begins in."""
+        if "://" in self.path:
+            raise ValueError(
+                "dataset.path is a URI, and a table is read from a file: copy it to this machine first."
+            )
+        if Path(self.path).is_dir():
+            raise IsADirectoryError(f"{self.path} is a folder. Set dataset.path to a file in it.")
+        if not Path(self.path).is_file():
+            raise FileNotFoundError(
+                f"{self.path} does not exist. Put the table there, or set dataset.path."
+            )
+        rows, line = [], 1
+        try:
+            with Path(self.path).open(newline="", encoding="utf-8-sig") as file:
+                table = csv.reader(file, strict=True)
+                header = next(table, [])
+                line = table.line_num + 1
+                for row in table:
+                    if row:
+                        rows.append((line, row))
+                    line = table.line_num + 1
+        except csv.Error as problem:
+            raise ValueError(
+                f"{self.path}, the row from line {line} on: {problem}. Is a quotation mark not closed?"
+            ) from problem
+        except UnicodeDecodeError as problem:
+            raise ValueError(
+                f"{self.path} is no CSV in UTF-8: {problem}. Unpack it, or save it in that encoding."
+            ) from problem
+        return header, rows
 
     def _check(self, header: list[str], size: int) -> None:
         """Raise ValueError where the columns are not those that are configured, or the rows are too few."""
+        for separator in (";", "\t", "|"):
+            if len(header) == 1 and separator in header[0]:
+                raise ValueError(
+                    f"{self.path}, line 1: {separator!r} stands between the cells. Save the table with commas "
+                    "there, and with points in numbers."
+                )
+        if self.target in self.skip:
+            raise ValueError(f"dataset.skip has the target, {self.target!r}. Take it out.")
         for name in (self.target, *self.skip):
             if name not in header:
                 raise ValueError(
-                    f"{self.path} has no column {name!r}. Its columns are: {', '.join(header)}"
+                    f"{self.path} has no column {name!r}. Its first line names these: {header}"
                 )
+        if "" in header and "" not in self.skip:
+            raise ValueError(
+                f"{self.path}: column {header.index('') + 1} has no name; it may be an index that is no input. "
+                "Name it in line 1, or add '' to dataset.skip."
+            )
         if doubled := sorted({name for name in header if header.count(name) > 1}):
             raise ValueError(f"{self.path} has two columns {doubled[0]!r}. Rename one of them.")
         if set(header) <= {self.target, *self.skip}:
@@ -102,9 +142,10 @@ class Table:
                 numbers[name] = math.nan
             # Training has 32 bits for it: a larger one would be infinite.
             if not abs(numbers[name]) <= torch.finfo(torch.float32).max:
+                remedy = "" if name == self.target else ", or add the column to dataset.skip"
                 raise ValueError(
                     f"{where}, column {name!r}: {cell!r} is not a number, or too large for one. "
-                    "Correct it, or add the column to dataset.skip."
+                    f"Correct it{remedy}."
                 )
         return numbers
 
@@ -129,11 +170,14 @@ class Config:
 
 
 def describe(table: Table) -> dict[str, float]:
-    """What is in the table: rows, rows of each part, and the range of each column."""
+    """What is in the table: rows, rows of each part, rows that repeat another, and the range of each column."""
     columns, rows, targets = table.load()
     train, validation, test = map(len, table.parts(len(rows)))
     found: dict[str, float] = {"rows": len(rows), "columns": len(columns)}
     found |= {"train": train, "validation": validation, "test": test}
+    # The same row in two parts is learned by heart in one, and measured in the other.
+    whole = torch.column_stack([rows, targets])
+    found["repeated"] = len(whole) - len(whole.unique(dim=0))
     numbers = zip([*columns, table.target], [*rows.T, targets], strict=True)
     for name, values in numbers:
         found |= {f"{name}.min": values.min().item(), f"{name}.max": values.max().item()}

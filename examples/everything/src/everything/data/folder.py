@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import sqlite3
 import stat
 import time
@@ -42,9 +43,17 @@ class Folder:
     """The files below a URI: a path, `gs://BUCKET/FOLDER`, `s3://…`, or whatever else fsspec knows.
 
     They are listed once, when somebody asks; their names are in memory, some hundred bytes each.
+
+    Raises:
+        ValueError: the URI has a password in it. It is not repeated.
     """
 
     def __init__(self, uri: str) -> None:
+        if re.match(r"\w+://[^/@]*:[^/]*@", uri):
+            raise ValueError(
+                "the URI of the data has a password in it, which logs and runs would keep. Take it out: stores find a "
+                "login in the environment or in the files of their own tools."
+            )
         self.uri = uri.rstrip("/")
 
     @cached_property
@@ -62,7 +71,7 @@ class Folder:
         return found
 
     def named(self, within: str, *suffixes: str) -> list[File]:
-        """The files of a folder in this folder, with one of these suffixes; without what editors, notebooks and archives hide.
+        """The files of a folder in this folder, with one of these suffixes, or with any; without what editors, notebooks and archives hide.
 
         Raises:
             FileNotFoundError: there are none.
@@ -72,11 +81,11 @@ class Folder:
             file
             for file in self.files
             if file.name.startswith(begin)
-            and file.name.lower().endswith(suffixes)
+            and file.name.lower().endswith(suffixes or "")
             and not _is_hidden(file.name[len(begin) :])
         ]
         if not found:
-            kinds = ", ".join(suffixes)
+            kinds = ", ".join(suffixes) or "of any kind"
             raise FileNotFoundError(f"there are no files ({kinds}) below {self.uri}/{begin}")
         return found
 

@@ -1,17 +1,20 @@
 """Images in folders that are named for their classes: `CLASS/NAME.png`."""
 
 import io
+import logging
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from .datasets import Range
 from .folder import Folder
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+log = logging.getLogger(__name__)
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 # Pillow's names for pixels that are more than a byte, and what they are as a tensor.
 _WIDE = {"I": np.int32, "F": np.float32}
 # What Pillow raises for a file that is damaged, or no image.
@@ -45,6 +48,14 @@ class ImageFolder:
     ) -> None:
         self._folder = folder
         self._names = [file.name for file in folder.named(within, *SUFFIXES)]
+        # A class whose images are of another kind would be gone without a word.
+        if others := sorted({file.name for file in folder.named(within)}.difference(self._names)):
+            log.warning(
+                "%s: files that are left out, because their names are not those of images: %d, such as %s",
+                folder.uri,
+                len(others),
+                others[0],
+            )
         found = _classes(folder.uri, within, self._names)
         self.classes = sorted(set(found)) if classes is None else list(classes)
         if classes is None and within:
@@ -91,6 +102,8 @@ def decoded(content: bytes, mode: str = "RGB") -> Tensor:
                     "decoded(…, 'I') or decoded(…, 'F')."
                 )
             pixels = np.array(upright.convert(mode), dtype=_WIDE.get(mode, np.uint8))
+    except UnidentifiedImageError as problem:
+        raise ValueError(f"{name} cannot be read: it is empty, or no image") from problem
     except _UNREADABLE as problem:
         raise ValueError(f"{name} cannot be read: {problem}") from problem
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1).contiguous()
