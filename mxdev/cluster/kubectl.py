@@ -160,9 +160,17 @@ class Kubectl:
 
     def _once(self, arguments: Sequence[str], input: str | None) -> str:
         command = [*self._command(), f"--request-timeout={_REQUEST}s", *arguments]
-        result = programs.run(
-            command, capture=True, input=None if input is None else input.encode(), timeout=WHOLE
-        )
+        try:
+            result = programs.run(
+                command, capture=True, input=None if input is None else input.encode(), timeout=WHOLE
+            )
+        except programs.TooLong as problem:
+            shown = " ".join([*self.command(), "get", "pods"])
+            problem.hint = (
+                f"`{shown}` in a terminal shows what it waits for: mostly the program that the kubeconfig names for the login (`exec`), "
+                "which wants a browser, a password or a network."
+            )
+            raise
         if result.code == 0:
             return result.stdout.decode("utf-8", "replace")
         raise self.failure(arguments, result.stderr.decode("utf-8", "replace"))

@@ -15,7 +15,7 @@ import pytest
 from mxdev.cluster import kubectl as module
 from mxdev.cluster.kubectl import Kubectl
 from mxdev.cluster.refusals import ClusterError
-from mxdev.system.programs import MissingTool
+from mxdev.system.programs import MissingTool, TooLong
 
 # Answers call after call what `answers` holds: [code, stdout, stderr]; the last one again and again.
 SCRIPT = """\
@@ -167,6 +167,17 @@ def test_a_program_for_the_login_that_is_missing_is_named(fake: Fake) -> None:
         Kubectl("prod", None).run("get", "pods")
     assert "Install gke-login" in str(caught.value.hint)
     assert caught.value.reason == "Unauthorized"
+
+
+def test_a_login_that_hangs_has_an_end_and_is_told_how_to_look(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WHOLE", 1.0)
+    program = fake.here / "bin" / "kubectl"
+    program.write_text('#!/bin/sh\ncase "$*" in *--client*) echo v1.36.3 ;; *) exec sleep 60 ;; esac\n')
+    with pytest.raises(TooLong, match="did not finish in 1 seconds") as caught:
+        Kubectl("prod", "ml").run("get", "pods")
+    assert "`kubectl --context prod --namespace ml get pods` in a terminal" in str(caught.value.hint)
 
 
 def test_a_server_that_answered_before_is_waited_for(fake: Fake, clock: Callable[[], float]) -> None:
