@@ -124,6 +124,8 @@ class Kubectl:
                     raise
                 left = self._patience_left(problem) if retry else 0
                 if left <= 0:
+                    if not self._reached and (through := self._proxy()):
+                        problem.hint = f"The way there leads through the proxy {through}: look whether that is there. {problem.hint}"
                     raise
                 time.sleep(min(left, _PAUSES[min(attempt, len(_PAUSES) - 1)]))
                 attempt += 1
@@ -131,6 +133,17 @@ class Kubectl:
                 self._reached = True
                 self._answers()
                 return result
+
+    def _proxy(self) -> str:
+        """The proxy through which kubectl goes by its kubeconfig or by the environment, without a login; empty: none. kubectl itself does not say it."""
+        path = "jsonpath={.clusters[0].cluster.proxy-url}"
+        done = programs.run(
+            [*self._command(), "config", "view", "--minify", "-o", path], capture=True, timeout=_REQUEST
+        )
+        found = done.stdout.decode("utf-8", "replace").strip() if done.code == 0 else ""
+        found = found or os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") or ""
+        scheme, sign, rest = found.rpartition("://")
+        return f"{scheme}{sign}{rest.rpartition('@')[2]}"
 
     def _patience_left(self, problem: ClusterError) -> float:
         """Say that the server is lost, if that is news; for how many seconds more to try."""
@@ -147,9 +160,17 @@ class Kubectl:
 
     def _once(self, arguments: Sequence[str], input: str | None) -> str:
         command = [*self._command(), f"--request-timeout={_REQUEST}s", *arguments]
-        result = programs.run(
-            command, capture=True, input=None if input is None else input.encode(), timeout=WHOLE
-        )
+        try:
+            result = programs.run(
+                command, capture=True, input=None if input is None else input.encode(), timeout=WHOLE
+            )
+        except programs.TooLong as problem:
+            shown = " ".join([*self.command(), "get", "pods"])
+            problem.hint = (
+                f"`{shown}` in a terminal shows what it waits for: mostly the program that the kubeconfig names for the login (`exec`), "
+                "which wants a browser, a password or a network."
+            )
+            raise
         if result.code == 0:
             return result.stdout.decode("utf-8", "replace")
         raise self.failure(arguments, result.stderr.decode("utf-8", "replace"))

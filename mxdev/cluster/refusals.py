@@ -64,6 +64,11 @@ class ClusterError(MxError):
     """
 
     def __init__(self, message: str, *, words: str = "", reason: str = "", hint: str | None = None) -> None:
+        if missing := _NO_LOGIN.search(words):
+            hint = (
+                f"Install {missing[1]}, or put it on the PATH: by it the kubeconfig logs in. Or log in to the cluster again, which may "
+                "name another."
+            )
         super().__init__(message, hint=hint or _HINTS.get(reason))
         self.words = words
         self.reason = reason
@@ -73,6 +78,9 @@ class ClusterError(MxError):
         """Whether the API server was not reached."""
         return self.reason == "Lost"
 
+
+# The program of a login, as a kubeconfig's `exec` names it.
+_NO_LOGIN = re.compile(r"getting credentials: exec: executable (\S+) not found")
 
 # What is said for one that says nothing.
 SILENT = "kubectl failed and said nothing."

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mxdev.errors import MxError
-from mxdev.project import environments
-from mxdev.project.answers import assigned
+from mxdev.project import environments, tfvars
 from mxdev.project.project import Project
-
-TFVARS = "infrastructure/terraform/terraform.tfvars"
 
 
 @dataclass(frozen=True)
@@ -65,25 +62,20 @@ def of(project: Project, environment: str | None = None) -> Target:
     own = environments.find(project, environment) if environment is not None else None
     if cloud != "gcp":
         return Target(own.namespace if own else name, cloud, environment=environment or "")
-    told = _tfvars(project, TFVARS)
-    if own:
-        told |= {"name": own.namespace} | _tfvars(project, f"{environments.TFVARS}/{own.name}.tfvars")
-    project_id = told.get("project_id") or str(options.get("project-id") or "")
-    region = told.get("region") or str(options.get("region") or "")
+    told = tfvars.told(project.root, own.name if own else None)
+    project_id = tfvars.text(told, "project_id") or str(options.get("project-id") or "")
+    region = tfvars.text(told, "region") or str(options.get("region") or "")
     if not project_id or not region:
         raise MxError(
-            f"Neither {TFVARS} nor mx.yaml says the Google Cloud project and the region.",
+            f"Neither {tfvars.FOLDER}/terraform.tfvars nor mx.yaml says the Google Cloud project and the region.",
             hint="`mx set project-id=ID region=REGION` sets them.",
         )
     # An empty zone is a regional cluster.
-    zone = told.get("zone", str(options.get("zone") or ""))
+    zone = tfvars.text(told, "zone")
+    zone = str(options.get("zone") or "") if zone is None else zone
     location = region if zone in ("", "auto") else zone
-    return Target(told.get("name") or name, cloud, project_id, region, location, environment or "")
-
-
-def _tfvars(project: Project, path: str) -> dict[str, str]:
-    """The texts at the top of a file of Terraform's values, by name."""
-    return {name: text for name, text, _ in assigned(project.read(path) or b"")}
+    called = own.namespace if own else tfvars.text(told, "name") or name
+    return Target(called, cloud, project_id, region, location, environment or "")
 
 
 def load(root: Path, environment: str | None = None) -> Target:

@@ -5,26 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from mxdev.errors import MxError, UsageProblem
-from mxdev.project.answers import assigned
+from mxdev.project import tfvars
 from mxdev.project.project import Project
-
-TFVARS = "infrastructure/terraform/terraform.tfvars"
 
 
 def bucket(project: Project, given: str | None) -> str:
     """The URI of a project's data: `--bucket`, else the option `data` of mx.yaml, else its bucket on Google Cloud.
 
     Raises:
-        MxError: nothing says it.
+        MxError: nothing says it, or only Terraform knows it.
     """
     if given and "://" not in given:
         return str(Path(given).absolute())
     if uri := given or str(project.options.get("data") or ""):
         return uri.rstrip("/") if "://" in uri else str(project.root / uri)
-    if project.options.get("cloud") == "gcp":
-        told = {name: text for name, text, _ in assigned(project.read(TFVARS) or b"")}
-        if prefix := told.get("bucket_prefix"):
-            return f"gs://{prefix}-data"
+    told = tfvars.told(project.root) if project.options.get("cloud") == "gcp" else {}
+    if prefix := tfvars.text(told, "bucket_prefix"):
+        return f"gs://{prefix}-data"
     raise MxError(
         "Nothing says where the project's data is.",
         hint="Name it with `--bucket gs://…`, `s3://…` or a folder; with CVATLabelingTool `mx set data=URI` keeps it.",

@@ -68,21 +68,22 @@ def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
     from mxdev.connect import target as targets
     from mxdev.deploy import config, rewritten
     from mxdev.doctor import edge, machine, project, running
-    from mxdev.doctor.finding import guarded
+    from mxdev.doctor.finding import Finding, guarded
     from mxdev.errors import MxError
     from mxdev.project.project import Project
 
-    loaded, rendered, target, deployments = None, None, None, []
+    loaded, rendered, target, deployments, unclear = None, None, None, [], None
     if root is not None:
         try:
             loaded = Project.load(root)
             target = targets.of(loaded, environment)
             rendered = rewritten.project(loaded, environment)
             deployments = config.read(rendered)
-        except MxError:
+        except MxError as error:
             if environment is not None and rendered is None:
                 raise  # there is none of the name, or its files contradict each other
-            pass  # what is wrong is found below, where its own look says so
+            # What is wrong with mx's records is found below, where its own look says so.
+            unclear = error if loaded is not None and target is None else None
     gcp = target is not None and target.cloud == "gcp"
     charts = any(one.helm is not None and one.by_default for one in deployments)
     yield from machine.tools(cluster=bool(deployments), gcp=gcp, charts=charts)
@@ -90,6 +91,8 @@ def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
     yield from guarded("disk", "disk", lambda: machine.disk(root))
     if root is not None:
         yield from guarded("state", "mx's records", lambda: project.state(root))
+    if unclear is not None and loaded is not None and loaded.options.get("cloud") == "gcp":
+        yield Finding("place", "where the project runs", "problem", unclear.message, unclear.hint or "")
     if target is None or rendered is None:
         yield from machine.clock(None)
         return
@@ -102,6 +105,7 @@ def _all(root: Path | None, environment: str | None) -> Iterator[Finding]:
         connected = finding.state == "ok"
         yield finding
     if connected:
+        yield from guarded("kubectl-version", "kubectl's version", lambda: project.kubectl_version(target))
         yield from guarded("records", "records in DNS", lambda: edge.records(rendered))
         yield from guarded("names", "names of the apps", lambda: edge.names(rendered))
         yield from guarded("deployments", "deployments", lambda: project.deployments(rendered, target))

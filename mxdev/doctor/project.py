@@ -16,6 +16,7 @@ from mxdev.doctor.finding import Finding
 from mxdev.project import cloudless
 from mxdev.project.project import Project
 from mxdev.steps.model import State
+from mxdev.system import programs
 
 
 def state(root: Path) -> Iterator[Finding]:
@@ -68,6 +69,35 @@ def cluster(target: Target) -> Iterator[Finding]:
         )
         return
     yield _of(Answers(name="cluster", title="cluster", target=target).look(), "cluster", "cluster")
+
+
+def kubectl_version(target: Target) -> Iterator[Finding]:
+    """Whether kubectl is at most one minor version away from the cluster, further than which nobody promises that it works.
+
+    Raises:
+        ClusterError: the cluster does not say its version.
+    """
+    found = Kubectl(target.own, target.name).json("version", retry=False)
+    mine, theirs = (_minor(found.get(side)) for side in ("clientVersion", "serverVersion"))
+    name, title = "kubectl-version", "kubectl's version"
+    if mine is None or theirs is None:
+        yield Finding(name, title, "unknown", "kubectl or the cluster does not say its version")
+        return
+    text = f"kubectl is {mine[0]}.{mine[1]}, the cluster {theirs[0]}.{theirs[1]}"
+    if mine[0] == theirs[0] and abs(mine[1] - theirs[1]) <= 1:
+        yield Finding(name, title, "ok", text)
+        return
+    text += ": more than one minor version apart, which Kubernetes does not support; most things work, some fail or are ignored"
+    remedy = f"Install kubectl {theirs[0]}.{theirs[1]}: {programs.get('kubectl').install}"
+    yield Finding(name, title, "unknown", text, remedy)
+
+
+def _minor(said: object) -> tuple[int, int] | None:
+    """The version as numbers; Google's minor one is such as "34+"."""
+    if not isinstance(said, dict):
+        return None
+    parts = [str(said.get(part) or "").rstrip("+") for part in ("major", "minor")]
+    return (int(parts[0]), int(parts[1])) if all(part.isdecimal() for part in parts) else None
 
 
 def address(target: Target) -> str | None:

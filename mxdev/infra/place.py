@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from mxdev.errors import Refused
-from mxdev.project import cloudless, environments
-from mxdev.project.answers import assigned
+from mxdev.project import cloudless, environments, tfvars
 from mxdev.project.project import Project
 from mxdev.system.files import plain
 
-FOLDER = "infrastructure/terraform"
+FOLDER = tfvars.FOLDER
 ENVIRONMENTS = "environments"
+# name = "text", also in a block
+_WRITTEN = re.compile(r'^[ \t]*([A-Za-z_]\w*)[ \t]*=[ \t]*"([^"\\$%]*)"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Place:
         return base / ENVIRONMENTS / self.environment if self.environment else base
 
     @property
+    def root(self) -> Path:
+        """The project."""
+        return self.folder.parent.parent
+
+    @property
     def values(self) -> tuple[str, ...]:
         """The files of values that Terraform does not find by itself, relative to the folder."""
         return (f"{ENVIRONMENTS}/{self.environment}.tfvars",) if self.environment else ()
@@ -50,17 +57,21 @@ class Place:
                     yield line
 
     def setting(self, key: str) -> str | None:
-        """The value of `key = "value"` in the files of values, the environment's first; None if there is no such line."""
-        found = (self.written(key, file) for file in (*self.values, "terraform.tfvars"))
-        return next(filter(None, found), None)
+        """The text that Terraform is told for a variable, here or in the first environment; None if it is told none.
+
+        Raises:
+            MxError: only Terraform knows it, or a file of values cannot be read.
+        """
+        return tfvars.text(tfvars.told(self.root, self.environment), key) or None
 
     def written(self, key: str, file: str) -> str | None:
-        """The value of `key = "value"` in a file of the folder; None if there is no such line, or no such file."""
+        """The value of `key = "value"` in a .tf file of the folder; None if there is no such line, or no such file."""
         try:
             data = plain.read(self.folder / file)
         except OSError:
             return None
-        return next((text for name, text, _ in assigned(data) if name == key and text), None)
+        lines = _WRITTEN.findall(data.decode("utf-8", "replace"))
+        return next((text for name, text in lines if name == key and text), None)
 
     def command(self, verb: str) -> str:
         """A command of `mx infra` for this environment."""
@@ -102,7 +113,8 @@ def find(root: Path, environment: str | None = None) -> Place:
 def _of_environment(place: Place, environment: str) -> Place:
     found = Place(place.folder, place.name, environment)
     for key in ("name", "bucket_prefix"):
-        own, first = (found.written(key, file) for file in (found.values[0], "terraform.tfvars"))
+        own = tfvars.text(tfvars.of_file(place.root, f"{FOLDER}/{found.values[0]}"), key) or None
+        first = place.setting(key)
         missing = own is None and (first is not None or key == "name")
         if missing or (own is not None and own == first):
             raise _shared(found, key)

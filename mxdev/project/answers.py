@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from mxdev.project import tfvars
 from mxdev.project.project import Project
-
-_ASSIGNMENT = re.compile(r'^[ \t]*([A-Za-z_]\w*)[ \t]*=[ \t]*"([^"\\$%]*)"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -46,23 +45,33 @@ def strayed(project: Project) -> Iterator[Strayed]:
     Raises:
         MxError: a file cannot be read.
     """
+    answered: dict[str, str] = {}
+    known: set[str] = set()
     for record in project.instances.values():
         for path, file in record.files.items():
             if not path.endswith(".tfvars"):
                 continue
             place = file.moved or path
+            known.add(place)
+            if Path(path).parent == Path(tfvars.FOLDER):
+                pristine = tfvars.parsed(project.pristine(record.name, path) or b"")
+                answered |= {name: value.text for name, value in pristine if value.text is not None}
             now, then = project.read(place), project.pristine(record.name, path)
             if now is None or then is None or now == then:
                 continue
-            rendered = {name: value for name, value, _ in assigned(then)}
-            for name, value, line in assigned(now):
-                option = name.replace("_", "-")
-                if option in project.options and name in rendered and rendered[name] != value:
-                    yield Strayed(place, line, option, name, value, rendered[name])
-
-
-def assigned(data: bytes) -> Iterator[tuple[str, str, int]]:
-    """The texts that lines of HCL assign (`name = "text"`), without those that Terraform computes: name, text, line from 1."""
-    text = data.decode("utf-8", "replace")
-    for found in _ASSIGNMENT.finditer(text):
-        yield found[1], found[2], text.count("\n", 0, found.start(1)) + 1
+            rendered = {name: value.text for name, value in tfvars.parsed(then)}
+            for name, value in tfvars.parsed(now):
+                option, before = name.replace("_", "-"), rendered.get(name)
+                if option not in project.options or None in (before, value.text) or before == value.text:
+                    continue
+                yield Strayed(place, value.line, option, name, str(value.text), str(before))
+    # A file of a person's own may say it over again, and Terraform heeds that one; what a shell says is no part of the project.
+    for name, value in tfvars.told(project.root).items():
+        option, before = name.replace("_", "-"), answered.get(name, value.text)
+        if (
+            option in project.options
+            and value.line
+            and value.place not in known
+            and value.text not in (None, before)
+        ):
+            yield Strayed(value.place, value.line, option, name, str(value.text), str(before))

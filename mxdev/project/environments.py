@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError, Refused
-from mxdev.project.answers import assigned
+from mxdev.project import tfvars
 from mxdev.project.project import Project
 
 FOLDER = "infrastructure/environments"
-TFVARS = "infrastructure/terraform/environments"
+TFVARS = f"{tfvars.FOLDER}/environments"
 # The commands that take -E, as they are written in messages.
 _COMMANDS = re.compile(
     r"`mx (?:infra (?:init|plan|apply|destroy|output|unlock|cost)|deploy|purge|connect|up|down|doctor|status --live|serve(?: [\w.-]+)? --rollback"
@@ -61,13 +61,13 @@ def find(project: Project, name: str) -> Environment:
             else f"There are none yet; `mx generate Environment {_sample(name)}` makes one.",
         )
     path, values = f"{FOLDER}/{name}.yaml", f"{TFVARS}/{name}.tfvars"
-    told = {key: text for key, text, _ in assigned(project.read(values) or b"")}
+    own = tfvars.text(tfvars.of_file(project.root, values), "name")
     found = _read(project, path)
     first = str(project.options.get("name") or project.root.name)
-    namespace = str(found.get("namespace") or told.get("name") or f"{first}-{name}")
-    if told.get("name", namespace) != namespace:
+    namespace = str(found.get("namespace") or own or f"{first}-{name}")
+    if own is not None and own != namespace:
         raise Refused(
-            f'{path} says the namespace {namespace}, and {values} `name = "{told["name"]}"`.',
+            f'{path} says the namespace {namespace}, and {values} `name = "{own}"`.',
             hint="Terraform gives rights to the namespace that it is told: write the same name into both.",
         )
     if namespace == first:

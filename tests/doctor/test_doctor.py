@@ -131,3 +131,14 @@ def test_a_disk_that_is_full_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {one.state for one in machine.disk(tmp_path)} == {"ok"}
     monkeypatch.setattr(machine, "ROOM", 1 << 62)
     assert {one.state for one in machine.disk(tmp_path)} == {"problem"}
+
+
+def test_a_place_that_only_terraform_knows_is_said(tmp_path: Path) -> None:
+    given = ("MLProjectSkeleton", "churn", "--no-input", "--skip-git")
+    assert mx("generate", *given, cwd=tmp_path).code == 0
+    own = tmp_path / "churn/infrastructure/terraform/team.auto.tfvars"
+    own.write_text('region = join("-", ["europe", "west4"])\n')
+    code, found = findings(tmp_path / "churn")
+    assert (code, found["place"]["state"]) == (1, "problem")
+    assert "team.auto.tfvars:1: region is no plain text" in found["place"]["text"]
+    assert 'region = "..."' in found["place"]["remedy"]

@@ -11,6 +11,8 @@ import pytest
 from control_plane.control_plane import ControlPlane
 from deploy.deployed import Deployed
 
+from mxdev.connect.target import Target
+from mxdev.doctor import project
 from mxdev.testing import mx, render, write
 
 pytestmark = pytest.mark.noted()
@@ -35,6 +37,11 @@ def findings(root: Path, **env: str) -> tuple[int, dict[str, dict[str, Any]]]:
     return done.code, {one["name"]: one for one in json.loads(done.stdout)["findings"]}
 
 
+def minor(plane: ControlPlane, side: str) -> int:
+    said = json.loads(plane.kubectl("version", "-o", "json").stdout)
+    return int(said[side]["minor"].rstrip("+"))
+
+
 def test_what_runs_is_looked_at_with_what_each_pod_waits_for(
     tmp_path: Path, control_plane: ControlPlane
 ) -> None:
@@ -44,6 +51,10 @@ def test_what_runs_is_looked_at_with_what_each_pod_waits_for(
     deployed.connect()
     code, found = findings(deployed.root, **deployed.env)
     assert (found["cluster"]["state"], found["cluster"]["text"]) == ("ok", "you may deploy")
+    server, client = (minor(control_plane, side) for side in ("serverVersion", "clientVersion"))
+    version = found["kubectl-version"]
+    assert version["text"].startswith(f"kubectl is 1.{client}, the cluster 1.{server}")
+    assert version["state"] == ("ok" if abs(server - client) <= 1 else "unknown")
     assert (code, found[name]["state"]) == (0, "unknown")
     assert found[name]["text"] == "not deployed; `mx deploy train-infrastructure` does it"
 
@@ -122,3 +133,34 @@ def test_nobody_is_logged_in_to_the_real_gcloud(on_google: Path, tmp_path: Path)
     code, found = findings(on_google, **env)
     assert (code, found["login"]["state"], found["login"]["remedy"]) == (1, "problem", "gcloud auth login")
     assert found["login-terraform"]["remedy"] == "gcloud auth application-default login"
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "state"),
+    [
+        ("33", "34+", "ok"),
+        ("35", "34", "ok"),
+        ("32", "34+", "unknown"),
+        ("36", "34", "unknown"),
+        ("", "34", "unknown"),
+    ],
+)
+def test_kubectl_is_at_most_one_minor_version_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str, server: str, state: str
+) -> None:
+    said = {
+        "clientVersion": {"major": "1", "minor": client},
+        "serverVersion": {"major": "1", "minor": server},
+    }
+    double = tmp_path / "kubectl"  # says versions and nothing else
+    double.write_text(
+        f"#!/bin/sh\ncase \"$*\" in *--client*) echo v1.34.0 ;; *) echo '{json.dumps(said)}' ;; esac\n"
+    )
+    double.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    (found,) = project.kubectl_version(Target("churn", "existing"))
+    assert found.state == state
+    assert ("more than one minor version apart" in found.text) == (state == "unknown" and client != "")
+    assert (f"Install kubectl 1.{server.rstrip('+')}" in found.remedy) == (
+        state == "unknown" and client != ""
+    )

@@ -19,6 +19,7 @@ from mxdev.deploy import config, rewritten
 from mxdev.errors import MxError
 from mxdev.infra import place as terraform
 from mxdev.infra import ready
+from mxdev.project import tfvars
 from mxdev.project.environments import Environment, find
 from mxdev.project.project import Project
 from mxdev.testing import mx
@@ -74,6 +75,24 @@ def test_contexts_namespaces_projects_and_states_differ(gcp: Path) -> None:
     assert len({one.data for one in places}) == 3
     for key in ("name", "bucket_prefix"):
         assert len({one.setting(key) for one in places}) == 3
+
+
+def test_they_are_where_terraform_is_told_also_by_files_of_ones_own(
+    gcp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_VAR_zone", "nowhere")  # a file says it, too
+    own = gcp / tfvars.FOLDER / "team.auto.tfvars.json"
+    own.write_text('{"project_id": "acme-live", "region": "us-east1", "zone": ""}')
+    try:
+        project = Project.load(gcp)
+        where = [target.of(project, one) for one in ENVIRONMENTS]
+        assert [one.project_id for one in where] == ["acme-live", "acme-ml", "acme-production"]
+        assert {one.location for one in where} == {"us-east1"}
+        assert [terraform.find(gcp, one).setting("project_id") for one in ENVIRONMENTS] == [
+            one.project_id for one in where
+        ]
+    finally:
+        own.unlink()
 
 
 def test_one_bucket_of_the_first_cloud_project_has_all_states(gcp: Path) -> None:

@@ -46,3 +46,14 @@ def test_what_mx_yaml_does_not_say_may_be_anything(mx: Mx, root: Path) -> None:
     change(root, "leads = []", 'leads = ["a@example.com"]\nteam = "ours"')
     assert mx("lint", "--rule", "strayed-answers", cwd=root).code == 0
     assert mx("status", cwd=root).err == ""
+
+
+def test_a_file_of_ones_own_says_it_over_again(mx: Mx, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_VAR_project_id", "of-a-shell")
+    own = root / TFVARS.replace("terraform.tfvars", "team.auto.tfvars")
+    own.write_text('team = "ours"\nproject_id = "acme-live"\n')
+    result = mx("lint", "--rule", "strayed-answers", cwd=root)
+    assert result.code == 1
+    assert 'team.auto.tfvars:2:1: strayed-answers error project_id is "acme-live" here only' in result.out
+    own.write_text('project_id = "demo-churn"\n')
+    assert mx("lint", "--rule", "strayed-answers", cwd=root).code == 0
