@@ -25,7 +25,7 @@ def instance(folder: Path, tmp_path: Path) -> Instance:
 
 
 def test_the_life_of_a_server(instance: Instance, folder: Path) -> None:
-    """One story of three runs, told once for the same files, because each takes ten seconds of a processor."""
+    """One story of four runs, the third on a full disk, told once for the same files, because each takes ten seconds."""
 
     def story() -> str:
         old = instance.disk / "srv/releases/old"
@@ -47,12 +47,26 @@ def test_the_life_of_a_server(instance: Instance, folder: Path) -> None:
         assert again.returncode == 0, again.stdout + again.stderr
         assert "changed=0" in again.stdout
 
+        (instance.disk / "calls").unlink()
+        (instance.disk / "full").touch()
         bad = instance.play("bad")
         assert bad.returncode != 0
+        failed, room, pull, up, back = instance.calls()
+        assert room == prune
+        assert failed == pull
+        assert "up" in up
+        assert "up" in back
         assert instance.runs == f"{REGISTRY}/churn:abc"
         assert instance.current == "abc"
         assert "The release bad is not healthy" in bad.stdout
         assert "What runs is abc again." in bad.stdout
+
+        # What runs gets sick by a run of its own: it is not said to be well.
+        (instance.disk / "running").unlink()
+        (instance.disk / "sick").write_text("abc")
+        sick = instance.play("abc")
+        assert sick.returncode != 0
+        assert "There is no release before it to go back to." in sick.stdout
         return "told"
 
     once([folder, *RUN_BY, Path(__file__)], story)

@@ -1,6 +1,7 @@
 """A double of the program docker with Compose: records every call, and "runs" a release until another one is brought up.
 
 DOUBLE names a folder: `calls` gets a line a call, `running` holds the image that runs, and an image whose tag stands in `sick` never gets healthy.
+While there is a file `full`, no image can be pulled; pruning images removes it.
 """
 
 import json
@@ -43,6 +44,13 @@ def main() -> int:
         compose = {"version": "v2.27.0"}
         print(json.dumps(compose if "compose" in ARGUMENTS else {"Server": {"ApiVersion": "1.47"}}))
         return 0
+    if "pull" in ARGUMENTS and (FOLDER / "full").exists():
+        print(
+            "failed to register layer: write /usr/lib/libtorch.so: no space left on device", file=sys.stderr
+        )
+        return 1
+    if "prune" in ARGUMENTS:
+        (FOLDER / "full").unlink(missing_ok=True)
     if "up" in ARGUMENTS:
         return up()
     if "images" in ARGUMENTS:

@@ -16,7 +16,7 @@ from mxdev.errors import MxError, Refused, UsageProblem
 from mxdev.testing import mx
 from shipyard_platform import GROUP, TOKEN, Platform
 
-from mxdev_shipyard.onboarding import git, token, values
+from mxdev_shipyard.onboarding import git, server, token, values
 from mxdev_shipyard.onboarding.manifest import Manifest
 from mxdev_shipyard.onboarding.project import Project
 from mxdev_shipyard.onboarding.settings import Settings
@@ -37,6 +37,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("GITLAB_TOKEN", TOKEN)
+        patch.setattr(server, "WAITS", (0.0,))
         yield served
 
 

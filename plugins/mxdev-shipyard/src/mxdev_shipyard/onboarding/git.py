@@ -45,6 +45,7 @@ _REFUSALS = (
         "Look at its address in shipyard.yaml.",
     ),
 )
+_ELSEWHERE = f"The server leads to another address, which is not sent {TOKEN}: name that one in shipyard.yaml, if it is yours."
 _AUTHOR = ("Shipyard", "shipyard@localhost")
 
 
@@ -66,9 +67,12 @@ def run(*arguments: str, cwd: Path | None = None) -> str:
     if token := os.environ.get(TOKEN):  # by the environment: arguments are for everybody to read
         encoded = base64.b64encode(f"oauth2:{token}".encode()).decode()
         environment |= {
-            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_COUNT": "2",
             "GIT_CONFIG_KEY_0": "http.extraHeader",
             "GIT_CONFIG_VALUE_0": f"Authorization: Basic {encoded}",
+            # Git would ask the host that it is led to with the same header.
+            "GIT_CONFIG_KEY_1": "http.followRedirects",
+            "GIT_CONFIG_VALUE_1": "false",
         }
     command = ["git", "-c", "init.defaultBranch=main", "-c", "core.hooksPath=/dev/null", *arguments]
     try:
@@ -80,7 +84,8 @@ def run(*arguments: str, cwd: Path | None = None) -> str:
     except subprocess.TimeoutExpired as error:
         raise MxError(f"`git {arguments[0]}` did not end within two minutes.") from error
     except subprocess.CalledProcessError as error:
-        raise MxError(f"`git {arguments[0]}` failed: {error.stderr.strip()}") from error
+        hint = _ELSEWHERE if "returned error: 30" in error.stderr else None
+        raise MxError(f"`git {arguments[0]}` failed: {error.stderr.strip()}", hint=hint) from error
     return done.stdout
 
 

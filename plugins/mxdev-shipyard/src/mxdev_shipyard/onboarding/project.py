@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -15,19 +14,9 @@ from mxdev import State, Step
 from mxdev.errors import MxError, Refused
 
 from mxdev_shipyard.onboarding import git
+from mxdev_shipyard.onboarding.server import refusal, server
 from mxdev_shipyard.onboarding.settings import Settings
 from mxdev_shipyard.onboarding.values import Boarding
-
-
-def _gitlab(address: str) -> Any:
-    import gitlab
-
-    token = os.environ.get(git.TOKEN)
-    if not token:
-        raise MxError(
-            f"No token of GitLab: {git.TOKEN} is not set.", hint="Make one with the scope api, and export it."
-        )
-    return gitlab.Gitlab(address, private_token=token, timeout=30)
 
 
 def found(settings: Settings, name: str) -> Any:
@@ -41,13 +30,13 @@ def found(settings: Settings, name: str) -> Any:
 
     wanted = f"{settings.group}/{name}"
     try:
-        project = _gitlab(settings.gitlab).projects.get(wanted)
+        project = server(settings.gitlab).projects.get(wanted)
     except gitlab.GitlabGetError as error:
         if error.response_code == 404:
             return None
-        raise _refusal(settings, error) from error
+        raise refusal(settings, error) from error
     except (gitlab.GitlabError, requests.RequestException) as error:
-        raise _refusal(settings, error) from error
+        raise refusal(settings, error) from error
     known = project.attributes
     if not all(
         isinstance(known.get(key), str) for key in ("path_with_namespace", "web_url", "http_url_to_repo")
@@ -62,25 +51,6 @@ def found(settings: Settings, name: str) -> Any:
             hint="Choose another project_slug, or give it its old name again in GitLab.",
         )
     return project
-
-
-def _refusal(settings: Settings, error: Exception) -> MxError:
-    """What GitLab's answer means, and what to do about it."""
-    code = getattr(error, "response_code", None)
-    hint = None
-    if code == 401:
-        hint = f"{git.TOKEN} is none of {settings.gitlab}, or has ended: make one with the scope api."
-    elif code == 403:
-        hint = f"Let the owner of {git.TOKEN}, whose scope is api, be Maintainer of {settings.group}."
-    elif code == 404:
-        hint = f"Is there a group {settings.group}, and may the owner of {git.TOKEN} see it?"
-    elif code == 429 or (code or 0) >= 500:
-        hint = "Run it again later."
-    if code:
-        return MxError(f"GitLab refuses: {error}", hint=hint)
-    return MxError(
-        f"GitLab at {settings.gitlab} cannot be asked: {error}", hint="Look at gitlab in shipyard.yaml."
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,13 +92,13 @@ class Project(Step):
         import gitlab
         import requests
 
-        server = _gitlab(self.settings.gitlab)
+        gitlab_ = server(self.settings.gitlab)
         try:
-            server.projects.create(
+            gitlab_.projects.create(
                 {
                     "name": self.boarding.repository,
                     "path": self.boarding.repository,
-                    "namespace_id": server.groups.get(self.settings.group).id,
+                    "namespace_id": gitlab_.groups.get(self.settings.group).id,
                     "description": self.description,
                     "visibility": "private",
                     "default_branch": "main",
@@ -136,7 +106,7 @@ class Project(Step):
             )
         except (gitlab.GitlabError, requests.RequestException) as error:
             if found(self.settings, self.boarding.repository) is None:
-                raise _refusal(self.settings, error) from error
+                raise refusal(self.settings, error) from error
             say("another run has just made it")
 
     def look_back(self) -> State:
@@ -162,7 +132,7 @@ class Project(Step):
         try:
             found(self.settings, self.boarding.repository).archive()
         except (gitlab.GitlabError, requests.RequestException) as error:
-            raise _refusal(self.settings, error) from error
+            raise refusal(self.settings, error) from error
 
     def _author(self, project: Any) -> str | None:
         """The last author that its description names; what a person wrote may look like one. None: it names nobody."""

@@ -43,9 +43,13 @@ import click
     metavar="FILE",
     help="Write a JSON report.",
 )
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, max=1e6), default=600.0, show_default=True, metavar="SECONDS",
+    envvar="MX_CHECK_TIMEOUT", show_envvar=True, help="How long one test of a standard may take; 0: no limit.",
+)  # fmt: skip
 def check(
     path: Path, model: str | None, listing: bool, image: Path | None, online: bool,
-    junit: Path | None, sarif: Path | None, as_json: Path | None,
+    junit: Path | None, sarif: Path | None, as_json: Path | None, timeout: float,
 ) -> int:  # fmt: skip
     """Check a model's repository against the standards; nothing of it is run.
 
@@ -76,7 +80,7 @@ def check(
 
     repository = Repository(root, image, online)
     today = datetime.datetime.now(datetime.UTC).date()
-    code, results = run(repository, standards, waived, today=today, junit=junit)
+    code, results = run(repository, standards, waived, today=today, junit=junit, limit=timeout)
     for result in results:
         if result.outcome == "broken" and not result.test:
             click.echo(

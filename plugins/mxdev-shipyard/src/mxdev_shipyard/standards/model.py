@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,11 +81,11 @@ class Repository:
     def data(self, path: str) -> bytes:
         """A file's bytes; as `text` where there is none."""
         try:
-            return (self.root / path).read_bytes()
+            return read_regular(self.root / path)
         except FileNotFoundError:
             unmet("it is missing", path)
         except OSError as error:
-            unmet(f"it cannot be read: {error}", path)
+            unmet(f"it cannot be read: {error.strerror or error}", path)
 
     def yaml(self, path: str) -> Any:
         """A file's content as YAML; tags such as GitLab's `!reference` are their values. As `text` where it cannot be read."""
@@ -130,6 +132,17 @@ class Repository:
                 if not any(part.startswith(".") or part == "__pycache__" for part in path.parts[:-1])
             )
         )
+
+
+def read_regular(path: Path) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe or a device, whose reader might wait forever.
+    """
+    if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return path.read_bytes()
 
 
 def unmet(sentence: str, path: str = "", line: int | None = None) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any, Literal, NoReturn
 
 import pytest
 
+from mxdev_shipyard.standards.limit import limited
 from mxdev_shipyard.standards.model import Repository, Standard, place_of
 from mxdev_shipyard.standards.waivers import Waiver
 
@@ -41,20 +43,29 @@ def run(
     *,
     today: datetime.date,
     junit: Path | None = None,
+    limit: float = 0,
 ) -> tuple[int, list[Result]]:
     """Check a repository; pytest prints what it finds.
+
+    Args:
+        repository: what is checked.
+        standards: against which.
+        waivers: the standards that it need not meet, each until a day.
+        today: the day.
+        junit: where a JUnit report is written.
+        limit: seconds for the reading of a file of tests, for one test, and for what is before and after it; 0: none.
 
     Returns:
         pytest's exit code (0 all met, 1 not all), and how each test ended; a standard of which no test has a result is broken.
     """
     checks = Path(__file__).with_name("checks")
     tested = [standard for standard in standards if standard.file]
-    plugin = _Checking(repository, {standard.file: standard for standard in tested}, waivers, today)
+    plugin = _Checking(repository, {standard.file: standard for standard in tested}, waivers, today, limit)
     arguments = [
         *(standard.file for standard in tested),
         *("-c", os.devnull, f"--rootdir={checks}", f"--confcutdir={checks}", "--import-mode=importlib"),
         *("-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "no:threadexception"),
-        *("-q", "-rsxXE", "--no-header", "--tb=short", "--strict-markers"),
+        *("-q", "-rsxXE", "--no-header", "--tb=short", "--strict-markers", "--continue-on-collection-errors"),
     ]
     if junit is not None:
         arguments.append(f"--junit-xml={junit}")
@@ -96,6 +107,7 @@ class _Checking:
     by_file: Mapping[str, Standard]
     waivers: Mapping[int, Waiver]
     today: datetime.date
+    limit: float
     results: list[Result] = field(default_factory=list)
 
     @pytest.fixture(name="repository")
@@ -111,6 +123,48 @@ class _Checking:
             waiver = self.waivers.get(self._standard(item).number)
             if waiver and waiver.until >= self.today:
                 item.add_marker(pytest.mark.xfail(reason=waiver.sentence, strict=False))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """A file of tests that hangs while it is imported is one that cannot be."""
+        standard = self.by_file.get(str(collector.path))
+        if standard is None:
+            return (yield)
+        collect = collector.collect
+
+        def limited_collect() -> Any:
+            with self._limited(f"the file of tests {standard.file}"):
+                return collect()
+
+        collector.collect = limited_collect  # type: ignore[method-assign]
+        report = yield
+        if report.failed:
+            told = str(report.longrepr).strip().rpartition("\n")[2].removeprefix("E").strip()
+            self.results.append(Result(standard, "", "broken", f"its tests cannot be read: {told}"))
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """What a test asks for has the limit of a test."""
+        with self._limited(f"what {item.name} asks for"):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """A test has a limit."""
+        with self._limited(item.name):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        """What is done after a test has the limit of a test."""
+        with self._limited(f"what is done after {item.name}"):
+            return (yield)
+
+    def _limited(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return limited(self.limit, what)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

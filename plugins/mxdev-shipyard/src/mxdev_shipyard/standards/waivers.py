@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mxdev.errors import UsageProblem
 
+from mxdev_shipyard.standards.model import read_regular
 from mxdev_shipyard.yaml_text import parse
 
 FILE = "standards.yaml"
@@ -37,11 +38,12 @@ def read(root: Path, known: frozenset[int]) -> Mapping[int, Waiver]:
     """
     path = root / FILE
     try:
-        data = parse(path.read_text("utf-8"))
+        data = parse(read_regular(path).decode("utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise UsageProblem(f"{path} cannot be read: {error}", hint=_EXAMPLE) from error
+        why = getattr(error, "strerror", None) or error
+        raise UsageProblem(f"{path} cannot be read: {why}", hint=_EXAMPLE) from error
     rows = data.get("waivers", []) if isinstance(data, dict) else None
     if not isinstance(rows, list):
         raise UsageProblem(f"{path} has no list of waivers.", hint=_EXAMPLE)

@@ -22,6 +22,16 @@ class _MissingError(Exception):
     """There is no such file."""
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows nothing: the host that it leads to would be sent the token."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Leave the redirect as the answer that it is."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
 @dataclass(frozen=True)
 class Repository:
     """A branch of a project of GitLab.
@@ -74,7 +84,7 @@ class Repository:
             headers={"PRIVATE-TOKEN": self.token, "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+            with _OPENER.open(request, timeout=SECONDS) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             if error.code == 404 and method == "GET":

@@ -32,6 +32,7 @@ class GitLab(BaseHTTPRequestHandler):
     files: dict[str, str]
     commits: list[dict[str, Any]]
     outage: int
+    asked: list[str]
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -39,11 +40,14 @@ class GitLab(BaseHTTPRequestHandler):
     def _answer(self, code: int, data: Any) -> None:
         body = json.dumps(data).encode()
         self.send_response(code)
+        if 300 <= code < 400:
+            self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
     def _serve(self) -> None:
+        self.asked.append(self.path)
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length) or b"{}")
         project, _, path = (
@@ -90,7 +94,7 @@ class GitLab(BaseHTTPRequestHandler):
 @pytest.fixture
 def gitlab(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[GitLab]]:
     """The double, which the function is told of."""
-    handler = type("Handler", (GitLab,), {"files": {}, "commits": [], "outage": 0})
+    handler = type("Handler", (GitLab,), {"files": {}, "commits": [], "outage": 0, "asked": []})
     with HTTPServer(("127.0.0.1", 0), handler) as server:
         monkeypatch.setenv("GITLAB", f"http://127.0.0.1:{server.server_address[1]}")
         monkeypatch.setenv("PROJECT", "acme/ml/deployments")
@@ -230,7 +234,13 @@ def test_a_model_without_data_is_refused(ready: ModuleType, gitlab: type[GitLab]
 
 
 @pytest.mark.parametrize(
-    ("outage", "told"), [(503, "answered 503 to GET"), (403, "answered 403 to GET")]
+    ("outage", "told"),
+    [
+        (503, "answered 503 to GET"),
+        (403, "answered 403 to GET"),
+        # What it leads to may be another host, which would be sent the token.
+        (302, "answered 302 to GET"),
+    ],
 )
 def test_what_gitlab_refuses_is_an_error(
     ready: ModuleType, gitlab: type[GitLab], outage: int, told: str
@@ -241,6 +251,7 @@ def test_what_gitlab_refuses_is_an_error(
         ready.handler(event)
     assert type(caught.value).__name__ == "GitLabError"
     assert TOKEN not in str(caught.value)
+    assert len(gitlab.asked) == 1
 
 
 def test_a_project_that_the_token_does_not_see_is_no_missing_file(
