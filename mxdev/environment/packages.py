@@ -46,10 +46,16 @@ def remedy(into: Interpreter, what: list[str]) -> str:
 
 def requirement(root: Path) -> str:
     """What is installed, in the project's folder: itself, with its development tools if it has any."""
+    return f".[{DEV}]" if has_dev(root) else "."
+
+
+def has_dev(root: Path) -> bool:
+    """Whether the project has development tools, in the extra of that name."""
     extras = pyproject(root).get("project", {}).get("optional-dependencies", {})
-    return ".[dev]" if isinstance(extras, dict) and "dev" in extras else "."
+    return isinstance(extras, dict) and DEV in extras
 
 
+DEV = "dev"
 LOCK = "requirements.lock"
 
 

@@ -50,9 +50,9 @@ def make(
     if dry_run:
         found = _finished(root, folder, run_nothing=True)
         if found is None:
-            locking = requirements_lock.command(root, environ)
-            first, *rest = commands(root, python=base_python(root, explicit), locked=locking is not None)
-            for command in (first, *filter(None, [locking]), *rest):
+            locking = requirements_lock.commands(root, environ)
+            first, *rest = commands(root, python=base_python(root, explicit), locked=bool(locking))
+            for command in (first, *locking, *rest):
                 console.out(f"cd {shlex.quote(str(root))} && {shlex.join(command)}", data=True)
         return found
     with _alone(root):
@@ -121,16 +121,16 @@ def _install(
         MxError: installing failed, or was interrupted. A lock file that was made for it is gone then.
     """
     lock = root / LOCK
-    locking = requirements_lock.command(root, environ, constraints)
+    locking = requirements_lock.commands(root, environ, constraints)
     if locking:
         try:
-            _do([locking], root, environ, "choosing versions")
+            _do(locking, root, environ, "choosing versions")
         except MxError as problem:
             lock.unlink(missing_ok=True)
             if problem.code == INTERRUPTED or constraints is not None:
                 raise
             console.warn(f"the versions could not be locked, so there is no {LOCK}; without:")
-            locking = None
+            locking = []
     try:
         steps = commands(root, into=into, constraints=constraints, again=again)
         _do(steps, root, environ, "installing packages")

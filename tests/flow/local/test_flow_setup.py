@@ -310,8 +310,11 @@ def test_versions_are_locked_once(root: Path) -> None:
     if packages.uv() is None:
         pytest.skip("uv is not installed")
     shown = mx("flow", "run", "--setup", "--dry-run", cwd=root, CI="").stdout.splitlines()
-    assert ["pip compile" in line for line in shown[:3]] == [False, True, False]
-    assert "--constraint requirements.lock" in shown[2]
+    assert ["pip compile" in line for line in shown[:4]] == [False, True, True, False]
+    assert ["--extra dev" in line for line in shown[1:3]] == [True, False], (
+        "servers of people's machines, too"
+    )
+    assert "--constraint requirements.lock" in shown[3]
     done = mx("flow", "run", "--setup", cwd=root, CI="")
     assert done.returncode == 0, done.stderr
     lock = root / "requirements.lock"
@@ -344,12 +347,12 @@ def test_versions_are_locked_once(root: Path) -> None:
 def test_where_no_lock_file_is_written(
     tmp_path: Path, environ: dict[str, str], file: str, dependencies: str
 ) -> None:
-    from mxdev.environment.requirements_lock import command
+    from mxdev.environment.requirements_lock import commands
 
     (tmp_path / "pyproject.toml").write_text(f"[project]\nname='a'\ndependencies={dependencies}\n")
     if file:
         (tmp_path / file).touch()
-    assert command(tmp_path, environ) is None
+    assert commands(tmp_path, environ) == []
 
 
 @pytest.mark.parametrize(
@@ -364,14 +367,14 @@ def test_where_no_lock_file_is_written(
     ],
 )
 def test_the_lock_file_is_for_the_oldest_python_too(tmp_path: Path, wanted: str, oldest: str | None) -> None:
-    from mxdev.environment.requirements_lock import command
+    from mxdev.environment.requirements_lock import commands
 
     if packages.uv() is None:
         pytest.skip("uv is not installed")
     (tmp_path / "pyproject.toml").write_text(
         f"[project]\nname='a'\ndependencies=['click']\nrequires-python='{wanted}'\n"
     )
-    words = command(tmp_path, {}) or []
+    (words,) = commands(tmp_path, {})
     assert ("--python-version" in words) == (oldest is not None)
     assert oldest is None or words[words.index("--python-version") + 1] == oldest
 
@@ -380,13 +383,12 @@ def test_a_lock_that_cannot_be_made_stops_nothing(
     root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("CI", raising=False)
-    before = setup.requirements_lock.command
+    before = setup.requirements_lock.commands
 
-    def broken(*arguments: Any) -> list[str] | None:
-        words = before(*arguments)
-        return words and [*words, "--no-such-option"]
+    def broken(*arguments: Any) -> list[list[str]]:
+        return [[*words, "--no-such-option"] for words in before(*arguments)]
 
-    monkeypatch.setattr(setup.requirements_lock, "command", broken)
+    monkeypatch.setattr(setup.requirements_lock, "commands", broken)
     assert setup.make(root, explicit=None, environ=dict(os.environ)) is not None
     assert not (root / "requirements.lock").exists()
     if packages.uv() is not None:
