@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,7 @@ def test_the_compose_file(both: dict[str, Path]) -> None:
     caddy = yaml.safe_load((both["oidc"] / "compose.yaml").read_text())["services"]
     assert set(caddy) == {"server", "caddy"}
     assert "ports" not in caddy["server"]
+    assert re.fullmatch(r"caddy:\d+\.\d+\.\d+-alpine@sha256:[0-9a-f]{64}", caddy["caddy"]["image"])
     alone = yaml.safe_load((both["user"] / "compose.yaml").read_text())["services"]
     assert alone["server"]["ports"] == ["8080:8080"]
     for services in (caddy, alone):
