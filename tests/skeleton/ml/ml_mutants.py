@@ -137,7 +137,7 @@ def mutate(project: Path, folder: Path, mutant: Mutant) -> None:
     file.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
 
 
-def test(folder: Path, tests: tuple[str, ...]) -> tuple[int, list[str]]:
+def test(folder: Path, tests: tuple[str, ...], *more: str) -> tuple[int, list[str]]:
     """Pytest's exit code for the project in `folder`, and the tests that failed. In this process."""
     import pytest
 
@@ -152,7 +152,7 @@ def test(folder: Path, tests: tuple[str, ...]) -> tuple[int, list[str]]:
     sys.path.insert(0, str(folder / "src"))
     os.environ["PYTHONPATH"] = str(folder / "src")
     code = pytest.main(
-        ["-q", "-p", "no:cacheprovider", f"tests/{tests[0]}", *tests[1:]], plugins=[Failures()]
+        ["-q", "-p", "no:cacheprovider", *more, f"tests/{tests[0]}", *tests[1:]], plugins=[Failures()]
     )
     return int(code), Failures.names
 
@@ -175,7 +175,8 @@ def main(project: Path, folder: Path, names: list[str]) -> None:
             result = os.dup(1)
             os.dup2(output, 1)
             os.dup2(output, 2)
-            code, failed = test(place, mutant.tests)
+            # One test that notices a mutant is enough.
+            code, failed = test(place, mutant.tests, *([] if mutant is nothing else ["--exitfirst"]))
             line = json.dumps({"name": mutant.name, "code": code, "failed": failed}) + "\n"
             os.write(result, line.encode())
             os._exit(0)
