@@ -1,5 +1,5 @@
 """For tests of generators, of plugins as of mx itself: render in memory, plan, compare with a snapshot, run `mx`, answer its questions,
-follow a page, run a program, make an interpreter with packages, do once what takes long.
+follow a page, run a program, import a file, make an interpreter with packages, find Terraform's providers, do once what takes long.
 
 tree = render(DistributedTraining, workers=4)
 assert "replicas: 4" in text(tree, "infrastructure/kubernetes/train.yaml")
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from mxdev.generator.generator import Generator
@@ -227,6 +228,60 @@ def interpreter(name: str, *requirements: str | Path, options: Iterable[str] = (
             subprocess.run(install, check=True)
             (folder / "complete").touch()
     return python
+
+
+def module(path: Path) -> ModuleType:
+    """A Python file, such as a rendered one, as a module. What lies beside it can be imported while it runs, and is forgotten again.
+
+    A function's own `gitlab.py` would else hide the package of that name from every later test of the process.
+
+    Args:
+        path: the file; an exception of its code is the caller's.
+    """
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{path} is no Python file: its name does not end with .py")
+    made = importlib.util.module_from_spec(spec)
+    names = {beside.stem for beside in path.parent.glob("*.py")}
+    others = {name: sys.modules.pop(name) for name in names & sys.modules.keys()}
+    sys.modules[spec.name] = made  # dataclasses and NamedTuple look their module up
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(made)
+    finally:
+        sys.path.remove(str(path.parent))
+        for name in names & sys.modules.keys():
+            del sys.modules[name]
+        sys.modules.update(others)
+    return made
+
+
+def terraform_settings(folder: Path, provider: str = "hashicorp/aws") -> dict[str, str]:
+    """The environment in which Terraform finds a real provider without a registry, and asks nothing.
+
+    The provider is in a mirror (https://developer.hashicorp.com/terraform/cli/config/config-file#filesystem_mirror): `/opt/tf-plugins`, or the
+    folder that MX_TEST_TERRAFORM_PROVIDERS names. The test is skipped where it or Terraform is missing.
+
+    Args:
+        folder: where the file of settings is written, as `.terraformrc`.
+        provider: its namespace and name on Terraform's registry.
+    """
+    import shutil
+
+    import pytest
+
+    if shutil.which("terraform") is None:
+        pytest.skip("terraform is not installed")
+    mirror = os.environ.get("MX_TEST_TERRAFORM_PROVIDERS", "/opt/tf-plugins")
+    if not Path(mirror, "registry.terraform.io", provider).is_dir():
+        pytest.skip(
+            f"the provider {provider} is not in {mirror} (MX_TEST_TERRAFORM_PROVIDERS names the mirror)"
+        )
+    rc = folder / ".terraformrc"
+    rc.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
+    return {"TF_CLI_CONFIG_FILE": str(rc), "NO_COLOR": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
 
 
 def _of_path(path: Path) -> bytes:

@@ -215,3 +215,33 @@ def test_a_page_is_followed(tmp_path: Path) -> None:
     page.write_text("```console\n$ cd nowhere\n```\n")
     with pytest.raises(FileNotFoundError):
         testing.follow(page, tmp_path)
+
+
+def test_a_file_is_a_module_and_what_lies_beside_it_hides_nothing_later(tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("dumps = 7\n")
+    (tmp_path / "handler.py").write_text(
+        "import dataclasses\nimport json\n\n@dataclasses.dataclass\nclass Row:\n    a: int = json.dumps\n"
+    )
+    before = sys.modules["json"]
+    assert testing.module(tmp_path / "handler.py").Row().a == 7
+    assert sys.modules["json"] is before
+    assert str(tmp_path) not in sys.path
+    with pytest.raises(ValueError, match=r"does not end with \.py"):
+        testing.module(tmp_path / "handler")
+
+
+def test_terraform_is_told_where_providers_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "terraform").write_text("#!/bin/sh\n")
+    (programs / "terraform").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setenv("MX_TEST_TERRAFORM_PROVIDERS", str(tmp_path / "mirror"))
+    with pytest.raises(pytest.skip.Exception, match=r"acme/cloud is not in .*mirror"):
+        testing.terraform_settings(tmp_path, "acme/cloud")
+    (tmp_path / "mirror/registry.terraform.io/acme/cloud").mkdir(parents=True)
+    written = Path(testing.terraform_settings(tmp_path, "acme/cloud")["TF_CLI_CONFIG_FILE"])
+    assert f'path = "{tmp_path}/mirror"' in written.read_text()
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(pytest.skip.Exception, match="terraform is not installed"):
+        testing.terraform_settings(tmp_path)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError
-from mxdev.sections.yaml_loader import loader
-from mxdev.sections.yaml_write import render_entry
+from mxdev.sections.yaml.loader import loader
+from mxdev.sections.yaml.write import render_entry
 from mxdev.system.files import plain
 
 Manifest = dict[str, Any]

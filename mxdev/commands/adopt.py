@@ -16,7 +16,7 @@ from mxdev.plugins import defaults
 from mxdev.project.files.content import stored_content
 from mxdev.project.project import Project
 from mxdev.sections import sections
-from mxdev.sections.yaml_values import equal
+from mxdev.sections.yaml.values import equal
 from mxdev.workflow.render import as_recorded, rerun
 from mxdev.workflow.values import Sources
 

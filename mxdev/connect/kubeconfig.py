@@ -121,7 +121,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    from mxdev.sections import yaml_values
+    from mxdev.sections.yaml import values as yaml_values
 
     try:
         loaded = yaml_values.load(path.read_bytes(), str(path))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError, UsageProblem
-from mxdev.sections import yaml_values
+from mxdev.sections.yaml import values as yaml_values
 from mxdev.system.files import plain
 
 FILE = "infrastructure/pipelines.yaml"

@@ -11,7 +11,7 @@ from mxdev.connect.target import Target
 from mxdev.errors import MxError, UsageProblem
 from mxdev.project import cloudless, environments
 from mxdev.project.project import Project
-from mxdev.sections import yaml_values
+from mxdev.sections.yaml import values as yaml_values
 
 FILE = "devspace.yaml"
 # What at the top of devspace.yaml only DevSpace can do.

@@ -9,7 +9,7 @@ from typing import Any
 
 from mxdev.deploy.config import FILE, Deployment
 from mxdev.errors import MxError
-from mxdev.sections import yaml_values
+from mxdev.sections.yaml import values as yaml_values
 from mxdev.system.files import plain
 
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")

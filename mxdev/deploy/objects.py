@@ -16,7 +16,7 @@ from mxdev.cluster.refusals import ClusterError
 from mxdev.deploy import named_files
 from mxdev.deploy.config import Deployment
 from mxdev.errors import MxError, Refused
-from mxdev.sections.yaml_loader import loader
+from mxdev.sections.yaml.loader import loader
 from mxdev.system import programs
 from mxdev.system.files import plain
 

@@ -18,7 +18,7 @@ from mxdev.errors import MxError
 from mxdev.project import environments
 from mxdev.project.environments import Environment
 from mxdev.project.project import Project
-from mxdev.sections import yaml_values
+from mxdev.sections.yaml import values as yaml_values
 from mxdev.system.files import plain, private
 
 FOLDER = "build/environments"

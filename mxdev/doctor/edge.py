@@ -12,7 +12,7 @@ from typing import Any
 from mxdev.doctor.finding import Finding
 from mxdev.errors import MxError
 from mxdev.project.project import Project
-from mxdev.sections import yaml_values
+from mxdev.sections.yaml import values as yaml_values
 from mxdev.system import dns
 
 BY_HAND = "infrastructure/by_hand.yaml"

@@ -19,7 +19,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from mxdev.errors import DONE, MxError, Refused, UsageProblem
 from mxdev.flow.words import TEMPLATES
-from mxdev.sections.yaml_loader import loader
+from mxdev.sections.yaml.loader import loader
 from mxdev.system import console
 from mxdev.system.files import plain
 from mxdev.system.signals import as_control_c

@@ -140,7 +140,7 @@ def _merge_entry(
 
 def _says_the_same(load: Load, ours: str, theirs: str) -> bool:
     """Whether two texts of a key say the same, each in its own words: with a comment behind it, or other quotes."""
-    from mxdev.sections.yaml_values import equal
+    from mxdev.sections.yaml.values import equal
 
     try:
         return equal(load(ours), load(theirs))
@@ -161,7 +161,7 @@ def _merge_text(base: str | None, ours: str, theirs: str) -> str:
 def _equal_but(one: Any, other: Any, conflicts: list[str]) -> bool:
     """Whether two mappings are the same outside the paths in conflict."""
     from mxdev.sections.address import Key, parse
-    from mxdev.sections.yaml_values import equal
+    from mxdev.sections.yaml.values import equal
 
     def without(value: Any, path: list[str]) -> Any:
         if not isinstance(value, dict):

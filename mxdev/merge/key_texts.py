@@ -86,7 +86,7 @@ def yaml_tree(text: str) -> KeyTexts:
     Raises:
         NoKeysError: it is something else.
     """
-    from mxdev.sections.yaml_document import document_of
+    from mxdev.sections.yaml.document import document_of
 
     try:
         document = document_of("", text)
@@ -99,7 +99,7 @@ def yaml_tree(text: str) -> KeyTexts:
 
 def _yaml_mapping(document: Any, mapping: Any, first: int, end: int) -> KeyTexts:
     """The tree of a block mapping that has the lines from `first` up to `end`."""
-    from mxdev.sections.yaml_places import region
+    from mxdev.sections.yaml.places import region
 
     entries: list[KeyText] = []
     column, at = None, first
@@ -265,8 +265,8 @@ def _space(text: str, at: int) -> int:
 
 
 def _load_yaml(text: str) -> Any:
-    from mxdev.sections.yaml_document import document_of
-    from mxdev.sections.yaml_values import value_of
+    from mxdev.sections.yaml.document import document_of
+    from mxdev.sections.yaml.values import value_of
 
     document = document_of("", text)
     return value_of(document, document.root)

@@ -67,6 +67,6 @@ def merged_order(ours: list[Any], theirs: list[Any]) -> list[Any]:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    from mxdev.sections.yaml_values import equal
+    from mxdev.sections.yaml.values import equal
 
     return one is other or (one is not _ABSENT and other is not _ABSENT and equal(one, other))

@@ -15,7 +15,7 @@ from mxdev.project.files.content import Content
 from mxdev.project.project import Project
 from mxdev.sections import sections
 from mxdev.sections.address import Key, parse
-from mxdev.sections.yaml_values import equal, load
+from mxdev.sections.yaml.values import equal, load
 
 FOLDER = ".mx/overrides"
 _HEAD = b"# Your values, laid over what mx renders into {path}; `null` takes a key away. You may edit this file.\n"

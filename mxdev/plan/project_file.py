@@ -7,7 +7,7 @@ from mxdev.plan.model import Change, Plan
 from mxdev.project import records
 from mxdev.project.files.content import Content, as_stored, disk_content
 from mxdev.project.records import PROJECT_FILE, new_project_file
-from mxdev.sections.yaml_values import load
+from mxdev.sections.yaml.values import load
 from mxdev.version import compatible
 
 GIT_FILES = {

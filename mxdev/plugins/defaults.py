@@ -148,7 +148,7 @@ def _user() -> dict[str, Default]:
         return {}
     except OSError as error:
         raise MxError(f"{path} cannot be read: {error.strerror}") from error
-    from mxdev.sections.yaml_values import load
+    from mxdev.sections.yaml.values import load
 
     loaded = load(data, str(path), hint="Correct it, or move it away.")
     if loaded is None:

@@ -112,7 +112,7 @@ def _sample(name: str) -> str:
 
 
 def _read(project: Project, path: str) -> dict[str, Any]:
-    from mxdev.sections import yaml_values
+    from mxdev.sections.yaml import values as yaml_values
 
     data = project.read(path)
     if data is None:

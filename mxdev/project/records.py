@@ -108,7 +108,7 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
     Raises:
         MxError: it is empty, torn, full of merge markers, from a newer mx; the message says what to do.
     """
-    from mxdev.sections.yaml_values import LARGEST, load
+    from mxdev.sections.yaml.values import LARGEST, load
 
     if _MARKERS.search(data):
         raise Conflicted(

@@ -16,8 +16,8 @@ from mxdev.sections.address import Item, Key, Order, Step, Steps, parse, unparse
 from mxdev.sections.traces import LaterError, Trace, Traces
 
 if TYPE_CHECKING:
-    from mxdev.sections.yaml_document import Document
-    from mxdev.sections.yaml_edit import Batch
+    from mxdev.sections.yaml.document import Document
+    from mxdev.sections.yaml.edit import Batch
 
 __all__ = [
     "Edit",
@@ -211,9 +211,9 @@ class File:
         if self._batch is None:
             text = "" if self._data is None else _decoded(self.path, self._data)
             if is_yaml(self.path):
-                from mxdev.sections.yaml_document import document_of
-                from mxdev.sections.yaml_edit import Batch
-                from mxdev.sections.yaml_values import refuse_large
+                from mxdev.sections.yaml.document import document_of
+                from mxdev.sections.yaml.edit import Batch
+                from mxdev.sections.yaml.values import refuse_large
 
                 refuse_large(self._data or b"", self.path)
                 self._batch = Batch(document_of(self.path, text), Order(self.order))
@@ -309,8 +309,8 @@ def same(path: str, one: str, other: str) -> bool:
     """
     if one == other or not is_yaml(path):
         return one == other
-    from mxdev.sections.yaml_document import Document
-    from mxdev.sections.yaml_values import equal, value_of
+    from mxdev.sections.yaml.document import Document
+    from mxdev.sections.yaml.values import equal, value_of
 
     try:
         left, right = (Document(path, text) for text in (one, other))
@@ -331,7 +331,7 @@ def _containers(path: str, address: str) -> list[str]:
 
 
 def _render(steps: Steps, value: Any, comment: str | None, step: int) -> str:
-    from mxdev.sections.yaml_write import render_entry, render_item
+    from mxdev.sections.yaml.write import render_entry, render_item
 
     last = steps[-1]
     if isinstance(last, Key):
@@ -342,7 +342,7 @@ def _render(steps: Steps, value: Any, comment: str | None, step: int) -> str:
 
 
 def _put_yaml(batch: Batch, address: str, fragment: Any, comment: str | None, trace: Trace) -> Trace:
-    from mxdev.sections.yaml_edit import Insertion
+    from mxdev.sections.yaml.edit import Insertion
 
     steps = parse(address)
     batch.check(steps)
@@ -362,8 +362,8 @@ def _put_yaml(batch: Batch, address: str, fragment: Any, comment: str | None, tr
 
 def _wider(path: str, steps: Steps, text: str, step: int) -> str:
     """The text of a section with another indentation, where it is as `render` gives it; a person's own text stays."""
-    from mxdev.sections.yaml_places import parsed_fragment
-    from mxdev.sections.yaml_values import value_of
+    from mxdev.sections.yaml.places import parsed_fragment
+    from mxdev.sections.yaml.values import value_of
 
     if step == 2:
         return text
@@ -377,7 +377,7 @@ def _wider(path: str, steps: Steps, text: str, step: int) -> str:
 
 
 def _has_value(there: Fragment, value: Any) -> bool:
-    from mxdev.sections.yaml_values import equal
+    from mxdev.sections.yaml.values import equal
 
     try:
         return equal(there.value, value)
@@ -386,8 +386,8 @@ def _has_value(there: Fragment, value: Any) -> bool:
 
 
 def _read_yaml(document: Document, steps: Steps) -> Fragment | None:
-    from mxdev.sections import yaml_places
-    from mxdev.sections.yaml_values import value_of
+    from mxdev.sections.yaml import places as yaml_places
+    from mxdev.sections.yaml.values import value_of
 
     place = yaml_places.find(document, steps)
     if place.depth < len(steps):

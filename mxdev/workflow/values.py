@@ -217,7 +217,7 @@ def read_values_file(path: Path, known: Iterable[Option]) -> dict[str, Any]:
         MxError: the file cannot be read or parsed.
         UsageProblem: it is not a mapping, or names an option that nobody declares.
     """
-    from mxdev.sections.yaml_values import load
+    from mxdev.sections.yaml.values import load
 
     try:
         data = load(path.read_bytes(), str(path), hint="It is to hold a value for each option, no more.")

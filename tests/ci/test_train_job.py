@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,11 @@ import yaml
 from cluster_fixtures import NodeRunner
 from control_plane.control_plane import ControlPlane
 from ml_environment import ml_python
+from test_flow_cluster import tracking_uri
 from training_world import World
 
 from mxdev.cluster import manifest
 from mxdev.testing import render, text
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "flow"))
-from test_flow_cluster import tracking_uri
 
 pytestmark = pytest.mark.noted()
 

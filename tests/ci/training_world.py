@@ -23,14 +23,12 @@ from control_plane.control_plane import ControlPlane
 from control_plane.node import Node, Place
 from control_plane.programs import free_port
 from extract import gitlab_jobs
+from flow_projects import environment, install
 from ml_environment import uv
 
 from mxdev.environment import setup
 from mxdev.flow.cluster.mlflow_rest import Server
 from mxdev.testing import mx
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "flow"))
-from flow_projects import environment, install
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -18,7 +18,7 @@ from mxdev.merge.key_texts import READERS, NoKeysError
 from mxdev.merge.merge import merge_file
 from mxdev.merge.values import merge_values
 from mxdev.sections import sections
-from mxdev.sections.yaml_values import equal
+from mxdev.sections.yaml.values import equal
 
 fast = settings(deadline=None, max_examples=150)
 

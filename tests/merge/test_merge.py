@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mxdev.merge.by_lines import Merge, has_markers, merge_lines
 from mxdev.merge.merge import merge_file
 from mxdev.merge.values import merge_values
-from mxdev.sections.yaml_values import equal
+from mxdev.sections.yaml.values import equal
 
 fast = settings(deadline=None, max_examples=200)
 LINES = st.lists(st.sampled_from(["a", "b", "c", "d", "", "  x"]), max_size=7)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mxdev.errors import MxError
 from mxdev.sections import sections
-from mxdev.sections.yaml_values import equal
+from mxdev.sections.yaml.values import equal
 
 PATH = "devspace.yaml"
 ORDER = [

@@ -14,8 +14,8 @@ from yamllint.config import YamlLintConfig  # type: ignore[import-untyped]
 
 from mxdev.errors import MxError
 from mxdev.sections import sections
-from mxdev.sections.yaml_values import equal
-from mxdev.sections.yaml_write import render_entry
+from mxdev.sections.yaml.values import equal
+from mxdev.sections.yaml.write import render_entry
 
 fast = settings(deadline=None, max_examples=200)
 LINT = YamlLintConfig("{extends: default, rules: {line-length: disable, document-start: disable}}")

@@ -14,6 +14,7 @@ from traps import Trap, lies, plain_git
 
 from mxdev.errors import MxError
 from mxdev.system import git, programs
+from mxdev.system.git import running
 
 
 @pytest.fixture
@@ -396,7 +397,7 @@ def test_a_git_that_hangs_is_stopped_and_the_limit_is_the_persons(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(git, "_LONG", 0.2)
+    monkeypatch.setattr(running, "_LONG", 0.2)
     monkeypatch.setenv("MX_GIT_TIMEOUT", "0.5")
     with pytest.raises(git.GitFailed, match=r"`git status` in .* did not end within 0.5 seconds") as problem:
         found(root).changed()

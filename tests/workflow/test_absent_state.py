@@ -13,6 +13,7 @@ import pytest
 from changing import World, call
 
 from mxdev.system import git
+from mxdev.system.git import running
 
 TEXT = "one\ntwo\nthree\nfour\nfive\n"
 NEW = TEXT.replace("five", "5")
@@ -360,7 +361,7 @@ def test_no_git_at_all_is_said_and_loses_nothing(
 def test_a_repository_of_another_user_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     start(world)
     world.delete("a.txt")
-    real = git._run
+    real = running.run
 
     def run(folder: Path, arguments: tuple[str, ...], *rest: Any, **named: Any) -> git.Answer:  # a double
         problem = git.NotOurs("The Git repository belongs to another user.", hint="safe.directory")
@@ -368,7 +369,7 @@ def test_a_repository_of_another_user_is_said(world: World, monkeypatch: pytest.
             raise problem
         return real(folder, arguments, *rest, **named)
 
-    monkeypatch.setattr(git, "_run", run)
+    monkeypatch.setattr(running, "run", run)
     answer = world.mx("update")
     assert answer.code == 4
     assert "belongs to another user" in answer.err

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mxdev.sections.yaml_write import render_entry
+from mxdev.sections.yaml.write import render_entry
 
 
 def documents(head: str, items: Sequence[Mapping[str, Any]]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mxdev.errors import MxError, UsageProblem
-from mxdev.sections.yaml_loader import loader
+from mxdev.sections.yaml.loader import loader
 from mxdev.system.files import plain
 
 # MLflow runs a file with one of these endings as an entry point of its own.

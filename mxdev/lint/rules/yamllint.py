@@ -16,8 +16,8 @@ from mxdev.lint.context import Context, Names, broke, name
 from mxdev.lint.rule import Finding, Rule, Severity
 from mxdev.lint.rules import kinds
 from mxdev.lint.rules import large as too_large
-from mxdev.sections import yaml_values
-from mxdev.sections.yaml_values import LARGEST
+from mxdev.sections.yaml import values as yaml_values
+from mxdev.sections.yaml.values import LARGEST
 
 if TYPE_CHECKING:
     from mxdev.system.programs import Result

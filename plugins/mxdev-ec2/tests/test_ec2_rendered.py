@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ec2_world import HERE, rendered, terraform_settings
-from mxdev.testing import mx
+from ec2_world import HERE, rendered
+from mxdev.testing import mx, terraform_settings
 
 BIN = Path(sys.executable).parent
 CHOICES = [("oidc", "caddy", "shipyard-models"), ("user", "load-balancer", "")]
@@ -41,8 +41,7 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> s
 
 @pytest.mark.parametrize("auth", ["oidc", "user"])
 def test_terraform_with_the_real_provider(both: dict[str, Path], tmp_path: Path, auth: str) -> None:
-    rc = terraform_settings(tmp_path)
-    folder, env = both[auth] / "terraform", {"TF_CLI_CONFIG_FILE": rc, "NO_COLOR": "1"}
+    folder, env = both[auth] / "terraform", terraform_settings(tmp_path)
     run("terraform", "fmt", "-check", "-diff", "-recursive", cwd=folder)
     run("terraform", "init", "-backend=false", "-input=false", cwd=folder, env=env)
     run("terraform", "validate", cwd=folder, env=env)

@@ -12,9 +12,9 @@ from typing import Any
 
 import boto3
 import pytest
-from ec2_world import BASE, HERE, MANIFEST, REGION, terraform_settings
+from ec2_world import BASE, HERE, MANIFEST, REGION
 from moto.server import ThreadedMotoServer
-from mxdev.testing import mx, once
+from mxdev.testing import mx, once, terraform_settings
 
 AMI = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 # moto's buckets answer below a path, as its server has one host; and it has neither MonitorInstances nor associations. What it has not is not asked again.
@@ -51,7 +51,7 @@ resource "aws_ssm_association" "configure_agent" {
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """An empty account behind a server of moto, with Ubuntu's parameter, and what lets programs find both."""
-    rc = terraform_settings(tmp_path_factory.mktemp("rc"))
+    settings = terraform_settings(tmp_path_factory.mktemp("settings"))
     from moto import mock_aws
     from moto.ssm.models import Parameter, ssm_backends
 
@@ -73,7 +73,7 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "TF_CLI_CONFIG_FILE": rc,
+            **settings,
         }
     server.stop()
 

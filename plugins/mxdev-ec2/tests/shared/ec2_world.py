@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from mxdev.testing import render, write
@@ -25,8 +22,6 @@ from mxdev_ec2 import program
 REGION = "eu-central-1"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 HERE = "infrastructure/ec2"
-# Where real providers lie on a machine without a registry; the variable names another folder.
-PROVIDERS = Path(os.environ.get("MX_TEST_TERRAFORM_PROVIDERS", "/opt/tf-plugins"))
 BASE = {"service": "churn", "hostname": "churn.acme.example", "gitlab_project": "acme/churn"}
 
 
@@ -36,17 +31,6 @@ def rendered(folder: Path, **options: object) -> Path:
 
     write(render(Ec2ModelServer, **{**BASE, **options}), folder)
     return folder / HERE
-
-
-def terraform_settings(folder: Path) -> str:
-    """A file of settings in `folder` by which Terraform finds the real provider; skips the test where there is none."""
-    if shutil.which("terraform") is None:
-        pytest.skip("terraform is not installed")
-    if not (PROVIDERS / "registry.terraform.io/hashicorp/aws").is_dir():
-        pytest.skip(f"the AWS provider is not in {PROVIDERS} (MX_TEST_TERRAFORM_PROVIDERS names the mirror)")
-    rc = folder / "terraformrc"
-    rc.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{PROVIDERS}"\n  }}\n}}\n')
-    return str(rc)
 
 
 @dataclass

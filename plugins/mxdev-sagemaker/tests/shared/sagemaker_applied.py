@@ -18,8 +18,8 @@ import boto3
 import pytest
 from moto import settings
 from moto.server import ThreadedMotoServer
-from mxdev.testing import once
-from sagemaker_terraform import WITH, against, generated, loaded, zipped
+from mxdev.testing import module, once
+from sagemaker_terraform import WITH, against, generated, zipped
 
 REGION = "eu-central-1"
 ELSEWHERE = "eu-west-1"
@@ -251,7 +251,7 @@ def of_functions(world: World, patch: pytest.MonkeyPatch) -> dict[str, Any]:
         key = f"pipelines/churn/{file}"
         world.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(data).encode())
     detail = {"bucket": {"name": bucket}, "object": {"key": "pipelines/churn/definition.json"}}
-    handler = loaded(world.platform / "lambdas/pipeline_upsert/handler.py").handler
+    handler = module(world.platform / "lambdas/pipeline_upsert/handler.py").handler
     result = handler({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
     schedule = world.client("scheduler").get_schedule(Name="churn", GroupName=variables["SCHEDULE_GROUP"])
     pipeline = world.client("sagemaker").describe_pipeline(PipelineName="churn")

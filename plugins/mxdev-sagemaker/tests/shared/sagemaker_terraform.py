@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
-from types import ModuleType
 
-import pytest
-from mxdev.testing import mx, run
+from mxdev.testing import mx, run, terraform_settings
 
 # On what an answer that is kept depends, beside what is rendered.
 WITH = Path(__file__)
-# Where real providers lie on a machine without a registry; the variable names another folder.
-PROVIDERS = Path(os.environ.get("MX_TEST_TERRAFORM_PROVIDERS", "/opt/tf-plugins"))
 
 
 def generated(folder: Path, generator: str, name: str, *options: str) -> Path:
@@ -47,37 +41,9 @@ def own_tests(repository: Path) -> str:
     return run(*command, cwd=repository).stdout
 
 
-def loaded(path: Path) -> ModuleType:
-    """A rendered Python file as a module; what lies beside it can be imported, and is forgotten again.
-
-    A function's own `gitlab.py` would hide the package of that name from every later test of the process.
-    """
-    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    names = {beside.stem for beside in path.parent.glob("*.py")}
-    others = {name: sys.modules.pop(name) for name in names & sys.modules.keys()}
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
-        for name in names & sys.modules.keys():
-            del sys.modules[name]
-        sys.modules.update(others)
-    return module
-
-
 def terraform(folder: Path, how: str = "-backend=false") -> dict[str, str]:
     """The environment for Terraform in `folder`, which it initialises with the real provider and the option `how`; skips the test where there is none."""
-    if shutil.which("terraform") is None:
-        pytest.skip("terraform is not installed")
-    if not (PROVIDERS / "registry.terraform.io/hashicorp/aws").is_dir():
-        pytest.skip(f"the AWS provider is not in {PROVIDERS} (MX_TEST_TERRAFORM_PROVIDERS names the mirror)")
-    rc = folder / ".terraformrc"
-    rc.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{PROVIDERS}"\n  }}\n}}\n')
-    env = {"TF_CLI_CONFIG_FILE": str(rc), "NO_COLOR": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+    env = terraform_settings(folder)
     if not (folder / ".terraform").is_dir():
         run("terraform", "init", how, cwd=folder, env=env)
     return env

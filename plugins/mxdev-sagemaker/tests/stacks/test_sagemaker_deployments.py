@@ -12,9 +12,9 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from mxdev.testing import mx, once, render, run, text
+from mxdev.testing import module, mx, once, render, run, text
 from sagemaker_schema import schema
-from sagemaker_terraform import WITH, checked_stack, generated, loaded, own_tests, zipped
+from sagemaker_terraform import WITH, checked_stack, generated, own_tests, zipped
 
 from mxdev_sagemaker.deployments.generator import Deployments
 from mxdev_sagemaker.platform.generator import SageMakerPlatform
@@ -52,7 +52,7 @@ def checked(deployments: Path, tmp_path: Path, where: str, data: Any) -> str:
     path = root / "deployments" / where
     path.parent.mkdir(parents=True)
     path.write_text(data if isinstance(data, str) else json.dumps(data))
-    found = loaded(root / "check.py")
+    found = module(root / "check.py")
     return "\n".join(found.findings(root))
 
 
@@ -140,7 +140,7 @@ def _manager(folder: Path) -> Any:
     tree = _only(render(SageMakerPlatform, name="acme-ml"))
     for name in ("handler", "gitlab"):
         (folder / f"{name}.py").write_text(text(tree, f"lambdas/deploy_manager/{name}.py"))
-    return loaded(folder / "handler.py")
+    return module(folder / "handler.py")
 
 
 def _only(rendered: Any) -> Any:

@@ -17,7 +17,7 @@ from mxdev.testing import mx
 
 pytestmark = pytest.mark.noted()
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 JOBS = ("mx-lint", "mx-test", "mx-docs", "mx-package")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mxdev.errors import MxError
 from mxdev.sections.address import Item, Key, Step, Steps, unparse
-from mxdev.sections.yaml_document import Document, Node
+from mxdev.sections.yaml.document import Document, Node
 
 # A first block of comments with such a line is the head of the file, not the comment of its first key.
 _HEAD = re.compile(
@@ -286,7 +286,7 @@ def parsed_fragment(path: str, text: str, steps: Steps) -> tuple[Document, tuple
 
 def container_line(key: Key) -> str:
     """The line of a container that mx makes."""
-    from mxdev.sections.yaml_write import render_entry
+    from mxdev.sections.yaml.write import render_entry
 
     return render_entry(key.name, None).removesuffix(" null\n")
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from mxdev.errors import MxError
 from mxdev.sections.address import Item, Key, Order, Step, Steps, unparse
 from mxdev.sections.traces import LaterError, Trace, hash_of
-from mxdev.sections.yaml_changes import Changes, Child, Container, KeyOrItem
-from mxdev.sections.yaml_document import Document, Node, document_of, same
-from mxdev.sections.yaml_places import (
+from mxdev.sections.yaml.changes import Changes, Child, Container, KeyOrItem
+from mxdev.sections.yaml.document import Document, Node, document_of, same
+from mxdev.sections.yaml.places import (
     Place,
     Region,
     above_comments,

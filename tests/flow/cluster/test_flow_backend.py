@@ -16,7 +16,7 @@ from ml_environment import ml_python
 
 __all__ = ["ml_python"]
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 # Notes what it gets and does what a container's command would: `note` decides how the job ends.
 SUBMITTER = """\

@@ -12,8 +12,8 @@ import re
 from typing import Any
 
 from mxdev.errors import MxError
-from mxdev.sections.yaml_loader import loader
-from mxdev.sections.yaml_values import equal
+from mxdev.sections.yaml.loader import loader
+from mxdev.sections.yaml.values import equal
 
 _WORDS = {
     "y",

@@ -55,5 +55,5 @@ def test_checkov_finds_nothing(tmp_path: Path) -> None:
 
 
 def test_the_release_that_pipelines_install_is_this_one() -> None:
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert f"{project['name']}=={project['version']}" == PACKAGE

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mxdev.sections.address import Step, Steps
-from mxdev.sections.yaml_document import Document, Node, with_entries, with_items
-from mxdev.sections.yaml_places import Place, Region, position, region
+from mxdev.sections.yaml.document import Document, Node, with_entries, with_items
+from mxdev.sections.yaml.places import Place, Region, position, region
 
 KeyOrItem = tuple[Node, Node] | Node
 """What a container holds: a key with its value, or an item."""
@@ -151,7 +151,7 @@ class Changes:
         return False
 
     def tree(self, container: Container) -> Node:
-        """The container as it is meant to be, for `yaml_document.same`."""
+        """The container as it is meant to be, for `document.same`."""
         entries: list[KeyOrItem] = []
         for found in container.children:
             if found.gone:

@@ -7,8 +7,8 @@ import math
 from typing import Any
 
 from mxdev.errors import MxError
-from mxdev.sections.yaml_document import Document, Node
-from mxdev.sections.yaml_loader import careful, loader
+from mxdev.sections.yaml.document import Document, Node
+from mxdev.sections.yaml.loader import careful, loader
 
 
 def equal(one: Any, other: Any) -> bool:

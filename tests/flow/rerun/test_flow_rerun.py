@@ -433,7 +433,7 @@ def test_a_signal_leaves_nothing_behind(
         (root / "command.txt").write_text(f"touch '{started}'; sleep 60\n")
         git(root, "commit", "--quiet", "-am", "slow")
     script = tmp_path / "rerun.py"
-    paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    paths = [str(folder) for folder in Path(__file__).parents[:3]]
     script.write_text(INTERRUPTED.format(paths=paths, root=str(root)))
     environ = clean()
     if where == "git":
