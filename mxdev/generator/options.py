@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 else:  # generic in newer versions of click only
     ParamType = click.ParamType
 REQUIRED: Any = object()
+_LOGIN = re.compile(r"//[^/\s]*@")
 
 
 class Pattern(ParamType):
@@ -64,9 +65,10 @@ class Pattern(ParamType):
         """Return `value` if it has the form, whatever `check` says; click's BadParameter otherwise."""
         text = str(value)
         if not self.regex.fullmatch(text):
-            near = self.nearest(text)
+            shown = _LOGIN.sub("//...@", text)  # what a pipeline's variable holds would stand in its log
+            near = self.nearest(text) if shown == text else None
             suggestion = f"; did you mean {near}?" if near else ""
-            self.fail(f"{text!r}: it must be {self.form}{suggestion}", param, ctx)
+            self.fail(f"{shown!r}: it must be {self.form}{suggestion}", param, ctx)
         return text
 
     def nearest(self, text: str) -> str | None:

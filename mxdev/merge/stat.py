@@ -26,8 +26,8 @@ class Counted:
 
 def of_hunks(text: str) -> tuple[int, int]:
     """The lines that a unified diff adds and deletes; its two lines of names do not count."""
-    body = text.split("\n")[2:]
-    return sum(line.startswith("+") for line in body), sum(line.startswith("-") for line in body)
+    body = text.find("\n", text.find("\n") + 1)  # before the first hunk
+    return text.count("\n+", body), text.count("\n-", body)
 
 
 def renamed(old: str, new: str) -> str:

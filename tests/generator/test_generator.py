@@ -6,7 +6,7 @@ import click
 import pytest
 
 from mxdev import Generator, argument, option
-from mxdev.generator.options import REQUIRED, Values
+from mxdev.generator.options import REQUIRED, Pattern, Values
 
 
 def test_an_option_needs_a_long_flag() -> None:
@@ -107,3 +107,12 @@ def test_everything_an_author_needs_is_importable_lazily() -> None:
         assert getattr(mxdev, name)
     with pytest.raises(AttributeError):
         _ = mxdev.nothing
+
+
+@pytest.mark.parametrize("login", ["user:s3cret", "s3cret", "user:s3@cret"])
+def test_a_login_in_an_address_stands_in_no_message(login: str) -> None:
+    """Nor in what was perhaps meant: a pipeline keeps it in a variable, and its log is read by many."""
+    kind = Pattern("[a-z0-9-]+", "a name")
+    with pytest.raises(click.BadParameter) as refused:
+        kind.convert(f"https://{login}@host.example.com/x", None, None)
+    assert refused.value.message == "'https://...@host.example.com/x': it must be a name"

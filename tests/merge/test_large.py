@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import tracemalloc
 
@@ -9,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mxdev.merge import by_keys, by_lines, matching
+from mxdev.merge import by_keys, by_lines, diff, matching
 from mxdev.merge.by_lines import merge_lines
 from mxdev.merge.diff import difference
 from mxdev.merge.merge import merge_file
+from mxdev.merge.stat import of_hunks
 
 LINES = st.lists(st.sampled_from([b"a", b"b", b"c", b"d", b"e1", b"f2", b"g3"]), max_size=14)
 
@@ -135,3 +137,55 @@ def test_the_diff_of_a_large_file_shows_the_changed_line() -> None:
     assert text.count("\n") == 11
     assert "\n@@ -199998,7 +199998,7 @@\n" in text
     assert "\n+changed\n" in text
+
+
+def applied(before: bytes, patch: str) -> bytes:
+    """What a patch makes of a text, as `patch` does without fuzz: every line that it keeps or takes away must be there."""
+    lines, made, at = before.splitlines(keepends=True), [], 0
+    parts = re.split(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@\n", patch, flags=re.MULTILINE)
+    for first, many, start, more, body in zip(*(parts[n::5] for n in range(1, 6)), strict=True):
+        old, new = [], []
+        for row in body.replace("\n\\ No newline at end of file\n", "\0").split("\n"):
+            for text in re.findall(r"[^\0]+\0?", row):
+                line = (text[1:].removesuffix("\0") + ("" if text.endswith("\0") else "\n")).encode()
+                old += [line] * (text[0] in " -")
+                new += [line] * (text[0] in " +")
+        assert (len(old), len(new)) == (int(many or 1), int(more or 1))
+        place = int(first) - (len(old) > 0)
+        made += lines[at:place]
+        assert len(made) == int(start) - (len(new) > 0)
+        assert lines[place : place + len(old)] == old
+        at, made = place + len(old), made + new
+    return b"".join(made + lines[at:])
+
+
+@given(TEXT, TEXT, TEXT, TEXT, TEXT, st.sampled_from([b"", b"end"]), st.sampled_from([b"", b"stop"]))
+@settings(deadline=None)
+def test_the_patch_of_a_large_file_applies(
+    head: bytes, one: bytes, other: bytes, tail: bytes, far: bytes, end: bytes, stop: bytes
+) -> None:
+    before, after = head + one + tail + far + end, head + other + tail + one + stop
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(diff, "_LARGE", -1)
+        text = diff.unified(("a", "b"), before, after)
+    assert text is not None
+    assert applied(before, text) == after
+    assert bool(text) == (before != after)
+
+
+@pytest.mark.parametrize("where", [0, 1, 2], ids=["at the start", "within", "at the end"])
+def test_a_patch_takes_a_small_multiple_of_what_was_added(where: int) -> None:
+    """4.5 million lines took 1.4 GB."""
+    text = [b"one\n" * 9, b"two\n" * 9]
+    added = b"".join(_file(200_000))
+    text.insert(where, added)
+    tracemalloc.start()
+    try:
+        patch = diff.unified(("a", "b"), b"one\n" * 9 + b"two\n" * 9, b"".join(text))
+        assert patch is not None
+        counts = of_hunks(patch)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert counts == (200_000, 0)
+    assert peak < 8 * len(added)

@@ -86,6 +86,7 @@ def test_json(world: World) -> None:
         "update",
         "problem",
         "overrides",
+        "refused",
     }
     assert [row["instance"] for row in answer["instances"]] == ["WorldApp:one", "WorldBase"]
     assert [row["instance"] for row in world.ok("status", "world-base", "--json").json["instances"]] == [
