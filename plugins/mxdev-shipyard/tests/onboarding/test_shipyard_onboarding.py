@@ -175,7 +175,7 @@ def test_killed_at_each_step_it_reaches_the_same_end_and_does_nothing_twice(
     platform: Platform, tmp_path: Path
 ) -> None:
     done = tmp_path / "done"
-    command = [sys.executable, Path(__file__).with_name("shared") / "shipyard_killed.py", "values.yml"]
+    command = [sys.executable, Path(shipyard_platform.__file__).with_name("shipyard_killed.py"), "values.yml"]
 
     def run(kill: str) -> int:
         environment = {**os.environ, "DONE": str(done), "KILL": kill}
