@@ -6,6 +6,8 @@ project = "churn-model"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = project
+# Whose it is, stands in a licence, if anywhere.
+html_show_copyright = False
 exclude_patterns = ["_build"]
 # `mx build docs` draws the project first. Where nobody drew it, the page that shows it is left out.
 if not (Path(__file__).parent / "_build" / "graph.svg").is_file():

@@ -128,3 +128,8 @@ def test_documentation_builds(ml_python: Path, project: Path, tmp_path: Path) ->
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "DigitClassifier" in (tmp_path / "reference.html").read_text()
+    front = (tmp_path / "index.html").read_text()
+    assert front.index("task.html") < front.index("reference.html")
+    # A page of pages, not of every function; and nobody's copyright.
+    assert "DigitClassifier" not in front
+    assert "Copyright" not in front
