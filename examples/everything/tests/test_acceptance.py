@@ -163,6 +163,21 @@ def test_back_to_the_version_before(registered, values):
     assert aliases(name)["champion"] == "1"
 
 
+@pytest.mark.parametrize("moved_to", ["1", "3"])
+def test_back_is_refused_after_an_alias_was_moved_by_hand(registered, values, moved_to):
+    name, candidate = registered
+    for value in (0.5, 0.4):
+        values[candidate()] = {"all": value}
+        acceptance.run(config_of(name))
+    candidate()
+    client = MlflowClient()
+    client.set_registered_model_alias(name, "champion", moved_to)
+    with pytest.raises(SystemExit, match=f"by hand, to version {moved_to}: which one"):
+        acceptance.run(config_of(name, "decide=back"))
+    assert aliases(name)["champion"] == moved_to
+    assert client.get_model_version(name, "1").tags[acceptance.STATE] == acceptance.ACCEPTED
+
+
 def test_what_is_missing_is_said(registered):
     name, _ = registered
     with pytest.raises(SystemExit, match="has the alias candidate"):

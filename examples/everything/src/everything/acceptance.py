@@ -306,6 +306,12 @@ def _back(config: Config, client: MlflowClient, now: ModelVersion | None) -> str
         raise SystemExit(
             f"No version of {config.model} has the alias {config.previous}: none was accepted before."
         )
+    # Who moves the alias by hand tells nobody which version had it until then.
+    if now is not None and (now.version == before.version or now.tags.get(STATE) != ACCEPTED):
+        raise SystemExit(
+            f"Somebody moved the alias {config.accepted} of {config.model} by hand, to version {now.version}: which one it had "
+            "before is not known. Name the one that is to have it: `mx flow accept VERSION`."
+        )
     _promote(config, client, before.version, None)
     # The way back leads there once; what was left is refused, and no rule accepts it again.
     client.delete_registered_model_alias(config.model, config.previous)
