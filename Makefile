@@ -7,7 +7,7 @@ DEMO := demo
 # Tests wait for other programs a fourth of their time: one more at once than there are processors.
 JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
-.PHONY: help setup demo test test-all check cluster docs examples bench clean
+.PHONY: help setup demo test test-all check cluster docs examples digests bench clean
 
 help:
 	@echo "make demo      set up, generate a project, lint it, train it, run its tests"
@@ -17,6 +17,7 @@ help:
 	@echo "make cluster   build the Kubernetes that the tests use"
 	@echo "make docs      build the documentation"
 	@echo "make examples  render examples/ again"
+	@echo "make digests   ask the registries for the digests of other people's images"
 	@echo "make bench     time mx beside Copier, Cookiecutter and Hygen"
 
 # The environment is made again when what it is made of changes.
@@ -53,6 +54,10 @@ docs: setup
 
 examples: setup
 	$(BIN)/python tests/golden.py
+
+# Registries that do not answer are named, and their images stay as they were. `make examples` after it.
+digests: setup
+	$(BIN)/python tests/digests.py
 
 bench: setup
 	$(BIN)/python benchmarks/run.py $(ARGUMENTS)
