@@ -15,7 +15,7 @@ from everything import search as search
 
 def configured(*overrides):
     search.register()
-    config = composed(search.STAGE, "experiment=tests", *overrides)
+    config = composed(search.STAGE, "experiment=tests", "at_once=1", *overrides)
     return search.typed(config)
 
 
