@@ -94,7 +94,7 @@ def test_models_and_metrics_stay_text(word: str) -> None:
     run = render_all("Acceptance", model=word, candidate=alias, accepted="yes", metric=word if word.isalpha() else "f1",
                      **CLUSTER)  # fmt: skip
     found = yaml.safe_load(contents(run)["src/churn/conf/acceptance.yaml"])
-    assert (found["model"], found["candidate"], found["accepted"]) == (word, alias, "yes")
+    assert (found["registered"], found["candidate"], found["accepted"]) == (word, alias, "yes")
     run = render_all(
         "BeamPipeline", name="visits", reads=word, column=["no:bool", "null:int"], cloud="existing"
     )

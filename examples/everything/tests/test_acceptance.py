@@ -53,10 +53,7 @@ def aliases(name):
 
 def config_of(name, *overrides):
     fixed = ("candidate=candidate", "accepted=champion", "metric=loss", "minimize=true")
-    config = configured(*fixed, *overrides)
-    # Not as an override: in a project with a group `model`, Hydra would take it for one of its files.
-    config.model = name
-    return config
+    return configured(f"registered={name}", *fixed, *overrides)
 
 
 def test_the_first_is_accepted_and_a_better_one_takes_its_place(registered, values):

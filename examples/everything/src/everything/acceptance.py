@@ -51,7 +51,7 @@ class Config:
     """What it depends on; `conf/acceptance.yaml` says what each value means."""
 
     experiment: str
-    model: str
+    registered: str
     candidate: str
     accepted: str
     previous: str
@@ -131,7 +131,7 @@ def run(config: Config) -> str:
             raise SystemExit(f"{name} is {value!r}; it is one of {', '.join(known)}")
     tracking.open_store(config.experiment)
     client = MlflowClient()
-    before = version_of(client, config.model, config.accepted)
+    before = version_of(client, config.registered, config.accepted)
     if config.decide == "back":
         return _back(config, client, before)
     if config.train != "never":
@@ -143,10 +143,10 @@ def run(config: Config) -> str:
     if before is not None and before.version == candidate.version:
         if config.decide == "no":
             raise SystemExit(
-                f"Version {candidate.version} of {config.model} is the accepted one. decide=back goes "
+                f"Version {candidate.version} of {config.registered} is the accepted one. decide=back goes "
                 f"back to the version that has the alias {config.previous}."
             )
-        log.info("version %s of %s is accepted already", candidate.version, config.model)
+        log.info("version %s of %s is accepted already", candidate.version, config.registered)
         return ACCEPTED
     tags = candidate.tags
     said_no = tags.get(STATE) == REFUSED and tags.get(BY) == "person"
@@ -182,12 +182,12 @@ def _decide(
             "reason": reason,
         }
         mlflow.log_dict(table, _TABLE)
-        mlflow.set_tags({STATE: state, "model": config.model, "version": candidate.version})
+        mlflow.set_tags({STATE: state, "model": config.registered, "version": candidate.version})
         noted = {STATE: state, REASON: reason[:5000], BY: "person" if person else "rule"}
         for name, value in {**noted, RUN: active.info.run_id}.items():
-            client.set_model_version_tag(config.model, candidate.version, name, value)
+            client.set_model_version_tag(config.registered, candidate.version, name, value)
     _say(config, rows)
-    log.info("version %s of %s is %s: %s", candidate.version, config.model, state, reason)
+    log.info("version %s of %s is %s: %s", candidate.version, config.registered, state, reason)
     if state == DRAFT:
         log.info("it waits for somebody: `mx flow accept %s`, or with --refuse", candidate.version)
     if state == ACCEPTED:
@@ -212,23 +212,23 @@ def candidate_of(config: Config, client: MlflowClient) -> ModelVersion:
         SystemExit: there is none.
     """
     if not config.version:
-        if found := version_of(client, config.model, config.candidate):
+        if found := version_of(client, config.registered, config.candidate):
             return found
         raise SystemExit(
-            f"No version of the registered model {config.model} has the alias {config.candidate}.\n"
-            f"Train one: python -m {__package__}.trainer registry.registered_model_name={config.model}"
+            f"No version of the registered model {config.registered} has the alias {config.candidate}.\n"
+            f"Train one: python -m {__package__}.trainer registry.registered_model_name={config.registered}"
         )
     if len(config.version) < _RUN_ID:
         try:
-            return client.get_model_version(config.model, config.version)
+            return client.get_model_version(config.registered, config.version)
         except MlflowException as problem:
-            raise SystemExit(f"{config.model} has no version {config.version}.") from problem
+            raise SystemExit(f"{config.registered} has no version {config.version}.") from problem
     made = client.search_model_versions(f"run_id = '{config.version}'")
-    of_run = [one for one in made if one.name == config.model]
+    of_run = [one for one in made if one.name == config.registered]
     if not of_run:
-        raise SystemExit(f"Run {config.version} has registered no version of {config.model}.")
+        raise SystemExit(f"Run {config.version} has registered no version of {config.registered}.")
     # A search does not bring the tags in every store.
-    return client.get_model_version(config.model, of_run[0].version)
+    return client.get_model_version(config.registered, of_run[0].version)
 
 
 def known(config: Config, candidate: ModelVersion, before: ModelVersion | None) -> list[Row] | None:
@@ -265,7 +265,7 @@ def _values(
     version: ModelVersion,
 ) -> dict[str, float]:
     processes = Processes(0, 1, choose_device(config.device))
-    uri = f"models:/{config.model}/{version.version}"
+    uri = f"models:/{config.registered}/{version.version}"
     model: Any = mlflow.pytorch.load_model(uri).to(processes.device)
     found = {}
     for name, part in looked_at.items():
@@ -295,36 +295,36 @@ def _promote(
     config: Config, client: MlflowClient, version: str, before: ModelVersion | None
 ) -> None:
     if before is not None:
-        client.set_registered_model_alias(config.model, config.previous, before.version)
-    client.set_registered_model_alias(config.model, config.accepted, version)
-    log.info("models:/%s@%s is version %s now", config.model, config.accepted, version)
+        client.set_registered_model_alias(config.registered, config.previous, before.version)
+    client.set_registered_model_alias(config.registered, config.accepted, version)
+    log.info("models:/%s@%s is version %s now", config.registered, config.accepted, version)
 
 
 def _back(config: Config, client: MlflowClient, now: ModelVersion | None) -> str:
-    before = version_of(client, config.model, config.previous)
+    before = version_of(client, config.registered, config.previous)
     if before is None:
         raise SystemExit(
-            f"No version of {config.model} has the alias {config.previous}: none was accepted before."
+            f"No version of {config.registered} has the alias {config.previous}: none was accepted before."
         )
     # Who moves the alias by hand tells nobody which version had it until then.
     if now is not None and (now.version == before.version or now.tags.get(STATE) != ACCEPTED):
         raise SystemExit(
-            f"Somebody moved the alias {config.accepted} of {config.model} by hand, to version {now.version}: which one it had "
+            f"Somebody moved the alias {config.accepted} of {config.registered} by hand, to version {now.version}: which one it had "
             "before is not known. Name the one that is to have it: `mx flow accept VERSION`."
         )
     _promote(config, client, before.version, None)
     # The way back leads there once; what was left is refused, and no rule accepts it again.
-    client.delete_registered_model_alias(config.model, config.previous)
+    client.delete_registered_model_alias(config.registered, config.previous)
     if now is not None:
         said = "a person went back" + (f": {config.reason}" if config.reason else "")
         for name, value in ((STATE, REFUSED), (REASON, said), (BY, "person")):
-            client.set_model_version_tag(config.model, now.version, name, value)
+            client.set_model_version_tag(config.registered, now.version, name, value)
     return ACCEPTED
 
 
 def _data_is_new(config: Config, client: MlflowClient, accepted: ModelVersion | None) -> bool:
     """Whether neither the accepted version nor the last candidate was trained on what a training would read now."""
-    last = version_of(client, config.model, config.candidate) or accepted
+    last = version_of(client, config.registered, config.candidate) or accepted
     if last is None or last.run_id is None:
         return True
     known_data = {
@@ -339,7 +339,7 @@ def _told(config: Config) -> list[str]:
     """What the training of a candidate is told, as on the command line of the trainer."""
     return [
         f"experiment={config.experiment}",
-        f"registry.registered_model_name={config.model}",
+        f"registry.registered_model_name={config.registered}",
         f"registry.alias={config.candidate}",
         f"training.device={config.device}",
         *config.fixed,

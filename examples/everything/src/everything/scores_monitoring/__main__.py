@@ -56,10 +56,10 @@ def run(settings: Settings, until: float) -> list[checks.Found]:
 
 
 def _compare(served: log.Served, settings: Settings) -> checks.Found:
-    run_id = profile.run_of(settings.model, served.version)
+    run_id = profile.run_of(settings.registered, served.version)
     if run_id is None:
         raise reference.NoReferenceError(
-            f"{mlflow.get_tracking_uri()} knows no version {served.version} of {settings.model}"
+            f"{mlflow.get_tracking_uri()} knows no version {served.version} of {settings.registered}"
         )
     return checks.check(reference.of_run(run_id, settings), served, settings)
 

@@ -15,7 +15,7 @@ class Settings:
     """The values of `conf/scores_monitoring.yaml`; Hydra checks them against these types."""
 
     endpoint: str
-    model: str
+    registered: str
     log: str
     results: str
     hours: float
