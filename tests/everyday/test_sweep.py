@@ -47,7 +47,7 @@ def test_it_has_style_and_goes_without_a_trace(row: Row, tmp_path: Path) -> None
 def rendered() -> SimpleNamespace:
     """What the tests below depend on, for their notes."""
     skeleton = testing.render("MLProjectSkeleton", name="m1", cloud="existing")
-    own = testing.render("Sweep", name="search", cloud="existing")
+    own = testing.render("Sweep", name="search", cloud="existing", at_once=2)
     return SimpleNamespace(files={**skeleton.files, **own.files}, sections=own.sections)
 
 
@@ -57,7 +57,7 @@ noted = pytest.mark.noted.with_args(rendered)
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = start(tmp_path_factory.mktemp("sweep"), "m1", "--cloud=existing")
-    add(project, "Sweep", "search")
+    add(project, "Sweep", "search", "--at-once=2")
     return project
 
 
