@@ -84,8 +84,9 @@ def _no_secret(kind: str, name: str, key: str) -> str:
 def of_the_image() -> dict[str, str]:
     """The variables that stand in the Dockerfile before what is installed: those of every stage."""
     source = testing.text(rendered("job"), "infrastructure/docker/Dockerfile")
-    base = source[source.index(" AS base") : source.index(" AS dev")]
-    return dict(re.findall(r"^ENV (\w+)=(\S+)$", base, re.M))
+    base = source[source.index(" AS base") : source.index(" AS dev")].replace("\\\n", "")
+    (given,) = re.findall(r"^ENV (.+)$", base, re.M)
+    return dict(one.split("=", 1) for one in given.split())
 
 
 def loads_driver(given: Mapping[str, str], root: Path) -> bool:
