@@ -3,7 +3,8 @@
 BuildKit is of the version that the rendered pipelines name, and runs as root; there it has no rights. No registry can be
 asked for the images that a Dockerfile names, so these are doubles: `python` is the tests' own interpreter on a shell and the
 few programs that steps of the build call, all from this machine; `uv` is the uv of the tests. What reads the Dockerfile is the
-real frontend of that BuildKit. Docker's client is a script that hands `docker buildx` on to the real buildx.
+real frontend of that BuildKit. No double has the digest of what it stands for: a source policy has BuildKit take what has the tag
+where a Dockerfile names a digest. Docker's client is a script that hands `docker buildx` on to the real buildx.
 """
 
 from __future__ import annotations
@@ -117,7 +118,10 @@ def running(folder: Path, dockerfile: str) -> Iterator[Builder]:
         "PATH": f"{client}{os.pathsep}{os.environ['PATH']}",
         "DOCKER_CONFIG": str(client),
         "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+        "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY": str(folder / "policy.json"),
     }
+    named = _named(dockerfile)
+    (folder / "policy.json").write_text(json.dumps({"rules": _by_tag(named)}))
     builder = Builder(registry, environ, folder)
     try:
         programs.start("registry", build.tool("registry"), "-port", registry.rpartition(":")[2])
@@ -125,8 +129,8 @@ def running(folder: Path, dockerfile: str) -> Iterator[Builder]:
         programs.wait("registry", lambda: _answers(registry), 30)
         programs.wait("buildkitd", (folder / "buildkitd.sock").exists, 30)
         builder.buildx("create", "--use", "--driver", "remote", f"unix://{folder}/buildkitd.sock")
-        for image in _named(dockerfile):
-            _push(builder, image)
+        for image in named:
+            _push(builder, image.partition("@")[0])
         yield builder
     finally:
         programs.stop()
@@ -146,6 +150,21 @@ def _named(dockerfile: str) -> list[str]:
     stages = re.findall(r"^FROM .* AS (\S+)$", dockerfile, re.MULTILINE)
     found = re.findall(r"^(?:# syntax=|FROM (?:--\S+ )*)(\S+)", dockerfile, re.MULTILINE)
     return sorted({image for image in found if image not in stages})
+
+
+def _by_tag(images: Iterable[str]) -> list[dict[str, object]]:
+    """Rules by which BuildKit asks for an image's tag where its digest is named too."""
+    rules: list[dict[str, object]] = []
+    for image in images:
+        tagged, pinned, _ = image.partition("@")
+        first, slash, _ = tagged.partition("/")
+        host = "docker.io/library/" if not slash else "" if "." in first else "docker.io/"
+        if pinned:
+            change = {"identifier": f"docker-image://{host}{tagged}"}
+            rules.append({
+                "action": "CONVERT", "selector": {"identifier": f"docker-image://{host}{image}"}, "updates": change,
+            })  # fmt: skip
+    return rules
 
 
 def _push(builder: Builder, image: str) -> None:
