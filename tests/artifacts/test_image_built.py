@@ -23,6 +23,7 @@ from pathlib import Path
 
 import image_builder
 import pytest
+from control_plane import build
 
 from mxdev.testing import Outcome, mx, render, text, write
 from mxdev.tree import Tree
@@ -240,7 +241,7 @@ def test_it_runs_as_its_user_on_a_root_that_is_read_only(
         "linux": {"namespaces": [{"type": kind} for kind in kinds]},
     }  # fmt: skip
     (tmp_path / "config.json").write_text(json.dumps(spec))
-    command = ["runc", "--root", str(tmp_path / "state"), "run", "churn-model"]
+    command = [build.tool("runc"), "--root", tmp_path / "state", "run", "churn-model"]
     done = subprocess.run(
         command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
