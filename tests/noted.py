@@ -48,6 +48,7 @@ _PROGRAMS = (
     "kubectl",
     "node",
     "postgres",
+    "runc",
     "terraform",
     "uv",
 )
@@ -212,7 +213,7 @@ def _test_files() -> dict[str, list[Path]]:
 def _parts(tree: Tree, files: list[Path]) -> list[bytes]:
     parts = [f"{path} {file.executable}".encode() + file.data for path, file in sorted(tree.files.items())]
     parts += [repr((section.path, section.address, section.value)).encode() for section in tree.sections]
-    parts += [path.read_bytes() for path in [*files, Path(__file__)]]
+    parts += [path.read_bytes() for path in [*files, Path(__file__), Path(ml_environment.__file__)]]
     library = ml_environment.interpreter().parent.parent / "lib"
     return [*parts, repr((sys.version, platform.platform(), str(library), _packages([library]))).encode()]
 

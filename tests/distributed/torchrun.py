@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import sqlite3
@@ -91,9 +92,11 @@ class Trainer:
             }
             for run, name, value in store.execute("SELECT run_uuid, key, value FROM tags"):
                 found[run]["tags"][name] = value
-            history = "SELECT run_uuid, key, step, value FROM metrics ORDER BY timestamp, step, value"
-            for run, name, step, value in store.execute(history):
-                found[run]["metrics"].setdefault(name, []).append((step, value))
+            # MLflow keeps what is no number as 0, beside a mark.
+            history = "SELECT run_uuid, key, step, value, is_nan FROM metrics ORDER BY timestamp, step, value"
+            for run, name, step, value, is_nan in store.execute(history):
+                number = math.nan if is_nan else value
+                found[run]["metrics"].setdefault(name, []).append((step, number))
         return list(found.values())
 
     def _python(self, script: str, *arguments: Path) -> str:
