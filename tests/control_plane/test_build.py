@@ -56,6 +56,7 @@ def test_buildkit_is_the_one_of_the_rendered_pipelines() -> None:
     assert table()["buildkit"].tag == f"{version}-rootless"
 
 
+@pytest.mark.skipif(build.go() is None, reason="Go is not installed")
 def test_without_a_c_compiler_only_what_is_written_in_c_is_left_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
