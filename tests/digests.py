@@ -123,6 +123,8 @@ def renew(
     for key in keys or list(document):
         entry = document[key]
         if not entry.get("tag"):
+            if keys:
+                unknown.append(f"{key}: no tag of it is in the table; the chart that installs it says which")
             continue
         try:
             found = look_up(str(entry["name"]), str(entry["tag"]))

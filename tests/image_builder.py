@@ -1,9 +1,10 @@
 """A real BuildKit and a real registry, for tests that build an image as the rendered CI does.
 
-BuildKit is of the version that the rendered pipelines name, and runs as root; there it has no rights. No registry can be
+BuildKit is of the version that the rendered pipelines name, and runs steps by runc as root; there it has no rights. No registry can be
 asked for the images that a Dockerfile names, so these are doubles: `python` is the tests' own interpreter on a shell and the
 few programs that steps of the build call, all from this machine; `uv` is the uv of the tests. What reads the Dockerfile is the
-real frontend of that BuildKit. Docker's client is a script that hands `docker buildx` on to the real buildx.
+real frontend of that BuildKit. No double has the digest of what it stands for: a source policy has BuildKit take what has the tag
+where a Dockerfile names a digest. Docker's client is a script that hands `docker buildx` on to the real buildx.
 """
 
 from __future__ import annotations
@@ -40,14 +41,25 @@ case "$1" in
   *) echo "the double of docker has no $1" >&2; exit 2 ;;
 esac
 """
+# BuildKit filters system calls where the kernel can; a runc that is built without libseccomp cannot.
+_RUNC = """\
+#!{python} -IS
+import json, os, sys
+if "--bundle" in sys.argv:
+    path = os.path.join(sys.argv[sys.argv.index("--bundle") + 1], "config.json")
+    with open(path) as file:
+        config = json.load(file)
+    config["linux"].pop("seccomp", None)
+    with open(path, "w") as file:
+        json.dump(config, file)
+os.execv("{runc}", ["{runc}", *sys.argv[1:]])
+"""
 
 
 def skip_where_none_runs() -> None:
     """Skip the test on a machine on which BuildKit cannot run a step."""
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("no image is built: BuildKit runs as root here, on Linux")
-    if shutil.which("runc") is None:
-        pytest.skip("no image is built: runc is not installed (Debian: `runc`)")
     if subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], check=False).returncode:
         pytest.skip("no image is built: this machine makes no namespaces")
 
@@ -106,9 +118,12 @@ def running(folder: Path, dockerfile: str) -> Iterator[Builder]:
     registry = f"127.0.0.1:{free_port()}"
     (folder / "buildkitd.toml").write_text(
         f'root = "{folder}/state"\n[grpc]\naddress = ["unix://{folder}/buildkitd.sock"]\n'
+        f'[worker.oci]\nbinary = "{folder}/runc"\n'
         + "".join(f'[registry."{host}"]\nmirrors = ["{registry}"]\n' for host in ("docker.io", "ghcr.io"))
         + f'[registry."{registry}"]\nhttp = true\n'
     )
+    (folder / "runc").write_text(_RUNC.format(python=sys.executable, runc=build.tool("runc")))
+    (folder / "runc").chmod(0o755)
     client = folder / "client"
     client.mkdir()
     (client / "docker").write_text(_DOCKER.format(buildx=build.tool("buildx")))
@@ -117,7 +132,10 @@ def running(folder: Path, dockerfile: str) -> Iterator[Builder]:
         "PATH": f"{client}{os.pathsep}{os.environ['PATH']}",
         "DOCKER_CONFIG": str(client),
         "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+        "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY": str(folder / "policy.json"),
     }
+    named = _named(dockerfile)
+    (folder / "policy.json").write_text(json.dumps({"rules": _by_tag(named)}))
     builder = Builder(registry, environ, folder)
     try:
         programs.start("registry", build.tool("registry"), "-port", registry.rpartition(":")[2])
@@ -125,8 +143,8 @@ def running(folder: Path, dockerfile: str) -> Iterator[Builder]:
         programs.wait("registry", lambda: _answers(registry), 30)
         programs.wait("buildkitd", (folder / "buildkitd.sock").exists, 30)
         builder.buildx("create", "--use", "--driver", "remote", f"unix://{folder}/buildkitd.sock")
-        for image in _named(dockerfile):
-            _push(builder, image)
+        for image in named:
+            _push(builder, image.partition("@")[0])
         yield builder
     finally:
         programs.stop()
@@ -146,6 +164,21 @@ def _named(dockerfile: str) -> list[str]:
     stages = re.findall(r"^FROM .* AS (\S+)$", dockerfile, re.MULTILINE)
     found = re.findall(r"^(?:# syntax=|FROM (?:--\S+ )*)(\S+)", dockerfile, re.MULTILINE)
     return sorted({image for image in found if image not in stages})
+
+
+def _by_tag(images: Iterable[str]) -> list[dict[str, object]]:
+    """Rules by which BuildKit asks for an image's tag where its digest is named too."""
+    rules: list[dict[str, object]] = []
+    for image in images:
+        tagged, pinned, _ = image.partition("@")
+        first, slash, _ = tagged.partition("/")
+        host = "docker.io/library/" if not slash else "" if "." in first else "docker.io/"
+        if pinned:
+            change = {"identifier": f"docker-image://{host}{tagged}"}
+            rules.append({
+                "action": "CONVERT", "selector": {"identifier": f"docker-image://{host}{image}"}, "updates": change,
+            })  # fmt: skip
+    return rules
 
 
 def _push(builder: Builder, image: str) -> None:

@@ -14,7 +14,8 @@ EXPECTED = {
     "devspace is not": "DevSpace comes from no package registry",
     "chromium is not installed": "a browser comes from no package registry",
     "has no IPv6": "a property of the machine",
-    "no image is built": "BuildKit needs root, runc and namespaces, which a job in a container does not have",
+    "no image is built": "BuildKit needs root and namespaces, which a job in a container does not have",
+    "no C compiler": "it comes from no package registry",
     "the AWS provider is not": "it is no part of this repository, and 700 MB",
 }
 

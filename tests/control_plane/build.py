@@ -38,6 +38,7 @@ class Module:
         files: Folders of `source` that the tests need: manifests, stages.
         ldflags: Flags for the linker.
         tags: Build tags that leave out what the tests do not need.
+        cgo: Whether it has parts in C.
     """
 
     programs: dict[str, str]
@@ -45,6 +46,7 @@ class Module:
     files: tuple[str, ...] = ()
     ldflags: str = ""
     tags: str = field(default="", repr=False)
+    cgo: bool = field(default=False, repr=False)
 
 
 MODULES = {
@@ -88,6 +90,8 @@ MODULES = {
             "buildx": "github.com/docker/buildx/cmd/buildx",
         }
     ),
+    # What BuildKit runs the steps of a Dockerfile with.
+    "runc": Module({"runc": "github.com/opencontainers/runc"}, cgo=True),
     "registry": Module({"registry": "github.com/google/go-containerregistry/cmd/registry"}),
     "actionlint": Module({"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}),
 }
@@ -98,13 +102,21 @@ def go() -> str | None:
     return shutil.which("go")
 
 
+def no_c(program: str) -> bool:
+    """Whether a program cannot be built because it has parts in C, and this machine has no compiler for them."""
+    module = next(module for module in MODULES.values() if program in module.programs)
+    return module.cgo and shutil.which(os.environ.get("CC", "gcc")) is None
+
+
 def tool(name: str) -> Path:
-    """A program, built when it is not there; the first build of all takes minutes. Skips the test without Go.
+    """A program, built when it is not there; the first build of all takes minutes. Skips the test without a compiler.
 
     Args:
         name: `kube-apiserver`, `tflint`, ...; see `MODULES`.
     """
     module = next(module for module, found in MODULES.items() if name in found.programs)
+    if no_c(name):
+        pytest.skip(f"no C compiler: {name} is built with it (Debian: `gcc`, `libc6-dev`)")
     return _made(module) / "bin" / name
 
 
@@ -135,7 +147,7 @@ def _key(compiler: str, name: str) -> str:
     """A hash of all that a module's programs are made from."""
     version = _go(compiler, name, "version")
     module = MODULES[name]
-    parts = [version, repr(module), *module.tags.split()]
+    parts = [version, repr(module), *module.tags.split(), *(["cgo"] if module.cgo else [])]
     parts += [(GO_MODULES / name / file).read_text("utf-8") for file in ("go.mod", "go.sum")]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
@@ -155,7 +167,11 @@ def _build(compiler: str, name: str, folder: Path) -> None:
 
 def _go(compiler: str, name: str, *arguments: str) -> str:
     """Run Go in a module's folder and return what it printed; an error shows all of it."""
-    environ = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false", "CGO_ENABLED": "0"}
+    environ = {
+        **os.environ,
+        "GOFLAGS": "-mod=readonly -buildvcs=false",
+        "CGO_ENABLED": str(int(MODULES[name].cgo)),
+    }
     done = subprocess.run(
         [compiler, *arguments], cwd=GO_MODULES / name, env=environ, capture_output=True, text=True, check=False
     )  # fmt: skip
@@ -174,6 +190,9 @@ def main(wanted: list[str]) -> int:
         )
         return 1 if os.environ.get("MX_TEST_STRICT") else 0
     for name in wanted or [program for module in MODULES.values() for program in module.programs]:
+        if no_c(name):
+            print(f"{name}: not built, for want of a C compiler; the tests that need it will be skipped")
+            continue
         started = time.monotonic()
         path = tool(name)
         print(f"{name}: {path} ({time.monotonic() - started:.0f} s)", flush=True)

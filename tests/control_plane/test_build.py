@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from control_plane import build
+from mxdev_generators.images.table import table
 
 
 @pytest.fixture
@@ -47,6 +48,24 @@ def test_kubernetes_says_the_version_that_is_built() -> None:
     required = (build.GO_MODULES / "kubernetes" / "go.mod").read_text("utf-8")
     [version] = re.findall(r"k8s\.io/kubernetes (v\S+)", required)
     assert f"gitVersion={version}" in build._KUBERNETES.replace(f"{build._VERSION}Version", "gitVersion")
+
+
+def test_buildkit_is_the_one_of_the_rendered_pipelines() -> None:
+    required = (build.GO_MODULES / "buildkit" / "go.mod").read_text("utf-8")
+    [version] = re.findall(r"github\.com/moby/buildkit (v\S+)", required)
+    assert table()["buildkit"].tag == f"{version}-rootless"
+
+
+@pytest.mark.skipif(build.go() is None, reason="Go is not installed")
+def test_without_a_c_compiler_only_what_is_written_in_c_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CC", "there-is-no-such-compiler")
+    with pytest.raises(pytest.skip.Exception, match="no C compiler: runc is built with it"):
+        build.tool("runc")
+    assert build.main(["runc"]) == 0
+    assert "runc: not built, for want of a C compiler" in capsys.readouterr().out
+    assert not build.no_c("buildkitd")
 
 
 def test_every_module_is_built() -> None:

@@ -132,3 +132,5 @@ def test_the_table_takes_what_is_said_and_keeps_the_rest(
     assert path.read_text() == new
     assert f"first: {REAL}\n" in capsys.readouterr().out
     assert tomllib.loads(new)["first"]["date"].isoformat() == day
+    assert digests.main(["untagged"]) == 1
+    assert "left as it is: untagged: no tag" in capsys.readouterr().err

@@ -37,6 +37,12 @@ def named(text: str) -> list[str]:
     return found + [line for line in lines if not NOT_FOREIGN.search(line)]
 
 
+def whole(image: str) -> str:
+    """An image of Docker Hub with its registry, as the table has it."""
+    first, slash, _ = image.partition("/")
+    return f"docker.io/library/{image}" if not slash else image if "." in first else f"docker.io/{image}"
+
+
 def test_every_entry_is_well_formed() -> None:
     for key, one in table().items():
         assert re.fullmatch(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:/[a-z0-9._-]+)+", one.name), key
@@ -118,15 +124,26 @@ def test_a_waiver_about_digests_stands_only_where_there_is_none() -> None:
 
 
 def test_the_example_pulls_by_digest_what_has_one() -> None:
-    """Each reference in the rendered manifests and Dockerfile is the table's, whole."""
+    """Each reference in the rendered manifests and Dockerfiles is the table's, whole."""
     known = {one.name: one for one in table().values()}
     places = [*EXAMPLES.glob("*/infrastructure/kubernetes/**/*.yaml")]
     pulled = set()
     for path in places:
         for document in yaml.safe_load_all(path.read_text("utf-8")):
             pulled |= set(re.findall(r"'image': '([^']+)'", repr(document)))
+    for path in EXAMPLES.glob("*/infrastructure/docker/*Dockerfile*"):
+        text = path.read_text("utf-8")
+        named = {one for one in [*FROM.findall(text), *SYNTAX.findall(text)] if ":" in one}
+        assert len(named) >= 3, path
+        pulled |= {whole(one) for one in named}
     foreign = {line for line in pulled if line.partition(":")[0] in known}
-    assert {"docker.io/library/redis", "docker.io/library/postgres"} <= {x.partition(":")[0] for x in foreign}
+    seen = {line.partition(":")[0] for line in foreign}
+    hub = "docker.io/library"
+    assert {f"{hub}/redis", f"{hub}/postgres", "docker.io/docker/dockerfile", "ghcr.io/astral-sh/uv"} <= seen
+    for line in (one for one in pulled if one.startswith(f"{hub}/python:")):
+        versions = [entry.version for entry in table().values() if entry.name == f"{hub}/python"]
+        assert line.partition(":")[2] in versions, line
+        foreign.discard(line)
     for line in foreign:
         name, _, version = line.partition(":")
         assert version == known[name].version, line
