@@ -27,6 +27,11 @@ def tokens(source: str) -> Iterator[tuple[str | None, str]]:
 
 
 def without_asides(source: str) -> str:
-    """`source` without comments and without what stands in long texts; the other lines stay lines."""
-    kept = {"aside": "", "long": '""'}
-    return "".join(kept.get(kind or "", written) for kind, written in tokens(source))
+    """`source` without comments and without what stands in long texts; a comment that nobody closed stays."""
+    return "".join(_bare(kind, written) for kind, written in tokens(source))
+
+
+def _bare(kind: str | None, written: str) -> str:
+    if kind == "long":
+        return '""'
+    return "" if kind == "aside" and (written[:2] != "/*" or written.endswith("*/")) else written
