@@ -172,6 +172,7 @@ class Option:
 
         Raises:
             click.BadParameter: the value is wrong; the message says how.
+            MxError: the code that looks at it failed.
         """
         if self.multiple:
             items = raw if isinstance(raw, list | tuple) else [raw]
@@ -196,7 +197,16 @@ class Option:
                 )
             raw = str(raw).lower()
         convert = self.type.formed if recorded and isinstance(self.type, Pattern) else self.type.convert
-        value = convert(raw if isinstance(raw, str) else str(raw), None, None)
+        try:
+            value = convert(raw if isinstance(raw, str) else str(raw), None, None)
+        except (KeyboardInterrupt, MxError, click.ClickException, click.Abort):
+            raise
+        except BaseException as error:  # the code of a plugin
+            said = type(error).__name__ if self.secret else f"{type(error).__name__}: {error}"
+            raise MxError(
+                f"{self.spelling}: whether the value is right cannot be told: {said}",
+                hint="Report it to the authors of the plugin that declares it.",
+            ) from error
         if not isinstance(value, str):
             if isinstance(value, float) and not math.isfinite(value):
                 raise click.BadParameter(f"{raw} is not a number that a file can hold")
