@@ -12,7 +12,7 @@ from typing import Any
 
 from mxdev.cluster import refusals
 from mxdev.cluster.refusals import ClusterError
-from mxdev.system import console, programs
+from mxdev.system import console, programs, proxies
 
 # How long one request may take before the server counts as lost, in seconds.
 _REQUEST = 30
@@ -136,12 +136,14 @@ class Kubectl:
 
     def _proxy(self) -> str:
         """The proxy through which kubectl goes by its kubeconfig or by the environment, without a login; empty: none. kubectl itself does not say it."""
-        path = "jsonpath={.clusters[0].cluster.proxy-url}"
+        path = 'jsonpath={.clusters[0].cluster.server}{"\\n"}{.clusters[0].cluster.proxy-url}'
         done = programs.run(
             [*self._command(), "config", "view", "--minify", "-o", path], capture=True, timeout=_REQUEST
         )
-        found = done.stdout.decode("utf-8", "replace").strip() if done.code == 0 else ""
-        found = found or os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") or ""
+        server, _, found = (done.stdout if done.code == 0 else b"").decode("utf-8", "replace").partition("\n")
+        inside = os.environ.get("KUBERNETES_SERVICE_HOST")
+        server = server.strip() or (f"https://{inside}" if inside else "")
+        found = found.strip() or proxies.of_go(server) or ""
         scheme, sign, rest = found.rpartition("://")
         return f"{scheme}{sign}{rest.rpartition('@')[2]}"
 

@@ -137,13 +137,20 @@ def _show_live(parts: Sequence[Part]) -> None:
 
 def _warn_of_strayed(root: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Say which answers of mx.yaml were changed elsewhere only."""
-    if not any(path.endswith(".tfvars") for row in rows for path in row["edited"]):
+    from mxdev.project import tfvars
+
+    rendered = any(path.endswith(".tfvars") for row in rows for path in row["edited"])
+    own = any((root / path).exists() for path in tfvars.files(root)[1:])  # the first is rendered
+    if not rendered and not own:
         return
     from mxdev.project.answers import strayed
     from mxdev.project.project import Project
 
-    for one in strayed(Project.load(root)):
-        console.warn(f"{one.path}:{one.line}: {one.message}.")
+    try:
+        for one in strayed(Project.load(root)):
+            console.warn(f"{one.path}:{one.line}: {one.message}.")
+    except MxError as problem:  # Terraform says it, too; what else there is to know is still told
+        console.warn(problem.message)
 
 
 def _warn_of_plugins() -> None:

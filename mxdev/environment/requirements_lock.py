@@ -27,7 +27,7 @@ def commands(root: Path, environ: Mapping[str, str], constraints: Path | None = 
         constraints: a file of versions to keep to.
 
     Returns:
-        None at all where no file is written: there is one, or one of another tool; nothing is required; uv is not installed; or
+        The empty list where no file is written: there is one, or one of another tool; nothing is required; uv is not installed; or
         this is a CI, whose checkout nobody commits.
     """
     project = pyproject(root).get("project", {})

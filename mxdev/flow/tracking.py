@@ -8,7 +8,6 @@ import socket
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -19,6 +18,7 @@ from mxdev.flow import connection
 from mxdev.flow.connection import Connection
 from mxdev.project import environments
 from mxdev.project.project import Project
+from mxdev.system import proxies
 
 # Columns in which MLflow's SQLite store keeps absolute places of artifacts. The schema is MLflow's own; it is touched
 # only when a project was moved, and only where table and column exist.
@@ -186,9 +186,9 @@ def _reachable(uri: str) -> None:
     Raises:
         MxError: no connection, or a proxy is asked for a server on this machine.
     """
-    host, proxy = urlsplit(uri).hostname or "", _proxy(uri)
+    host, proxy = urlsplit(uri).hostname or "", proxies.of_python(uri)
     server = f"the tracking server {_without_password(uri)} (MLFLOW_TRACKING_URI)"
-    if proxy is not None and _is_this_machine(host):
+    if proxy is not None and proxies.is_this_machine(host):
         raise MxError(
             f"{server} is on this machine, but MLflow would ask the proxy {_without_password(proxy)} for it.",
             hint=f"Let it leave this machine out: `export no_proxy={host},$no_proxy`",
@@ -205,23 +205,6 @@ def _reachable(uri: str) -> None:
             f"{server} is asked through the proxy {_without_password(proxy)}, which does not answer: {problem}.",
             hint=f"Correct the proxy, or leave the server out of it: `export no_proxy={host},$no_proxy`",
         ) from problem
-
-
-def _proxy(uri: str) -> str | None:
-    """The proxy that is asked for `uri`, if any; with a scheme."""
-    parts = urlsplit(uri)
-    found = getproxies()
-    proxy = found.get(parts.scheme) or found.get("all")
-    if not proxy or proxy_bypass(parts.hostname or ""):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
-    except ValueError:  # a name
-        return False
 
 
 def _connect(uri: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 else:  # generic in newer versions of click only
     ParamType = click.ParamType
 REQUIRED: Any = object()
-_LOGIN = re.compile(r"//[^/\s]*@")
+_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
 
 
 class Pattern(ParamType):
@@ -65,7 +65,7 @@ class Pattern(ParamType):
         """Return `value` if it has the form, whatever `check` says; click's BadParameter otherwise."""
         text = str(value)
         if not self.regex.fullmatch(text):
-            shown = _LOGIN.sub("//...@", text)  # what a pipeline's variable holds would stand in its log
+            shown = _without_login(text)  # what a pipeline's variable holds would stand in its log
             near = self.nearest(text) if shown == text else None
             suggestion = f"; did you mean {near}?" if near else ""
             self.fail(f"{shown!r}: it must be {self.form}{suggestion}", param, ctx)
@@ -79,6 +79,15 @@ class Pattern(ParamType):
             if guess and self.regex.fullmatch(guess) and not (self.check and self.check(guess)):
                 return guess
         return None
+
+
+def _without_login(text: str) -> str:
+    """`text` with `...` for what may be a login: an `@` stands behind it, and in it a `//` or a `:`. A password may have any sign in it."""
+    login, sign, rest = text.rpartition("@")
+    if not sign or ("//" not in login and ":" not in login):
+        return text
+    scheme = _SCHEME.match(login)
+    return f"{scheme[0] if scheme else ''}...@{rest}"
 
 
 @dataclass(frozen=True)
@@ -163,6 +172,7 @@ class Option:
 
         Raises:
             click.BadParameter: the value is wrong; the message says how.
+            MxError: the code that looks at it failed.
         """
         if self.multiple:
             items = raw if isinstance(raw, list | tuple) else [raw]
@@ -187,7 +197,16 @@ class Option:
                 )
             raw = str(raw).lower()
         convert = self.type.formed if recorded and isinstance(self.type, Pattern) else self.type.convert
-        value = convert(raw if isinstance(raw, str) else str(raw), None, None)
+        try:
+            value = convert(raw if isinstance(raw, str) else str(raw), None, None)
+        except (KeyboardInterrupt, MxError, click.ClickException, click.Abort):
+            raise
+        except BaseException as error:  # the code of a plugin
+            said = type(error).__name__ if self.secret else f"{type(error).__name__}: {error}"
+            raise MxError(
+                f"{self.spelling}: whether the value is right cannot be told: {said}",
+                hint="Report it to the authors of the plugin that declares it.",
+            ) from error
         if not isinstance(value, str):
             if isinstance(value, float) and not math.isfinite(value):
                 raise click.BadParameter(f"{raw} is not a number that a file can hold")

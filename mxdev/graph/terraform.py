@@ -11,6 +11,7 @@ from typing import Any
 
 from mxdev.errors import MxError
 from mxdev.infra.place import FOLDER
+from mxdev.project import tfvars
 from mxdev.project.project import Project
 
 # Resources that grant something: an edge, not a node.
@@ -83,17 +84,15 @@ def read(project: Project) -> Terraform:
     """Read the .tf files of `project`; nothing if there are none.
 
     Raises:
-        MxError: one is not HCL.
+        MxError: one, or a file of values, cannot be read.
     """
     folder = project.root / FOLDER
     paths = sorted(folder.glob("*.tf"))
     if not paths:
         return Terraform()
     values: dict[str, Any] = {}
-    tfvars = [folder / "terraform.tfvars", *sorted(folder.glob("*.auto.tfvars"))]
-    for path in tfvars:
-        if path.is_file():
-            values |= _parsed(project, f"{FOLDER}/{path.name}")
+    for name in tfvars.files(project.root):
+        values |= _values(project, name)
     files = {f"{FOLDER}/{path.name}": _parsed(project, f"{FOLDER}/{path.name}") for path in paths}
     known = {name: value for body in files.values() for block in body.get("locals", ()) for name, value in block.items()}  # fmt: skip
     resources: list[Resource] = []
@@ -110,6 +109,13 @@ def read(project: Project) -> Terraform:
                     elif kind not in _ASIDE:
                         resources += _copies(kind, name, inner, file, known, values)
     return Terraform(tuple(resources), tuple(grants))
+
+
+def _values(project: Project, path: str) -> dict[str, Any]:
+    data = project.read(path)
+    if data is not None and path.endswith(".json"):
+        return tfvars.loaded(data, path)
+    return {} if data is None else _parsed(project, path)
 
 
 def _parsed(project: Project, path: str) -> dict[str, Any]:
@@ -170,7 +176,7 @@ def _set(value: Any, known: Mapping[str, Any]) -> list[str]:
 
 
 def _resolved(text: str, copy: str | None, values: Mapping[str, Any]) -> str:
-    """`text` with what terraform.tfvars says; empty if something in it is not known."""
+    """`text` with what the files of values say; empty if something in it is not known."""
 
     def value(found: re.Match[str]) -> str:
         if found[1] == "each":

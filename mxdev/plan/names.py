@@ -7,11 +7,12 @@ declares a resource twice, and of two Kubernetes objects of one name the one tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from mxdev.plan.model import Rendering
+from mxdev.project import hcl
 from mxdev.project.project import Project
 from mxdev.project.records import Record
 
@@ -100,6 +101,8 @@ def taken(project: Project, renderings: Iterable[Rendering]) -> Iterator[Taken]:
             theirs.setdefault(name, []).append((owner, path))
     at = {owner: number for number, owner in enumerate(now)}
     kustomized = _kustomized(project, renderings)
+    known_as = {rendering.instance: rendering.known_as for rendering in renderings}
+    had: dict[str, Mapping[Name, str]] = {}  # all that it gave, also in files that are called otherwise now
     for mine, names in fresh.items():
         for name, path in names.items():
             for other, where in theirs[name]:
@@ -107,6 +110,11 @@ def taken(project: Project, renderings: Iterable[Rendering]) -> Iterator[Taken]:
                     continue  # instances of one generator may be for clusters of their own
                 if name.kind == _OBJECT and kustomized.intersection(map(_folder, (path, where))):
                     continue  # a patch names the object that it changes
+                if mine not in had:
+                    before = project.instances.get(known_as[mine])
+                    had[mine] = _recorded(project, before) if before else {}
+                if name in had[mine]:
+                    continue
                 pair = ((other, where), (mine, path))
                 first, second = pair[::-1] if at.get(other, -1) > at[mine] else pair
                 yield Taken(name, (first[0], second[0]), (first[1], second[1]))
@@ -153,6 +161,8 @@ def _text(data: bytes) -> str:
 
 
 def _terraform(folder: str, text: str) -> Iterator[Name]:
+    if "/*" in text or "<<" in text:  # a line of either may look like a block's head
+        text = hcl.without_asides(text)
     for block, kind, name, other, label in _BLOCK.findall(text):
         address = {"resource": f"{kind}.{name}", "data": f"data.{kind}.{name}"}.get(block, label)
         yield Name(f"Terraform {block or other}", folder, address)

@@ -8,20 +8,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from mxdev.disk.paths import resolve_inside
 from mxdev.errors import MxError
+from mxdev.project import hcl
 from mxdev.system.files import plain
 
 FOLDER = "infrastructure/terraform"
 _PREFIX = "TF_VAR_"
 _AUTO = (".auto.tfvars", ".auto.tfvars.json")
-# What has to be told apart to find where a value ends: a bracket in a text or in a comment is none.
-_TOKEN = re.compile(
-    r"""(?P<aside>\#[^\n]*|//[^\n]*|/\*.*?(?:\*/|\Z))
-    |(?P<text><<[-~]?(?P<end>[A-Za-z_][\w-]*)[^\n]*\n.*?(?:^[ \t]*(?P=end)[ \t]*(?=\n|\Z)|\Z)|"(?:\\.|[^"\\\n])*")
-    |(?P<open>[\[{(])|(?P<close>[\]})])|(?P<word>[A-Za-z_][\w-]*)|(?P<line>\n)|(?P<is>=(?!=))|[^\S\n]+|.""",
-    re.VERBOSE | re.DOTALL | re.MULTILINE,
-)
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 _ESCAPE = re.compile(r'\\(?:(["\\nrt])|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))|([$%])[$%](?=\{)')
 _ONE = {"n": "\n", "r": "\r", "t": "\t"}
@@ -53,37 +49,43 @@ def told(root: Path, environment: str | None = None) -> dict[str, Value]:
     Raises:
         MxError: a file cannot be read, or is no JSON.
     """
-    folder = root / FOLDER
     found = {
         name.removeprefix(_PREFIX): Value(text, text, name)
         for name, text in os.environ.items()
         if name.startswith(_PREFIX)
     }
+    for path in files(root, environment):
+        found |= of_file(root, path)
+    return found
+
+
+def files(root: Path, environment: str | None = None) -> list[str]:
+    """The files of values that Terraform may read in the project at `root`, relative to it, each over those before it; the first ones and the
+    last need not be there."""
     names = ["terraform.tfvars", "terraform.tfvars.json"]
-    names += sorted(path.name for path in folder.glob("*.auto.tfvars*") if path.name.endswith(_AUTO))
+    names += sorted(path.name for path in (root / FOLDER).glob("*.auto.tfvars*") if path.name.endswith(_AUTO))
     if environment is not None:
         names.append(f"environments/{environment}.tfvars")
-    for name in names:
-        found |= of_file(root, f"{FOLDER}/{name}")
-    return found
+    return [f"{FOLDER}/{name}" for name in names]
 
 
 def of_file(root: Path, path: str) -> dict[str, Value]:
     """What a file of the project says; nothing if there is none.
 
     Raises:
-        MxError: it cannot be read, or is no JSON although its name says so.
+        MxError: it cannot be read, leads out of the project, or is no JSON although its name says so.
     """
+    place = resolve_inside(root, path)
     try:
-        data = plain.read(root / path)
-    except FileNotFoundError:
+        data = plain.read(place)
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as problem:
         raise MxError(
             f"{path} cannot be read: {problem.strerror}.", hint="Terraform reads it, too."
         ) from problem
     if path.endswith(".json"):
-        return dict(_of_json(data, path))
+        return {name: _of_json(value, path) for name, value in loaded(data, path).items()}
     return dict(parsed(data, path))
 
 
@@ -110,23 +112,23 @@ def parsed(data: bytes, path: str = "") -> Iterator[tuple[str, Value]]:
     source = data.decode("utf-8-sig", "replace").replace("\r\n", "\n")
     before: list[str] = []  # what stands in the line before the sign
     value: list[str] | None = None
-    begin = depth = 0
-    for token in _TOKEN.finditer(f"{source}\n"):
-        kind, word = ("text" if token["text"] else token.lastgroup), token[0]
+    depth, line, begin = 0, 1, 1
+    for kind, word in hcl.tokens(f"{source}\n"):
         depth = max(0, depth + (kind == "open") - (kind == "close"))
         if kind == "line" and depth == 0:
             if value is not None:
                 written = "".join(value).strip()
-                yield before[0], Value(_plain(written), written, path, source.count("\n", 0, begin) + 1)
+                yield before[0], Value(_plain(written), written, path, begin)
             before, value = [], None
         elif kind == "aside":
-            continue
+            pass
         elif value is not None:
             value.append(word)
         elif kind == "is" and depth == 0 and len(before) == 1 and _NAME.fullmatch(before[0]):
-            begin, value = token.start(), []
+            begin, value = line, []
         elif word.strip():
             before.append(word)
+        line += word.count("\n")
 
 
 def _plain(source: str) -> str | None:
@@ -148,18 +150,23 @@ def _meant(found: re.Match[str]) -> str:
     return chr(code) if code < 0x110000 else "\ufffd"
 
 
-def _of_json(data: bytes, path: str) -> Iterator[tuple[str, Value]]:
+def loaded(data: bytes, path: str) -> dict[str, Any]:
+    """What a file of values in JSON says, by the variable's name.
+
+    Raises:
+        MxError: it is no JSON, or no object.
+    """
     try:
         found = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as problem:
         raise MxError(f"{path} is no JSON: {problem}", hint="Terraform refuses it, too.") from problem
     if not isinstance(found, dict):
         raise MxError(f"{path} is no object in JSON.", hint='Write {"name": "value"}.')
-    for name, value in found.items():
-        source = json.dumps(value)
-        # Templates are computed in JSON as well.
-        text = value if isinstance(value, str) else source if isinstance(value, bool | int | float) else None
-        yield (
-            name,
-            Value(None if isinstance(value, str) and re.search(r"[$%]\{", value) else text, source, path, 1),
-        )
+    return found
+
+
+def _of_json(value: object, path: str) -> Value:
+    source = json.dumps(value)
+    if isinstance(value, str):  # templates are computed in JSON as well
+        return Value(None if re.search(r"[$%]\{", value) else value, source, path, 1)
+    return Value(source if isinstance(value, bool | int | float) else None, source, path, 1)

@@ -26,7 +26,14 @@ def refused(project: Project, record: Record) -> Iterator[str]:
     for option in cls.declared():
         have = project.options if option.shared else record.options
         value = next((have[name] for name in option.names if name in have), None)
-        if option.positional and value is not None and (problem := _problem(option, value)):
+        if not option.positional or value is None:
+            continue
+        try:
+            problem = _problem(option, value)
+        except MxError as error:  # an update does not ask for it, so nothing stands still
+            yield f"{error.message}. {error.hint}"
+            continue
+        if problem:
             way = (
                 "a new project under another name is free of it"
                 if option.shared
@@ -36,7 +43,11 @@ def refused(project: Project, record: Record) -> Iterator[str]:
 
 
 def _problem(option: Option, value: object) -> str:
-    """Why a new one could not be called so; "" if it could, or where the value has not even the form, which stops an update."""
+    """Why a new one could not be called so; "" if it could, or where the value has not even the form, which stops an update.
+
+    Raises:
+        MxError: the code that says so failed.
+    """
     try:
         option.convert(value, recorded=True)
     except click.BadParameter:

@@ -148,16 +148,25 @@ def test_the_proxy_on_the_way_is_named_without_its_login(
     fake: Fake, clock: Callable[[], float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://of-the-environment:3128")
-    fake.answer(AWAY, [0, "https://ada:secret@proxy.example.com:3128", ""])
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    server = "https://cluster.example.com"
+    fake.answer(AWAY, [0, f"{server}\nhttps://ada:secret@proxy.example.com:3128", ""])
     with pytest.raises(ClusterError) as caught:
         Kubectl("prod", None).run("get", "pods", retry=False)
     assert caught.value.hint is not None
     assert "the proxy https://proxy.example.com:3128: look" in caught.value.hint
     assert "`kubectl cluster-info`" in caught.value.hint
-    fake.answer(AWAY, [0, "", ""])
+    fake.answer(AWAY, [0, f"{server}\n", ""])
     with pytest.raises(ClusterError, match="does not answer") as caught:
         Kubectl("prod", None).run("get", "pods", retry=False)
     assert "the proxy http://of-the-environment:3128: look" in str(caught.value.hint)
+    fake.answer(
+        AWAY, [0, "https://127.0.0.1:6443\n", ""]
+    )  # no program in Go asks a proxy for its own machine
+    with pytest.raises(ClusterError, match="does not answer") as caught:
+        Kubectl("prod", None).run("get", "pods", retry=False)
+    assert "proxy" not in str(caught.value.hint)
 
 
 def test_a_program_for_the_login_that_is_missing_is_named(fake: Fake) -> None:

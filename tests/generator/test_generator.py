@@ -109,10 +109,25 @@ def test_everything_an_author_needs_is_importable_lazily() -> None:
         _ = mxdev.nothing
 
 
-@pytest.mark.parametrize("login", ["user:s3cret", "s3cret", "user:s3@cret"])
-def test_a_login_in_an_address_stands_in_no_message(login: str) -> None:
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://user:s3cret@host.example.com/x", "https://...@host.example.com/x"),
+        ("https://s3cret@host.example.com/x", "https://...@host.example.com/x"),
+        ("https://user:s3@cret@host.example.com/x", "https://...@host.example.com/x"),
+        ("https://user:gl/s3cret@host.example.com/x", "https://...@host.example.com/x"),  # not escaped
+        ("user:s3cret@host.example.com/x", "...@host.example.com/x"),  # the scheme is forgotten
+        ("user:gl//s3cret@host", "...@host"),
+    ],
+)
+def test_a_login_in_an_address_stands_in_no_message(address: str, shown: str) -> None:
     """Nor in what was perhaps meant: a pipeline keeps it in a variable, and its log is read by many."""
     kind = Pattern("[a-z0-9-]+", "a name")
     with pytest.raises(click.BadParameter) as refused:
-        kind.convert(f"https://{login}@host.example.com/x", None, None)
-    assert refused.value.message == "'https://...@host.example.com/x': it must be a name"
+        kind.convert(address, None, None)
+    assert refused.value.message == f"{shown!r}: it must be a name"
+
+
+def test_an_at_sign_alone_is_no_login() -> None:
+    with pytest.raises(click.BadParameter, match="'Ada@work': it must be a name; did you mean ada-work"):
+        Pattern("[a-z0-9-]+", "a name").convert("Ada@work", None, None)

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from mxdev.deploy.endpoints import endpoints
-from mxdev.graph import layout, mermaid, reading, svg
+from mxdev.graph import layout, mermaid, reading, svg, terraform
 from mxdev.graph.model import Graph, Node
 from mxdev.project.project import Project
 from mxdev.testing import mx
@@ -226,6 +226,19 @@ def test_a_file_that_cannot_be_read_is_named_with_its_line(project: Path) -> Non
     assert done.code == 4
     assert re.search(r"infrastructure/terraform/main\.tf:[34] cannot be read as HCL", done.stderr)
     assert "terraform fmt" in done.stderr
+
+
+def test_a_bucket_is_called_what_terraform_is_told_last(project: Path) -> None:
+    folder = project / "infrastructure" / "terraform"
+    folder.mkdir()
+    (folder / "main.tf").write_text(
+        'variable "bucket" {}\nresource "google_storage_bucket" "data" {\n  name = var.bucket\n}\n'
+    )
+    (folder / "terraform.tfvars").write_text('bucket = "first"\n')
+    (folder / "terraform.tfvars.json").write_text('{"bucket": "of-json"}')
+    assert [one.called for one in terraform.read(Project.load(project)).resources] == ["of-json"]
+    (folder / "a.auto.tfvars.json").write_text('{"bucket": "last"}')
+    assert [one.called for one in terraform.read(Project.load(project)).resources] == ["last"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name")

@@ -55,5 +55,11 @@ def test_a_file_of_ones_own_says_it_over_again(mx: Mx, root: Path, monkeypatch: 
     result = mx("lint", "--rule", "strayed-answers", cwd=root)
     assert result.code == 1
     assert 'team.auto.tfvars:2:1: strayed-answers error project_id is "acme-live" here only' in result.out
+    assert 'team.auto.tfvars:2: project_id is "acme-live" here only' in mx("status", cwd=root).err
     own.write_text('project_id = "demo-churn"\n')
     assert mx("lint", "--rule", "strayed-answers", cwd=root).code == 0
+    assert mx("status", cwd=root).err == ""
+    own.with_suffix(".tfvars.json").write_text("[")
+    result = mx("status", cwd=root)
+    assert result.code == 0
+    assert "team.auto.tfvars.json is no JSON" in result.err

@@ -64,6 +64,11 @@ def test_two_generators_that_give_one_name_are_refused_before_anything_is_writte
         ({"t/a.tf": 'variable "zone" {}\n'}, {"other/a.tf": 'variable "zone" {}\n'}),  # another module
         ({"t/a.tf": 'variable "zone" {}\n'}, {"t/a_override.tf": 'variable "zone" {}\n'}),
         ({"t/a.tf": 'variable "zone" {}\n'}, {"t/b.tf": 'output "zone" {}\n'}),
+        ({"t/a.tf": 'variable "zone" {}\n'}, {"t/b.tf": '/*\nvariable "zone" {}\n*/\n'}),
+        (
+            {"t/a.tf": 'variable "zone" {}\n'},
+            {"t/b.tf": 'locals {\n  a = <<EOT\nvariable "zone" {}\nEOT\n}\n'},
+        ),
         ({"k/a.yaml": PLAIN}, {"k/b.yaml": PLAIN.replace("shop", "other")}),
         ({"k/a.yaml": PLAIN}, {"k/b.yaml": PLAIN.replace("v1", "serving.knative.dev/v1")}),
         ({"k/a.yaml": PLAIN}, {"k/b.yaml": PLAIN.replace("web", "web-{{ .Release.Name }}")}),
@@ -92,12 +97,22 @@ def test_a_project_that_lives_with_a_clash_is_still_updated(
         older.setattr("mxdev.plan.names.taken", lambda project, renderings: ())
         world.run({"A": Wanted({"k/a.yaml": PLAIN}), "B": Wanted({"k/b.yaml": PLAIN})})
     assert world.run({"B": Wanted({"k/b.yaml": f"# new\n{PLAIN}"})})[1] == "applied"
+    assert world.run({"B": Wanted({"k/renamed.yaml": PLAIN})})[1] == "applied"
+    with pytest.raises(MxError, match="B and A both render the Kubernetes object Role"):
+        world.run({"B": Wanted({"k/renamed.yaml": PLAIN, "k/c.yaml": PLAIN.replace("Service", "Role")}),
+                   "A": Wanted({"k/a.yaml": PLAIN, "k/r.yaml": PLAIN.replace("Service", "Role")})})  # fmt: skip
 
 
 def test_a_name_that_moves_to_another_instance_in_one_plan(world: World) -> None:
     world.run({"A": Wanted({"t/a.tf": 'variable "zone" {}\n'}), "B": Wanted({"b": "1"})})
     moved = {"A": Wanted({"a": "1"}), "B": Wanted({"t/b.tf": 'variable "zone" {}\n'})}
     assert world.run(moved)[1] == "applied"
+
+
+def test_what_is_declared_behind_a_comment_and_a_long_text() -> None:
+    text = '/* one */ # two\nlocals {\n  a = "gs://b/*"\n  b = <<-EOT\n  c = 1\n  EOT\n  d = 2\n}\nresource "a_b" "c" {\n'
+    text += '  x = "${format("/*")}"\n}\noutput "o" {}\n'
+    assert sorted(name.name for name in of_file("t/a.tf", text.encode())) == ["a", "a_b.c", "b", "d", "o"]
 
 
 def test_what_a_manifest_names() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,43 @@ def test_a_file_that_is_no_json(root: Path, text: str) -> None:
     (root / tfvars.FOLDER / "z.auto.tfvars.json").write_text(text)
     with pytest.raises(MxError, match=r"z\.auto\.tfvars\.json is no "):
         tfvars.told(root)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'x = "' + 150_000 * '\\"',  # nobody closed it
+        40_000 * 'some = "value"\n',
+    ],
+)
+def test_the_time_it_takes_grows_with_the_size(text: str) -> None:
+    begin = time.process_time()
+    list(tfvars.parsed(text.encode()))
+    assert time.process_time() - begin < 3  # s; it was minutes
+
+
+def test_lines_are_counted_over_what_is_long() -> None:
+    text = '/* one\ntwo */\nlong = <<EOT\nx\nEOT\nopen = "abc\nlast = "here"\nof = [\n  1,\n]\nend = 2'
+    lines = {name: (value.line, value.text) for name, value in tfvars.parsed(text.encode())}
+    assert lines == {
+        "long": (3, None),
+        "open": (6, None),
+        "last": (7, "here"),
+        "of": (8, None),
+        "end": (11, "2"),
+    }
+
+
+def test_a_link_out_of_the_project_is_not_followed(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "values"
+    outside.write_text('kept = "of somebody else"\n')
+    (root / tfvars.FOLDER / "z.auto.tfvars").symlink_to(outside)
+    with pytest.raises(MxError, match=r"z\.auto\.tfvars.* leaves "):
+        tfvars.told(root)
+
+
+def test_a_file_where_the_folder_would_be_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "infrastructure").write_text("nothing of Terraform\n")
+    assert not [name for name, value in tfvars.told(tmp_path).items() if value.line]
