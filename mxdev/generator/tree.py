@@ -151,7 +151,7 @@ class Tree:
             raise MxError(f"the name of the template {where} renders to the path {'/'.join(names)!r}")
         executable = bool(source.stat().st_mode & 0o100)
         data, by = source.read_bytes(), ""
-        name = self._name_of_override(key)
+        name = self.name_of_override(key)
         if name in self.overrides:
             override = self.overrides[name]
             self.replaced[name] = Replaced(override, data)
@@ -162,7 +162,7 @@ class Tree:
                 data = self.text(_decoded(data, by or where), by or where).encode("utf-8")
         self._add(File("/".join([*PurePosixPath(to).parts, *names]), data, executable, where, by))
 
-    def _name_of_override(self, key: str) -> str:
+    def name_of_override(self, key: str) -> str:
         """The path that an override of a template has: the template's, or that which it had before there were values in it."""
         before = key.removesuffix(SUFFIX)
         its_own = key in self.overrides or before in self.templates or before not in self.overrides

@@ -211,6 +211,15 @@ def test_a_template_that_has_values_now_is_still_replaced(mx: Mx, plugin: Path, 
     }
 
 
+def test_one_of_a_template_that_has_values_now_and_renders_to_nothing_here_is_no_stray(
+    mx: Mx, project: Path
+) -> None:
+    override(project, "{{ 'extra.txt' if size > 1 }}", "mine\n")
+    assert mx("update", cwd=project).code == 0
+    assert not (project / "extra.txt").exists()
+    assert [one for one in overrides(mx, project) if one["unused"]] == []
+
+
 def test_one_that_replaces_nothing_is_told(mx: Mx, project: Path) -> None:
     override(project, "conf/settngs.yaml.jinja", "mine: 1\n")
     assert [(one["unused"], one["outdated"]) for one in overrides(mx, project)] == [(True, False)]
