@@ -93,7 +93,7 @@ class Tree:
         generator: the one that fills it.
         filters: template filters of plugins.
         overrides: templates that stand for the generator's own, by path.
-        replaced: those of them that were rendered, with what they stand for.
+        replaced: those of them that were rendered, by their own path, with what they stand for.
         templates: the paths of all templates that were looked at.
     """
 
@@ -151,14 +151,22 @@ class Tree:
             raise MxError(f"the name of the template {where} renders to the path {'/'.join(names)!r}")
         executable = bool(source.stat().st_mode & 0o100)
         data, by = source.read_bytes(), ""
-        override = self.overrides.get(key)
-        if override is not None:
-            self.replaced[key] = Replaced(override, data)
+        name = self.name_of_override(key)
+        if name in self.overrides:
+            override = self.overrides[name]
+            self.replaced[name] = Replaced(override, data)
             data, by = override.data, override.by
         if names[-1].endswith(SUFFIX):
             names[-1] = names[-1].removesuffix(SUFFIX)
-            data = self.text(_decoded(data, by or where), by or where).encode("utf-8")
+            if name == key:
+                data = self.text(_decoded(data, by or where), by or where).encode("utf-8")
         self._add(File("/".join([*PurePosixPath(to).parts, *names]), data, executable, where, by))
+
+    def name_of_override(self, key: str) -> str:
+        """The path that an override of a template has: the template's, or that which it had before there were values in it."""
+        before = key.removesuffix(SUFFIX)
+        its_own = key in self.overrides or before in self.templates or before not in self.overrides
+        return key if its_own else before
 
     def text(self, source: str, where: str = "text") -> str:
         """Render a template given as text, with the generator's variables."""

@@ -118,7 +118,9 @@ def report(plan: Plan, instance: str) -> list[Report]:
         for key, one in tree.replaced.items():
             changed = said[key].replaces != digest(one.original)
             found.append(Report(key, one.override.by, outdated=changed))
-        unused = {key: o for key, o in tree.overrides.items() if key not in tree.templates}
+        # Those of templates that render to nothing here, too.
+        known = {tree.name_of_override(key) for key in tree.templates} | tree.templates
+        unused = {key: o for key, o in tree.overrides.items() if key not in known}
         found += [Report(key, override.by, unused=True) for key, override in unused.items()]
     return found
 

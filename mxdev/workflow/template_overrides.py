@@ -1,7 +1,8 @@
 """Templates that stand for one of a generator's own: a project's below `.mx/overrides/<Generator>/`, or a plugin's.
 
 An override has the path of the template that it stands for, relative to the generator's `templates/` (of a generator
-that renders another folder, that folder's name stands before). A project's comes before a plugin's.
+that renders another folder, that folder's name stands before). Without the ending `.jinja` of the template it stands for
+it too, and is copied byte for byte. A project's comes before a plugin's.
 
 The record of the instance remembers which template was replaced, and what it was when the override was written, last
 changed or accepted: `mx status` tells when the generator's own has changed since, `mx diff --template` shows by what, and

@@ -155,7 +155,7 @@ def test_its_own_tests_pass_and_types_are_right(ml_python: Path, written: Path) 
     own = [f"tests/test_{name}.py" for name in ("customers", LONGEST, "dataset_1", "path")]
     done = python(ml_python, written, "-m", "pytest", "-q", "-p", "no:cacheprovider", *own)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "80 passed" in done.stdout
+    assert "92 passed" in done.stdout
     check_types(ml_python, written)
 
 

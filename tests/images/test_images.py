@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import yaml
 from golden import EXAMPLES
 
 import mxdev_generators
-from mxdev_generators.images.table import for_python, image, repository, table
+from mxdev.generator import Values
+from mxdev_generators.beam_pipeline import image as beam
+from mxdev_generators.images.table import Image, for_python, image, repository, table
 
 HOME = Path(mxdev_generators.__file__).parent
 CHARTS = re.compile(r"oci://\S+")
@@ -96,6 +100,20 @@ def test_every_entry_is_used() -> None:
     }
     assert families.keys() <= table().keys()
     assert [key for key in table() if f'"{families.get(key, key)}"' not in code] == []
+
+
+def test_what_belongs_together_has_one_version() -> None:
+    assert table()["cvat-server"].tag == table()["cvat-ui"].tag
+
+
+def test_a_pipeline_has_the_version_of_its_own_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = {f"beam-python{python}": Image("a.example/beam", f"2.{python}") for python in (311, 312, 313)}
+    monkeypatch.setattr(beam, "table", lambda: images)
+    found = [
+        beam.requirement(cast(Values, SimpleNamespace(cloud=cloud, python=python)))
+        for cloud, python in (("gcp", "3.11"), ("existing", "3.12"), ("existing", "3.13"))
+    ]
+    assert found == ["apache-beam[gcp]==2.311", "apache-beam==2.312", "apache-beam==2.313"]
 
 
 def test_where_an_image_is_pulled_from() -> None:

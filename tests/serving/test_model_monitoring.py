@@ -236,7 +236,7 @@ def test_an_update_merges_with_what_a_person_wrote(project: Path, tmp_path: Path
     statuses = {one["path"]: one["status"] for one in json.loads(done.stdout)["changes"]}
     assert statuses[MANIFEST] == statuses["src/m1/conf/scores_monitoring.yaml"] == "merge", done.stderr
     assert "psi: 0.3" in conf.read_text()
-    assert 'model: "other"' in conf.read_text()
+    assert 'registered: "other"' in conf.read_text()
     assert "memory: 8Gi" in manifest.read_text()
     assert "7 */6 * * *" in manifest.read_text()
 

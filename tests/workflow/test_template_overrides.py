@@ -186,6 +186,40 @@ def test_the_kept_template_may_be_damaged(mx: Mx, plugin: Path, tmp_path: Path, 
     assert mx("update", cwd=project).code == 0
 
 
+def test_a_template_that_has_values_now_is_still_replaced(mx: Mx, plugin: Path, tmp_path: Path) -> None:
+    mx("generate", "SampleBase", "demo", "--no-input")
+    project = tmp_path / "demo"
+    override(project, "plain.txt", "{{ mine }}\n")
+    assert mx("update", cwd=project).code == 0
+    template = plugin / "templates_base/plain.txt"
+    template.rename(template.with_name("plain.txt.jinja")).write_text("{{ region }}\n")
+    # It is copied as before, and what it replaces is another text now.
+    assert mx("update", cwd=project).code == 0
+    assert (project / "plain.txt").read_text() == "{{ mine }}\n"
+    (told,) = overrides(mx, project)
+    assert (told["by"], told["outdated"], told["unused"]) == (f"{MINE}/plain.txt", True, False)
+    assert "+{{ region }}\n" in mx("diff", "--template", cwd=project).out
+    assert mx("update", "--accept", f"{MINE}/plain.txt", cwd=project).code == 0
+    assert [one["outdated"] for one in overrides(mx, project)] == [False]
+    # One with the template's own name comes first.
+    override(project, "plain.txt.jinja", "in {{ region }}\n")
+    assert mx("update", cwd=project).code == 0
+    assert (project / "plain.txt").read_text() == "in demo-1\n"
+    assert {one["by"]: one["unused"] for one in overrides(mx, project)} == {
+        f"{MINE}/plain.txt": True,
+        f"{MINE}/plain.txt.jinja": False,
+    }
+
+
+def test_one_of_a_template_that_has_values_now_and_renders_to_nothing_here_is_no_stray(
+    mx: Mx, project: Path
+) -> None:
+    override(project, "{{ 'extra.txt' if size > 1 }}", "mine\n")
+    assert mx("update", cwd=project).code == 0
+    assert not (project / "extra.txt").exists()
+    assert [one for one in overrides(mx, project) if one["unused"]] == []
+
+
 def test_one_that_replaces_nothing_is_told(mx: Mx, project: Path) -> None:
     override(project, "conf/settngs.yaml.jinja", "mine: 1\n")
     assert [(one["unused"], one["outdated"]) for one in overrides(mx, project)] == [(True, False)]

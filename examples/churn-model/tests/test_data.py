@@ -105,6 +105,16 @@ def test_what_is_no_image_is_left_out_and_said(uri, caplog):
     assert "not those of images: 1, such as dog/b.heic" in caplog.text
 
 
+def test_what_lies_beside_the_folders_of_classes_is_no_image_that_is_missed(uri, caplog):
+    for within in ("", "train/"):
+        write(uri, f"{within}cat/a.png", png(0))
+        for name in ("SHA256SUMS", "annotations.json", "lineage.json"):
+            write(uri, within + name, b"")
+    assert ImageFolder(Folder(uri), "train").classes == ["cat"]
+    assert ImageFolder(Folder(f"{uri}/train")).classes == ["cat"]
+    assert caplog.text == ""
+
+
 def saved(image, kind, **options):
     content = io.BytesIO()
     image.save(content, kind, **options)
@@ -337,6 +347,27 @@ def test_nothing_to_read_is_said(uri):
         _ = Folder(f"{uri}/nowhere").files
     with pytest.raises(ValueError, match=r"^the URI of the data has a password in it, which"):
         Folder("https://me:secret@example.com/data")
+
+
+@pytest.mark.parametrize(
+    "uri", ["simplecache::https://u:p@h/d", "dvc+http://u:p@h", "zip://a.zip::ftp://u:p@h/b"]
+)
+def test_a_password_in_any_part_of_a_uri_is_refused(uri):
+    with pytest.raises(ValueError, match=r"^the URI of the data has a password in it, which"):
+        Folder(uri)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "github://org:repo@main/data",
+        "git://folder:branch@main/data",
+        "https://u@h/d",
+        "s3://b/a:b@c",
+    ],
+)
+def test_what_is_no_password_is_taken(uri):
+    assert Folder(uri).uri == uri
 
 
 def test_what_is_no_file_is_named(tmp_path):

@@ -178,6 +178,29 @@ def test_back_is_refused_after_an_alias_was_moved_by_hand(registered, values, mo
     assert client.get_model_version(name, "1").tags[acceptance.STATE] == acceptance.ACCEPTED
 
 
+def test_back_is_refused_from_an_older_accepted_version(registered, values):
+    name, candidate = registered
+    for value in (0.5, 0.4, 0.3):
+        values[candidate()] = {"all": value}
+        acceptance.run(config_of(name))
+    client = MlflowClient()
+    client.set_registered_model_alias(name, "champion", "1")
+    with pytest.raises(SystemExit, match="by hand, to version 1: which one"):
+        acceptance.run(config_of(name, "decide=back"))
+    assert aliases(name) == {"candidate": "3", "champion": "1", "previous": "2"}
+    assert client.get_model_version(name, "1").tags[acceptance.STATE] == acceptance.ACCEPTED
+
+
+def test_back_from_a_version_that_does_not_say_what_it_replaced(registered, values):
+    name, candidate = registered
+    for value in (0.5, 0.4):
+        values[candidate()] = {"all": value}
+        acceptance.run(config_of(name))
+    MlflowClient().delete_model_version_tag(name, "2", acceptance.BEFORE)
+    acceptance.run(config_of(name, "decide=back"))
+    assert aliases(name) == {"candidate": "2", "champion": "1"}
+
+
 def test_what_is_missing_is_said(registered):
     name, _ = registered
     with pytest.raises(SystemExit, match="has the alias candidate"):

@@ -102,6 +102,24 @@ def test_rows_that_repeat_another_are_counted(path):
     assert dataset.describe(configured(path).dataset)["repeated"] == 2
 
 
+def test_numbers_with_more_digits_than_32_bits_hold_are_not_the_same(path):
+    header = "size,label,goal\n"
+    path.write_text(header + "".join(f"{4930123400 + row},a,{row % 2}\n" for row in range(20)))
+    assert dataset.describe(configured(path).dataset)["repeated"] == 0
+    path.write_text(header + "".join(f"{row},a,{16777216 + row % 2}\n" for row in range(20)))
+    with pytest.raises(ValueError, match=r"'goal' differs by less than 32 bits can hold"):
+        configured(path).dataset.load()
+
+
+def test_columns_without_a_name_are_skipped_together(path):
+    path.write_text(",,goal\n" + "".join(f"a,b,{row}\n" for row in range(20)))
+    skip = "dataset.skip=['']"
+    with pytest.raises(ValueError, match=r"has no column to predict 'goal' from"):
+        configured(path, skip).dataset.load()
+    path.write_text(",,size,goal\n" + "".join(f"a,b,{row},{row}\n" for row in range(20)))
+    assert configured(path, skip).dataset.load()[0] == ["size"]
+
+
 def test_what_teaches_nothing_is_refused(path):
     path.write_text("size,label,goal\n" + "".join(f"{row},a,1\n" for row in range(20)))
     with pytest.raises(ValueError, match="'goal' is 1 in every row"):
@@ -116,6 +134,14 @@ def test_a_path_that_is_no_file_is_said(path):
     with pytest.raises(ValueError, match="is a URI") as refused:
         configured("https://user:word@example.com/a.csv").dataset.load()
     assert "word" not in str(refused.value)
+
+
+def test_of_a_table_that_cannot_be_read_nothing_is_kept(path):
+    config = configured("https://user:word@example.com/a.csv", "experiment=refused")
+    with pytest.raises(ValueError, match="is a URI"):
+        dataset.run(config)
+    found = mlflow.search_runs(experiment_names=["refused"], output_format="list")
+    assert found == []
 
 
 def test_too_few_rows_and_no_file_are_said(path):

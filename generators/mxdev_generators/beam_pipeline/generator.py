@@ -102,7 +102,7 @@ class BeamPipeline(Generator):
             "title": f"{values['reads']} becomes a version of {name}",
             "module": f"{values['package']}.{name}",
             "image": label,
-            "requires": {"apache_beam": image.requirement(project.cloud)},
+            "requires": {"apache_beam": image.requirement(project)},
         }
         if project.cloud == "gcp":
             prefix = bucket_prefix(project.project_id, project.name)

@@ -28,9 +28,10 @@ def boot(project: Values) -> str:
     )
 
 
-def requirement(cloud: str) -> str:
-    """What pip takes for Apache Beam, with Google's part where there is one; the version is that of the image."""
-    return f"apache-beam{'[gcp]' if cloud == 'gcp' else ''}=={table()[for_python('beam-python', '3.11')].tag}"
+def requirement(project: Values) -> str:
+    """What pip takes for Apache Beam, with Google's part where there is one; the version is that of the project's image."""
+    version = table()[for_python("beam-python", project.python)].tag
+    return f"apache-beam{'[gcp]' if project.cloud == 'gcp' else ''}=={version}"
 
 
 def add(tree: Tree, instance: str, project: Values) -> None:
@@ -41,7 +42,7 @@ def add(tree: Tree, instance: str, project: Values) -> None:
         instance: its name.
         project: the project's values.
     """
-    needed = requirement(project.cloud)
+    needed = requirement(project)
     if project.cloud == "gcp":
         end = 'ENTRYPOINT ["/opt/apache/beam/boot"]\n'
         add_stage(tree, instance, project, needed, end, begin=_BOOT, user=_ROOT)

@@ -37,6 +37,8 @@ STAGE = "acceptance"
 DRAFT, ACCEPTED, REFUSED, NOTHING = "draft", "accepted", "refused", "nothing"
 # Tags of a version: what it is, why, who decided (rule or person), and in which run.
 STATE, REASON, BY, RUN = "acceptance", "acceptance.reason", "acceptance.by", "acceptance.run"
+# The version that had the alias when this one got it; empty: none had.
+BEFORE = "acceptance.before"
 DECIDE = ("rule", "person", "yes", "no", "back")
 TRAIN = ("never", "new-data", "always")
 # The whole of the test data, beside its parts.
@@ -294,6 +296,8 @@ def _state(config: Config, rows: Sequence[Row]) -> str:
 def _promote(
     config: Config, client: MlflowClient, version: str, before: ModelVersion | None
 ) -> None:
+    left = str(before.version) if before else ""
+    client.set_model_version_tag(config.registered, version, BEFORE, left)
     if before is not None:
         client.set_registered_model_alias(config.registered, config.previous, before.version)
     client.set_registered_model_alias(config.registered, config.accepted, version)
@@ -307,7 +311,12 @@ def _back(config: Config, client: MlflowClient, now: ModelVersion | None) -> str
             f"No version of {config.registered} has the alias {config.previous}: none was accepted before."
         )
     # Who moves the alias by hand tells nobody which version had it until then.
-    if now is not None and (now.version == before.version or now.tags.get(STATE) != ACCEPTED):
+    left = str(before.version)
+    if now is not None and (
+        str(now.version) == left
+        or now.tags.get(STATE) != ACCEPTED
+        or now.tags.get(BEFORE, left) != left
+    ):
         raise SystemExit(
             f"Somebody moved the alias {config.accepted} of {config.registered} by hand, to version {now.version}: which one it had "
             "before is not known. Name the one that is to have it: `mx flow accept VERSION`."

@@ -21,6 +21,10 @@ LINEAGE = "lineage.json"
 _BLOCK = 1 << 20
 # Packages that bring stores, by their protocol; they are extras in pyproject.toml.
 _EXTRAS = {"gs": "gcs", "gcs": "gcs", "s3": "s3", "s3a": "s3"}
+# A URI, or a part of one that is chained, with a login in it.
+_LOGIN = re.compile(r"([\w.+-]+)://[^/@]*:[^/]*@")
+# Protocols of fsspec that have a repository and a revision in that place: `github://ORGANIZATION:REPOSITORY@BRANCH/FOLDER`.
+_REVISIONS = ("github", "git")
 
 
 class File(NamedTuple):
@@ -49,7 +53,8 @@ class Folder:
     """
 
     def __init__(self, uri: str) -> None:
-        if re.match(r"\w+://[^/@]*:[^/]*@", uri):
+        logins = (_LOGIN.match(part) for part in uri.split("::"))
+        if any(login and login[1] not in _REVISIONS for login in logins):
             raise ValueError(
                 "the URI of the data has a password in it, which logs and runs would keep. Take it out: stores find a "
                 "login in the environment or in the files of their own tools."

@@ -51,19 +51,33 @@ class Table:
 
         Raises:
             FileNotFoundError: there is no such file.
+            IsADirectoryError: it is a folder.
             ValueError: it is no such table; the message says where.
+        """
+        columns, rows, targets = self.exact()
+        return columns, rows.float(), targets.float()
+
+    def exact(self) -> tuple[list[str], Tensor, Tensor]:
+        """What `load` gives, with the 64 bits of the numbers that were read; a training has 32 of them.
+
+        Raises: as `load`.
         """
         header, rows = self._read()
         self._check(header, len(rows))
         columns = [name for name in header if name not in (self.target, *self.skip)]
         numbers = [self._numbers(header, line, row) for line, row in rows]
         inputs = [[row[name] for name in columns] for row in numbers]
-        targets = torch.tensor([row[self.target] for row in numbers])
+        targets = torch.tensor([row[self.target] for row in numbers], dtype=torch.float64)
         if targets.min() == targets.max():
             raise ValueError(
                 f"{self.path}: {self.target!r} is {targets[0]:g} in every row, so nothing can be learned."
             )
-        return columns, torch.tensor(inputs), targets
+        if targets.float().min() == targets.float().max():
+            raise ValueError(
+                f"{self.path}: {self.target!r} differs by less than 32 bits can hold, so nothing can be learned. "
+                "Subtract a constant from it, or scale it."
+            )
+        return columns, torch.tensor(inputs, dtype=torch.float64), targets
 
     def _read(self) -> tuple[list[str], list[tuple[int, list[str]]]]:
         """The names of the columns, and each row with the line that it begins in."""
@@ -117,7 +131,8 @@ class Table:
                 f"{self.path}: column {header.index('') + 1} has no name; it may be an index that is no input. "
                 "Name it in line 1, or add '' to dataset.skip."
             )
-        if doubled := sorted({name for name in header if header.count(name) > 1}):
+        # Those without a name are all skipped here.
+        if doubled := sorted({name for name in header if name and header.count(name) > 1}):
             raise ValueError(f"{self.path} has two columns {doubled[0]!r}. Rename one of them.")
         if set(header) <= {self.target, *self.skip}:
             raise ValueError(f"{self.path} has no column to predict {self.target!r} from.")
@@ -171,7 +186,8 @@ class Config:
 
 def describe(table: Table) -> dict[str, float]:
     """What is in the table: rows, rows of each part, rows that repeat another, and the range of each column."""
-    columns, rows, targets = table.load()
+    # A customer's number may need more digits than 32 bits hold.
+    columns, rows, targets = table.exact()
     train, validation, test = map(len, table.parts(len(rows)))
     found: dict[str, float] = {"rows": len(rows), "columns": len(columns)}
     found |= {"train": train, "validation": validation, "test": test}
@@ -194,13 +210,14 @@ def run(config: Config) -> str:
     # Here, because they import the project's task, which may import this module.
     from .. import provenance, tracking
 
+    # First, so that of what is refused, such as a password in a URI, no run keeps anything.
+    found = describe(config.dataset)
     tracking.open_store(config.experiment)
     # `mx flow run` has started a run already; this one joins it.
     with mlflow.start_run() as active:
         mlflow.set_tag(tracking.STAGE, STAGE)
         mlflow.log_dict(asdict(config), "config.json")
         tracking.log_code(provenance.code(provenance.project_root()))
-        found = describe(config.dataset)
         tracking.log_version(config.dataset.version())
         mlflow.log_dict(found, "description.json")
         mlflow.log_metrics({name: found[name] for name in ("rows", "columns")})

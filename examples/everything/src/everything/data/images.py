@@ -49,7 +49,10 @@ class ImageFolder:
         self._folder = folder
         self._names = [file.name for file in folder.named(within, *SUFFIXES)]
         # A class whose images are of another kind would be gone without a word.
-        if others := sorted({file.name for file in folder.named(within)}.difference(self._names)):
+        # What lies beside the folders of the classes, such as a list of hashes, is about them all.
+        begin = len(within.strip("/") and f"{within.strip('/')}/")
+        inside = {file.name for file in folder.named(within) if "/" in file.name[begin:]}
+        if others := sorted(inside.difference(self._names)):
             log.warning(
                 "%s: files that are left out, because their names are not those of images: %d, such as %s",
                 folder.uri,
