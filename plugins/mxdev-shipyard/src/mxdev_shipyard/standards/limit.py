@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-# Seconds until the alarm goes off again, at least: what comes sooner than Python has handled the one before hangs itself.
+# Seconds until the alarm goes off again, at least: alarms that come faster than Python handles them keep it busy for ever.
 _AGAIN = 1.0
 
 
