@@ -241,7 +241,9 @@ def test_versions_of_python(default: Tree) -> None:
         project = tomllib.loads(testing.text(tree, "pyproject.toml"))["project"]
         assert project["requires-python"] == f">={python}"
         dockerfile = testing.text(tree, "infrastructure/docker/Dockerfile")
-        assert re.search(rf"^FROM \S+ python:{re.escape(python)}\.\d+-slim-\w+ AS python$", dockerfile, re.M)
+        assert re.search(
+            rf"^FROM \S+ python:{re.escape(python)}\.\d+-slim-\w+(@sha256:\w+)? AS python$", dockerfile, re.M
+        )
 
 
 def test_the_tests_environment_is_that_of_the_project(default: Tree) -> None:
