@@ -28,6 +28,13 @@ def _complete_rules(ctx: click.Context, param: click.Parameter, incomplete: str)
     ]  # fmt: skip
 
 
+def _number(ctx: click.Context, param: click.Parameter, seconds: float) -> float:
+    """No `nan`, which click takes for a number within any limits."""
+    if seconds != seconds:
+        raise click.BadParameter("nan is no number of seconds.")
+    return seconds
+
+
 @click.command(name="lint")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option(
@@ -59,7 +66,7 @@ def _complete_rules(ctx: click.Context, param: click.Parameter, incomplete: str)
 )
 @click.option(
     "--timeout", type=click.FloatRange(min=0, max=1e6), default=600.0, show_default=True, metavar="SECONDS",
-    envvar="MX_LINT_TIMEOUT", show_envvar=True,
+    envvar="MX_LINT_TIMEOUT", show_envvar=True, callback=_number,
     help="How long one run of a linter, or a rule without one, may take; 0: no limit.",
 )  # fmt: skip
 @click.option("--list-rules", is_flag=True, help="List the rules, then stop.")

@@ -135,6 +135,13 @@ def test_one_that_hangs_is_stopped(mx: Any, fake: Any, write: Any, tmp_path: Pat
     assert result.err.count("`mx lint --timeout SECONDS` gives it longer.") == 2
 
 
+def test_a_time_that_is_no_number_is_refused(mx: Any, write: Any, tmp_path: Path) -> None:
+    write(tmp_path, YAML)
+    result = mx("lint", "--timeout", "nan")
+    assert result.code == 2
+    assert "nan is no number of seconds" in result.err
+
+
 def test_linters_run_side_by_side(mx: Any, fake: Any, write: Any, tmp_path: Path) -> None:
     """Each of two linters waits until the other one has begun: one after the other they would both give up."""
     for me, other, answer in (

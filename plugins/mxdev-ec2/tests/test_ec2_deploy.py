@@ -84,7 +84,7 @@ def test_the_request_has_the_form_that_aws_wants(ready: Aws) -> None:
 @pytest.mark.parametrize(
     ("status", "details", "words"),
     [
-        ("Failed", "Failed", "the last healthy release was brought up again"),
+        ("Failed", "Failed", "the log above says why, and what runs now"),
         ("TimedOut", "DeliveryTimedOut", "SSM did not reach the instance"),
         ("TimedOut", "ExecutionTimedOut", "it ran out of its time"),
         ("TimedOut", "Delivery Timed Out", "SSM did not reach the instance"),

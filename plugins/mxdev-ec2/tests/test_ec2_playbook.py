@@ -61,12 +61,14 @@ def test_the_life_of_a_server(instance: Instance, folder: Path) -> None:
         assert "The release bad is not healthy" in bad.stdout
         assert "What runs is abc again." in bad.stdout
 
-        # What runs gets sick by a run of its own: it is not said to be well.
-        (instance.disk / "running").unlink()
-        (instance.disk / "sick").write_text("abc")
-        sick = instance.play("abc")
-        assert sick.returncode != 0
-        assert "There is no release before it to go back to." in sick.stdout
+        # What runs is deployed again and fails: it is not said to be well. Why is told, although no room could be made either.
+        (instance.disk / "full").touch()
+        (instance.disk / "stuck").touch()
+        again = instance.play("abc")
+        assert again.returncode != 0
+        told = again.stdout[again.stdout.index("The release abc is not healthy") :]
+        assert "no space left on device" in told
+        assert "It is what ran already, so nothing was brought up instead" in told
         return "told"
 
     once([folder, *RUN_BY, Path(__file__)], story)

@@ -66,7 +66,7 @@ def test_a_deploy_runs_and_one_that_is_not_healthy_goes_back(
         program.deploy(cloud.world, "abc")
         assert instance.runs.endswith("/churn:abc")
         assert cloud.said[-1] == "abc runs: https://churn.acme.example"
-        with pytest.raises(DeployError, match="the last healthy release was brought up again"):
+        with pytest.raises(DeployError, match="the log above says why, and what runs now"):
             program.deploy(cloud.world, "def")
         assert instance.runs.endswith("/churn:abc")
         assert any("The release def is not healthy" in line for line in cloud.said)

@@ -386,7 +386,7 @@ def deploy(world: World, release: str, *, check: bool = False) -> None:
 
 
 _MEANING: Mapping[str, str] = {
-    "Failed": "the log above says why; the last healthy release was brought up again, if there was one.",
+    "Failed": "the log above says why, and what runs now.",
     "DeliveryTimedOut": "SSM did not reach the instance. Is it running, and its agent online? aws ssm describe-instance-information",
     "ExecutionTimedOut": "it ran out of its time on the instance; what runs there now is not known: `status`, then deploy again.",
     "Cancelled": "somebody stopped it; what runs there now is not known: deploy again.",

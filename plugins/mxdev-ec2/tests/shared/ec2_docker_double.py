@@ -1,7 +1,8 @@
 """A double of the program docker with Compose: records every call, and "runs" a release until another one is brought up.
 
 DOUBLE names a folder: `calls` gets a line a call, `running` holds the image that runs, and an image whose tag stands in `sick` never gets healthy.
-While there is a file `full`, no image can be pulled; pruning images removes it.
+While there is a file `full`, no image can be pulled; pruning images removes it,
+unless there is a file `stuck`.
 """
 
 import json
@@ -48,6 +49,9 @@ def main() -> int:
         print(
             "failed to register layer: write /usr/lib/libtorch.so: no space left on device", file=sys.stderr
         )
+        return 1
+    if "prune" in ARGUMENTS and (FOLDER / "stuck").exists():
+        print("Error response from daemon: a prune operation is already running", file=sys.stderr)
         return 1
     if "prune" in ARGUMENTS:
         (FOLDER / "full").unlink(missing_ok=True)

@@ -55,6 +55,8 @@ def _handler(double: Double) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
+        do_POST = do_GET  # noqa: N815
+
         def log_message(self, *_: Any) -> None:
             pass
 
@@ -100,3 +102,22 @@ def test_an_hour_is_not(doubles: tuple[Double, Double]) -> None:
         project.found(settings(home), "deploy-iris-model")
     assert told.value.hint == "Run it again later."
     assert len(home.seen) == 1
+
+
+def test_a_redirect_is_not_tried_more_often(doubles: tuple[Double, Double]) -> None:
+    home, _ = doubles
+    moved: Answer = (302, {"Location": f"{home.url}/moved"}, b"")
+    busy: Answer = (503, {}, b"{}")
+    home.answers = [*[moved, busy] * 4, MISSING]
+    with pytest.raises(MxError, match="503"):
+        project.found(settings(home), "deploy-iris-model")
+    assert len(home.seen) == 8
+
+
+@pytest.mark.parametrize(("code", "asked"), [(429, 2), (503, 2), (500, 1), (502, 1), (504, 1)])
+def test_what_may_be_made_is_not_made_again(code: int, asked: int, doubles: tuple[Double, Double]) -> None:
+    home, _ = doubles
+    home.answers = [(code, {}, b"{}"), (201, {}, b"{}")]
+    answer = server.server(home.url).session.post(f"{home.url}/api/v4/projects")
+    assert len(home.seen) == asked
+    assert answer.status_code == (201 if asked == 2 else code)

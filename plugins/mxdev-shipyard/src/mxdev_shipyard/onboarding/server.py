@@ -16,6 +16,8 @@ from mxdev_shipyard.onboarding.settings import Settings
 WAITS = (0.2, 1.0, 3.0)
 LONGEST = 60
 _BUSY = (429, 500, 502, 503, 504)
+# With these it has done nothing; after another, what a POST makes may be there.
+_UNDONE = (429, 503)
 
 
 class LeadsElsewhereError(requests.RequestException):
@@ -53,9 +55,14 @@ class _Session(requests.Session):
         super().rebuild_auth(prepared_request, response)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        if not kwargs.get(
+            "allow_redirects", True
+        ):  # a hop of a redirect; the request as a whole is tried again
+            return super().send(request, **kwargs)
+        busy = _UNDONE if request.method == "POST" else _BUSY
         for wait in (*WAITS, None):
             answer = super().send(request, **kwargs)
-            if answer.status_code not in _BUSY:
+            if answer.status_code not in busy:
                 break
             named = answer.headers.get("Retry-After", "")
             seconds = int(named) if named.isdecimal() else wait

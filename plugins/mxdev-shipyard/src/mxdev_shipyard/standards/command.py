@@ -8,6 +8,15 @@ from pathlib import Path
 
 import click
 
+# Less than this is no time for any test, and is a slip.
+_LEAST = 0.05
+
+
+def _limit(_context: click.Context, _parameter: click.Parameter, seconds: float) -> float:
+    if seconds and not seconds >= _LEAST:  # nan is neither
+        raise click.BadParameter(f"{seconds:g} is no time: at least {_LEAST} seconds, or 0 for no limit.")
+    return seconds
+
 
 @click.command(name="check")
 @click.argument("path", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -45,7 +54,8 @@ import click
 )
 @click.option(
     "--timeout", type=click.FloatRange(min=0, max=1e6), default=600.0, show_default=True, metavar="SECONDS",
-    envvar="MX_CHECK_TIMEOUT", show_envvar=True, help="How long one test of a standard may take; 0: no limit.",
+    envvar="MX_CHECK_TIMEOUT", show_envvar=True, callback=_limit,
+    help="How long one test of a standard may take; 0: no limit.",
 )  # fmt: skip
 def check(
     path: Path, model: str | None, listing: bool, image: Path | None, online: bool,

@@ -8,6 +8,9 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+# Seconds until the alarm goes off again, at least: alarms that come faster than Python handles them keep it busy for ever.
+_AGAIN = 1.0
+
 
 class HangsError(BaseException):
     """It took longer than its limit. No `Exception`, so that a test which swallows those is ended too."""
@@ -33,12 +36,12 @@ def limited(seconds: float, what: str) -> Iterator[None]:
 
     def end(signum: int, frame: FrameType | None) -> None:
         raise HangsError(
-            f"{what} gave no sign of life for {seconds:g} seconds, so nobody waits for it any more. "
-            "If it only takes long: `mx check --timeout SECONDS`."
+            f"{what} took longer than {seconds:g} seconds, and was ended. "
+            "If it needs longer: `mx check --timeout SECONDS`, or MX_CHECK_TIMEOUT."
         )
 
     before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, max(seconds, _AGAIN))
     try:
         yield
     finally:

@@ -47,8 +47,14 @@ class GitLab(BaseHTTPRequestHandler):
     """A double of GitLab: it keeps releases, and refuses a token that is not the job's."""
 
     releases: ClassVar[dict[str, str]] = {}
+    asked: ClassVar[list[str]] = []
+    outage = 0
 
     def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if self.outage:
+            self.answer(self.outage, {})
+            return
         tag = self.path.rpartition("/")[2]
         if tag in self.releases:
             self.answer(200, {"commit": {"id": self.releases[tag]}})
@@ -56,6 +62,7 @@ class GitLab(BaseHTTPRequestHandler):
             self.answer(404, {})
 
     def do_POST(self) -> None:
+        self.asked.append(self.path)
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.headers["JOB-TOKEN"] != "token-of-a-job":
             self.answer(403, {"message": "no"})
@@ -65,6 +72,8 @@ class GitLab(BaseHTTPRequestHandler):
 
     def answer(self, code: int, body: object) -> None:
         self.send_response(code)
+        if 300 <= code < 400:
+            self.send_header("Location", "/elsewhere")
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 
@@ -76,6 +85,7 @@ class GitLab(BaseHTTPRequestHandler):
 def gitlab(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """What a job knows of GitLab; the releases that were made."""
     monkeypatch.setattr(GitLab, "releases", {})
+    monkeypatch.setattr(GitLab, "asked", [])
     with HTTPServer(("127.0.0.1", 0), GitLab) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         for name, value in {
@@ -103,3 +113,23 @@ def test_a_refusal_is_told(gitlab: dict[str, str], monkeypatch: pytest.MonkeyPat
     with pytest.raises(release.ReleaseError, match="403"):
         release.release("0.1.0")
     assert gitlab == {}
+
+
+@pytest.mark.parametrize("outage", [302, 500])
+def test_an_answer_that_is_none_makes_no_release(
+    gitlab: dict[str, str], outage: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what a redirect leads to, which may be another host, is not sent the token."""
+    monkeypatch.setattr(GitLab, "outage", outage)
+    with pytest.raises(release.ReleaseError, match=str(outage)):
+        release.release("0.1.0")
+    assert GitLab.asked == ["/projects/7/releases/v0.1.0"]
+    assert gitlab == {}
+
+
+def test_a_gitlab_that_says_403_of_what_is_not_there(
+    gitlab: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GitLab, "outage", 403)
+    assert release.release("0.1.0") == "v0.1.0 is released"
+    assert gitlab == {"v0.1.0": "abc"}
