@@ -99,6 +99,7 @@ def test_an_image_has_the_folder_of_its_class(uri):
 
 
 def test_what_is_no_image_is_left_out_and_said(uri, caplog):
+    caplog.set_level("WARNING")
     for name in ("cat/a.gif", "dog/b.heic"):
         write(uri, name, png(0))
     assert ImageFolder(Folder(uri)).classes == ["cat"]
@@ -106,6 +107,7 @@ def test_what_is_no_image_is_left_out_and_said(uri, caplog):
 
 
 def test_what_lies_beside_the_folders_of_classes_is_no_image_that_is_missed(uri, caplog):
+    caplog.set_level("WARNING")
     for within in ("", "train/"):
         write(uri, f"{within}cat/a.png", png(0))
         for name in ("SHA256SUMS", "annotations.json", "lineage.json"):
