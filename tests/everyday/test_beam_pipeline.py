@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import fake_gcs
 import pytest
@@ -21,6 +21,7 @@ from golden import files
 from ml_environment import REQUIREMENTS, check_types, made
 
 from mxdev import testing
+from mxdev.generator import Values
 from mxdev.testing import Outcome, mx
 from mxdev_generators.beam_pipeline.image import requirement
 
@@ -32,7 +33,8 @@ COLUMNS = ("--column", "value:float", "--column", "label:string")
 @pytest.fixture(scope="session")
 def beam_python() -> Path:
     """A Python interpreter with what a project requires, and Apache Beam with Google's part."""
-    return made("beam", (*REQUIREMENTS, requirement("gcp")))
+    project = cast(Values, SimpleNamespace(cloud="gcp", python="3.11"))
+    return made("beam", (*REQUIREMENTS, requirement(project)))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=map(label, ROWS))

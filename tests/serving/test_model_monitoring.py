@@ -152,7 +152,7 @@ def test_the_endpoint_may_write_where_it_does_and_the_monitoring_reads_there(pro
     (served,) = (one for one in made if one["kind"] == "InferenceService")
     given = served["spec"]["predictor"]["containers"][0]["env"]
     assert {"name": "SERVED_NAME", "value": settings["endpoint"]} in given
-    assert {"name": "MODEL_NAME", "value": settings["model"]} in given
+    assert {"name": "MODEL_NAME", "value": settings["registered"]} in given
 
 
 def test_the_metrics_of_rules_and_dashboard_are_those_that_are_written(project: Path) -> None:
