@@ -23,7 +23,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "mx.yaml").write_text("version: 1\noptions:\n  name: churn\n")
     for name in ("conf.py", "index.md", "overview.md"):
         shutil.copy(RENDERED / "docs" / name, root / "docs")
-    for name in ("training", "reference"):
+    for name in ("training", "task", "reference"):
         (root / f"docs/{name}.md").write_text(f"# {name}\n")
     (root / "infrastructure/terraform").mkdir(parents=True)
     return root
