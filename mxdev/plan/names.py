@@ -7,7 +7,7 @@ declares a resource twice, and of two Kubernetes objects of one name the one tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -84,7 +84,7 @@ def taken(project: Project, renderings: Iterable[Rendering]) -> Iterator[Taken]:
     for rendering in renderings:
         if names := now.get(rendering.instance):
             before = project.instances.get(rendering.known_as)
-            old = set(_recorded(project, before, set(names.values()))) if before else set()
+            old = set(_recorded(project, before)) if before else set()
             fresh[rendering.instance] = {name: path for name, path in names.items() if name not in old}
     if not any(fresh.values()):
         return
@@ -101,8 +101,6 @@ def taken(project: Project, renderings: Iterable[Rendering]) -> Iterator[Taken]:
             theirs.setdefault(name, []).append((owner, path))
     at = {owner: number for number, owner in enumerate(now)}
     kustomized = _kustomized(project, renderings)
-    known_as = {rendering.instance: rendering.known_as for rendering in renderings}
-    had: dict[str, Mapping[Name, str]] = {}  # all that it gave, also in files that are called otherwise now
     for mine, names in fresh.items():
         for name, path in names.items():
             for other, where in theirs[name]:
@@ -110,11 +108,6 @@ def taken(project: Project, renderings: Iterable[Rendering]) -> Iterator[Taken]:
                     continue  # instances of one generator may be for clusters of their own
                 if name.kind == _OBJECT and kustomized.intersection(map(_folder, (path, where))):
                     continue  # a patch names the object that it changes
-                if mine not in had:
-                    before = project.instances.get(known_as[mine])
-                    had[mine] = _recorded(project, before) if before else {}
-                if name in had[mine]:
-                    continue
                 pair = ((other, where), (mine, path))
                 first, second = pair[::-1] if at.get(other, -1) > at[mine] else pair
                 yield Taken(name, (first[0], second[0]), (first[1], second[1]))
@@ -133,11 +126,11 @@ def _rendered(rendering: Rendering) -> Iterator[tuple[Name, str]]:
             yield name, section.path
 
 
-def _recorded(project: Project, record: Record, only: set[str] | None = None) -> dict[Name, str]:
-    """The names that an instance gave last, with their files; `only` those in these files."""
+def _recorded(project: Project, record: Record) -> dict[Name, str]:
+    """The names that an instance gave last, with their files."""
     found: dict[Name, str] = {}
     for path in record.files:
-        if path.endswith((".tf", ".yaml", ".yml")) and (only is None or path in only):
+        if path.endswith((".tf", ".yaml", ".yml")):
             found |= dict.fromkeys(of_file(path, project.pristine(record.name, path) or b""), path)
     for path in {section.path for section in record.sections if "Dockerfile" in section.path}:
         for text in project.pristine_sections(record.name, path).values():
