@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from mxdev.environment.local_folder import FOLDER, make_alias, plain, private_folder
 from mxdev.errors import MxError
@@ -220,7 +219,7 @@ def _connected(found: Connection) -> None:
         MxError: the tracking server does not answer, or a proxy is in the way.
     """
     host = urlsplit(found.url).hostname or ""
-    if getproxies().get("http") and not proxy_bypass(host):
+    if proxies.of_python(found.url) is not None:
         raise MxError(
             f"the tracking server is at {found.url} (`mx flow connect`), but MLflow would ask the proxy for it.",
             hint=f"Let it leave this machine out: `export no_proxy={host},$no_proxy`",
